@@ -1,0 +1,81 @@
+"""An Answer as text, Markdown and HTML. Corpus text is untrusted: it is escaped."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from urllib.parse import quote
+
+from ragkit.types import Answer, Passage
+
+__all__ = ["to_html", "to_markdown", "to_text"]
+
+_URL_SAFE = "%:/?#[]@!$&'()*+,;=~"
+NO_ANSWER = "The corpus does not say."
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-!|~&])")
+
+
+def to_text(answer: Answer) -> str:
+    """For a terminal or a log: what answers, then where each passage stands."""
+    head = answer.text if answer.answered else _abstention(answer)
+    places = (
+        f"[{p.rank}] {p.citation.label} [{p.citation.start}:{p.citation.end}]"
+        for p in answer.passages
+    )
+    return "\n".join([head, "", *places]).rstrip()
+
+
+def to_markdown(answer: Answer) -> str:
+    """CommonMark: the answer marked ``[1]``, then numbered citations with their quotes."""
+    head = _escape(answer.text) + " [1]" if answer.answered else _abstention(answer)
+    entries = (_markdown_entry(passage) for passage in answer.passages)
+    return "\n\n".join([head, *entries]) + "\n"
+
+
+def to_html(answer: Answer) -> str:
+    """A self-contained fragment for notebooks, without scripts or styles sheets."""
+    head = answer.text if answer.answered else _abstention(answer)
+    items = "".join(f"<li>{_html_entry(passage)}</li>" for passage in answer.passages)
+    return f"<div><p><strong>{html.escape(head)}</strong></p><ol>{items}</ol></div>"
+
+
+def _abstention(answer: Answer) -> str:
+    return f"{NO_ANSWER} ({answer.reason})" if answer.reason else NO_ANSWER
+
+
+def _escape(text: str) -> str:
+    """Markdown's special characters escaped, on one line."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+
+
+def _markdown_entry(passage: Passage) -> str:
+    citation = passage.citation
+    label = _escape(citation.label)
+    url = quote(citation.url or "", safe=_URL_SAFE)
+    place = f"[{label}](<{url}>)" if _is_web(citation.url) else label
+    quotes = " … ".join(passage.quote(span) for span in passage.highlights)
+    return f"{passage.rank}. {place}, {citation.start}–{citation.end}\n   > {_escape(quotes)}"
+
+
+def _html_entry(passage: Passage) -> str:
+    citation = passage.citation
+    label = html.escape(citation.label)
+    if _is_web(citation.url):
+        label = f'<a href="{html.escape(citation.url or "")}" rel="noopener">{label}</a>'
+    return f"{label}<blockquote>{''.join(_marked(passage))}</blockquote>"
+
+
+def _marked(passage: Passage) -> Iterator[str]:
+    offset = passage.citation.start
+    position = 0
+    for span in passage.highlights:
+        yield html.escape(passage.text[position : span.start - offset])
+        yield f"<mark>{html.escape(passage.quote(span))}</mark>"
+        position = span.end - offset
+    yield html.escape(passage.text[position:])
+
+
+def _is_web(url: str | None) -> bool:
+    """Only http(s) is ever linked: a corpus may not smuggle in ``javascript:``."""
+    return bool(url) and str(url).lower().startswith(("https://", "http://"))

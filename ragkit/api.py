@@ -1,0 +1,304 @@
+"""The corridor, walked: ``Index`` builds, opens, saves and answers; ``ask`` uses the default index.
+
+This module only constructs and calls; what is done is done in the rooms below it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from functools import lru_cache, partial
+from pathlib import Path
+
+from ragkit.answering import compose, passages_of
+from ragkit.chunking import Chunker
+from ragkit.corpus import SourceFile, Sources, read_sources
+from ragkit.encoding import DEFAULT_MODEL, Encoder, load_encoder
+from ragkit.errors import (
+    IndexDamagedError,
+    IndexMismatchError,
+    IndexStaleError,
+    InputError,
+)
+from ragkit.index import (
+    IndexData,
+    Manifest,
+    Progress,
+    SourceRecord,
+    build_data,
+    publish,
+    read_file,
+    record,
+    write_lock,
+)
+from ragkit.retrieval import check_k, clean_question, retrieve
+from ragkit.types import Answer, Document, Passage
+
+__all__ = ["Index", "aask", "ask", "ask_many", "default_index"]
+
+DEFAULT_INDEX = "germany-soviet-union-relations-1918-1941"
+
+
+class Index:
+    """A corpus ready to be asked: documents, their chunks, and vectors. Immutable; share it freely.
+
+    Make one with ``Index.build`` or ``Index.open``.
+    """
+
+    def __init__(
+        self, data: IndexData, encoder: Encoder, chunker: Chunker, sources: Sequence[SourceFile]
+    ) -> None:
+        self._data = data
+        self._encoder = encoder
+        self._chunker = chunker
+        self._sources = tuple(sources)
+        self._documents = {document.id: document for document in data.documents}
+
+    @classmethod
+    def build(
+        cls,
+        sources: Sources,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        encoder: Encoder | str | None = None,
+        chunker: Chunker | None = None,
+        progress: Progress | None = None,
+    ) -> Index:
+        """Read, chunk and encode ``sources``; save to ``path`` if one is given.
+
+        ``sources``: a path, a ``Document``, or several; a folder stands for its text files.
+        ``encoder``: an ``Encoder``, or a name for ``load_encoder`` (default: all-MiniLM-L6-v2).
+        ``progress``: called with (texts encoded, texts in all).
+
+        Raises SourceError, EncoderError, and with a path IndexLockedError or IndexWriteError.
+        No sources make an empty index, which answers every question with an abstention.
+        """
+        read = read_sources(sources)
+        documents, origins = [d for d, _ in read], [origin for _, origin in read]
+        model, settings = _resolve(encoder), chunker or Chunker()
+        if path is None:
+            return cls(build_data(documents, model, settings, progress), model, settings, origins)
+        # Locked before the work, so that a second builder is told now and not at the end.
+        with write_lock(Path(path)):
+            index = cls(build_data(documents, model, settings, progress), model, settings, origins)
+            index._publish(Path(path))
+        return index
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        encoder: Encoder | str | None = None,
+        check_sources: bool = True,
+    ) -> Index:
+        """The index at ``path``, after its files, the model and its sources were checked.
+
+        ``encoder`` is needed only where the one recorded cannot be found by its name. With
+        ``check_sources`` a source file that lies where it was, but changed, is an error too.
+
+        Raises IndexNotFoundError, IndexDamagedError, IndexMismatchError, IndexStaleError,
+        EncoderError.
+        """
+        directory = Path(path)
+        manifest, data = _read(directory)
+        model = _resolve(encoder if encoder is not None else manifest.encoder.source)
+        found, expected = model.fingerprint, manifest.encoder
+        if found.digest != expected.digest:
+            raise IndexMismatchError(
+                f"the index at {directory} was made by the model {expected.name!r} "
+                f"(fingerprint {expected.digest[:16]}), but {found.name!r} (fingerprint "
+                f"{found.digest[:16]}) would ask it; their vectors cannot be compared. "
+                f"Open it with that model, or rebuild: ragkit index build SOURCE… --out {directory}"
+            )
+        sources = [_source_file(directory, source) for source in manifest.sources]
+        if check_sources:
+            _refuse_changed(directory, sources)
+        return cls(data, model, manifest.chunker, sources)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Publish this index at ``path`` in one step: a reader sees the old one or the new one.
+
+        Raises IndexLockedError or IndexWriteError; what stood at ``path`` then still stands.
+        """
+        with write_lock(Path(path)):
+            self._publish(Path(path))
+
+    def ask(self, question: str, *, k: int = 5) -> Answer:
+        """The answer to ``question`` with its ``k`` best passages (fewer if the corpus has fewer).
+
+        Raises QuestionError or InputError.
+        """
+        return self.ask_many([question], k=k)[0]
+
+    def ask_many(self, questions: Sequence[str], *, k: int = 5) -> list[Answer]:
+        """``ask`` for several questions, encoded in one batch; answers in the order asked."""
+        cleaned = self._cleaned(questions)
+        rankings = retrieve(self._data, self._encoder.encode(cleaned), check_k(k))
+        return [
+            compose(self._data, question, ranking)
+            for question, ranking in zip(cleaned, rankings, strict=True)
+        ]
+
+    async def aask(self, question: str, *, k: int = 5) -> Answer:
+        """``ask`` without blocking the event loop."""
+        return await asyncio.to_thread(self.ask, question, k=k)
+
+    def search(self, question: str, *, k: int = 5) -> list[Passage]:
+        """The ``k`` best passages alone, best first."""
+        [ranking] = retrieve(
+            self._data, self._encoder.encode(self._cleaned([question])), check_k(k)
+        )
+        return list(passages_of(self._data, ranking))
+
+    def document(self, document_id: str) -> Document:
+        """The document a citation names, to resolve or show it. Raises InputError if not here."""
+        try:
+            return self._documents[document_id]
+        except KeyError as error:
+            raise InputError(
+                f"the index has no document {document_id!r}; it has {len(self._documents)}, e.g. "
+                f"{', '.join(map(repr, list(self._documents)[:3])) or 'none'}."
+            ) from error
+
+    @property
+    def documents(self) -> tuple[Document, ...]:
+        """All documents, in the order they were given."""
+        return self._data.documents
+
+    @property
+    def encoder(self) -> Encoder:
+        """The model that made the index and reads the questions."""
+        return self._encoder
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many documents, chunks and sentences there are."""
+        return {
+            "documents": len(self._data.documents),
+            "chunks": len(self._data),
+            "sentences": len(self._data.sentences),
+        }
+
+    def __len__(self) -> int:
+        """How many chunks there are to find."""
+        return len(self._data)
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{number} {name}" for name, number in self.counts.items())
+        return f"<ragkit.Index: {sizes}, {self._encoder.fingerprint.name}>"
+
+    def _cleaned(self, questions: Sequence[str]) -> list[str]:
+        if isinstance(questions, str):
+            raise InputError("questions is one str; expected a list of them. Use ask for one.")
+        return [clean_question(question) for question in questions]
+
+    def _publish(self, directory: Path) -> None:
+        files = self._data.to_files()
+        manifest = Manifest(
+            encoder=self._encoder.fingerprint,
+            dimension=self._encoder.dimension,
+            chunker=self._chunker,
+            sources=tuple(_source_record(directory, source) for source in self._sources),
+            counts=self.counts,
+            files={name: record(content) for name, content in files.items()},
+        )
+        publish(directory, manifest, files)
+
+
+def ask(
+    question: str, *, k: int = 5, index: Index | str | os.PathLike[str] | None = None
+) -> Answer:
+    """What the corpus says to ``question``, with its ``k`` best passages as proof.
+
+    ``index``: an Index, a path to one, or None for the article that ragkit carries (Wikipedia,
+    "Germany–Soviet Union relations (1918–1941)").
+
+    >>> from ragkit import ask
+    >>> answer = ask("Who signed the Treaty of Rapallo?")
+    >>> answer.passages[0].citation.section[-1]
+    'Treaty of Rapallo 1922 and secret military cooperation'
+
+    Raises QuestionError, InputError, and what ``Index.open`` raises.
+    """
+    return _index(index).ask(question, k=k)
+
+
+def ask_many(
+    questions: Sequence[str], *, k: int = 5, index: Index | str | os.PathLike[str] | None = None
+) -> list[Answer]:
+    """``ask`` for several questions, encoded in one batch; answers in the order asked."""
+    return _index(index).ask_many(questions, k=k)
+
+
+async def aask(
+    question: str, *, k: int = 5, index: Index | str | os.PathLike[str] | None = None
+) -> Answer:
+    """``ask`` without blocking the event loop."""
+    return await asyncio.to_thread(ask, question, k=k, index=index)
+
+
+@lru_cache(maxsize=1)
+def default_index() -> Index:
+    """The index that ragkit carries, opened once for the process."""
+    inside = Path(__file__).parent / "indexes" / DEFAULT_INDEX
+    beside = Path(__file__).parent.parent / "indexes" / DEFAULT_INDEX
+    return Index.open(inside if inside.is_dir() else beside)
+
+
+def _index(index: Index | str | os.PathLike[str] | None) -> Index:
+    if index is None:
+        return default_index()
+    if isinstance(index, Index):
+        return index
+    if isinstance(index, (str, os.PathLike)):
+        return Index.open(index)
+    raise InputError(
+        f"index is a {type(index).__name__}; expected a ragkit.Index, a path, or None."
+    )
+
+
+def _resolve(encoder: Encoder | str | None) -> Encoder:
+    if encoder is None or isinstance(encoder, (str, os.PathLike)):
+        return load_encoder(DEFAULT_MODEL if encoder is None else os.fspath(encoder))
+    return encoder
+
+
+def _read(directory: Path) -> tuple[Manifest, IndexData]:
+    """Read the published generation; if it was replaced meanwhile, read the new one."""
+    manifest = Manifest.read(directory)
+    while True:
+        try:
+            return manifest, IndexData.from_files(partial(read_file, directory, manifest))
+        except IndexDamagedError:
+            current = Manifest.read(directory)
+            if current.generation == manifest.generation:
+                raise
+            manifest = current
+
+
+def _source_record(directory: Path, source: SourceFile) -> SourceRecord:
+    """The path is kept relative to the index, so that a checkout can lie anywhere."""
+    if source.path is None:
+        return SourceRecord(source.document_id, None, source.sha256)
+    relative = os.path.relpath(source.path.resolve(), directory.resolve())
+    return SourceRecord(source.document_id, Path(relative).as_posix(), source.sha256)
+
+
+def _source_file(directory: Path, source: SourceRecord) -> SourceFile:
+    path = None if source.path is None else directory / source.path
+    return SourceFile(source.document_id, path, source.sha256)
+
+
+def _refuse_changed(directory: Path, sources: Sequence[SourceFile]) -> None:
+    for source in sources:
+        if source.path is None or not source.path.is_file():
+            continue  # The index was carried elsewhere; it stands for itself.
+        found = source.current_sha256()
+        if found != source.sha256:
+            raise IndexStaleError(
+                f"{source.path} has sha256 {found[:16]}…, but the index at {directory} was built "
+                f"from {source.sha256[:16]}…. Rebuild it: ragkit index build {source.path} --out "
+                f"{directory} (or open it with check_sources=False)."
+            )

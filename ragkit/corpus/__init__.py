@@ -1,0 +1,7 @@
+"""Sources → Documents: what was given is read whole, or refused with the reason."""
+
+from __future__ import annotations
+
+from ragkit.corpus.reading import Source, SourceFile, Sources, read_sources, slug
+
+__all__ = ["Source", "SourceFile", "Sources", "read_sources", "slug"]

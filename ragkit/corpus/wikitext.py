@@ -1,0 +1,89 @@
+"""Section structure of text with ``=`` headings, as MediaWiki writes them.
+
+Not a wikitext parser: templates, links and tables are left as they stand, since every offset
+refers to the text exactly as given. Source of the heading rule (``min`` of both runs of ``=``, at
+most 6): https://www.mediawiki.org/wiki/Help:Formatting#Section_headings
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ragkit.types import Section, Span
+
+__all__ = ["BOM", "lines", "parse_sections", "parse_title"]
+
+BOM = "\ufeff"
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+
+
+class _Heading(NamedTuple):
+    level: int
+    title: str
+    start: int
+    end: int
+
+
+def lines(text: str, start: int = 0, end: int | None = None) -> Iterator[Span]:
+    """Each line with its line end (LF, CR LF or CR), in order, nothing left out.
+
+    ``str.splitlines`` also breaks at form feeds and U+2028, which are text to an article.
+    """
+    stop = len(text) if end is None else end
+    for match in _LINE.finditer(text, start, stop):
+        yield Span(*match.span())
+
+
+def parse_title(text: str) -> str | None:
+    """The title that a first ``= Title =`` line gives, or None."""
+    for line in lines(text):
+        content = text[line.start : line.end].strip().strip(BOM).strip()
+        if content:
+            heading = _heading(content, line)
+            return heading.title if heading and heading.level == 1 else None
+    return None
+
+
+def parse_sections(text: str) -> tuple[Section, ...]:
+    """The sections of ``text`` in order, the lead first, those without body text left out.
+
+    Every character outside heading lines lies in exactly one section's body, except that white
+    space between headings belongs to none.
+    """
+    headings = list(_headings(text))
+    if headings and headings[0].level == 1 and not text[: headings[0].start].strip().strip(BOM):
+        lead_start = headings.pop(0).end
+    else:
+        lead_start = 0
+    sections: list[Section] = []
+    stack: list[_Heading] = []
+    starts = [lead_start, *(heading.end for heading in headings)]
+    ends = [*(heading.start for heading in headings), len(text)]
+    for index, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        if index:
+            heading = headings[index - 1]
+            stack = [above for above in stack if above.level < heading.level] + [heading]
+        if text[start:end].strip().strip(BOM).strip():
+            sections.append(Section(tuple(above.title for above in stack), start, end))
+    return tuple(sections)
+
+
+def _headings(text: str) -> Iterator[_Heading]:
+    for line in lines(text):
+        if text.startswith(("=", BOM, " ", "\t"), line.start):
+            heading = _heading(text[line.start : line.end].strip().strip(BOM).strip(), line)
+            if heading:
+                yield heading
+
+
+def _heading(content: str, line: Span) -> _Heading | None:
+    """``==A==`` is level 2 titled A; the shorter run of ``=`` decides, the rest is title."""
+    left = len(content) - len(content.lstrip("="))
+    right = len(content) - len(content.rstrip("="))
+    level = min(left, right, 6)
+    title = content[level : len(content) - level].strip()
+    if level == 0 or left == len(content) or not title:
+        return None
+    return _Heading(level, title, line.start, line.end)

@@ -1,0 +1,8 @@
+"""Text → unit vectors: the protocol, and the sentence-transformers implementation of it."""
+
+from __future__ import annotations
+
+from ragkit.encoding.base import Encoder, Fingerprint, Vectors
+from ragkit.encoding.models import DEFAULT_MODEL, load_encoder
+
+__all__ = ["DEFAULT_MODEL", "Encoder", "Fingerprint", "Vectors", "load_encoder"]

@@ -1,0 +1,89 @@
+"""Every error that ragkit raises on purpose, in one tree.
+
+    RagkitError
+    ├── InputError                 an argument cannot be used        (also a ValueError)
+    │   ├── QuestionError          the question cannot be asked
+    │   └── SourceError            a source cannot be read
+    ├── EncoderError               a model is missing, altered or unusable
+    ├── StoreError                 something about an index on disk
+    │   ├── IndexNotFoundError     nothing is there
+    │   ├── IndexDamagedError      a file is missing, cut, altered or foreign
+    │   ├── IndexMismatchError     made by another model or another format
+    │   ├── IndexStaleError        its source changed after it was built
+    │   ├── IndexLockedError       another process is writing it
+    │   └── IndexWriteError        it could not be written; what stood there still stands
+    └── MissingExtraError          an optional dependency is not installed
+
+A message says what was found, what was expected and what to do. Catching ``RagkitError``
+catches them all; nothing else is raised for a cause that lies outside the caller's own code.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "EncoderError",
+    "IndexDamagedError",
+    "IndexLockedError",
+    "IndexMismatchError",
+    "IndexNotFoundError",
+    "IndexStaleError",
+    "IndexWriteError",
+    "InputError",
+    "MissingExtraError",
+    "QuestionError",
+    "RagkitError",
+    "SourceError",
+    "StoreError",
+]
+
+
+class RagkitError(Exception):
+    """The root: what ragkit found, what it expected, and what to do."""
+
+
+class InputError(RagkitError, ValueError):
+    """An argument cannot be used as it is."""
+
+
+class QuestionError(InputError):
+    """The question cannot be asked: not a string, blank, too long, or with control characters."""
+
+
+class SourceError(InputError):
+    """A source cannot be read: missing, empty, binary, not UTF-8, not permitted, or ambiguous."""
+
+
+class EncoderError(RagkitError):
+    """A model is missing, differs from the weights it claims to be, or cannot be loaded."""
+
+
+class StoreError(RagkitError):
+    """An index on disk cannot be used."""
+
+
+class IndexNotFoundError(StoreError):
+    """There is no index at that path."""
+
+
+class IndexDamagedError(StoreError):
+    """A file of the index is missing, cut, altered, or not what the manifest says."""
+
+
+class IndexMismatchError(StoreError):
+    """The index was made by another model, or in a format that this version does not read."""
+
+
+class IndexStaleError(StoreError):
+    """A source file changed after the index was built from it."""
+
+
+class IndexLockedError(StoreError):
+    """Another process holds the index's write lock."""
+
+
+class IndexWriteError(StoreError):
+    """The index could not be written. What stood at the path before still stands."""
+
+
+class MissingExtraError(RagkitError, ImportError):
+    """An optional dependency is not installed; the message carries the install line."""

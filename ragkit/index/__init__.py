@@ -1,0 +1,20 @@
+"""What is on disk, and how it gets there whole: data, manifest, store."""
+
+from __future__ import annotations
+
+from ragkit.index.building import Progress, build_data
+from ragkit.index.data import IndexData
+from ragkit.index.manifest import Manifest, SourceRecord
+from ragkit.index.store import publish, read_file, record, write_lock
+
+__all__ = [
+    "IndexData",
+    "Manifest",
+    "Progress",
+    "SourceRecord",
+    "build_data",
+    "publish",
+    "read_file",
+    "record",
+    "write_lock",
+]

@@ -1,0 +1,54 @@
+"""Exact cosine search over unit vectors, by FAISS (Johnson et al. 2017, arXiv:1702.08734)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ragkit.encoding import Vectors
+
+__all__ = ["DenseIndex"]
+
+
+class DenseIndex:
+    """``(n, d)`` unit vectors in a FAISS ``IndexFlatIP``; immutable once made."""
+
+    def __init__(self, faiss_index: Any) -> None:
+        self._index = faiss_index
+
+    @classmethod
+    def build(cls, vectors: Vectors) -> DenseIndex:
+        import faiss
+
+        index = faiss.IndexFlatIP(vectors.shape[1])
+        index.add(np.ascontiguousarray(vectors, dtype=np.float32))
+        return cls(index)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> DenseIndex:
+        """Only for bytes whose checksum matched: FAISS trusts what it reads."""
+        import faiss
+
+        return cls(faiss.deserialize_index(np.frombuffer(data, dtype=np.uint8)))
+
+    def to_bytes(self) -> bytes:
+        import faiss
+
+        return bytes(faiss.serialize_index(self._index).tobytes())
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+    def vectors(self) -> Vectors:
+        """All vectors, ``(n, d)``, in insertion order."""
+        found: Vectors = self._index.reconstruct_n(0, len(self))
+        return found
+
+    def search(self, queries: Vectors, depth: int) -> tuple[Vectors, NDArray[np.int64]]:
+        """The ``min(depth, n)`` nearest rows of each query: cosines (higher is better) and ids."""
+        scores, ids = self._index.search(
+            np.ascontiguousarray(queries, dtype=np.float32), min(depth, len(self))
+        )
+        return scores, ids

@@ -1,0 +1,143 @@
+"""The manifest: what made an index, and the checksum of every file it has.
+
+``manifest.json`` is the index's only entrance. It names one generation, a folder beside it that
+holds the data; replacing the manifest in one rename is what publishes a new generation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ragkit.chunking import Chunker
+from ragkit.encoding import Fingerprint
+from ragkit.errors import IndexDamagedError, IndexMismatchError, IndexNotFoundError
+
+__all__ = ["FORMAT", "MANIFEST", "FileRecord", "Manifest", "SourceRecord"]
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+_KIND = "ragkit index"
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """One data file: how long it is and what it must hash to."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecord:
+    """One document's origin. ``path`` is relative to the index's folder, None if from memory."""
+
+    document_id: str
+    path: str | None
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """All that is recorded about an index. ``counts`` has documents, chunks and sentences."""
+
+    encoder: Fingerprint
+    dimension: int
+    chunker: Chunker
+    sources: tuple[SourceRecord, ...]
+    counts: Mapping[str, int]
+    files: Mapping[str, FileRecord]
+
+    @property
+    def generation(self) -> str:
+        """The data folder's name: it follows from the data, so equal builds have equal names."""
+        content = sorted((name, record.sha256) for name, record in self.files.items())
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "kind": _KIND,
+            "format": FORMAT,
+            "generation": self.generation,
+            "encoder": {**self.encoder.to_dict(), "dimension": self.dimension},
+            "chunker": self.chunker.to_dict(),
+            "dense": {"faiss": "IndexFlatIP", "similarity": "cosine"},
+            "sources": [
+                {"document_id": s.document_id, "path": s.path, "sha256": s.sha256}
+                for s in self.sources
+            ],
+            "counts": dict(self.counts),
+            "files": {
+                name: {"bytes": record.bytes, "sha256": record.sha256}
+                for name, record in sorted(self.files.items())
+            },
+        }
+
+    def to_bytes(self) -> bytes:
+        """The file's content; it ends with its own checksum, so that damage to it shows."""
+        content = self.to_dict()
+        content["checksum"] = _checksum(content)
+        return (json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode()
+
+    @classmethod
+    def read(cls, directory: Path) -> Manifest:
+        """The manifest of the index in ``directory``, checked against its own checksum.
+
+        Raises IndexNotFoundError, IndexDamagedError, or IndexMismatchError for another format.
+        """
+        path = directory / MANIFEST
+        try:
+            data = path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise IndexNotFoundError(
+                f"there is no index at {directory} (no {MANIFEST} in it). "
+                f"Build one: ragkit index build SOURCE… --out {directory}"
+            ) from error
+        except OSError as error:
+            raise IndexDamagedError(f"{path} cannot be read: {error.strerror}.") from error
+        try:
+            content = json.loads(data)
+            kind, version = content["kind"], content["format"]
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise _damaged(path, f"it is no ragkit manifest ({type(error).__name__})") from error
+        if kind != _KIND or version != FORMAT:
+            raise IndexMismatchError(
+                f"{path} is a {kind!r} of format {version!r}; this version reads {_KIND!r} of "
+                f"format {FORMAT}. Rebuild it: ragkit index build SOURCE… --out {directory}"
+            )
+        claimed = content.pop("checksum", None)
+        found = _checksum(content)
+        if claimed != found:
+            raise _damaged(path, f"its checksum is {found}, but it says {claimed}")
+        manifest = cls._from_dict(content)
+        if manifest.to_bytes() != data:
+            raise _damaged(path, "its layout is not what ragkit writes")
+        return manifest
+
+    @classmethod
+    def _from_dict(cls, content: Mapping[str, Any]) -> Manifest:
+        """Trusts its argument: the checksum has matched."""
+        return cls(
+            encoder=Fingerprint.from_dict(content["encoder"]),
+            dimension=int(content["encoder"]["dimension"]),
+            chunker=Chunker(**content["chunker"]),
+            sources=tuple(SourceRecord(**source) for source in content["sources"]),
+            counts=dict(content["counts"]),
+            files={name: FileRecord(**record) for name, record in content["files"].items()},
+        )
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    canonical = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _damaged(path: Path, what: str) -> IndexDamagedError:
+    return IndexDamagedError(
+        f"{path} is damaged: {what}. Restore it, or rebuild: "
+        f"ragkit index build SOURCE… --out {path.parent}"
+    )

@@ -1,0 +1,83 @@
+"""Text → sentence spans, by nupunkt (Punkt: Kiss & Strunk 2006), which keeps offsets.
+
+Where a line is a list item, or so long that it must be a paragraph of its own, its end is a
+sentence end too, whatever the punctuation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+
+from ragkit.corpus.wikitext import lines
+from ragkit.types import Span
+
+__all__ = ["LONG_LINE", "paragraphs", "split_sentences", "trim"]
+
+# No hand-wrapped text has lines this long, so one that does is a paragraph by itself.
+LONG_LINE = 200
+_LIST_ITEM = re.compile(r"\s*(?:[-*#•–]|\(?\d{1,3}[.)])\s")
+_LAYOUT = "\ufeff\u200b"
+
+
+def trim(text: str, span: Span) -> Span | None:
+    """``span`` without white space (and byte order mark) at its ends; None if nothing is left."""
+    start, end = span
+    while start < end and (text[start].isspace() or text[start] in _LAYOUT):
+        start += 1
+    while end > start and (text[end - 1].isspace() or text[end - 1] in _LAYOUT):
+        end -= 1
+    return Span(start, end) if start < end else None
+
+
+def paragraphs(text: str, span: Span) -> Iterator[Span]:
+    """Trimmed paragraphs inside ``span``: parted by blank lines, or ended by a long line."""
+    start: int | None = None
+    end = span.start
+    for line in lines(text, *span):
+        content = trim(text, line)
+        if content is None:
+            if start is not None:
+                yield Span(start, end)
+            start = None
+            continue
+        if start is None:
+            start = content.start
+        end = content.end
+        if content.end - content.start > LONG_LINE:
+            yield Span(start, end)
+            start = None
+    if start is not None:
+        yield Span(start, end)
+
+
+def split_sentences(text: str, span: Span) -> tuple[Span, ...]:
+    """Trimmed sentences that together hold every visible character of ``span``, in order."""
+    from nupunkt import sent_spans
+
+    found: list[Span] = []
+    for block in _blocks(text, span):
+        offset = block.start
+        ends = [offset + end for _, end in sent_spans(text[block.start : block.end])]
+        # The segmenter's spans are taken as cuts only: what it leaves out stays in a sentence.
+        cuts = [offset, *(end for end in ends if offset < end < block.end), block.end]
+        for start, end in pairwise(cuts):
+            sentence = trim(text, Span(start, end))
+            if sentence:
+                found.append(sentence)
+    return tuple(found)
+
+
+def _blocks(text: str, span: Span) -> Iterator[Span]:
+    """Runs of lines that one sentence may cross: a list item begins one, a long line ends one."""
+    start = span.start
+    for line in lines(text, *span):
+        if line.start > start and _LIST_ITEM.match(text, line.start, line.end):
+            yield Span(start, line.start)
+            start = line.start
+        if line.end - line.start > LONG_LINE:
+            yield Span(start, line.end)
+            start = line.end
+    if start < span.end:
+        yield Span(start, span.end)

@@ -1,0 +1,236 @@
+"""The values that travel the corridor: Document → Chunk → Passage → Answer.
+
+All are frozen. Offsets are Unicode code points of ``Document.text``, half-open ``[start, end)``.
+A ``Passage`` whose text differs from its citation's quote cannot be built, and neither can a
+``Citation`` whose span and quote differ in length: a wrong citation is an error, never a value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from ragkit.errors import InputError
+
+__all__ = [
+    "Abstention",
+    "Answer",
+    "Chunk",
+    "Citation",
+    "Document",
+    "Passage",
+    "Section",
+    "Span",
+]
+
+
+class Span(NamedTuple):
+    """Half-open ``[start, end)`` in code points of a document's text."""
+
+    start: int
+    end: int
+
+    def overlap(self, other: Span) -> int:
+        """How many code points both spans hold."""
+        return max(0, min(self.end, other.end) - max(self.start, other.start))
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A run of body text under one heading path (outermost first; ``()`` is the lead).
+
+    ``start`` and ``end`` bound the body alone: the heading's own line is markup and lies outside.
+    """
+
+    path: tuple[str, ...]
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One article: its exact text and what it is called.
+
+    ``id`` is a stable slug, unique in a corpus. ``text`` is the source as it stands, to which all
+    offsets refer. ``sections`` may be left empty: they are then read from ``==`` headings.
+    """
+
+    id: str
+    title: str
+    text: str
+    url: str | None = None
+    sections: tuple[Section, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("id", "title", "text"):
+            value = getattr(self, name)
+            if not isinstance(value, str):
+                raise InputError(
+                    f"Document.{name} is a {type(value).__name__}; expected a str. "
+                    f"Pass Document(id=…, title=…, text=…, url=…)."
+                )
+        if not self.id.strip():
+            raise InputError("Document.id is blank; expected a stable slug such as 'my-article'.")
+        before = 0
+        for section in self.sections:
+            if not before <= section.start < section.end <= len(self.text):
+                raise InputError(
+                    f"section {section.path} of {self.id!r} has the span [{section.start}, "
+                    f"{section.end}); expected spans in order, apart, and inside [0, "
+                    f"{len(self.text)})."
+                )
+            before = section.end
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """The unit that is indexed: a span inside one section, and its sentences' spans.
+
+    ``section`` counts into its document's ``sections``.
+    """
+
+    document_id: str
+    section: int
+    start: int
+    end: int
+    sentences: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Where a quote stands: ``document.text[start:end] == quote``.
+
+    ``section`` is the heading path, outermost first, without the article's title; ``url`` is the
+    document's address or None. ``start`` and ``end`` are code points in the document's text.
+    """
+
+    document_id: str
+    title: str
+    section: tuple[str, ...]
+    start: int
+    end: int
+    quote: str
+    url: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.start < 0 or self.end - self.start != len(self.quote) or not self.quote:
+            raise InputError(
+                f"a citation of {self.document_id!r} has the span [{self.start}, {self.end}) but a "
+                f"quote of {len(self.quote)} code points; they must agree and not be empty."
+            )
+
+    @property
+    def span(self) -> Span:
+        return Span(self.start, self.end)
+
+    @property
+    def label(self) -> str:
+        """Title and heading path in one line: ``Article § Section › Subsection``."""
+        return f"{self.title} § {' › '.join(self.section)}" if self.section else self.title
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields, JSON-ready."""
+        return {
+            "document_id": self.document_id,
+            "title": self.title,
+            "section": list(self.section),
+            "start": self.start,
+            "end": self.end,
+            "quote": self.quote,
+            "url": self.url,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A chunk found for a question.
+
+    ``text`` is what is cited, equal to ``citation.quote``. ``score`` is a similarity (higher is
+    better), comparable within one answer only. ``rank`` counts from 1. ``highlights`` are spans of
+    the document, inside the citation's span, that bear most on the question, in reading order.
+    """
+
+    text: str
+    score: float
+    rank: int
+    citation: Citation
+    highlights: tuple[Span, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.text != self.citation.quote:
+            raise InputError("a passage's text differs from its citation's quote.")
+        inside = self.citation.span
+        for span in self.highlights:
+            if not inside.start <= span.start < span.end <= inside.end:
+                raise InputError(f"highlight {span} lies outside the passage's {inside}.")
+
+    def quote(self, span: Span) -> str:
+        """The exact text of one highlight of this passage."""
+        return self.text[span.start - self.citation.start : span.end - self.citation.start]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields, JSON-ready."""
+        return {
+            "rank": self.rank,
+            "score": self.score,
+            "text": self.text,
+            "citation": self.citation.to_dict(),
+            "highlights": [
+                {"start": span.start, "end": span.end, "quote": self.quote(span)}
+                for span in self.highlights
+            ],
+        }
+
+
+class Abstention(StrEnum):
+    """Why an answer was not given."""
+
+    EMPTY_CORPUS = "empty corpus"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the corpus says to a question, with its proof.
+
+    ``text`` is verbatim from the best passage: its highlighted sentences. ``passages`` are best
+    first. ``answered`` is False only for a ``reason`` (today: the corpus is empty); ``text`` is
+    then ``""``.
+
+    ``confidence`` lies in 0–1 and grows with the cosine similarity of the best sentence to the
+    question. It is **not yet calibrated**: it orders answers, it is no probability of being right.
+    """
+
+    question: str
+    answered: bool
+    text: str
+    confidence: float
+    passages: tuple[Passage, ...] = ()
+    reason: Abstention | None = field(default=None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields, JSON-ready (``json.dumps`` takes it as it is)."""
+        return {
+            "question": self.question,
+            "answered": self.answered,
+            "text": self.text,
+            "confidence": self.confidence,
+            "reason": self.reason.value if self.reason else None,
+            "passages": [passage.to_dict() for passage in self.passages],
+        }
+
+    def to_markdown(self) -> str:
+        """The answer and its numbered citations, as CommonMark; corpus text is escaped."""
+        from ragkit.answering.render import to_markdown
+
+        return to_markdown(self)
+
+    def _repr_html_(self) -> str:
+        from ragkit.answering.render import to_html
+
+        return to_html(self)
+
+    def __str__(self) -> str:
+        from ragkit.answering.render import to_text
+
+        return to_text(self)

@@ -1,0 +1,103 @@
+"""Encoders: unit vectors, nothing cut, and no model taken for another."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conftest import make_model
+from ragkit.encoding import DEFAULT_MODEL, Encoder, load_encoder
+from ragkit.encoding import models as models_module
+from ragkit.errors import EncoderError
+
+
+def test_the_default_model_has_the_published_weights() -> None:
+    fingerprint = load_encoder().fingerprint
+    assert fingerprint.name == DEFAULT_MODEL
+    assert fingerprint.files["model.safetensors"] == (
+        "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+    )
+
+
+@pytest.mark.parametrize("damaged", ["tokenizer.json", "1_Pooling/config.json"])
+def test_an_altered_default_model_is_refused_before_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damaged: str
+) -> None:
+    copy = tmp_path / "model"
+    shutil.copytree(models_module._bundled_directory(), copy)
+    (copy / damaged).write_text(
+        (copy / damaged).read_text(encoding="utf-8") + " ", encoding="utf-8"
+    )
+    monkeypatch.setattr(models_module, "_bundled_directory", lambda: copy)
+    models_module._default_encoder.cache_clear()
+    try:
+        with pytest.raises(EncoderError, match="not the published all-MiniLM-L6-v2"):
+            load_encoder()
+    finally:
+        models_module._default_encoder.cache_clear()
+
+
+def test_vectors_have_unit_norm_and_do_not_depend_on_their_batch(tiny: Encoder) -> None:
+    texts = ["Rivers flow.", "A longer text about bread and flour.", "x"]
+    together = tiny.encode(texts)
+    assert together.dtype == np.float32
+    assert together.shape == (3, tiny.dimension)
+    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-6)
+    alone = np.concatenate([tiny.encode([text]) for text in texts])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_a_text_over_the_window_is_read_to_its_end(tiny: Encoder) -> None:
+    start = "abc " * tiny.window
+    one, other = tiny.encode([start + "river " * 40, start + "bread " * 40])
+    assert not np.allclose(one, other, atol=1e-4)
+
+
+def test_a_long_texts_vector_is_the_token_weighted_mean_of_its_windows(tiny: Encoder) -> None:
+    # Ten words of 6 tokens fill 60 of 62; the 11th straddles the border after 2 of its pieces.
+    text = "abcdef " * 11
+    [vector] = tiny.encode([text])
+    cut = 10 * 7 + 2
+    parts = tiny.encode([text[:cut], text[cut:]])
+    sizes = np.asarray(tiny.count_tokens([text[:cut], text[cut:]]), dtype=np.float32)
+    mean = (parts * sizes[:, None]).sum(axis=0)
+    np.testing.assert_allclose(vector, mean / np.linalg.norm(mean), atol=1e-5)
+
+
+def test_tokens_are_counted_without_special_ones(tiny: Encoder) -> None:
+    assert tiny.count_tokens(["abc d", ""]) == [4, 0]
+
+
+def test_no_texts_give_no_vectors(tiny: Encoder) -> None:
+    assert tiny.encode([]).shape == (0, tiny.dimension)
+
+
+def test_the_fingerprint_follows_the_files_not_the_place(tiny_model: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(tiny_model, moved)
+    assert (
+        load_encoder(str(moved)).fingerprint.digest
+        == load_encoder(str(tiny_model)).fingerprint.digest
+    )
+    other = make_model(tmp_path / "other", seed=1)
+    assert (
+        load_encoder(str(other)).fingerprint.digest
+        != load_encoder(str(tiny_model)).fingerprint.digest
+    )
+
+
+def test_an_unknown_name_a_folder_without_weights_and_a_broken_model_are_refused(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(EncoderError, match="could not be had from the model hub"):
+        load_encoder("nobody/no-such-model")
+    with pytest.raises(EncoderError, match=r"holds no \.safetensors"):
+        load_encoder(str(tmp_path))
+    broken = tmp_path / "broken"
+    shutil.copytree(tiny_model, broken)
+    (broken / "model.safetensors").write_bytes(b"not safetensors")
+    with pytest.raises(EncoderError, match="could not be loaded"):
+        load_encoder(str(broken)).encode(["x"])

@@ -1,0 +1,52 @@
+"""The README's examples are run: what it shows is what happens."""
+
+from __future__ import annotations
+
+import doctest
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from conftest import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+TRANSCRIPTS = re.findall(r"```console\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_the_python_examples_give_what_they_show() -> None:
+    examples = "\n".join(re.findall(r"```pycon\n(.*?)```", README, flags=re.DOTALL))
+    test = doctest.DocTestParser().get_doctest(examples, {}, "README.md", "README.md", 0)
+    result = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test)
+    assert test.examples
+    assert result.failed == 0
+
+
+@pytest.mark.parametrize("transcript", TRANSCRIPTS)
+def test_the_transcripts_are_what_the_commands_print(transcript: str) -> None:
+    command, expected = transcript.split("\n", 1)
+    name, *arguments = shlex.split(command.removeprefix("$ "))
+    assert name == "ragkit"
+    done = subprocess.run(
+        [sys.executable, "-m", "ragkit", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert done.stdout == expected, done.stderr
+
+
+def test_the_tour_names_every_room_and_each_exists() -> None:
+    tour = README.split("## A tour in reading order")[1]
+    architecture = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    for path in (ROOT / "ragkit").iterdir():
+        if path.name.startswith("_") or path.name == "py.typed":
+            continue
+        name = path.name + ("/" if path.is_dir() else "")
+        assert f"`ragkit/{name}`" in tour
+        assert f"`{name}`" in architecture
+    for name in re.findall(r"`(ragkit/[\w./]+)`", tour):
+        assert (ROOT / name).exists()
