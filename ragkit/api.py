@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
-from functools import lru_cache, partial
+from collections.abc import Mapping, Sequence
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
 from ragkit.answering import compose, passages_of
@@ -35,7 +35,7 @@ from ragkit.index import (
 from ragkit.retrieval import check_k, clean_question, retrieve
 from ragkit.types import Answer, Document, Passage
 
-__all__ = ["Index", "aask", "ask", "ask_many", "default_index"]
+__all__ = ["Index", "aask", "ask", "ask_many", "default_index", "open_index"]
 
 DEFAULT_INDEX = "germany-soviet-union-relations-1918-1941"
 
@@ -173,6 +173,16 @@ class Index:
         return self._encoder
 
     @property
+    def chunker(self) -> Chunker:
+        """The settings that cut the documents into chunks."""
+        return self._chunker
+
+    @cached_property
+    def generation(self) -> str:
+        """16 hexadecimal digits that follow from all the data: equal indexes, equal generations."""
+        return self._manifest(self._data.to_files()).generation
+
+    @property
     def counts(self) -> dict[str, int]:
         """How many documents, chunks and sentences there are."""
         return {
@@ -196,7 +206,10 @@ class Index:
 
     def _publish(self, directory: Path) -> None:
         files = self._data.to_files()
-        manifest = Manifest(
+        publish(directory, self._manifest(files, directory), files)
+
+    def _manifest(self, files: Mapping[str, bytes], directory: Path = Path()) -> Manifest:
+        return Manifest(
             encoder=self._encoder.fingerprint,
             dimension=self._encoder.dimension,
             chunker=self._chunker,
@@ -204,7 +217,6 @@ class Index:
             counts=self.counts,
             files={name: record(content) for name, content in files.items()},
         )
-        publish(directory, manifest, files)
 
 
 def ask(
@@ -222,14 +234,14 @@ def ask(
 
     Raises QuestionError, InputError, and what ``Index.open`` raises.
     """
-    return _index(index).ask(question, k=k)
+    return open_index(index).ask(question, k=k)
 
 
 def ask_many(
     questions: Sequence[str], *, k: int = 5, index: Index | str | os.PathLike[str] | None = None
 ) -> list[Answer]:
     """``ask`` for several questions, encoded in one batch; answers in the order asked."""
-    return _index(index).ask_many(questions, k=k)
+    return open_index(index).ask_many(questions, k=k)
 
 
 async def aask(
@@ -247,7 +259,8 @@ def default_index() -> Index:
     return Index.open(inside if inside.is_dir() else beside)
 
 
-def _index(index: Index | str | os.PathLike[str] | None) -> Index:
+def open_index(index: Index | str | os.PathLike[str] | None) -> Index:
+    """The Index that is meant: itself, the one at a path, or for None the one ragkit carries."""
     if index is None:
         return default_index()
     if isinstance(index, Index):

@@ -7,6 +7,7 @@ A ``Passage`` whose text differs from its citation's quote cannot be built, and 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -149,6 +150,7 @@ class Passage:
     ``text`` is what is cited, equal to ``citation.quote``. ``score`` is a similarity (higher is
     better), comparable within one answer only. ``rank`` counts from 1. ``highlights`` are spans of
     the document, inside the citation's span, that bear most on the question, in reading order.
+    ``signals``: what each signal contributed; they add up to the score.
     """
 
     text: str
@@ -156,6 +158,7 @@ class Passage:
     rank: int
     citation: Citation
     highlights: tuple[Span, ...] = ()
+    signals: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.text != self.citation.quote:
@@ -175,6 +178,7 @@ class Passage:
             "rank": self.rank,
             "score": self.score,
             "text": self.text,
+            "signals": dict(self.signals),
             "citation": self.citation.to_dict(),
             "highlights": [
                 {"start": span.start, "end": span.end, "quote": self.quote(span)}
@@ -206,7 +210,7 @@ class Answer:
     text: str
     confidence: float
     passages: tuple[Passage, ...] = ()
-    reason: Abstention | None = field(default=None)
+    reason: Abstention | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """All fields, JSON-ready (``json.dumps`` takes it as it is)."""

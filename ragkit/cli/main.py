@@ -1,30 +1,24 @@
-"""``ragkit …``: a door. It parses arguments, calls the library, prints, and sets the exit status.
-
-Exit status: 0 done, 1 the corpus does not answer, 2 unusable input, 3 the index is missing,
-damaged, stale or not writable, 4 the model is missing or altered, 130 interrupted.
-"""
+"""The commands ``ask`` and ``index``, and the program's entrance."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import textwrap
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 import ragkit
+from ragkit.cli.evaluating import evaluation
+from ragkit.cli.printing import colour, json_option, print_json, progress
 from ragkit.errors import EncoderError, MissingExtraError, RagkitError, StoreError
 
 if TYPE_CHECKING:
-    from ragkit.index import Progress
     from ragkit.types import Answer, Passage
 
-__all__ = ["main"]
+__all__ = ["cli", "main"]
 
 NOT_ANSWERED, BAD_INPUT, BAD_STORE, BAD_MODEL, INTERRUPTED = 1, 2, 3, 4, 130
 WIDTH = 88
@@ -35,7 +29,6 @@ _index_option = click.option(
     type=click.Path(path_type=Path),
     help="Folder of the index to ask (default: the article that ragkit carries).",
 )
-_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -48,11 +41,11 @@ def cli() -> None:
 @click.argument("question", nargs=-1, required=True)
 @click.option("-k", default=5, show_default=True, help="How many passages to return.")
 @_index_option
-@_json_option
+@json_option
 def ask(question: tuple[str, ...], k: int, index_path: Path | None, as_json: bool) -> None:
     """Answer QUESTION with cited passages. Several words need no quotes."""
     answer = ragkit.ask(" ".join(question), k=k, index=index_path)
-    _print_json(answer.to_dict()) if as_json else _print_answer(answer)
+    print_json(answer.to_dict()) if as_json else _print_answer(answer)
     if not answer.answered:
         sys.exit(NOT_ANSWERED)
 
@@ -66,13 +59,13 @@ def index() -> None:
 @click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The index's folder.")
 @click.option("--model", default=None, help="Folder or hub name of a bi-encoder.")
-@_json_option
+@json_option
 def build(sources: tuple[Path, ...], out: Path, model: str | None, as_json: bool) -> None:
     """Build the index of SOURCES (text files, or folders of them)."""
-    with _progress("Encoding") as progress:
-        built = ragkit.Index.build(list(sources), out, encoder=model, progress=progress)
+    with progress("Encoding") as show:
+        built = ragkit.Index.build(list(sources), out, encoder=model, progress=show)
     if as_json:
-        _print_json({"index": str(out), **built.counts})
+        print_json({"index": str(out), **built.counts})
     else:
         sizes = ", ".join(f"{number} {name}" for name, number in built.counts.items())
         click.echo(f"Built {out}: {sizes}.")
@@ -80,14 +73,14 @@ def build(sources: tuple[Path, ...], out: Path, model: str | None, as_json: bool
 
 @index.command()
 @click.argument("path", type=click.Path(path_type=Path))
-@_json_option
+@json_option
 def info(path: Path, as_json: bool) -> None:
     """Say what made the index at PATH and what it holds, from its manifest."""
     from ragkit.index import Manifest
 
     manifest = Manifest.read(path).to_dict()
     if as_json:
-        _print_json(manifest)
+        print_json(manifest)
         return
     encoder = manifest["encoder"]
     rows = {
@@ -106,14 +99,17 @@ def info(path: Path, as_json: bool) -> None:
 
 @index.command()
 @click.argument("path", type=click.Path(path_type=Path))
-@_json_option
+@json_option
 def verify(path: Path, as_json: bool) -> None:
     """Check every file, the model and the sources of the index at PATH."""
     opened = ragkit.Index.open(path)
     if as_json:
-        _print_json({"index": str(path), "ok": True, **opened.counts})
+        print_json({"index": str(path), "ok": True, **opened.counts})
     else:
         click.echo(f"{path} is whole: every file, the model and the sources match the manifest.")
+
+
+cli.add_command(evaluation)
 
 
 def main() -> None:
@@ -127,7 +123,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except RagkitError as error:
-        click.secho(f"ragkit: {error}", fg="red", err=True, color=_colour())
+        click.secho(f"ragkit: {error}", fg="red", err=True, color=colour())
         sys.exit(_status(error))
     except BrokenPipeError:
         # The reader (head, less) has seen enough; Python must not complain while it exits.
@@ -140,17 +136,12 @@ def _status(error: RagkitError) -> int:
     return BAD_MODEL if isinstance(error, (EncoderError, MissingExtraError)) else BAD_INPUT
 
 
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
-
-
 def _print_answer(answer: Answer) -> None:
-    colour = _colour()
     head = answer.text if answer.answered else f"The corpus does not say ({answer.reason})."
-    click.secho(textwrap.fill(head, WIDTH), bold=True, color=colour)
+    click.secho(textwrap.fill(head, WIDTH), bold=True, color=colour())
     for passage in answer.passages:
         click.echo()
-        click.echo(_headline(passage), color=colour)
+        click.echo(_headline(passage), color=colour())
         quotes = " … ".join(passage.quote(span) for span in passage.highlights)
         indent = " " * 4
         click.echo(textwrap.fill(quotes, WIDTH, initial_indent=indent, subsequent_indent=indent))
@@ -161,29 +152,3 @@ def _headline(passage: Passage) -> str:
     number = click.style(f"[{passage.rank}]", fg="cyan")
     place = f"{citation.label}  {citation.start}–{citation.end}"
     return f"{number} {place}  " + click.style(f"score {passage.score:.3f}", dim=True)
-
-
-def _colour() -> bool | None:
-    """None lets click decide by whether the stream is a terminal; NO_COLOR always wins."""
-    return False if os.environ.get("NO_COLOR") else None
-
-
-@contextmanager
-def _progress(label: str) -> Iterator[Progress]:
-    """A bar on standard error while the block runs; none where that is no terminal."""
-    bar: Any = None
-
-    def show(done: int, total: int) -> None:
-        nonlocal bar
-        if bar is None:
-            bar = click.progressbar(
-                length=total, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()
-            )
-            bar.__enter__()
-        bar.update(done - bar.pos)
-
-    try:
-        yield show
-    finally:
-        if bar is not None:
-            bar.render_finish()

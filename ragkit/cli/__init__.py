@@ -1,0 +1,11 @@
+"""``ragkit …``: a door. It parses arguments, calls the library, prints, and sets the exit status.
+
+Exit status: 0 done, 1 the corpus does not answer or the gate fails, 2 unusable input, 3 the index
+is missing, damaged, stale or not writable, 4 the model or an extra is missing, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+from ragkit.cli.main import cli, main
+
+__all__ = ["cli", "main"]

@@ -1,0 +1,92 @@
+"""The harness on an Index: run a set, and the one-line gate for a repository of one's own.
+
+from ragkit.evaluation import gate
+
+def test_my_chatbot_finds_what_it_should() -> None:
+    gate("eval", index="indexes/handbook").check()
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import ragkit
+from ragkit.api import Index, open_index
+from ragkit.errors import InputError
+from ragkit.evaluation.formats import load_csv
+from ragkit.evaluation.gate import Verdict, check_gate, load_floors
+from ragkit.evaluation.measures import DEPTH
+from ragkit.evaluation.questions import QuestionSet, load_questions
+from ragkit.evaluation.report import Asker, Configuration, Report, evaluate, load_report
+
+__all__ = ["BASELINE", "FLOORS", "QUESTIONS", "evaluate_index", "gate", "load_set", "read_baseline"]
+
+QUESTIONS, BASELINE, FLOORS = "questions.jsonl", "baseline.json", "floors.json"
+
+
+def evaluate_index(
+    questions: QuestionSet,
+    index: Index,
+    *,
+    ask: Asker | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Ask ``index`` every question and measure. ``ask`` puts a chatbot of one's own in its place.
+
+    Answers must cite documents of ``index``; that is what citations are checked against.
+    """
+    asker = ask or partial(index.ask, k=DEPTH)
+    if len(questions):
+        asker(questions.questions[0].text)  # warm, so that the first is timed like the others
+    return evaluate(
+        questions,
+        asker,
+        documents={document.id: document for document in index.documents},
+        configuration=Configuration(
+            library=ragkit.__version__,
+            encoder=index.encoder.fingerprint.digest,
+            chunker=index.chunker.to_dict(),
+            index=index.generation,
+            questions=questions.checksum,
+        ),
+        progress=progress,
+    )
+
+
+def load_set(path: Path, index: Index) -> QuestionSet:
+    """A question set from a native file (.jsonl) or a table (.csv), resolved in the index."""
+    documents = {document.id: document for document in index.documents}
+    if path.suffix == ".csv":
+        return load_csv(path, documents)
+    return load_questions(path, documents)
+
+
+def read_baseline(folder: Path) -> Report:
+    """The blessed baseline of an evaluation folder."""
+    path = folder / BASELINE
+    if not path.is_file():
+        raise InputError(
+            f"there is no baseline at {path}. Make one: ragkit eval bless --set {folder}"
+        )
+    return load_report(path)
+
+
+def gate(
+    folder: str | os.PathLike[str],
+    *,
+    index: Index | str | os.PathLike[str] | None = None,
+    ask: Asker | None = None,
+) -> Verdict:
+    """Run the gate on a folder with questions.jsonl, baseline.json and perhaps floors.json.
+
+    ``gate(…).check()`` in a test is all that a chatbot's own CI needs. Raises InputError for a
+    folder that lacks them, and what ``Index.open`` raises.
+    """
+    place = Path(folder)
+    opened = open_index(index)
+    report = evaluate_index(load_set(place / QUESTIONS, opened), opened, ask=ask)
+    floors = load_floors(place / FLOORS) if (place / FLOORS).is_file() else {}
+    return check_gate(report, read_baseline(place), floors)
