@@ -32,7 +32,7 @@ from ragkit.index import (
     record,
     write_lock,
 )
-from ragkit.retrieval import check_k, clean_question, retrieve
+from ragkit.retrieval import Ranked, check_k, clean_question, read_questions, retrieve
 from ragkit.types import Answer, Document, Passage
 
 __all__ = ["Index", "aask", "ask", "ask_many", "default_index", "open_index"]
@@ -134,11 +134,9 @@ class Index:
 
     def ask_many(self, questions: Sequence[str], *, k: int = 5) -> list[Answer]:
         """``ask`` for several questions, encoded in one batch; answers in the order asked."""
-        cleaned = self._cleaned(questions)
-        rankings = retrieve(self._data, self._encoder.encode(cleaned), check_k(k))
         return [
             compose(self._data, question, ranking)
-            for question, ranking in zip(cleaned, rankings, strict=True)
+            for question, ranking in self._rankings(questions, check_k(k))
         ]
 
     async def aask(self, question: str, *, k: int = 5) -> Answer:
@@ -147,9 +145,7 @@ class Index:
 
     def search(self, question: str, *, k: int = 5) -> list[Passage]:
         """The ``k`` best passages alone, best first."""
-        [ranking] = retrieve(
-            self._data, self._encoder.encode(self._cleaned([question])), check_k(k)
-        )
+        [(_, ranking)] = self._rankings([question], check_k(k))
         return list(passages_of(self._data, ranking))
 
     def document(self, document_id: str) -> Document:
@@ -199,10 +195,14 @@ class Index:
         sizes = ", ".join(f"{number} {name}" for name, number in self.counts.items())
         return f"<ragkit.Index: {sizes}, {self._encoder.fingerprint.name}>"
 
-    def _cleaned(self, questions: Sequence[str]) -> list[str]:
+    def _rankings(self, questions: Sequence[str], k: int) -> list[tuple[str, list[Ranked]]]:
         if isinstance(questions, str):
             raise InputError("questions is one str; expected a list of them. Use ask for one.")
-        return [clean_question(question) for question in questions]
+        cleaned = [clean_question(question) for question in questions]
+        queries = read_questions(self._data, self._encoder, cleaned)
+        return [
+            (q, retrieve(self._data, query, k)) for q, query in zip(cleaned, queries, strict=True)
+        ]
 
     def _publish(self, directory: Path) -> None:
         files = self._data.to_files()

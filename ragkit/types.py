@@ -201,8 +201,8 @@ class Answer:
     first. ``answered`` is False only for a ``reason`` (today: the corpus is empty); ``text`` is
     then ``""``.
 
-    ``confidence`` lies in 0–1 and grows with the cosine similarity of the best sentence to the
-    question. It is **not yet calibrated**: it orders answers, it is no probability of being right.
+    ``confidence`` lies in 0–1: the best passage's score, that is how closely its words match the
+    question's. It is **not yet calibrated**: it is no probability of being right.
     """
 
     question: str

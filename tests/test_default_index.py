@@ -13,7 +13,7 @@ from ragkit import Index
 TWENTY = [
     ("Who signed the Treaty of Rapallo?", "Treaty of Rapallo 1922 and secret military cooperation"),
     ("When was the Treaty of Brest-Litovsk signed?", ()),
-    ("How long did the Bavarian soviet republic last?", "Revolution and end of World War I"),
+    ("How many days did the soviet republic in Bavaria survive?", "Revolution and end of World War I"),
     ("How many men was the German army limited to by Versailles?", "Revolution and end of World War I"),
     ("Where was the Lipetsk flying school for Luftwaffe pilots?", "Treaty of Rapallo 1922 and secret military cooperation"),
     ("What happened to the documents about secret military cooperation?", "Documentation"),
@@ -50,8 +50,16 @@ def test_rebuilding_the_seed_gives_the_committed_index(
     for key in ("format", "encoder", "chunker", "dense", "counts"):
         assert committed[key] == fresh[key]
     # The same chunks to the byte; vectors within rounding, since processors round differently.
-    for name in ("documents.jsonl", "texts.bin", "chunks.npy", "sentences.npy"):
+    for name in (
+        "documents.jsonl",
+        "texts.bin",
+        "chunks.npy",
+        "sentences.npy",
+        "lexicon.json",
+        "segments.npy",
+    ):
         assert committed["files"][name] == fresh["files"][name]  # type: ignore[index]
     one, other = german_soviet._data, rebuilt._data
     np.testing.assert_allclose(one.dense.vectors(), other.dense.vectors(), atol=2e-5)
-    np.testing.assert_allclose(one.sentence_vectors, other.sentence_vectors, atol=2e-5)
+    steps = one.late.codes.astype(int) - other.late.codes.astype(int)
+    assert np.abs(steps).max() <= 1

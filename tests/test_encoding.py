@@ -42,18 +42,43 @@ def test_an_altered_default_model_is_refused_before_use(
 
 def test_vectors_have_unit_norm_and_do_not_depend_on_their_batch(tiny: Encoder) -> None:
     texts = ["Rivers flow.", "A longer text about bread and flour.", "x"]
-    together = tiny.encode(texts)
-    assert together.dtype == np.float32
-    assert together.shape == (3, tiny.dimension)
-    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-6)
-    alone = np.concatenate([tiny.encode([text]) for text in texts])
-    np.testing.assert_allclose(together, alone, atol=1e-5)
+    for text, together in zip(texts, tiny.encode(texts), strict=True):
+        [alone] = tiny.encode([text])
+        assert together.vector.dtype == together.tokens.dtype == np.float32
+        assert together.vector.shape == (tiny.dimension,)
+        np.testing.assert_allclose(np.linalg.norm(together.vector), 1, atol=1e-6)
+        np.testing.assert_allclose(np.linalg.norm(together.tokens, axis=1), 1, atol=1e-6)
+        np.testing.assert_allclose(together.vector, alone.vector, atol=1e-5)
+        np.testing.assert_allclose(together.tokens, alone.tokens, atol=1e-5)
+
+
+def test_vectors_are_those_of_sentence_transformers(tiny: Encoder, tiny_model: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    text = "Bread is made of flour."
+    [encoded] = tiny.encode([text])
+    reference = SentenceTransformer(str(tiny_model), device="cpu")
+    np.testing.assert_allclose(
+        encoded.vector, reference.encode(text, normalize_embeddings=True), atol=1e-6
+    )
+    tokens = reference.encode(text, output_value="token_embeddings").numpy()[1:-1]
+    tokens /= np.linalg.norm(tokens, axis=1, keepdims=True)
+    np.testing.assert_allclose(encoded.tokens, tokens, atol=1e-6)
+
+
+def test_tokens_know_where_they_begin_in_a_text_of_any_length(tiny: Encoder) -> None:
+    [encoded] = tiny.encode(["ab c. "])
+    assert encoded.starts.tolist() == [0, 1, 3, 4]
+    text = "abc " * 100
+    [long] = tiny.encode([text])
+    assert len(long.tokens) == len(long.starts) == 300
+    assert long.starts.tolist() == [i for i, c in enumerate(text) if c != " "]
 
 
 def test_a_text_over_the_window_is_read_to_its_end(tiny: Encoder) -> None:
     start = "abc " * tiny.window
     one, other = tiny.encode([start + "river " * 40, start + "bread " * 40])
-    assert not np.allclose(one, other, atol=1e-4)
+    assert not np.allclose(one.vector, other.vector, atol=1e-4)
 
 
 def test_a_long_texts_vector_is_the_token_weighted_mean_of_its_windows(tiny: Encoder) -> None:
@@ -62,9 +87,8 @@ def test_a_long_texts_vector_is_the_token_weighted_mean_of_its_windows(tiny: Enc
     [vector] = tiny.encode([text])
     cut = 10 * 7 + 2
     parts = tiny.encode([text[:cut], text[cut:]])
-    sizes = np.asarray(tiny.count_tokens([text[:cut], text[cut:]]), dtype=np.float32)
-    mean = (parts * sizes[:, None]).sum(axis=0)
-    np.testing.assert_allclose(vector, mean / np.linalg.norm(mean), atol=1e-5)
+    mean = sum(part.vector * len(part.tokens) for part in parts)
+    np.testing.assert_allclose(vector.vector, mean / np.linalg.norm(mean), atol=1e-5)
 
 
 def test_tokens_are_counted_without_special_ones(tiny: Encoder) -> None:
@@ -72,7 +96,7 @@ def test_tokens_are_counted_without_special_ones(tiny: Encoder) -> None:
 
 
 def test_no_texts_give_no_vectors(tiny: Encoder) -> None:
-    assert tiny.encode([]).shape == (0, tiny.dimension)
+    assert tiny.encode([]) == []
 
 
 def test_the_fingerprint_follows_the_files_not_the_place(tiny_model: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import json
 import re
 import shlex
 import subprocess
@@ -37,6 +38,21 @@ def test_the_transcripts_are_what_the_commands_print(transcript: str) -> None:
         cwd=ROOT,
     )
     assert done.stdout == expected, done.stderr
+
+
+def test_the_figures_are_those_of_the_committed_baseline() -> None:
+    baseline = json.loads((ROOT / "eval" / "baseline.json").read_text(encoding="utf-8"))
+    rows = re.findall(
+        r"^\| ([^|]+) \| (\d+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", README, flags=re.M
+    )
+    assert [name for name, *_ in rows] == ["dev", "test"]
+    for split, number, *shown in rows:
+        outcomes = [o for o in baseline["outcomes"] if o["split"] == split and o["answerable"]]
+        assert len(outcomes) == int(number)
+        measured = [
+            sum(o["values"][f"Success@{k}"] for o in outcomes) / len(outcomes) for k in (1, 3, 5)
+        ]
+        assert [f"{value:.3f}" for value in measured] == shown
 
 
 def test_the_tour_names_every_room_and_each_exists() -> None:

@@ -23,7 +23,7 @@ def compose(data: IndexData, question: str, ranking: Sequence[Ranked]) -> Answer
     passages = passages_of(data, ranking)
     best = passages[0]
     text = " ".join(best.quote(span) for span in best.highlights)
-    confidence = min(1.0, max(0.0, *ranking[0].sentences))
+    confidence = min(1.0, max(0.0, ranking[0].score))
     return Answer(question, True, text, confidence, passages)
 
 
@@ -33,7 +33,8 @@ def _passage(data: IndexData, ranked: Ranked, rank: int) -> Passage:
     quote = document.text[start:end]
     section = data.section_of(ranked.chunk)
     citation = Citation(document.id, document.title, section, start, end, quote, document.url)
-    return Passage(quote, ranked.score, rank, citation, (_best_sentence(data, ranked),))
+    signals = {"forward": ranked.forward, "reverse": ranked.reverse}
+    return Passage(quote, ranked.score, rank, citation, (_best_sentence(data, ranked),), signals)
 
 
 def _best_sentence(data: IndexData, ranked: Ranked) -> Span:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ragkit.encoding.base import Encoder, Fingerprint, Vectors
+from ragkit.encoding.base import Encoded, Encoder, Fingerprint, Vectors
 from ragkit.encoding.models import DEFAULT_MODEL, load_encoder
 
-__all__ = ["DEFAULT_MODEL", "Encoder", "Fingerprint", "Vectors", "load_encoder"]
+__all__ = ["DEFAULT_MODEL", "Encoded", "Encoder", "Fingerprint", "Vectors", "load_encoder"]

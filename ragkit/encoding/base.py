@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Encoder", "Fingerprint", "Vectors"]
+__all__ = ["Encoded", "Encoder", "Fingerprint", "Vectors"]
 
 Vectors = NDArray[np.float32]
 """``(n, d)`` float32 rows."""
@@ -47,6 +47,20 @@ class Fingerprint:
         return cls(str(value["name"]), str(value["source"]), dict(value["files"]))
 
 
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """One text as a model reads it.
+
+    ``vector``: ``(d,)``, the text as a whole. ``tokens``: ``(n, d)``, its tokens in their context,
+    special ones left out. ``starts``: ``(n,)``, where in the text each token begins. All vectors
+    are float32 of unit norm.
+    """
+
+    vector: Vectors
+    tokens: Vectors
+    starts: NDArray[np.int64]
+
+
 class Encoder(Protocol):
     """A model that turns texts into vectors whose inner product is their cosine similarity."""
 
@@ -65,8 +79,8 @@ class Encoder(Protocol):
         """How many tokens of text it reads at once, special ones not counted."""
         ...
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """``(len(texts), dimension)`` float32, each row of unit norm; no text is cut."""
+    def encode(self, texts: Sequence[str]) -> list[Encoded]:
+        """Each text's vector and its tokens' vectors; no text is cut."""
         ...
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ragkit.encoding.base import Fingerprint, Vectors
+from ragkit.encoding.base import Encoded, Fingerprint, Vectors
 from ragkit.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -44,41 +44,39 @@ class SentenceTransformerEncoder:
         special = self._tokenizer.num_special_tokens_to_add(is_pair=False)
         return int(self._model.max_seq_length or 512) - special
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """``(len(texts), dimension)`` float32, unit norm.
+    def encode(self, texts: Sequence[str]) -> list[Encoded]:
+        """Each text's vector (the model's own pooling) and its last layer's token vectors.
 
-        A text longer than the window is cut at token borders into windows, each encoded; its vector
-        is their mean weighted by tokens, normalised again. Nothing is dropped.
+        A text longer than the window is cut at token borders into windows, each encoded: its tokens
+        follow one another, and its vector is the windows' mean weighted by tokens, normalised
+        again. Nothing is dropped.
         """
         if not texts:
-            return np.zeros((0, self.dimension), dtype=np.float32)
-        windows: list[str] = []
-        owners: list[int] = []
-        weights: list[int] = []
-        for owner, (text, size) in enumerate(zip(texts, self.count_tokens(texts), strict=True)):
-            parts = [text] if size <= self.window else self._windows(text)
-            windows += parts
-            owners += [owner] * len(parts)
-            weights += [size] if len(parts) == 1 else self.count_tokens(parts)
-        with self._lock:
-            vectors: Vectors = self._model.encode(
-                windows, batch_size=BATCH, convert_to_numpy=True, normalize_embeddings=True
-            ).astype(np.float32, copy=False)
-        if len(windows) == len(texts):
-            return vectors
-        sums = np.zeros((len(texts), vectors.shape[1]), dtype=np.float32)
-        np.add.at(sums, owners, vectors * np.asarray(weights, dtype=np.float32)[:, None])
-        means: Vectors = sums / np.linalg.norm(sums, axis=1, keepdims=True)
-        return means
+            return []
+        parts = [self._windows(text) for text in texts]
+        read = iter(self._read([text for windows in parts for _, text in windows]))
+        return [_joined([(start, next(read)) for start, _ in windows]) for windows in parts]
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
         return [len(encoding.ids) for encoding in encodings]
 
-    def _windows(self, text: str) -> list[str]:
+    def _windows(self, text: str) -> list[tuple[int, str]]:
+        """Where each window of the text begins, and its text."""
+        if len(text) <= self.window:  # no token is shorter than a code point
+            return [(0, text)]
         offsets = self._tokenizer.encode(text, add_special_tokens=False).offsets
-        starts = [offsets[i][0] for i in range(0, len(offsets), self.window)]
-        return [text[a:b] for a, b in zip(starts, [*starts[1:], len(text)], strict=True)]
+        cuts = [0, *(offsets[i][0] for i in range(self.window, len(offsets), self.window))]
+        return [(a, text[a:b]) for a, b in zip(cuts, [*cuts[1:], len(text)], strict=True)]
+
+    def _read(self, texts: Sequence[str]) -> list[Encoded]:
+        """Texts that fit the window, read by the model in batches."""
+        with self._lock:
+            outputs = self._model.encode(
+                list(texts), batch_size=BATCH, output_value=None, normalize_embeddings=True
+            )
+        encodings = self._tokenizer.encode_batch(list(texts))
+        return [_encoded(o, e) for o, e in zip(outputs, encodings, strict=True)]
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
@@ -120,3 +118,28 @@ class SentenceTransformerEncoder:
         finally:
             if bars:
                 logging.enable_progress_bar()
+
+
+def _encoded(output: Any, encoding: Any) -> Encoded:
+    tokens = output["token_embeddings"].float().cpu().numpy()
+    kept = [i for i, special in enumerate(encoding.special_tokens_mask) if not special]
+    starts = np.asarray([encoding.offsets[i][0] for i in kept], dtype=np.int64)
+    vector = output["sentence_embedding"].float().cpu().numpy()
+    return Encoded(_unit(vector), _unit(tokens[kept]), starts)
+
+
+def _joined(windows: Sequence[tuple[int, Encoded]]) -> Encoded:
+    if len(windows) == 1:
+        return windows[0][1]
+    weighted = sum(encoded.vector * max(1, len(encoded.tokens)) for _, encoded in windows)
+    return Encoded(
+        _unit(np.asarray(weighted)),
+        np.concatenate([encoded.tokens for _, encoded in windows]),
+        np.concatenate([encoded.starts + start for start, encoded in windows]),
+    )
+
+
+def _unit(vectors: Vectors) -> Vectors:
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    unit: Vectors = (vectors / np.maximum(norms, 1e-12)).astype(np.float32)
+    return unit

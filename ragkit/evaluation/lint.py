@@ -75,8 +75,8 @@ def lint(questions: QuestionSet, documents: Mapping[str, Document]) -> LintRepor
     ]
     return LintReport(
         findings=tuple(findings),
-        categories=Counter(q.category or "(none)" for q in questions),
-        splits=Counter(q.split for q in questions),
+        categories=dict(Counter(q.category or "(none)" for q in questions)),
+        splits=dict(Counter(q.split for q in questions)),
         answerable=len(answerable),
         unanswerable=len(questions) - len(answerable),
         overlap=mean(overlaps.values()) if overlaps else None,

@@ -133,7 +133,7 @@ def span_recall(answer: Answer, question: Question) -> float:
     passage = answer.passages[0]
     for evidence in question.evidence:
         held = sum(_held(span, passage, [evidence]) for span in passage.highlights)
-        best[evidence.part] = max(best[evidence.part], held / (evidence.end - evidence.start))
+        best[evidence.part] = max(best[evidence.part], held / len(evidence.quote))
     return sum(best.values()) / len(best)
 
 

@@ -75,6 +75,8 @@ def compare_values(
 
 def bootstrap_interval(differences: Floats, *, level: float = 0.95) -> tuple[float, float]:
     """Percentile bootstrap interval of the mean of paired differences (Efron & Tibshirani 1993)."""
+    if not differences.any():
+        return 0.0, 0.0
     rng = np.random.default_rng(0)
     n = len(differences)
     means = np.empty(RESAMPLES)

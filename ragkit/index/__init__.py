@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from ragkit.index.building import Progress, build_data
 from ragkit.index.data import IndexData
+from ragkit.index.lexicon import Lexicon
 from ragkit.index.manifest import Manifest, SourceRecord
 from ragkit.index.store import publish, read_file, record, write_lock
 
 __all__ = [
     "IndexData",
+    "Lexicon",
     "Manifest",
     "Progress",
     "SourceRecord",

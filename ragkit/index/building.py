@@ -7,9 +7,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ragkit.chunking import Chunker, context
-from ragkit.encoding import Encoder, Vectors
+from ragkit.encoding import Encoded, Encoder
 from ragkit.index.data import IndexData
-from ragkit.types import Chunk, Document
+from ragkit.index.dense import DenseIndex
+from ragkit.index.late import LateIndex, chunk_tokens
+from ragkit.index.lexicon import Lexicon
+from ragkit.types import Chunk, Document, Span
 
 __all__ = ["Progress", "build_data"]
 
@@ -27,34 +30,51 @@ def build_data(
 ) -> IndexData:
     """Chunk and encode all documents.
 
-    A chunk's or sentence's vector is that of title, heading path and text together, so that a
-    paragraph that says "the treaty" is found by the treaty's name; what is cited is the text alone.
+    What is encoded is title, heading path and text together, so that a paragraph that says "the
+    treaty" is found by the treaty's name; what is cited is the text alone.
     """
     count, window = encoder.count_tokens, encoder.window
     chunks = [c for d in documents for c in chunker.chunks(d, count=count, window=window)]
     by_id = {document.id: document for document in documents}
-    chunk_texts = [_in_context(by_id[c.document_id], c, c.start, c.end) for c in chunks]
-    sentence_texts = [
-        _in_context(by_id[c.document_id], c, s.start, s.end) for c in chunks for s in c.sentences
+    fronts = [_front(by_id[c.document_id], c) for c in chunks]
+    texts = [by_id[c.document_id].text for c in chunks]
+    whole = [f + t[c.start : c.end] for f, t, c in zip(fronts, texts, chunks, strict=True)]
+    alone = [
+        [f + t[s.start : s.end] for s in c.sentences]
+        for f, t, c in zip(fronts, texts, chunks, strict=True)
     ]
-    vectors = _encode_all(chunk_texts + sentence_texts, encoder, progress)
-    n = len(chunk_texts)
-    return IndexData.assemble(documents, chunks, vectors[:n], vectors[n:])
+    read = _encode_all([*whole, *(text for some in alone for text in some)], encoder, progress)
+    tokens = [
+        chunk_tokens(read[w], [read[text] for text in some], len(f), _relative(c))
+        for w, some, f, c in zip(whole, alone, fronts, chunks, strict=True)
+    ]
+    vectors = np.asarray([read[w].vector for w in whole], dtype=np.float32)
+    return IndexData.assemble(
+        documents,
+        chunks,
+        Lexicon.build(whole),
+        DenseIndex.build(vectors.reshape(-1, encoder.dimension)),
+        LateIndex.build(tokens, encoder.dimension),
+    )
 
 
-def _in_context(document: Document, chunk: Chunk, start: int, end: int) -> str:
-    path = document.sections[chunk.section].path
-    return context(document.title, path) + document.text[start:end]
+def _front(document: Document, chunk: Chunk) -> str:
+    return context(document.title, document.sections[chunk.section].path)
 
 
-def _encode_all(texts: Sequence[str], encoder: Encoder, progress: Progress | None) -> Vectors:
-    # A chunk of one sentence is the same text twice; it is encoded once.
+def _relative(chunk: Chunk) -> list[Span]:
+    return [Span(s.start - chunk.start, s.end - chunk.start) for s in chunk.sentences]
+
+
+def _encode_all(
+    texts: Sequence[str], encoder: Encoder, progress: Progress | None
+) -> dict[str, Encoded]:
+    """Each distinct text, read once: a chunk of one sentence is the same text twice."""
     distinct = list(dict.fromkeys(texts))
-    done: list[Vectors] = [np.zeros((0, encoder.dimension), dtype=np.float32)]
+    read: dict[str, Encoded] = {}
     for start in range(0, len(distinct), _BATCH):
-        done.append(encoder.encode(distinct[start : start + _BATCH]))
+        batch = distinct[start : start + _BATCH]
+        read.update(zip(batch, encoder.encode(batch), strict=True))
         if progress:
-            progress(min(start + _BATCH, len(distinct)), len(distinct))
-    row = {text: i for i, text in enumerate(distinct)}
-    vectors: Vectors = np.concatenate(done)[[row[text] for text in texts]]
-    return vectors
+            progress(len(read), len(distinct))
+    return read

@@ -6,8 +6,11 @@ Files of a generation:
     texts.bin              all documents' texts, UTF-8, one after the other
     chunks.npy             (n, 4) int64: document, section, start, end
     sentences.npy          (m, 3) int64: chunk, start, end
+    lexicon.json           stem → how many chunks have it
     dense.faiss            (n, d) chunk vectors
-    sentence_vectors.npy   (m, d) float32
+    tokens.npy             (t, d) int8: token vectors for late interaction
+    token_scale.npy        () float32: int8 × scale = component
+    segments.npy           (n + 2m + 1,) int64: where each run of token rows begins
 """
 
 from __future__ import annotations
@@ -21,8 +24,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ragkit.encoding import Vectors
 from ragkit.index.dense import DenseIndex
+from ragkit.index.late import LateIndex
+from ragkit.index.lexicon import Lexicon
 from ragkit.types import Chunk, Document, Section, Span
 
 __all__ = ["IndexData"]
@@ -32,23 +36,25 @@ Table = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class IndexData:
-    """Documents, the tables of their chunks and sentences, and a vector for each."""
+    """Documents, the tables of their chunks and sentences, and what is searched."""
 
     documents: tuple[Document, ...]
     chunks: Table
     sentences: Table
+    lexicon: Lexicon
     dense: DenseIndex
-    sentence_vectors: Vectors
+    late: LateIndex
 
     @classmethod
     def assemble(
         cls,
         documents: Sequence[Document],
         chunks: Sequence[Chunk],
-        chunk_vectors: Vectors,
-        sentence_vectors: Vectors,
+        lexicon: Lexicon,
+        dense: DenseIndex,
+        late: LateIndex,
     ) -> IndexData:
-        """From the parts in document order; a vector for each chunk and each of its sentences."""
+        """From the parts, chunks in document order."""
         number = {document.id: i for i, document in enumerate(documents)}
         rows = [(number[c.document_id], c.section, c.start, c.end) for c in chunks]
         sentences = [(i, s.start, s.end) for i, c in enumerate(chunks) for s in c.sentences]
@@ -56,8 +62,9 @@ class IndexData:
             tuple(documents),
             np.asarray(rows, dtype=np.int64).reshape(-1, 4),
             np.asarray(sentences, dtype=np.int64).reshape(-1, 3),
-            DenseIndex.build(chunk_vectors),
-            sentence_vectors,
+            lexicon,
+            dense,
+            late,
         )
 
     def __len__(self) -> int:
@@ -73,7 +80,7 @@ class IndexData:
         return Span(int(self.chunks[chunk, 2]), int(self.chunks[chunk, 3]))
 
     def sentence_rows(self, chunk: int) -> range:
-        """Which rows of ``sentences`` and ``sentence_vectors`` are this chunk's."""
+        """Which rows of ``sentences`` are this chunk's."""
         first, last = np.searchsorted(self.sentences[:, 0], [chunk, chunk + 1])
         return range(int(first), int(last))
 
@@ -95,8 +102,11 @@ class IndexData:
             "texts.bin": b"".join(texts),
             "chunks.npy": _array_bytes(self.chunks),
             "sentences.npy": _array_bytes(self.sentences),
+            "lexicon.json": self.lexicon.to_bytes(),
             "dense.faiss": self.dense.to_bytes(),
-            "sentence_vectors.npy": _array_bytes(self.sentence_vectors),
+            "tokens.npy": _array_bytes(self.late.codes),
+            "token_scale.npy": _array_bytes(np.asarray(self.late.scale, dtype=np.float32)),
+            "segments.npy": _array_bytes(self.late.segments),
         }
 
     @classmethod
@@ -111,8 +121,13 @@ class IndexData:
             tuple(documents),
             _array_from(read("chunks.npy")),
             _array_from(read("sentences.npy")),
+            Lexicon.from_bytes(read("lexicon.json")),
             DenseIndex.from_bytes(read("dense.faiss")),
-            _array_from(read("sentence_vectors.npy")),
+            LateIndex(
+                _array_from(read("tokens.npy")),
+                float(_array_from(read("token_scale.npy"))),
+                _array_from(read("segments.npy")),
+            ),
         )
 
 

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from ragkit.retrieval.question import check_k, clean_question
-from ragkit.retrieval.retriever import Ranked, retrieve
+from ragkit.retrieval.retriever import Query, Ranked, read_questions, retrieve
 
-__all__ = ["Ranked", "check_k", "clean_question", "retrieve"]
+__all__ = ["Query", "Ranked", "check_k", "clean_question", "read_questions", "retrieve"]

@@ -1,0 +1,130 @@
+"""Late interaction: the formula of the docstring, computed again the slow way."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ragkit import Document, Encoder, Index
+from ragkit.chunking import Chunker, context
+from ragkit.corpus.wikitext import parse_sections
+from ragkit.index import IndexData, Lexicon
+from ragkit.index.late import LateIndex, chunk_tokens
+from ragkit.index.lexicon import words_of
+from ragkit.retrieval import Query, read_questions, retrieve
+from ragkit.retrieval import retriever as retriever_module
+from ragkit.types import Span
+from strategies import articles
+
+
+def brute_force(data: IndexData, encoder: Encoder, query: Query) -> list[float]:
+    """Every chunk's score from the texts themselves, token by token, without the stored tokens."""
+    found = []
+    for c in range(len(data)):
+        document = data.document_of(c)
+        front = context(document.title, data.section_of(c))
+        start, end = data.span_of(c)
+        [whole] = encoder.encode([front + document.text[start:end]])
+        spans = [data.sentence_span(row) for row in data.sentence_rows(c)]
+        forwards, reverses = [], []
+        for span in spans:
+            [alone] = encoder.encode([front + document.text[span.start : span.end]])
+            keys = [v for v, s in zip(alone.tokens, alone.starts, strict=True) if s >= len(front)]
+            keys += [v for v, s in zip(whole.tokens, whole.starts, strict=True) if s < len(front)]
+            forwards.append(
+                sum(
+                    w * max((q @ k for k in keys), default=0.0)
+                    for q, w in zip(query.tokens, query.weights, strict=True)
+                )
+            )
+            inside = [
+                v
+                for v, s in zip(whole.tokens, whole.starts, strict=True)
+                if span.start - start <= s - len(front) < span.end - start
+            ]
+            explained = [max((q @ v for q in query.tokens), default=0.0) for v in inside]
+            reverses.append(float(np.mean(explained)) if inside else 0.0)
+        found.append((max(forwards) + 0.5 * max(reverses)) / 1.5)
+    return found
+
+
+@settings(max_examples=15, deadline=None)
+@given(articles(), st.sampled_from(["Who signed the treaty?", "rapallo 1922", "!?"]))
+def test_scores_equal_the_formula_computed_from_the_texts(
+    tiny: Encoder, text: str, question: str
+) -> None:
+    document = Document("d", "On Treaties", text, sections=parse_sections(text))
+    if not document.sections:
+        return
+    index = Index.build([document], encoder=tiny, chunker=Chunker(min_chars=40))
+    data = index._data
+    [query] = read_questions(data, tiny, [question])
+    expected = brute_force(data, tiny, query)
+    ranking = retrieve(data, query, len(data))
+    assert sorted(r.chunk for r in ranking) == list(range(len(data)))
+    # int8 loses up to half a step a component; the scores stay within a hundredth.
+    for ranked in ranking:
+        assert ranked.score == pytest.approx(expected[ranked.chunk], abs=0.01)
+        assert ranked.score == pytest.approx(ranked.forward + ranked.reverse)
+    assert [r.score for r in ranking] == sorted((r.score for r in ranking), reverse=True)
+
+
+def test_only_dense_candidates_are_looked_at(
+    tiny: Encoder, monkeypatch: pytest.MonkeyPatch, article: Document
+) -> None:
+    index = Index.build([article], encoder=tiny)
+    data = index._data
+    [query] = read_questions(data, tiny, ["Who signed the Treaty of Rapallo?"])
+    everything = {r.chunk: r for r in retrieve(data, query, len(data))}
+    monkeypatch.setattr(retriever_module, "CANDIDATES", 20)
+    some = retrieve(data, query, len(data))
+    _, nearest = data.dense.search(query.vector[None, :], 20)
+    assert {r.chunk for r in some} == set(nearest[0].tolist())
+    for ranked in some:
+        assert ranked.score == pytest.approx(everything[ranked.chunk].score, abs=1e-5)
+
+
+def test_rare_words_weigh_more_and_a_words_pieces_share_its_weight(tiny: Encoder) -> None:
+    texts = ["The river flows.", "The bread is dark.", "The Danube flows."]
+    index = Index.build([Document(str(i), str(i), t) for i, t in enumerate(texts)], encoder=tiny)
+    [query] = read_questions(index._data, tiny, ["the danube?"])
+    the, danube = query.weights[:3], query.weights[3:9]
+    assert query.weights.sum() == pytest.approx(1, abs=1e-6)
+    assert query.weights[9] == 0  # the question mark
+    lexicon = index._data.lexicon
+    assert the.sum() / danube.sum() == pytest.approx(
+        (lexicon.idf("the") * 3) ** 0.5 / (lexicon.idf("danub") * 6) ** 0.5, rel=1e-5
+    )
+
+
+def test_the_lexicon_counts_chunks_by_stem() -> None:
+    lexicon = Lexicon.build(["Treaties, treaty!", "No treaty.", "Bread"])
+    assert dict(lexicon.frequencies) == {"treati": 2, "no": 1, "bread": 1}
+    # ln(1 + (3 − 2 + ½)/(2 + ½)) = ln 1.6
+    assert lexicon.idf("treati") == pytest.approx(np.log(1.6))
+    assert lexicon.idf("unseen") > lexicon.idf("bread") > lexicon.idf("treati") > 0
+    assert Lexicon.from_bytes(lexicon.to_bytes()) == lexicon
+
+
+def test_words_know_where_they_stand() -> None:
+    assert [(w.stem, w.start, w.end) for w in words_of("Köln's  Dr.")] == [
+        ("köln", 0, 4),
+        ("s", 5, 6),
+        ("dr", 8, 10),
+    ]
+
+
+def test_tokens_are_sorted_into_context_within_and_alone(tiny: Encoder) -> None:
+    # "T. " in front of "ab. cd." with the sentences "ab." and "cd.", a token a character.
+    whole, first, second = tiny.encode(["t. ab. cd.", "t. ab.", "t. cd."])
+    found = chunk_tokens(whole, [first, second], 3, [Span(0, 3), Span(4, 7)])
+    np.testing.assert_array_equal(found.context, whole.tokens[:2])
+    np.testing.assert_array_equal(found.within[0], whole.tokens[2:5])
+    np.testing.assert_array_equal(found.within[1], whole.tokens[5:8])
+    np.testing.assert_array_equal(found.alone[0], first.tokens[2:])
+    np.testing.assert_array_equal(found.alone[1], second.tokens[2:])
+    late = LateIndex.build([found], tiny.dimension)
+    assert late.segments.tolist() == [0, 2, 5, 8, 11, 14]
+    np.testing.assert_allclose(late.vectors(0, 2), whole.tokens[:2], atol=late.scale / 2 + 1e-6)
