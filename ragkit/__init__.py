@@ -27,7 +27,16 @@ if TYPE_CHECKING:
         SourceError,
         StoreError,
     )
-    from ragkit.types import Abstention, Answer, Citation, Document, Passage, Section, Span
+    from ragkit.types import (
+        Abstention,
+        Answer,
+        Citation,
+        Document,
+        Match,
+        Passage,
+        Section,
+        Span,
+    )
 
 __version__ = "0.1.0"
 
@@ -55,6 +64,7 @@ _HOME = {
         "Answer",
         "Citation",
         "Document",
+        "Match",
         "Passage",
         "Section",
         "Span",
@@ -78,6 +88,7 @@ __all__ = [
     "IndexStaleError",
     "IndexWriteError",
     "InputError",
+    "Match",
     "MissingExtraError",
     "Passage",
     "QuestionError",

@@ -14,7 +14,7 @@ from pathlib import Path
 from ragkit.answering import compose, passages_of
 from ragkit.chunking import Chunker
 from ragkit.corpus import SourceFile, Sources, read_sources
-from ragkit.encoding import DEFAULT_MODEL, Encoder, load_encoder
+from ragkit.encoding import DEFAULT_MODEL, Encoder, Reranker, load_encoder, load_reranker
 from ragkit.errors import (
     IndexDamagedError,
     IndexMismatchError,
@@ -26,13 +26,23 @@ from ragkit.index import (
     Manifest,
     Progress,
     SourceRecord,
+    Weights,
     build_data,
     publish,
     read_file,
     record,
     write_lock,
 )
-from ragkit.retrieval import Ranked, check_k, clean_question, read_questions, retrieve
+from ragkit.retrieval import (
+    RERANKED,
+    Query,
+    Ranked,
+    check_k,
+    clean_question,
+    read_questions,
+    rerank,
+    retrieve,
+)
 from ragkit.types import Answer, Document, Passage
 
 __all__ = ["Index", "aask", "ask", "ask_many", "default_index", "open_index"]
@@ -47,10 +57,19 @@ class Index:
     """
 
     def __init__(
-        self, data: IndexData, encoder: Encoder, chunker: Chunker, sources: Sequence[SourceFile]
+        self,
+        data: IndexData,
+        encoder: Encoder,
+        chunker: Chunker,
+        sources: Sequence[SourceFile],
+        *,
+        weights: Weights,
+        reranker: Reranker | None = None,
     ) -> None:
         self._data = data
+        self._weights = weights
         self._encoder = encoder
+        self._reranker = reranker
         self._chunker = chunker
         self._sources = tuple(sources)
         self._documents = {document.id: document for document in data.documents}
@@ -63,13 +82,17 @@ class Index:
         *,
         encoder: Encoder | str | None = None,
         chunker: Chunker | None = None,
+        weights: Weights | None = None,
+        reranker: Reranker | str | None = None,
         progress: Progress | None = None,
     ) -> Index:
         """Read, chunk and encode ``sources``; save to ``path`` if one is given.
 
         ``sources``: a path, a ``Document``, or several; a folder stands for its text files.
         ``encoder``: an ``Encoder``, or a name for ``load_encoder`` (default: all-MiniLM-L6-v2).
-        ``progress``: called with (texts encoded, texts in all).
+        ``weights``: the retriever's free parameters. ``reranker``: a cross-encoder (or its folder
+        or hub name) that reads the best 50 again. ``progress``: called with (texts encoded, texts
+        in all).
 
         Raises SourceError, EncoderError, and with a path IndexLockedError or IndexWriteError.
         No sources make an empty index, which answers every question with an abstention.
@@ -77,11 +100,14 @@ class Index:
         read = read_sources(sources)
         documents, origins = [d for d, _ in read], [origin for _, origin in read]
         model, settings = _resolve(encoder), chunker or Chunker()
+        weighed, second = weights or Weights(), _resolve_reranker(reranker)
         if path is None:
-            return cls(build_data(documents, model, settings, progress), model, settings, origins)
+            data = build_data(documents, model, settings, progress)
+            return cls(data, model, settings, origins, weights=weighed, reranker=second)
         # Locked before the work, so that a second builder is told now and not at the end.
         with write_lock(Path(path)):
-            index = cls(build_data(documents, model, settings, progress), model, settings, origins)
+            data = build_data(documents, model, settings, progress)
+            index = cls(data, model, settings, origins, weights=weighed, reranker=second)
             index._publish(Path(path))
         return index
 
@@ -91,11 +117,13 @@ class Index:
         path: str | os.PathLike[str],
         *,
         encoder: Encoder | str | None = None,
+        reranker: Reranker | str | None = None,
         check_sources: bool = True,
     ) -> Index:
         """The index at ``path``, after its files, the model and its sources were checked.
 
-        ``encoder`` is needed only where the one recorded cannot be found by its name. With
+        ``encoder`` is needed only where the one recorded cannot be found by its name. A
+        ``reranker``, the folder or hub name of a cross-encoder, reads the best 50 again. With
         ``check_sources`` a source file that lies where it was, but changed, is an error too.
 
         Raises IndexNotFoundError, IndexDamagedError, IndexMismatchError, IndexStaleError,
@@ -115,7 +143,14 @@ class Index:
         sources = [_source_file(directory, source) for source in manifest.sources]
         if check_sources:
             _refuse_changed(directory, sources)
-        return cls(data, model, manifest.chunker, sources)
+        return cls(
+            data,
+            model,
+            manifest.chunker,
+            sources,
+            weights=manifest.weights,
+            reranker=_resolve_reranker(reranker),
+        )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Publish this index at ``path`` in one step: a reader sees the old one or the new one.
@@ -135,8 +170,8 @@ class Index:
     def ask_many(self, questions: Sequence[str], *, k: int = 5) -> list[Answer]:
         """``ask`` for several questions, encoded in one batch; answers in the order asked."""
         return [
-            compose(self._data, question, ranking)
-            for question, ranking in self._rankings(questions, check_k(k))
+            compose(self._data, query, ranking)
+            for query, ranking in self._rankings(questions, check_k(k))
         ]
 
     async def aask(self, question: str, *, k: int = 5) -> Answer:
@@ -145,8 +180,8 @@ class Index:
 
     def search(self, question: str, *, k: int = 5) -> list[Passage]:
         """The ``k`` best passages alone, best first."""
-        [(_, ranking)] = self._rankings([question], check_k(k))
-        return list(passages_of(self._data, ranking))
+        [(query, ranking)] = self._rankings([question], check_k(k))
+        return list(passages_of(self._data, query, ranking))
 
     def document(self, document_id: str) -> Document:
         """The document a citation names, to resolve or show it. Raises InputError if not here."""
@@ -173,6 +208,22 @@ class Index:
         """The settings that cut the documents into chunks."""
         return self._chunker
 
+    @property
+    def weights(self) -> Weights:
+        """The retriever's free parameters."""
+        return self._weights
+
+    def with_weights(self, weights: Weights) -> Index:
+        """The same index, asked with other parameters; ``save`` it to keep them."""
+        return Index(
+            self._data,
+            self._encoder,
+            self._chunker,
+            self._sources,
+            weights=weights,
+            reranker=self._reranker,
+        )
+
     @cached_property
     def generation(self) -> str:
         """16 hexadecimal digits that follow from all the data: equal indexes, equal generations."""
@@ -195,14 +246,18 @@ class Index:
         sizes = ", ".join(f"{number} {name}" for name, number in self.counts.items())
         return f"<ragkit.Index: {sizes}, {self._encoder.fingerprint.name}>"
 
-    def _rankings(self, questions: Sequence[str], k: int) -> list[tuple[str, list[Ranked]]]:
+    def _rankings(self, questions: Sequence[str], k: int) -> list[tuple[Query, list[Ranked]]]:
         if isinstance(questions, str):
             raise InputError("questions is one str; expected a list of them. Use ask for one.")
         cleaned = [clean_question(question) for question in questions]
-        queries = read_questions(self._data, self._encoder, cleaned)
-        return [
-            (q, retrieve(self._data, query, k)) for q, query in zip(cleaned, queries, strict=True)
-        ]
+        queries = read_questions(self._data, self._encoder, cleaned, self._weights)
+        return [(query, self._ranking(query, k)) for query in queries]
+
+    def _ranking(self, query: Query, k: int) -> list[Ranked]:
+        if self._reranker is None:
+            return retrieve(self._data, query, k)
+        candidates = retrieve(self._data, query, max(k, RERANKED))
+        return rerank(self._data, query, candidates, self._reranker)[:k]
 
     def _publish(self, directory: Path) -> None:
         files = self._data.to_files()
@@ -213,6 +268,7 @@ class Index:
             encoder=self._encoder.fingerprint,
             dimension=self._encoder.dimension,
             chunker=self._chunker,
+            weights=self._weights,
             sources=tuple(_source_record(directory, source) for source in self._sources),
             counts=self.counts,
             files={name: record(content) for name, content in files.items()},
@@ -276,6 +332,12 @@ def _resolve(encoder: Encoder | str | None) -> Encoder:
     if encoder is None or isinstance(encoder, (str, os.PathLike)):
         return load_encoder(DEFAULT_MODEL if encoder is None else os.fspath(encoder))
     return encoder
+
+
+def _resolve_reranker(reranker: Reranker | str | None) -> Reranker | None:
+    if isinstance(reranker, (str, os.PathLike)):
+        return load_reranker(os.fspath(reranker))
+    return reranker
 
 
 def _read(directory: Path) -> tuple[Manifest, IndexData]:

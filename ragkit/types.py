@@ -10,9 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ragkit.errors import InputError
+
+if TYPE_CHECKING:
+    from ragkit.answering.anchoring import Anchor
+    from ragkit.answering.proof import Offsets, Verification
 
 __all__ = [
     "Abstention",
@@ -20,6 +24,7 @@ __all__ = [
     "Chunk",
     "Citation",
     "Document",
+    "Match",
     "Passage",
     "Section",
     "Span",
@@ -130,6 +135,47 @@ class Citation:
         """Title and heading path in one line: ``Article § Section › Subsection``."""
         return f"{self.title} § {' › '.join(self.section)}" if self.section else self.title
 
+    def verify(self, document: Document) -> Verification:
+        """Whether ``document`` says at the span what is quoted, and if not, what it says."""
+        from ragkit.answering.proof import verify
+
+        return verify(self, document)
+
+    def offsets(self, document: Document) -> Offsets:
+        """The span in code points, UTF-16 code units and UTF-8 bytes."""
+        from ragkit.answering.proof import offsets
+
+        return offsets(self, document)
+
+    def annotation(self, document: Document, *, span: Span | None = None) -> dict[str, Any]:
+        """The citation, or ``span`` inside it, as a W3C Web Annotation (JSON-LD)."""
+        from ragkit.answering.proof import annotation
+
+        return annotation(self, document, span=span)
+
+    def deep_link(self, document: Document, *, span: Span | None = None) -> str | None:
+        """The document's URL made to scroll to the citation, or ``span``: ``#:~:text=``."""
+        from ragkit.answering.links import deep_link
+
+        return deep_link(self, document, span=span)
+
+    def reanchor(self, document: Document) -> Anchor:
+        """Where the quote stands after ``document`` was edited, if it still does."""
+        from ragkit.answering.anchoring import reanchor
+
+        return reanchor(self, document)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Citation:
+        """What ``to_dict`` gave. Raises InputError if it is no citation."""
+        try:
+            return cls(**{**content, "section": tuple(content["section"])})
+        except (TypeError, KeyError) as error:
+            raise InputError(
+                f"this is no citation ({type(error).__name__}: {error}); expected the fields of "
+                f"Citation.to_dict()."
+            ) from error
+
     def to_dict(self) -> dict[str, Any]:
         """All fields, JSON-ready."""
         return {
@@ -144,13 +190,30 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
+class Match:
+    """Where a word of the question found its partner.
+
+    ``similarity``: cosine of both as the model reads them in their places. ``contribution``: its
+    part of the passage's ``forward`` signal, which is their sum. ``span``: the partner in the
+    document, None where it stands in the title or a heading.
+    """
+
+    word: str
+    similarity: float
+    contribution: float
+    partner: str
+    span: Span | None
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """A chunk found for a question.
 
     ``text`` is what is cited, equal to ``citation.quote``. ``score`` is a similarity (higher is
     better), comparable within one answer only. ``rank`` counts from 1. ``highlights`` are spans of
     the document, inside the citation's span, that bear most on the question, in reading order.
-    ``signals``: what each signal contributed; they add up to the score.
+    ``signals``: what each signal contributed; they add up to the score. ``matches``: how each word
+    of the question was matched.
     """
 
     text: str
@@ -159,6 +222,7 @@ class Passage:
     citation: Citation
     highlights: tuple[Span, ...] = ()
     signals: Mapping[str, float] = field(default_factory=dict)
+    matches: tuple[Match, ...] = ()
 
     def __post_init__(self) -> None:
         if self.text != self.citation.quote:
@@ -172,6 +236,12 @@ class Passage:
         """The exact text of one highlight of this passage."""
         return self.text[span.start - self.citation.start : span.end - self.citation.start]
 
+    def explain(self) -> str:
+        """The score's parts, and which word of the question was matched where."""
+        from ragkit.answering.explaining import explain_passage
+
+        return explain_passage(self)
+
     def to_dict(self) -> dict[str, Any]:
         """All fields, JSON-ready."""
         return {
@@ -179,6 +249,16 @@ class Passage:
             "score": self.score,
             "text": self.text,
             "signals": dict(self.signals),
+            "matches": [
+                {
+                    "word": m.word,
+                    "partner": m.partner,
+                    "span": m.span and list(m.span),
+                    "similarity": m.similarity,
+                    "contribution": m.contribution,
+                }
+                for m in self.matches
+            ],
             "citation": self.citation.to_dict(),
             "highlights": [
                 {"start": span.start, "end": span.end, "quote": self.quote(span)}
@@ -222,6 +302,12 @@ class Answer:
             "reason": self.reason.value if self.reason else None,
             "passages": [passage.to_dict() for passage in self.passages],
         }
+
+    def explain(self) -> str:
+        """Each passage's explanation, and by which words it lost to the first."""
+        from ragkit.answering.explaining import explain_answer
+
+        return explain_answer(self)
 
     def to_markdown(self) -> str:
         """The answer and its numbered citations, as CommonMark; corpus text is escaped."""

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from conftest import DEFAULT_INDEX, SEED
-from ragkit import cli
+from ragkit.cli import cli
 
 
 def ragkit(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -101,7 +101,7 @@ def test_an_unanswered_question_has_a_status_of_its_own(monkeypatch: pytest.Monk
 
     nothing = Answer("who?", False, "", 0.0, reason=Abstention.EMPTY_CORPUS)
     monkeypatch.setattr("ragkit.ask", lambda *_, **__: nothing, raising=False)
-    result = CliRunner().invoke(cli.cli, ["ask", "who?"])
+    result = CliRunner().invoke(cli, ["ask", "who?"])
     assert result.exit_code == 1
     assert "The corpus does not say (empty corpus)." in result.output
 
@@ -109,9 +109,9 @@ def test_an_unanswered_question_has_a_status_of_its_own(monkeypatch: pytest.Monk
 def test_colours_are_for_terminals_and_no_color_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     runner = CliRunner()
     monkeypatch.delenv("NO_COLOR", raising=False)
-    assert "\x1b[" in runner.invoke(cli.cli, ["ask", "Rapallo?"], color=True).output
+    assert "\x1b[" in runner.invoke(cli, ["ask", "Rapallo?"], color=True).output
     monkeypatch.setenv("NO_COLOR", "1")
-    assert "\x1b[" not in runner.invoke(cli.cli, ["ask", "Rapallo?"], color=True).output
+    assert "\x1b[" not in runner.invoke(cli, ["ask", "Rapallo?"], color=True).output
 
 
 def test_ctrl_c_leaves_nothing_half_written(tmp_path: Path) -> None:
@@ -134,3 +134,30 @@ def test_a_closed_pipe_is_no_error() -> None:
     command = f"{sys.executable} -m ragkit ask Rapallo | head -c 1"
     done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=True)
     assert "Traceback" not in done.stderr
+
+
+def test_old_citations_are_found_again_after_an_edit(tmp_path: Path, tiny_model: Path) -> None:
+    source, index = tmp_path / "bread.txt", tmp_path / "index"
+    source.write_text(
+        "Bread is made of flour. Rye bread is dark and keeps long.\n", encoding="utf-8"
+    )
+    build = ["index", "build", str(source), "--out", str(index), "--model", str(tiny_model)]
+    assert CliRunner().invoke(cli, build).exit_code == 0
+    answer = CliRunner().invoke(cli, ["ask", "flour?", "--index", str(index), "--json"])
+    (tmp_path / "answer.json").write_text(answer.output, encoding="utf-8")
+    source.write_text("News first.\n\n" + source.read_text(encoding="utf-8"), encoding="utf-8")
+    assert CliRunner().invoke(cli, build).exit_code == 0
+    done = CliRunner().invoke(
+        cli, ["index", "reanchor", str(tmp_path / "answer.json"), "--index", str(index), "--json"]
+    )
+    [found] = json.loads(done.output)
+    assert (found["status"], found["similarity"]) == ("moved", 1.0)
+    assert found["after"]["start"] == found["before"]["start"] + len("News first.\n\n")
+    assert found["after"]["quote"] == found["before"]["quote"]
+
+
+def test_a_file_without_citations_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{}", encoding="utf-8")
+    done = ragkit("index", "reanchor", tmp_path / "a.json", "--index", DEFAULT_INDEX)
+    assert done.returncode == 2
+    assert "holds no citations" in done.stderr

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from conftest import make_model
-from ragkit.encoding import DEFAULT_MODEL, Encoder, load_encoder
+from ragkit import Document, Index
+from ragkit.encoding import DEFAULT_MODEL, Encoder, load_encoder, load_reranker
 from ragkit.encoding import models as models_module
 from ragkit.errors import EncoderError
 
@@ -125,3 +126,54 @@ def test_an_unknown_name_a_folder_without_weights_and_a_broken_model_are_refused
     (broken / "model.safetensors").write_bytes(b"not safetensors")
     with pytest.raises(EncoderError, match="could not be loaded"):
         load_encoder(str(broken)).encode(["x"])
+
+
+@pytest.fixture(scope="session")
+def tiny_reranker(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cross-encoder of a few thousand weights, made on the spot."""
+    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+
+    folder = tmp_path_factory.mktemp("reranker")
+    tokenizer = BertTokenizerFast.from_pretrained(str(tiny_model))
+    tokenizer.save_pretrained(folder)
+    config = BertConfig(
+        vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=32, max_position_embeddings=128, num_labels=1,
+    )  # fmt: skip
+    BertForSequenceClassification(config).save_pretrained(folder)
+    return folder
+
+
+def test_a_cross_encoder_reads_the_best_passages_again(
+    tiny: Encoder, tiny_reranker: Path, article: Document
+) -> None:
+    plain = Index.build([article], encoder=tiny)
+    reranked = Index.build([article], encoder=tiny, reranker=str(tiny_reranker))
+    question = "Who signed the Treaty of Rapallo?"
+    best = {p.citation for p in plain.search(question, k=50)}
+    passages = reranked.search(question, k=5)
+    assert {p.citation for p in passages} <= best
+    scores = load_reranker(str(tiny_reranker)).scores(
+        question, [f"{'. '.join([article.title, *p.citation.section])}. {p.text}" for p in passages]
+    )
+    assert [p.score for p in passages] == pytest.approx(scores.tolist(), abs=1e-5)
+    assert sorted(scores, reverse=True) == pytest.approx(scores.tolist())
+    assert passages[0].signals == {"reranker": passages[0].score}
+
+
+def test_a_cross_encoder_with_several_outputs_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+
+    tokenizer = BertTokenizerFast.from_pretrained(str(tiny_model))
+    tokenizer.save_pretrained(tmp_path)
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        num_labels=3,
+    )
+    BertForSequenceClassification(config).save_pretrained(tmp_path)
+    with pytest.raises(EncoderError, match="has 3 outputs"):
+        load_reranker(str(tmp_path)).scores("q", ["t"])
+    assert load_reranker(str(tiny_model)).scores("q", []).shape == (0,)

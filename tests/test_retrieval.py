@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from ragkit import Document, Encoder, Index
 from ragkit.chunking import Chunker, context
 from ragkit.corpus.wikitext import parse_sections
-from ragkit.index import IndexData, Lexicon
+from ragkit.index import IndexData, Lexicon, Weights
 from ragkit.index.late import LateIndex, chunk_tokens
 from ragkit.index.lexicon import words_of
 from ragkit.retrieval import Query, read_questions, retrieve
@@ -60,14 +62,14 @@ def test_scores_equal_the_formula_computed_from_the_texts(
         return
     index = Index.build([document], encoder=tiny, chunker=Chunker(min_chars=40))
     data = index._data
-    [query] = read_questions(data, tiny, [question])
+    [query] = read_questions(data, tiny, [question], Weights())
     expected = brute_force(data, tiny, query)
     ranking = retrieve(data, query, len(data))
     assert sorted(r.chunk for r in ranking) == list(range(len(data)))
     # int8 loses up to half a step a component; the scores stay within a hundredth.
     for ranked in ranking:
         assert ranked.score == pytest.approx(expected[ranked.chunk], abs=0.01)
-        assert ranked.score == pytest.approx(ranked.forward + ranked.reverse)
+        assert ranked.score == pytest.approx(sum(ranked.signals.values()))
     assert [r.score for r in ranking] == sorted((r.score for r in ranking), reverse=True)
 
 
@@ -76,7 +78,7 @@ def test_only_dense_candidates_are_looked_at(
 ) -> None:
     index = Index.build([article], encoder=tiny)
     data = index._data
-    [query] = read_questions(data, tiny, ["Who signed the Treaty of Rapallo?"])
+    [query] = read_questions(data, tiny, ["Who signed the Treaty of Rapallo?"], Weights())
     everything = {r.chunk: r for r in retrieve(data, query, len(data))}
     monkeypatch.setattr(retriever_module, "CANDIDATES", 20)
     some = retrieve(data, query, len(data))
@@ -89,7 +91,7 @@ def test_only_dense_candidates_are_looked_at(
 def test_rare_words_weigh_more_and_a_words_pieces_share_its_weight(tiny: Encoder) -> None:
     texts = ["The river flows.", "The bread is dark.", "The Danube flows."]
     index = Index.build([Document(str(i), str(i), t) for i, t in enumerate(texts)], encoder=tiny)
-    [query] = read_questions(index._data, tiny, ["the danube?"])
+    [query] = read_questions(index._data, tiny, ["the danube?"], Weights())
     the, danube = query.weights[:3], query.weights[3:9]
     assert query.weights.sum() == pytest.approx(1, abs=1e-6)
     assert query.weights[9] == 0  # the question mark
@@ -119,7 +121,7 @@ def test_words_know_where_they_stand() -> None:
 def test_tokens_are_sorted_into_context_within_and_alone(tiny: Encoder) -> None:
     # "T. " in front of "ab. cd." with the sentences "ab." and "cd.", a token a character.
     whole, first, second = tiny.encode(["t. ab. cd.", "t. ab.", "t. cd."])
-    found = chunk_tokens(whole, [first, second], 3, [Span(0, 3), Span(4, 7)])
+    found = chunk_tokens(whole, [first, second], 3, [Span(10, 13), Span(14, 17)])
     np.testing.assert_array_equal(found.context, whole.tokens[:2])
     np.testing.assert_array_equal(found.within[0], whole.tokens[2:5])
     np.testing.assert_array_equal(found.within[1], whole.tokens[5:8])
@@ -127,4 +129,33 @@ def test_tokens_are_sorted_into_context_within_and_alone(tiny: Encoder) -> None:
     np.testing.assert_array_equal(found.alone[1], second.tokens[2:])
     late = LateIndex.build([found], tiny.dimension)
     assert late.segments.tolist() == [0, 2, 5, 8, 11, 14]
+    nowhere = [-1] * 3
+    assert late.starts.tolist() == [-1, -1, *nowhere, 10, 11, 12, *nowhere, 14, 15, 16]
     np.testing.assert_allclose(late.vectors(0, 2), whole.tokens[:2], atol=late.scale / 2 + 1e-6)
+
+
+def test_matches_take_the_forward_signal_apart_and_point_at_words(german_soviet: Index) -> None:
+    for question in (
+        "Who signed the Treaty of Rapallo?",
+        "how many tonnes of oil?!",
+        "Rathenau, Rathenau",
+    ):
+        for passage in german_soviet.search(question, k=3):
+            assert [m.word for m in passage.matches] == re.findall(r"\w+", question)
+            total = sum(m.contribution for m in passage.matches)
+            assert total == pytest.approx(passage.signals["forward"], abs=1e-5)
+            text = german_soviet.document(passage.citation.document_id).text
+            for match in passage.matches:
+                assert (
+                    match.span is None or text[match.span.start : match.span.end] == match.partner
+                )
+                assert match.span is None or match.span.overlap(passage.citation.span)
+
+
+def test_the_explanation_says_what_matched_and_why_the_next_one_lost(german_soviet: Index) -> None:
+    answer = german_soviet.ask("Who signed the Treaty of Rapallo?", k=2)
+    text = answer.explain()
+    assert "[1] score" in text
+    assert "Rapallo → Rapallo [" in text
+    assert "behind the first by" in text
+    assert answer.passages[0].explain() in text

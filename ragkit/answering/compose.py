@@ -5,36 +5,45 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ragkit.index import IndexData
-from ragkit.retrieval import Ranked
+from ragkit.retrieval import Query, Ranked, matches_of
 from ragkit.types import Abstention, Answer, Citation, Passage, Span
 
 __all__ = ["compose", "passages_of"]
 
 
-def passages_of(data: IndexData, ranking: Sequence[Ranked]) -> tuple[Passage, ...]:
+def passages_of(data: IndexData, query: Query, ranking: Sequence[Ranked]) -> tuple[Passage, ...]:
     """Each ranked chunk as a passage with its citation and its best sentence highlighted."""
-    return tuple(_passage(data, ranked, rank) for rank, ranked in enumerate(ranking, start=1))
+    return tuple(
+        _passage(data, query, ranked, rank) for rank, ranked in enumerate(ranking, start=1)
+    )
 
 
-def compose(data: IndexData, question: str, ranking: Sequence[Ranked]) -> Answer:
+def compose(data: IndexData, query: Query, ranking: Sequence[Ranked]) -> Answer:
     """The answer that a ranking gives; an abstention where there is nothing to rank."""
     if not ranking:
-        return Answer(question, False, "", 0.0, reason=Abstention.EMPTY_CORPUS)
-    passages = passages_of(data, ranking)
+        return Answer(query.text, False, "", 0.0, reason=Abstention.EMPTY_CORPUS)
+    passages = passages_of(data, query, ranking)
     best = passages[0]
     text = " ".join(best.quote(span) for span in best.highlights)
     confidence = min(1.0, max(0.0, ranking[0].score))
-    return Answer(question, True, text, confidence, passages)
+    return Answer(query.text, True, text, confidence, passages)
 
 
-def _passage(data: IndexData, ranked: Ranked, rank: int) -> Passage:
+def _passage(data: IndexData, query: Query, ranked: Ranked, rank: int) -> Passage:
     document = data.document_of(ranked.chunk)
     start, end = data.span_of(ranked.chunk)
     quote = document.text[start:end]
     section = data.section_of(ranked.chunk)
     citation = Citation(document.id, document.title, section, start, end, quote, document.url)
-    signals = {"forward": ranked.forward, "reverse": ranked.reverse}
-    return Passage(quote, ranked.score, rank, citation, (_best_sentence(data, ranked),), signals)
+    return Passage(
+        text=quote,
+        score=ranked.score,
+        rank=rank,
+        citation=citation,
+        highlights=(_best_sentence(data, ranked),),
+        signals=ranked.signals,
+        matches=matches_of(data, query, ranked.chunk),
+    )
 
 
 def _best_sentence(data: IndexData, ranked: Ranked) -> Span:

@@ -149,6 +149,41 @@ def bless(set_path: Path, index_path: Path | None) -> None:
 
 @evaluation.command()
 @_set_option
+@click.option(
+    "--index",
+    "index_path",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Folder of the index to tune; a proved gain is saved into it.",
+)
+@click.option("--split", type=click.Choice(["dev", "test"]), help="Only this split.")
+@json_option
+def tune(set_path: Path, index_path: Path, split: str | None, as_json: bool) -> None:
+    """Fit the retriever's parameters to a set; keep them only if the gain is proved."""
+    from dataclasses import asdict
+
+    from ragkit.evaluation.tuning import tune as fit
+
+    questions, index = _subject(set_path, index_path, None)
+    with progress("Tuning") as show:
+        tuning = fit(questions.of_split(split), index, progress=show)
+    if tuning.gained:
+        index.with_weights(tuning.chosen).save(index_path)
+    if as_json:
+        print_json(asdict(tuning))
+        return
+    c = tuning.held_out
+    click.echo(
+        f"RR on questions not fitted to: {c.before:.3f} → {c.after:.3f} ({c.difference:+.3f}, 95 % "
+        f"interval {c.low:+.3f} … {c.high:+.3f}, p {c.p:.3f}, {c.n} questions)."
+    )
+    click.echo(
+        f"Saved {tuning.chosen}." if tuning.gained else f"No gain is proved: {tuning.before} stays."
+    )
+
+
+@evaluation.command()
+@_set_option
 @_index_option
 @json_option
 def lint(set_path: Path, index_path: Path | None, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import textwrap
@@ -13,7 +14,8 @@ import click
 import ragkit
 from ragkit.cli.evaluating import evaluation
 from ragkit.cli.printing import colour, json_option, print_json, progress
-from ragkit.errors import EncoderError, MissingExtraError, RagkitError, StoreError
+from ragkit.errors import EncoderError, InputError, MissingExtraError, RagkitError, StoreError
+from ragkit.types import Citation
 
 if TYPE_CHECKING:
     from ragkit.types import Answer, Passage
@@ -41,11 +43,16 @@ def cli() -> None:
 @click.argument("question", nargs=-1, required=True)
 @click.option("-k", default=5, show_default=True, help="How many passages to return.")
 @_index_option
+@click.option("--explain", is_flag=True, help="Say why each passage scored as it did.")
 @json_option
-def ask(question: tuple[str, ...], k: int, index_path: Path | None, as_json: bool) -> None:
+def ask(
+    question: tuple[str, ...], k: int, index_path: Path | None, explain: bool, as_json: bool
+) -> None:
     """Answer QUESTION with cited passages. Several words need no quotes."""
     answer = ragkit.ask(" ".join(question), k=k, index=index_path)
     print_json(answer.to_dict()) if as_json else _print_answer(answer)
+    if explain and not as_json:
+        click.echo("\n" + answer.explain())
     if not answer.answered:
         sys.exit(NOT_ANSWERED)
 
@@ -98,6 +105,38 @@ def info(path: Path, as_json: bool) -> None:
 
 
 @index.command()
+@click.argument("citations", type=click.Path(path_type=Path))
+@click.option("--index", "path", required=True, type=click.Path(path_type=Path))
+@json_option
+def reanchor(citations: Path, path: Path, as_json: bool) -> None:
+    """Find old CITATIONS again in the index at PATH, built from the edited sources.
+
+    CITATIONS is JSON: a list of citations, or an answer as `ragkit ask --json` printed it.
+    """
+    opened = ragkit.Index.open(path)
+    anchors = [
+        (old, old.reanchor(opened.document(old.document_id))) for old in _citations(citations)
+    ]
+    if as_json:
+        print_json(
+            [
+                {
+                    "status": anchor.status.value,
+                    "similarity": anchor.similarity,
+                    "before": old.to_dict(),
+                    "after": anchor.citation and anchor.citation.to_dict(),
+                }
+                for old, anchor in anchors
+            ]
+        )
+        return
+    for old, anchor in anchors:
+        now = anchor.citation
+        place = f"{now.start}–{now.end}" if now else "nowhere"
+        click.echo(f"{anchor.status:10}{old.start}–{old.end} → {place}  {old.quote[:60]!r}")
+
+
+@index.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @json_option
 def verify(path: Path, as_json: bool) -> None:
@@ -128,6 +167,18 @@ def main() -> None:
     except BrokenPipeError:
         # The reader (head, less) has seen enough; Python must not complain while it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _citations(path: Path) -> list[Citation]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        found = content["passages"] if isinstance(content, dict) else content
+        return [Citation.from_dict(item.get("citation", item)) for item in found]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{path} holds no citations ({type(error).__name__}: {error}); expected what "
+            f"`ragkit ask --json` prints, or a list of citations."
+        ) from error
 
 
 def _status(error: RagkitError) -> int:

@@ -4,5 +4,15 @@ from __future__ import annotations
 
 from ragkit.encoding.base import Encoded, Encoder, Fingerprint, Vectors
 from ragkit.encoding.models import DEFAULT_MODEL, load_encoder
+from ragkit.encoding.reranker import Reranker, load_reranker
 
-__all__ = ["DEFAULT_MODEL", "Encoded", "Encoder", "Fingerprint", "Vectors", "load_encoder"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "Encoded",
+    "Encoder",
+    "Fingerprint",
+    "Reranker",
+    "Vectors",
+    "load_encoder",
+    "load_reranker",
+]

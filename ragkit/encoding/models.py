@@ -16,7 +16,7 @@ from pathlib import Path
 from ragkit.encoding.base import Encoder, Fingerprint
 from ragkit.errors import EncoderError
 
-__all__ = ["DEFAULT_MODEL", "load_encoder", "model_files"]
+__all__ = ["DEFAULT_MODEL", "find_model", "load_encoder", "model_files"]
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
 
@@ -49,9 +49,15 @@ def load_encoder(name: str = DEFAULT_MODEL) -> Encoder:
         return _default_encoder()
     from ragkit.encoding.sentence_transformer import SentenceTransformerEncoder
 
-    directory = Path(name) if Path(name).is_dir() else _hub_directory(name)
-    fingerprint = Fingerprint(Path(name).name, name, model_files(directory))
+    directory, files = find_model(name)
+    fingerprint = Fingerprint(Path(name).name, name, files)
     return SentenceTransformerEncoder(fingerprint, directory)
+
+
+def find_model(name: str) -> tuple[Path, dict[str, str]]:
+    """The folder of a local or hub model, and its files' checksums. Raises EncoderError."""
+    directory = Path(name) if Path(name).is_dir() else _hub_directory(name)
+    return directory, model_files(directory)
 
 
 def model_files(directory: Path) -> dict[str, str]:

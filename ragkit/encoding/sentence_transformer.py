@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ragkit.encoding.base import Encoded, Fingerprint, Vectors
+from ragkit.encoding.quiet import quiet_loading
 from ragkit.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -98,26 +99,14 @@ class SentenceTransformerEncoder:
     @cached_property
     def _model(self) -> SentenceTransformer:
         from sentence_transformers import SentenceTransformer
-        from transformers.utils import logging
 
-        bars = logging.is_progress_bar_enabled()
-        logging.disable_progress_bar()
-        try:
+        with quiet_loading(self._directory):
             return SentenceTransformer(
                 str(self._directory),
                 trust_remote_code=False,
                 local_files_only=True,
                 model_kwargs={"use_safetensors": True},
             )
-        # A model folder can fail in torch, transformers or safetensors, each with its own types.
-        except Exception as error:
-            raise EncoderError(
-                f"the model in {self._directory} could not be loaded "
-                f"({type(error).__name__}: {error}); expected a sentence-transformers model."
-            ) from error
-        finally:
-            if bars:
-                logging.enable_progress_bar()
 
 
 def _encoded(output: Any, encoding: Any) -> Encoded:

@@ -7,6 +7,7 @@ from ragkit.index.data import IndexData
 from ragkit.index.lexicon import Lexicon
 from ragkit.index.manifest import Manifest, SourceRecord
 from ragkit.index.store import publish, read_file, record, write_lock
+from ragkit.index.weights import Weights
 
 __all__ = [
     "IndexData",
@@ -14,6 +15,7 @@ __all__ = [
     "Manifest",
     "Progress",
     "SourceRecord",
+    "Weights",
     "build_data",
     "publish",
     "read_file",

@@ -12,7 +12,7 @@ from ragkit.index.data import IndexData
 from ragkit.index.dense import DenseIndex
 from ragkit.index.late import LateIndex, chunk_tokens
 from ragkit.index.lexicon import Lexicon
-from ragkit.types import Chunk, Document, Span
+from ragkit.types import Chunk, Document
 
 __all__ = ["Progress", "build_data"]
 
@@ -45,7 +45,7 @@ def build_data(
     ]
     read = _encode_all([*whole, *(text for some in alone for text in some)], encoder, progress)
     tokens = [
-        chunk_tokens(read[w], [read[text] for text in some], len(f), _relative(c))
+        chunk_tokens(read[w], [read[text] for text in some], len(f), c.sentences)
         for w, some, f, c in zip(whole, alone, fronts, chunks, strict=True)
     ]
     vectors = np.asarray([read[w].vector for w in whole], dtype=np.float32)
@@ -60,10 +60,6 @@ def build_data(
 
 def _front(document: Document, chunk: Chunk) -> str:
     return context(document.title, document.sections[chunk.section].path)
-
-
-def _relative(chunk: Chunk) -> list[Span]:
-    return [Span(s.start - chunk.start, s.end - chunk.start) for s in chunk.sentences]
 
 
 def _encode_all(

@@ -10,6 +10,7 @@ Files of a generation:
     dense.faiss            (n, d) chunk vectors
     tokens.npy             (t, d) int8: token vectors for late interaction
     token_scale.npy        () float32: int8 × scale = component
+    token_starts.npy       (t,) int64: where in its document a token begins, or -1
     segments.npy           (n + 2m + 1,) int64: where each run of token rows begins
 """
 
@@ -106,6 +107,7 @@ class IndexData:
             "dense.faiss": self.dense.to_bytes(),
             "tokens.npy": _array_bytes(self.late.codes),
             "token_scale.npy": _array_bytes(np.asarray(self.late.scale, dtype=np.float32)),
+            "token_starts.npy": _array_bytes(self.late.starts),
             "segments.npy": _array_bytes(self.late.segments),
         }
 
@@ -127,6 +129,7 @@ class IndexData:
                 _array_from(read("tokens.npy")),
                 float(_array_from(read("token_scale.npy"))),
                 _array_from(read("segments.npy")),
+                _array_from(read("token_starts.npy")),
             ),
         )
 

@@ -24,13 +24,20 @@ from ragkit.types import Span
 __all__ = ["ChunkTokens", "LateIndex", "chunk_tokens"]
 
 
+_NOWHERE = np.zeros(0, dtype=np.int64)
+
+
 @dataclass(frozen=True, slots=True)
 class ChunkTokens:
-    """One chunk's tokens: the ``context``, and per sentence ``within`` the chunk and ``alone``."""
+    """One chunk's tokens: the ``context``, and per sentence ``within`` the chunk and ``alone``.
+
+    ``starts``: where in the document each of the tokens of ``alone`` begins.
+    """
 
     context: Vectors
     within: tuple[Vectors, ...]
     alone: tuple[Vectors, ...]
+    starts: tuple[NDArray[np.int64], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +46,14 @@ class LateIndex:
 
     For chunk c whose first sentence is row f of the sentence table, the context is segment
     ``c + 2f``; its sentence in row r has the segments ``c + 1 + 2r`` (within) and ``c + 2 + 2r``
-    (alone).
+    (alone). ``starts``: ``(t,)``, where in its document a token of a sentence alone begins, -1 for
+    the others.
     """
 
     codes: NDArray[np.int8]
     scale: float
     segments: NDArray[np.int64]
+    starts: NDArray[np.int64]
 
     @classmethod
     def build(cls, chunks: Sequence[ChunkTokens], dimension: int) -> LateIndex:
@@ -54,7 +63,8 @@ class LateIndex:
         largest = float(np.abs(vectors).max(initial=0.0)) or 1.0
         scale = float(np.float32(largest / 127))
         codes = np.rint(vectors / scale).astype(np.int8)
-        return cls(codes, scale, borders.astype(np.int64))
+        starts = [_NOWHERE, *(start for chunk in chunks for start in _run_starts(chunk))]
+        return cls(codes, scale, borders.astype(np.int64), np.concatenate(starts))
 
     def vectors(self, start: int, end: int) -> Vectors:
         """Token rows ``[start, end)`` as float32."""
@@ -67,14 +77,26 @@ def chunk_tokens(
     """Sort a chunk's tokens into runs.
 
     ``context``: how many code points of title and headings stand in front of every text read.
-    ``sentences``: their spans, counted from the chunk's start.
+    ``sentences``: their spans in the document; the chunk begins with the first.
     """
-    place = whole.starts - context
+    place = whole.starts - context + sentences[0].start
+    own = [encoded.starts >= context for encoded in alone]
     return ChunkTokens(
-        context=whole.tokens[place < 0],
+        context=whole.tokens[whole.starts < context],
         within=tuple(whole.tokens[(place >= s.start) & (place < s.end)] for s in sentences),
-        alone=tuple(encoded.tokens[encoded.starts >= context] for encoded in alone),
+        alone=tuple(encoded.tokens[mask] for encoded, mask in zip(alone, own, strict=True)),
+        starts=tuple(
+            encoded.starts[mask] - context + s.start
+            for encoded, mask, s in zip(alone, own, sentences, strict=True)
+        ),
     )
+
+
+def _run_starts(chunk: ChunkTokens) -> list[NDArray[np.int64]]:
+    starts = [np.full(len(chunk.context), -1)]
+    for within, alone in zip(chunk.within, chunk.starts, strict=True):
+        starts += [np.full(len(within), -1), alone]
+    return starts
 
 
 def _runs(chunk: ChunkTokens) -> list[Vectors]:

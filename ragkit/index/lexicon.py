@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import math
 import re
+import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Word(NamedTuple):
 
 def words_of(text: str) -> Iterator[Word]:
     """The words of a text, in order."""
-    stemmer = _stemmer()
+    stemmer = _STEMMERS.english
     for match in _WORD.finditer(text):
         yield Word(stemmer.stemWord(match[0].lower()), *match.span())
 
@@ -68,8 +69,14 @@ class Lexicon:
         return cls(content["chunks"], content["frequencies"])
 
 
-@lru_cache(maxsize=1)
-def _stemmer() -> Stemmer:
-    from Stemmer import Stemmer
+class _Stemmers(threading.local):
+    """One stemmer a thread: PyStemmer's are not safe to share."""
 
-    return Stemmer("english")
+    @cached_property
+    def english(self) -> Stemmer:
+        from Stemmer import Stemmer
+
+        return Stemmer("english")
+
+
+_STEMMERS = _Stemmers()

@@ -16,6 +16,7 @@ from typing import Any
 from ragkit.chunking import Chunker
 from ragkit.encoding import Fingerprint
 from ragkit.errors import IndexDamagedError, IndexMismatchError, IndexNotFoundError
+from ragkit.index.weights import Weights
 
 __all__ = ["FORMAT", "MANIFEST", "FileRecord", "Manifest", "SourceRecord"]
 
@@ -48,6 +49,7 @@ class Manifest:
     encoder: Fingerprint
     dimension: int
     chunker: Chunker
+    weights: Weights
     sources: tuple[SourceRecord, ...]
     counts: Mapping[str, int]
     files: Mapping[str, FileRecord]
@@ -65,6 +67,7 @@ class Manifest:
             "generation": self.generation,
             "encoder": {**self.encoder.to_dict(), "dimension": self.dimension},
             "chunker": self.chunker.to_dict(),
+            "weights": self.weights.to_dict(),
             "dense": {"faiss": "IndexFlatIP", "similarity": "cosine"},
             "sources": [
                 {"document_id": s.document_id, "path": s.path, "sha256": s.sha256}
@@ -125,6 +128,7 @@ class Manifest:
             encoder=Fingerprint.from_dict(content["encoder"]),
             dimension=int(content["encoder"]["dimension"]),
             chunker=Chunker(**content["chunker"]),
+            weights=Weights(**content["weights"]),
             sources=tuple(SourceRecord(**source) for source in content["sources"]),
             counts=dict(content["counts"]),
             files={name: FileRecord(**record) for name, record in content["files"].items()},

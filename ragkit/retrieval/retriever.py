@@ -8,21 +8,22 @@ vectors read alone, its chunk's context tokens, and the same sentence read withi
     score(chunk) = (max forward + ½ · max reverse) / 1½
 
 ``forward`` is ColBERT's MaxSim with its tokens weighted: does everything asked find a partner?
-``reverse`` asks the other way round: is what the sentence says what was asked about? A word's
-weight is √(IDF / its number of pieces).
+``reverse`` asks the other way round: is what the sentence says what was asked about? A word of p
+pieces and inverse document frequency IDF has the weight √(IDF/p) a piece. The ½ of ``reverse`` and
+the power of the IDF are the index's ``Weights``.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ragkit.encoding import Encoded, Encoder, Vectors
-from ragkit.index import IndexData, Lexicon
+from ragkit.index import IndexData, Lexicon, Weights
 from ragkit.index.lexicon import Word, words_of
 
 __all__ = ["CANDIDATES", "Query", "Ranked", "read_questions", "retrieve"]
@@ -30,32 +31,41 @@ __all__ = ["CANDIDATES", "Query", "Ranked", "read_questions", "retrieve"]
 CANDIDATES = 512
 """How many chunks, nearest by their one vector, late interaction looks at."""
 
-REVERSE = 0.5
-_TOTAL = 1 + REVERSE
 _BLOCK = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question ready to be matched: its vector, its ``(t, d)`` tokens and their weights."""
+    """A question ready to be matched: its vector, its ``(t, d)`` tokens and their weights.
 
+    ``words``: the word that each token is a piece of, None for punctuation. ``reverse``: what the
+    reverse direction counts.
+    """
+
+    text: str
     vector: Vectors
     tokens: Vectors
     weights: NDArray[np.float32]
+    words: tuple[Word | None, ...]
+    reverse: float
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A chunk's number and score (0–1, higher is better), what makes it up, and each sentence's."""
+    """A chunk's number and score (0–1, higher is better), and how well each sentence matches.
+
+    ``signals`` add up to the score.
+    """
 
     chunk: int
     score: float
-    forward: float
-    reverse: float
+    signals: Mapping[str, float]
     sentences: tuple[float, ...]
 
 
-def read_questions(data: IndexData, encoder: Encoder, questions: Sequence[str]) -> list[Query]:
+def read_questions(
+    data: IndexData, encoder: Encoder, questions: Sequence[str], weights: Weights
+) -> list[Query]:
     """Encode questions in one batch and weigh their tokens.
 
     Where the whole corpus has one title, questions are read behind it, as the chunks were, so that
@@ -65,7 +75,7 @@ def read_questions(data: IndexData, encoder: Encoder, questions: Sequence[str]) 
     front = f"{titles.pop()}. " if len(titles) == 1 else ""
     read = encoder.encode([front + question for question in questions])
     return [
-        _query(encoded, question, len(front), data.lexicon)
+        _query(encoded, question, len(front), data.lexicon, weights)
         for encoded, question in zip(read, questions, strict=True)
     ]
 
@@ -80,14 +90,22 @@ def retrieve(data: IndexData, query: Query, k: int) -> list[Ranked]:
     return found[:k]
 
 
-def _query(encoded: Encoded, question: str, front: int, lexicon: Lexicon) -> Query:
+def _query(
+    encoded: Encoded, question: str, front: int, lexicon: Lexicon, weights: Weights
+) -> Query:
     kept = encoded.starts >= front
     owners = _owners(encoded.starts[kept] - front, list(words_of(question)))
     pieces = Counter(owners)
-    raw = [0.0 if o is None else (lexicon.idf(o.stem) / pieces[o]) ** 0.5 for o in owners]
+    raw = [
+        0.0 if o is None else lexicon.idf(o.stem) ** weights.rarity / pieces[o] ** 0.5
+        for o in owners
+    ]
     # A question of punctuation alone has no word to weigh.
-    weights = np.asarray(raw if any(raw) else [1.0] * len(raw), dtype=np.float32)
-    return Query(encoded.vector, encoded.tokens[kept], weights / max(float(weights.sum()), 1e-9))
+    share = np.asarray(raw if any(raw) else [1.0] * len(raw), dtype=np.float32)
+    share /= max(float(share.sum()), 1e-9)
+    return Query(
+        question, encoded.vector, encoded.tokens[kept], share, tuple(owners), weights.reverse
+    )
 
 
 def _owners(starts: NDArray[np.int64], words: Sequence[Word]) -> list[Word | None]:
@@ -120,11 +138,17 @@ def _match(data: IndexData, query: Query, chunks: NDArray[np.int64]) -> list[Ran
     forward = query.weights @ np.maximum(best[:, alone], best[:, contexts][:, chunk_of])
     reverse = _segment_mean(similarity.max(axis=0, initial=0.0), borders)[alone - 1]
     starts = np.searchsorted(chunk_of, np.arange(last - first))
-    top_forward = np.maximum.reduceat(forward, starts) / _TOTAL
-    top_reverse = np.maximum.reduceat(reverse, starts) * (REVERSE / _TOTAL)
-    sentences = np.split((own + REVERSE * reverse) / _TOTAL, starts[1:])
+    total = 1 + query.reverse
+    top_forward = np.maximum.reduceat(forward, starts) / total
+    top_reverse = np.maximum.reduceat(reverse, starts) * (query.reverse / total)
+    sentences = np.split((own + query.reverse * reverse) / total, starts[1:])
     return [
-        Ranked(first + i, float(f + r), float(f), float(r), tuple(map(float, s)))
+        Ranked(
+            chunk=first + i,
+            score=float(f + r),
+            signals={"forward": float(f), "reverse": float(r)},
+            sentences=tuple(map(float, s)),
+        )
         for i, (f, r, s) in enumerate(zip(top_forward, top_reverse, sentences, strict=True))
     ]
 
