@@ -9,9 +9,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ragkit.api import Index, aask, ask, ask_many
+    from ragkit.answering.anchoring import Anchor, AnchorStatus
+    from ragkit.answering.proof import Offsets, Verification
+    from ragkit.answering.quotes import QuoteReport, QuoteStatus
+    from ragkit.api import Index, aask, ask, ask_many, check_quotes, default_index
     from ragkit.chunking import Chunker
-    from ragkit.encoding import Encoder, load_encoder
+    from ragkit.encoding import Encoder, Reranker, load_encoder
     from ragkit.errors import (
         EncoderError,
         IndexDamagedError,
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
         SourceError,
         StoreError,
     )
+    from ragkit.index import Weights
     from ragkit.types import (
         Abstention,
         Answer,
@@ -41,9 +45,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
-    "ragkit.api": ("Index", "aask", "ask", "ask_many"),
+    "ragkit.answering.anchoring": ("Anchor", "AnchorStatus"),
+    "ragkit.answering.proof": ("Offsets", "Verification"),
+    "ragkit.answering.quotes": ("QuoteReport", "QuoteStatus"),
+    "ragkit.api": ("Index", "aask", "ask", "ask_many", "check_quotes", "default_index"),
     "ragkit.chunking": ("Chunker",),
-    "ragkit.encoding": ("Encoder", "load_encoder"),
+    "ragkit.encoding": ("Encoder", "Reranker", "load_encoder"),
     "ragkit.errors": (
         "EncoderError",
         "IndexDamagedError",
@@ -59,6 +66,7 @@ _HOME = {
         "SourceError",
         "StoreError",
     ),
+    "ragkit.index": ("Weights",),
     "ragkit.types": (
         "Abstention",
         "Answer",
@@ -74,6 +82,8 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "Abstention",
+    "Anchor",
+    "AnchorStatus",
     "Answer",
     "Chunker",
     "Citation",
@@ -90,17 +100,25 @@ __all__ = [
     "InputError",
     "Match",
     "MissingExtraError",
+    "Offsets",
     "Passage",
     "QuestionError",
+    "QuoteReport",
+    "QuoteStatus",
     "RagkitError",
+    "Reranker",
     "Section",
     "SourceError",
     "Span",
     "StoreError",
+    "Verification",
+    "Weights",
     "__version__",
     "aask",
     "ask",
     "ask_many",
+    "check_quotes",
+    "default_index",
     "load_encoder",
 ]
 

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
-from ragkit.answering import compose, passages_of
+from ragkit.answering import DEPTH, THRESHOLD, compose, passages_of
+from ragkit.answering.quotes import QuoteChecker, QuoteReport
 from ragkit.chunking import Chunker
 from ragkit.corpus import SourceFile, Sources, read_sources
 from ragkit.encoding import DEFAULT_MODEL, Encoder, Reranker, load_encoder, load_reranker
@@ -34,18 +35,17 @@ from ragkit.index import (
     write_lock,
 )
 from ragkit.retrieval import (
-    RERANKED,
+    Found,
     Query,
-    Ranked,
     check_k,
+    check_threshold,
     clean_question,
+    find,
     read_questions,
-    rerank,
-    retrieve,
 )
 from ragkit.types import Answer, Document, Passage
 
-__all__ = ["Index", "aask", "ask", "ask_many", "default_index", "open_index"]
+__all__ = ["Index", "aask", "ask", "ask_many", "check_quotes", "default_index", "open_index"]
 
 DEFAULT_INDEX = "germany-soviet-union-relations-1918-1941"
 
@@ -160,28 +160,33 @@ class Index:
         with write_lock(Path(path)):
             self._publish(Path(path))
 
-    def ask(self, question: str, *, k: int = 5) -> Answer:
+    def ask(self, question: str, *, k: int = 5, threshold: float = THRESHOLD) -> Answer:
         """The answer to ``question`` with its ``k`` best passages (fewer if the corpus has fewer).
 
-        Raises QuestionError or InputError.
+        Below the confidence ``threshold`` (0–1) it abstains; ``ragkit eval threshold`` finds one
+        for an error rate. Raises QuestionError or InputError.
         """
-        return self.ask_many([question], k=k)[0]
+        return self.ask_many([question], k=k, threshold=threshold)[0]
 
-    def ask_many(self, questions: Sequence[str], *, k: int = 5) -> list[Answer]:
+    def ask_many(
+        self, questions: Sequence[str], *, k: int = 5, threshold: float = THRESHOLD
+    ) -> list[Answer]:
         """``ask`` for several questions, encoded in one batch; answers in the order asked."""
+        check_k(k)
+        check_threshold(threshold)
         return [
-            compose(self._data, query, ranking)
-            for query, ranking in self._rankings(questions, check_k(k))
+            compose(self._data, query, found, k=k, threshold=threshold)
+            for query, found in self._found(questions, max(k, DEPTH))
         ]
 
-    async def aask(self, question: str, *, k: int = 5) -> Answer:
+    async def aask(self, question: str, *, k: int = 5, threshold: float = THRESHOLD) -> Answer:
         """``ask`` without blocking the event loop."""
-        return await asyncio.to_thread(self.ask, question, k=k)
+        return await asyncio.to_thread(self.ask, question, k=k, threshold=threshold)
 
     def search(self, question: str, *, k: int = 5) -> list[Passage]:
         """The ``k`` best passages alone, best first."""
-        [(query, ranking)] = self._rankings([question], check_k(k))
-        return list(passages_of(self._data, query, ranking))
+        [(query, found)] = self._found([question], check_k(k))
+        return list(passages_of(self._data, query, found.ranking[:k]))
 
     def document(self, document_id: str) -> Document:
         """The document a citation names, to resolve or show it. Raises InputError if not here."""
@@ -225,6 +230,10 @@ class Index:
         )
 
     @cached_property
+    def _quotes(self) -> QuoteChecker:
+        return QuoteChecker(self.documents)
+
+    @cached_property
     def generation(self) -> str:
         """16 hexadecimal digits that follow from all the data: equal indexes, equal generations."""
         return self._manifest(self._data.to_files()).generation
@@ -246,18 +255,12 @@ class Index:
         sizes = ", ".join(f"{number} {name}" for name, number in self.counts.items())
         return f"<ragkit.Index: {sizes}, {self._encoder.fingerprint.name}>"
 
-    def _rankings(self, questions: Sequence[str], k: int) -> list[tuple[Query, list[Ranked]]]:
+    def _found(self, questions: Sequence[str], depth: int) -> list[tuple[Query, Found]]:
         if isinstance(questions, str):
             raise InputError("questions is one str; expected a list of them. Use ask for one.")
         cleaned = [clean_question(question) for question in questions]
         queries = read_questions(self._data, self._encoder, cleaned, self._weights)
-        return [(query, self._ranking(query, k)) for query in queries]
-
-    def _ranking(self, query: Query, k: int) -> list[Ranked]:
-        if self._reranker is None:
-            return retrieve(self._data, query, k)
-        candidates = retrieve(self._data, query, max(k, RERANKED))
-        return rerank(self._data, query, candidates, self._reranker)[:k]
+        return [(query, find(self._data, query, depth, self._reranker)) for query in queries]
 
     def _publish(self, directory: Path) -> None:
         files = self._data.to_files()
@@ -275,13 +278,17 @@ class Index:
         )
 
 
+IndexLike = Index | str | os.PathLike[str] | None
+
+
 def ask(
-    question: str, *, k: int = 5, index: Index | str | os.PathLike[str] | None = None
+    question: str, *, k: int = 5, index: IndexLike = None, threshold: float = THRESHOLD
 ) -> Answer:
     """What the corpus says to ``question``, with its ``k`` best passages as proof.
 
     ``index``: an Index, a path to one, or None for the article that ragkit carries (Wikipedia,
-    "Germany–Soviet Union relations (1918–1941)").
+    "Germany–Soviet Union relations (1918–1941)"). ``threshold``: the confidence (0–1) below which
+    the answer abstains.
 
     >>> from ragkit import ask
     >>> answer = ask("Who signed the Treaty of Rapallo?")
@@ -290,21 +297,36 @@ def ask(
 
     Raises QuestionError, InputError, and what ``Index.open`` raises.
     """
-    return open_index(index).ask(question, k=k)
+    return open_index(index).ask(question, k=k, threshold=threshold)
 
 
 def ask_many(
-    questions: Sequence[str], *, k: int = 5, index: Index | str | os.PathLike[str] | None = None
+    questions: Sequence[str],
+    *,
+    k: int = 5,
+    index: IndexLike = None,
+    threshold: float = THRESHOLD,
 ) -> list[Answer]:
     """``ask`` for several questions, encoded in one batch; answers in the order asked."""
-    return open_index(index).ask_many(questions, k=k)
+    return open_index(index).ask_many(questions, k=k, threshold=threshold)
 
 
 async def aask(
-    question: str, *, k: int = 5, index: Index | str | os.PathLike[str] | None = None
+    question: str, *, k: int = 5, index: IndexLike = None, threshold: float = THRESHOLD
 ) -> Answer:
     """``ask`` without blocking the event loop."""
-    return await asyncio.to_thread(ask, question, k=k, index=index)
+    return await asyncio.to_thread(ask, question, k=k, index=index, threshold=threshold)
+
+
+def check_quotes(
+    text: str, index: IndexLike = None, *, passages: Sequence[Passage] = ()
+) -> QuoteReport:
+    """The verbatim gate: whether each quotation in ``text`` really stands in the corpus.
+
+    ``text``: anything, a language model's answer above all. Its markers ``[1]``, ``[2, 3]`` name
+    ``passages`` by rank, best given as ``answer.passages``. No model is used.
+    """
+    return open_index(index)._quotes.check(text, passages)
 
 
 @lru_cache(maxsize=1)
@@ -315,7 +337,7 @@ def default_index() -> Index:
     return Index.open(inside if inside.is_dir() else beside)
 
 
-def open_index(index: Index | str | os.PathLike[str] | None) -> Index:
+def open_index(index: IndexLike) -> Index:
     """The Index that is meant: itself, the one at a path, or for None the one ragkit carries."""
     if index is None:
         return default_index()

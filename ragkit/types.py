@@ -271,6 +271,7 @@ class Abstention(StrEnum):
     """Why an answer was not given."""
 
     EMPTY_CORPUS = "empty corpus"
+    LOW_CONFIDENCE = "nothing matches closely enough"
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,11 +279,12 @@ class Answer:
     """What the corpus says to a question, with its proof.
 
     ``text`` is verbatim from the best passage: its highlighted sentences. ``passages`` are best
-    first. ``answered`` is False only for a ``reason`` (today: the corpus is empty); ``text`` is
-    then ``""``.
+    first. Where ``answered`` is False there is a ``reason``, ``text`` is ``""``, and the passages
+    are the nearest ones.
 
-    ``confidence`` lies in 0–1: the best passage's score, that is how closely its words match the
-    question's. It is **not yet calibrated**: it is no probability of being right.
+    ``confidence`` (0–1) is the chance that the corpus holds the answer and the first passage is it,
+    calibrated on a mix of plain, paraphrased and unanswerable questions; which, and what it cannot
+    tell, says ``answering/confidence.py``. ``answered`` is whether it reaches the threshold.
     """
 
     question: str

@@ -153,7 +153,7 @@ def test_a_changed_source_is_refused_naming_both_sides_and_the_mend(
 
 def test_an_index_can_be_carried_elsewhere(built: Path, tmp_path: Path) -> None:
     built.rename(tmp_path / "moved")
-    assert Index.open(tmp_path / "moved").ask("Danube?").answered
+    assert Index.open(tmp_path / "moved").search("Danube?")
 
 
 def test_rebuilding_replaces_the_generation_and_removes_the_old(built: Path, tiny: Encoder) -> None:
@@ -230,7 +230,7 @@ def test_when_the_disk_is_full_the_old_generation_still_opens(
     )  # fmt: skip
     assert "told:" in done.stdout
     assert {p: p.read_bytes() for p in data_files(built)} == before
-    assert Index.open(built).ask("Danube?").answered
+    assert Index.open(built).search("Danube?")
 
 
 def test_a_builder_killed_while_writing_leaves_the_old_generation_and_the_next_one_cleans_up(
@@ -241,7 +241,7 @@ def test_a_builder_killed_while_writing_leaves_the_old_generation_and_the_next_o
     partial.mkdir()
     (partial / "chunks.npy").write_bytes(b"half")
     (built / ".partial-manifest.json").write_bytes(b"{")
-    assert Index.open(built).ask("Danube?").answered
+    assert Index.open(built).search("Danube?")
     Index.build(documents, built, encoder=tiny)
     assert not [p for p in built.iterdir() if p.name.startswith(".partial")]
 

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from ragkit.answering.compose import compose, passages_of
+from ragkit.answering.confidence import DEPTH, THRESHOLD
 
-__all__ = ["compose", "passages_of"]
+__all__ = ["DEPTH", "THRESHOLD", "compose", "passages_of"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ragkit.answering.confidence import confidence
 from ragkit.index import IndexData
-from ragkit.retrieval import Query, Ranked, matches_of
+from ragkit.retrieval import Found, Query, Ranked, matches_of
 from ragkit.types import Abstention, Answer, Citation, Passage, Span
 
 __all__ = ["compose", "passages_of"]
@@ -18,15 +19,17 @@ def passages_of(data: IndexData, query: Query, ranking: Sequence[Ranked]) -> tup
     )
 
 
-def compose(data: IndexData, query: Query, ranking: Sequence[Ranked]) -> Answer:
-    """The answer that a ranking gives; an abstention where there is nothing to rank."""
-    if not ranking:
+def compose(data: IndexData, query: Query, found: Found, *, k: int, threshold: float) -> Answer:
+    """The answer that a ranking gives, or an abstention with the nearest passages."""
+    if not found.ranking:
         return Answer(query.text, False, "", 0.0, reason=Abstention.EMPTY_CORPUS)
-    passages = passages_of(data, query, ranking)
+    passages = passages_of(data, query, found.ranking[:k])
+    sure = confidence(data, query, found.matched)
+    if sure < threshold:
+        return Answer(query.text, False, "", sure, passages, Abstention.LOW_CONFIDENCE)
     best = passages[0]
     text = " ".join(best.quote(span) for span in best.highlights)
-    confidence = min(1.0, max(0.0, ranking[0].score))
-    return Answer(query.text, True, text, confidence, passages)
+    return Answer(query.text, True, text, sure, passages)
 
 
 def _passage(data: IndexData, query: Query, ranked: Ranked, rank: int) -> Passage:

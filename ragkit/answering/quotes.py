@@ -36,7 +36,6 @@ __all__ = [
     "QuoteChecker",
     "QuoteReport",
     "QuoteStatus",
-    "check_quotes",
 ]
 
 MIN_WORDS = 3  # a quotation with fewer, and fewer characters than the next, is a scare quote
@@ -50,7 +49,7 @@ _VOTES = 2_000  # pairs of a quotation's word and a place of it, rarest words fi
 _VOTES_EACH = 100  # … and not more for each token of the quotation
 _REFUSED = 1_000  # places inside hyphenated words that are passed over
 _CANDIDATES = 3  # neighbourhoods compared word by word
-_BLOCK = 200  # tokens compared at a time: keeps the comparison linear
+_BLOCK = 100  # tokens compared at a time: keeps the comparison linear
 _SHOWN = 24  # words of a diff's part; of a longer one, both ends are shown
 
 
@@ -182,13 +181,6 @@ class QuoteReport:
         beyond = sorted({marker.number for marker in self.markers if marker.beyond})
         tail = [f"no such passage: {', '.join(f'[{n}]' for n in beyond)}"] if beyond else []
         return "\n".join([head, *map(str, self.checks), *tail])
-
-
-def check_quotes(
-    text: str, documents: Sequence[Document], *, passages: Sequence[Passage] = ()
-) -> QuoteReport:
-    """``QuoteChecker(documents).check(text, passages)``, for a single text."""
-    return QuoteChecker(documents).check(text, passages)
 
 
 class QuoteChecker:
@@ -364,13 +356,12 @@ class _Token(NamedTuple):
     kind: str
 
 
-_DASHES = "-‐‑‒–—―−"
 _HYPHENS = "-‐‑–−"  # those that, between two words without a space, make them one
 _APOSTROPHES = "'’‘ʼ＇"
 _INVISIBLE = "\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff"
 _INVISIBLES = re.compile(rf"[\s\[\]{_INVISIBLE}]+")
-_SAME = str.maketrans(dict.fromkeys(_APOSTROPHES, "'") | dict.fromkeys(_DASHES, "-"))
-_KEYS = {"ellipsis": "…", "dash": "-", "quote": '"'}
+_SAME = str.maketrans(dict.fromkeys(_APOSTROPHES, "'") | dict.fromkeys(_HYPHENS, "-"))
+_KEYS = {"ellipsis": "…", "dash": "-", "hyphen": "-", "quote": '"'}
 _ENDS = frozenset(".!?")
 _FORGIVEN = frozenset(".,…*")  # at a quotation's end: its author's punctuation and emphasis
 
@@ -385,7 +376,7 @@ def _token_pattern() -> re.Pattern[str]:
         rf"(?P<word>(?:\[[^\W\d_]\](?=\w)|(?<!\w)[\-–−$€£¥](?=\d))?"
         rf"{run}(?:(?:[{_APOSTROPHES}](?=\w)|(?<=\d)[.,:/](?=\d)){run})*(?:(?<=\d)\s*[%‰°])?)"
         rf"|(?P<ellipsis>[\[(]\s?(?:…|\.{{3,}})\s?[\])]|…|\.{{3,}}|\.(?:\s+\.){{2,}})"
-        rf"|(?P<dash>-{{2,3}}|[{_DASHES}])"
+        rf"|(?P<dash>-{{2,3}}|[‒—―])|(?P<hyphen>[{_HYPHENS}])"
         rf"|(?P<quote>''|[\"“”„‟«»‹›'‘’‚‛])"
         rf"|(?P<other>(?![{_INVISIBLE}])[^\w\s][{marks}]*)"
     )
@@ -418,10 +409,18 @@ def _sentence_cuts(tokens: Sequence[_Token]) -> list[int]:
     return [*cuts, len(tokens)]
 
 
-def _word_cuts(text: str, tokens: Sequence[_Token]) -> list[int]:
+def _word_cuts(tokens: Sequence[_Token]) -> list[int]:
     """Every place between two tokens but those inside a hyphenated word."""
-    inside = {at + side for at in _joins(text, tokens) for side in (0, 1)}
+    inside = {at + side for at in _joins(tokens) for side in (0, 1)}
     return [cut for cut in range(len(tokens) + 1) if cut not in inside]
+
+
+def _joins(tokens: Sequence[_Token]) -> Iterator[int]:
+    """The hyphens between two words that they make one."""
+    for at, (before, hyphen, after) in enumerate(zip(tokens, tokens[1:], tokens[2:], strict=False)):
+        tight = before.end == hyphen.start and hyphen.end == after.start
+        if tight and (before.kind, hyphen.kind, after.kind) == ("word", "hyphen", "word"):
+            yield at + 1
 
 
 class _Quote(NamedTuple):
@@ -492,6 +491,8 @@ class _Corpus:
         for document in documents:
             self._add(document, exact, lower)
         self.exact, self.lower = "".join(exact), "".join(lower)
+        self.sentence_ends = {*self._known(*_ENDS, "="), _BORDER, ""}
+        self._quote = "".join(self._known('"'))
         self.everything = (_Range(0, len(self.exact)),)
 
     def _add(self, document: Document, exact: list[str], lower: list[str]) -> None:
@@ -506,7 +507,7 @@ class _Corpus:
                 self._postings.setdefault(lower[-1], array("q")).append(at)
         self.starts.extend(token.start for token in tokens)
         self.ends.extend(token.end for token in tokens)
-        self.joins.update(first + at for at in _joins(document.text, tokens))
+        self.joins.update(first + at for at in _joins(tokens))
         sections = (bisect_left(self.starts, s.start, first) for s in document.sections)
         self.sections += [first, *sections]
         exact.append(_BORDER)
@@ -514,6 +515,9 @@ class _Corpus:
         self.words.append(self.words[-1])
         self.starts.append(len(document.text))
         self.ends.append(len(document.text))
+
+    def _known(self, *keys: str) -> list[str]:
+        return [self._vocabulary[key] for key in keys if key in self._vocabulary]
 
     def _learn(self, key: str) -> str:
         try:
@@ -564,6 +568,13 @@ class _Corpus:
                 return at
         return -1
 
+    def begins_sentence(self, token: int) -> bool:
+        """After the end of another, quoted or not, or of a heading or document."""
+        before = self.exact[max(0, token - 2) : token]
+        return before[-1:] in self.sentence_ends or (
+            before[-1:] == self._quote and before[0] in self.sentence_ends
+        )
+
     def postings(self, word: str) -> Sequence[int]:
         """The tokens that are this word, as ``encode_lower`` has it, case ignored."""
         return self._postings.get(word, ())
@@ -589,14 +600,6 @@ class _Corpus:
         first, last = self.document(self.firsts[index])
         start = bisect_left(self.starts, span.start, first, last)
         return _Range(start, max(start, bisect_right(self.ends, span.end, first, last)))
-
-
-def _joins(text: str, tokens: Sequence[_Token]) -> Iterator[int]:
-    for at, (before, dash, after) in enumerate(zip(tokens, tokens[1:], tokens[2:], strict=False)):
-        tight = before.end == dash.start and dash.end == after.start
-        if tight and dash.kind == "dash" and text[dash.start : dash.end] in _HYPHENS:  # noqa: SIM102
-            if before.kind == after.kind == "word":
-                yield at + 1
 
 
 def _around(starts: Sequence[int], token: int, end: int) -> _Range:
@@ -642,49 +645,63 @@ def _judge(
     check: QuoteCheck,
     ranges: Sequence[_Range],
 ) -> QuoteCheck:
-    cuts = _sentence_cuts(quote.core)
-    standing = _standing(corpus, quote, cuts, corpus.everything)
-    if standing is None:
-        # A word left out or put in must not pass as two runs: what is near to one place is altered.
-        near = _nearest(corpus, quotation.content, quote)
-        if near:
-            return replace(
-                check,
-                status=QuoteStatus.ALTERED,
-                spans=tuple(map(corpus.place, near.found)),
-                diff=near.diff,
-                similarity=round(near.similarity, 4),
-                reason="it differs from the document",
-            )
-        cuts = _word_cuts(quotation.content, quote.core)
-        standing = _standing(corpus, quote, cuts, corpus.everything)
-    if standing is None:
-        return replace(check, reason="it does not stand in the documents, nor anything near to it")
+    standing = _standing(corpus, quote, corpus.everything, whole_sentences=True)
+    if standing:
+        return _attributed(corpus, quote, check, standing, ranges, whole_sentences=True)
+    # A word left out or put in must not pass as two runs: what is near to one place is altered.
+    near = _nearest(corpus, quotation.content, quote)
+    if near:
+        return replace(
+            check,
+            status=QuoteStatus.ALTERED,
+            spans=tuple(map(corpus.place, near.found)),
+            diff=near.diff,
+            similarity=round(near.similarity, 4),
+            reason="it differs from the document",
+        )
+    standing = _standing(corpus, quote, corpus.everything, whole_sentences=False)
+    if standing:
+        return _attributed(corpus, quote, check, standing, ranges, whole_sentences=False)
+    return replace(check, reason="it does not stand in the documents, nor anything near to it")
+
+
+def _attributed(
+    corpus: _Corpus,
+    quote: _Quote,
+    check: QuoteCheck,
+    standing: _Standing,
+    ranges: Sequence[_Range],
+    *,
+    whole_sentences: bool,
+) -> QuoteCheck:
+    """What stands in the corpus must stand in the passages that its markers name, if any."""
+    status, found = standing
+    reason = ""
+    if status is QuoteStatus.STITCHED:
+        reason = "its parts stand in the documents, but not as one"
     if check.markers and ranges:
         cited = _merged([ranges[n - 1] for n in check.markers if 1 <= n <= len(ranges)])
-        inside = _standing(corpus, quote, cuts, cited)
+        inside = _standing(corpus, quote, cited, whole_sentences=whole_sentences)
         if inside is None:
             named = ", ".join(f"[{number}]" for number in check.markers)
-            standing = standing._replace(status=QuoteStatus.MISATTRIBUTED)
-            check = replace(check, reason=f"it stands in the documents, but not in {named}")
-        elif standing.status is QuoteStatus.STITCHED:
-            standing = inside
-    if standing.status is QuoteStatus.STITCHED:
-        check = replace(check, reason="its parts stand in the documents, but not as one")
-    return replace(check, status=standing.status, spans=tuple(map(corpus.place, standing.found)))
+            status = QuoteStatus.MISATTRIBUTED
+            reason = f"it stands in the documents, but not in {named}"
+        elif status is QuoteStatus.STITCHED:
+            found = inside.found
+    return replace(check, status=status, spans=tuple(map(corpus.place, found)), reason=reason)
 
 
 def _standing(
-    corpus: _Corpus, quote: _Quote, cuts: Sequence[int], scope: Sequence[_Range]
+    corpus: _Corpus, quote: _Quote, scope: Sequence[_Range], *, whole_sentences: bool
 ) -> _Standing | None:
-    """Verbatim or stitched within ``scope``; runs are cut at ``cuts`` alone."""
+    """Verbatim or stitched within ``scope``."""
     places = corpus.places(corpus.spellings(quote.core), scope)
     if found := [_grown(corpus, place, quote) for place in islice(places, MAX_PLACES)]:
         return _Standing(QuoteStatus.VERBATIM, found)
     if any(token.kind == "ellipsis" for token in quote.core):
         runs = _together(corpus, quote.pieces, scope)
     else:
-        runs = _runs(corpus, quote, cuts, scope)
+        runs = _runs(corpus, quote.core, scope, whole_sentences=whole_sentences)
     return _Standing(QuoteStatus.STITCHED, runs) if runs else None
 
 
@@ -733,15 +750,24 @@ def _in_order(corpus: _Corpus, spellings: Sequence[Sequence[str]], area: _Range)
 
 
 def _runs(
-    corpus: _Corpus, quote: _Quote, cuts: Sequence[int], scope: Sequence[_Range]
+    corpus: _Corpus, core: Sequence[_Token], scope: Sequence[_Range], *, whole_sentences: bool
 ) -> list[_Range]:
-    """Two to four runs that make up all of the quotation, each as long as can be."""
-    core, seams = quote.core, [0]
+    """Two to four runs that make up all of the quotation, each as long as can be.
+
+    ``whole_sentences``: a run begins and ends where a sentence does, here and in the document, but
+    for the quotation's own start and end.
+    """
+    cuts = _sentence_cuts(core) if whole_sentences else _word_cuts(core)
+    seams = [0]
 
     def place(start: int, end: int) -> _Range | None:
         part = core[start:end]
-        spelling = corpus.spellings(part) if start == 0 else (corpus.encode(part),)
-        return next(corpus.places(spelling, scope), None)
+        if start == 0:
+            return next(corpus.places(corpus.spellings(part), scope), None)
+        places = corpus.places((corpus.encode(part),), scope)
+        if whole_sentences:
+            places = (p for p in islice(places, MAX_PLACES) if corpus.begins_sentence(p.start))
+        return next(places, None)
 
     def misses(start: int, end: int) -> bool:
         return place(start, end) is None
@@ -936,19 +962,18 @@ def _widened(
     corpus: _Corpus, found: _Range, document: _Range, *, before: int, after: int
 ) -> _Range:
     """Wider by so many words, within the sentence, and never cutting a hyphenated word."""
-    borders = corpus.encode([_Token(key, 0, 0, "") for key in (*_ENDS, "=")])
     start, end = found
     while start > document.start and (
         start - 1 in corpus.joins
         or start in corpus.joins
-        or (before > 0 and corpus.exact[start - 1] not in borders)
+        or (before > 0 and corpus.exact[start - 1] not in corpus.sentence_ends)
     ):
         start -= 1
         before -= corpus.words[start + 1] - corpus.words[start]
     while end < document.end and (
         end in corpus.joins
         or end - 1 in corpus.joins
-        or (after > 0 and corpus.exact[end] not in borders)
+        or (after > 0 and corpus.exact[end] not in corpus.sentence_ends)
     ):
         after -= corpus.words[end + 1] - corpus.words[end]
         end += 1

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ragkit.api import Index
     from ragkit.evaluation import QuestionSet, Report
 
-__all__ = ["evaluation"]
+__all__ = ["evaluation", "tune"]
 
 GATE_FAILED = 1
 
@@ -136,6 +136,32 @@ def compare(before: Path, after: Path, as_json: bool) -> None:
 @evaluation.command()
 @_set_option
 @_index_option
+@click.option("--max-error", type=float, required=True, help="Most wrong answers, as a fraction.")
+@click.option("--split", type=click.Choice(["dev", "test"]), help="Only this split.")
+@json_option
+def threshold(
+    set_path: Path, index_path: Path | None, max_error: float, split: str | None, as_json: bool
+) -> None:
+    """Find the confidence below which to abstain, so that few answers are wrong."""
+    from dataclasses import asdict
+
+    from ragkit.evaluation.conformal import ASSUMPTION, threshold_for
+
+    questions, index = _subject(set_path, index_path, None)
+    promise = threshold_for(_report(questions.of_split(split), index), max_error)
+    if as_json:
+        print_json({**asdict(promise), "assumption": ASSUMPTION})
+        return
+    click.echo(
+        f"Abstain below {promise.threshold:.4f}: at most {max_error:.1%} of all questions then "
+        f"get a wrong answer ({promise.error:.1%} of these {promise.n} did; "
+        f"{promise.answered:.1%} were answered). {ASSUMPTION}"
+    )
+
+
+@evaluation.command()
+@_set_option
+@_index_option
 def bless(set_path: Path, index_path: Path | None) -> None:
     """Make this run the baseline that the gate compares with."""
     from ragkit.evaluation.harness import BASELINE
@@ -147,7 +173,7 @@ def bless(set_path: Path, index_path: Path | None) -> None:
     click.echo(f"Blessed {place}: {len(report.outcomes)} questions. Commit it with the reason.")
 
 
-@evaluation.command()
+@click.command()
 @_set_option
 @click.option(
     "--index",

@@ -7,12 +7,12 @@ import os
 import sys
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
 import ragkit
-from ragkit.cli.evaluating import evaluation
+from ragkit.cli.evaluating import evaluation, tune
 from ragkit.cli.printing import colour, json_option, print_json, progress
 from ragkit.errors import EncoderError, InputError, MissingExtraError, RagkitError, StoreError
 from ragkit.types import Citation
@@ -43,17 +43,32 @@ def cli() -> None:
 @click.argument("question", nargs=-1, required=True)
 @click.option("-k", default=5, show_default=True, help="How many passages to return.")
 @_index_option
+@click.option("--threshold", type=float, help="Abstain below this confidence (0–1).")
 @click.option("--explain", is_flag=True, help="Say why each passage scored as it did.")
 @json_option
 def ask(
-    question: tuple[str, ...], k: int, index_path: Path | None, explain: bool, as_json: bool
-) -> None:
+    *, question: tuple[str, ...], k: int, index_path: Path | None, threshold: float | None,
+    explain: bool, as_json: bool,
+) -> None:  # fmt: skip
     """Answer QUESTION with cited passages. Several words need no quotes."""
-    answer = ragkit.ask(" ".join(question), k=k, index=index_path)
+    chosen = {} if threshold is None else {"threshold": threshold}
+    answer = ragkit.ask(" ".join(question), k=k, index=index_path, **chosen)
     print_json(answer.to_dict()) if as_json else _print_answer(answer)
     if explain and not as_json:
         click.echo("\n" + answer.explain())
     if not answer.answered:
+        sys.exit(NOT_ANSWERED)
+
+
+@cli.command()
+@click.argument("text", type=click.File(encoding="utf-8"), default="-")
+@_index_option
+@json_option
+def quotes(text: TextIO, index_path: Path | None, as_json: bool) -> None:
+    """Check whether every quotation in TEXT (a file, or standard input) stands in the corpus."""
+    report = ragkit.check_quotes(text.read(), index_path)
+    print_json(report.to_dict()) if as_json else click.echo(str(report))
+    if not report.ok:
         sys.exit(NOT_ANSWERED)
 
 
@@ -149,6 +164,7 @@ def verify(path: Path, as_json: bool) -> None:
 
 
 cli.add_command(evaluation)
+cli.add_command(tune)
 
 
 def main() -> None:

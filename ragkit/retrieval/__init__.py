@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from ragkit.retrieval.matching import matches_of
-from ragkit.retrieval.question import check_k, clean_question
-from ragkit.retrieval.reranking import RERANKED, rerank
+from ragkit.retrieval.question import check_k, check_threshold, clean_question
+from ragkit.retrieval.reranking import Found, find
 from ragkit.retrieval.retriever import Query, Ranked, read_questions, retrieve
 
 __all__ = [
-    "RERANKED",
+    "Found",
     "Query",
     "Ranked",
     "check_k",
+    "check_threshold",
     "clean_question",
+    "find",
     "matches_of",
     "read_questions",
-    "rerank",
     "retrieve",
 ]

@@ -6,7 +6,7 @@ import unicodedata
 
 from ragkit.errors import InputError, QuestionError
 
-__all__ = ["MAX_QUESTION", "check_k", "clean_question"]
+__all__ = ["MAX_QUESTION", "check_k", "check_threshold", "clean_question"]
 
 MAX_QUESTION = 4_000
 """Code points. Far more than anyone asks; a pasted document is not a question."""
@@ -47,3 +47,12 @@ def check_k(k: object) -> int:
     if k < 1:
         raise InputError(f"k is {k}; expected 1 or more: it is how many passages are returned.")
     return k
+
+
+def check_threshold(threshold: object) -> float:
+    """``threshold``, if it is a number from 0 to 1."""
+    if isinstance(threshold, bool) or not isinstance(threshold, (int, float)):
+        raise InputError(f"threshold is {threshold!r}; expected a number from 0 to 1.")
+    if not 0 <= threshold <= 1:
+        raise InputError(f"threshold is {threshold}; expected a confidence from 0 to 1.")
+    return threshold

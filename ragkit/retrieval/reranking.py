@@ -3,17 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ragkit.chunking import context
 from ragkit.encoding import Reranker
 from ragkit.index import IndexData
-from ragkit.retrieval.retriever import Query, Ranked
+from ragkit.retrieval.retriever import Query, Ranked, retrieve
 
-__all__ = ["RERANKED", "rerank"]
+__all__ = ["RERANKED", "Found", "find", "rerank"]
 
 RERANKED = 50
 """How many of the best chunks are read again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """``matched``: chunks by late interaction, at least as many as were asked for, best first.
+
+    ``ranking``: what to return; the same, or the reranker's order of it.
+    """
+
+    matched: Sequence[Ranked]
+    ranking: Sequence[Ranked]
+
+
+def find(data: IndexData, query: Query, depth: int, reranker: Reranker | None) -> Found:
+    """At least ``depth`` chunks, or all, read again by the reranker if there is one."""
+    if reranker is None:
+        matched = retrieve(data, query, depth)
+        return Found(matched, matched)
+    matched = retrieve(data, query, max(depth, RERANKED))
+    return Found(matched, rerank(data, query, matched, reranker))
 
 
 def rerank(
