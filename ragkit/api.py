@@ -21,6 +21,7 @@ from ragkit.errors import (
     IndexMismatchError,
     IndexStaleError,
     InputError,
+    SourceError,
 )
 from ragkit.index import (
     IndexData,
@@ -390,9 +391,10 @@ def _source_file(directory: Path, source: SourceRecord) -> SourceFile:
 
 def _refuse_changed(directory: Path, sources: Sequence[SourceFile]) -> None:
     for source in sources:
-        if source.path is None or not source.path.is_file():
+        try:
+            found = source.current_sha256()
+        except SourceError:
             continue  # The index was carried elsewhere; it stands for itself.
-        found = source.current_sha256()
         if found != source.sha256:
             raise IndexStaleError(
                 f"{source.path} has sha256 {found[:16]}…, but the index at {directory} was built "

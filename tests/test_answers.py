@@ -207,3 +207,10 @@ def test_an_abstention_says_so_in_every_rendering(tiny: Encoder) -> None:
     for text in (str(answer), answer.to_markdown(), answer._repr_html_()):
         assert "The corpus does not say." in text
         assert "empty corpus" in text
+
+
+def test_a_year_at_the_beginning_does_not_become_a_list_in_markdown(tiny: Encoder) -> None:
+    answer = Index.build([Document("d", "D", "1922. A year.")], encoder=tiny).ask(
+        "1922", threshold=0
+    )
+    assert answer.to_markdown().startswith("1922\\.")

@@ -161,3 +161,14 @@ def test_a_file_without_citations_is_refused(tmp_path: Path) -> None:
     done = ragkit("index", "reanchor", tmp_path / "a.json", "--index", DEFAULT_INDEX)
     assert done.returncode == 2
     assert "holds no citations" in done.stderr
+
+
+def test_quotes_of_a_removed_document_are_gone_and_latin1_is_refused(tmp_path: Path) -> None:
+    old = {"document_id": "lost", "title": "L", "section": [], "start": 0, "end": 1, "quote": "x"}
+    (tmp_path / "old.json").write_text(json.dumps([old]), encoding="utf-8")
+    arguments = ["index", "reanchor", str(tmp_path / "old.json"), "--index", str(DEFAULT_INDEX)]
+    assert CliRunner().invoke(cli, arguments).output.startswith("gone")
+    (tmp_path / "latin1.txt").write_bytes("Köln".encode("latin-1"))
+    done = ragkit("quotes", tmp_path / "latin1.txt")
+    assert done.returncode == 2
+    assert "is not UTF-8" in done.stderr

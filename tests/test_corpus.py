@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -127,3 +128,15 @@ def test_an_impossible_document_cannot_be_built(fields: dict[str, object]) -> No
 )
 def test_slugs_are_plain_and_stable(name: str, expected: str) -> None:
     assert slug(name) == expected
+
+
+def test_a_file_name_that_is_not_utf8_still_gives_a_title(tmp_path: Path) -> None:
+    path = os.fsencode(tmp_path) + b"/caf\xe9.txt"
+    try:
+        with open(path, "wb") as file:  # noqa: PTH123 - pathlib takes no bytes
+            file.write(b"Coffee.")
+    except OSError:
+        return  # this file system keeps no such names
+    [(document, _)] = read_sources(os.fsdecode(path))
+    assert document.title == "caf\ufffd"
+    document.title.encode()

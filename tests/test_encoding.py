@@ -177,3 +177,13 @@ def test_a_cross_encoder_with_several_outputs_is_refused(tiny_model: Path, tmp_p
     with pytest.raises(EncoderError, match="has 3 outputs"):
         load_reranker(str(tmp_path)).scores("q", ["t"])
     assert load_reranker(str(tiny_model)).scores("q", []).shape == (0,)
+
+
+def test_code_points_of_several_tokens_are_read_window_by_window() -> None:
+    """Hangul has about two pieces a syllable: a text shorter than the window may not fit it."""
+    encoder = load_encoder()
+    text = "안녕하세요 한국 서울 " * 40
+    [encoded] = encoder.encode([text])
+    assert len(encoded.tokens) > encoder.window
+    assert (np.diff(encoded.starts) >= 0).all()
+    assert encoded.starts[-1] >= len(text) - 4

@@ -34,6 +34,7 @@ from ragkit.evaluation import (
     load_beir,
     load_csv,
     load_dataset,
+    load_floors,
     load_questions,
     load_report,
     load_set,
@@ -497,3 +498,106 @@ def run_pytest(folder: Path) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)],
         capture_output=True, text=True, check=False, cwd=folder,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["eval", "--set", "nowhere.jsonl"], "nowhere.jsonl cannot be read"),
+        (["eval", "gate", "--set", "nowhere"], "there is no baseline at"),
+        (["eval", "bless", "--set", "nowhere"], "nowhere"),
+        (
+            ["eval", "--set", "set.jsonl", "--html", "no/such/folder.html"],
+            "folder.html cannot be written",
+        ),
+        (["eval", "--set", "set.jsonl", "--trec", "set.jsonl"], "set.jsonl cannot be written"),
+        (["eval", "compare", "a.json", "b.json"], "a.json is no evaluation report"),
+        (["eval", "--dataset", "squad:nowhere.json"], "nowhere.json cannot be read"),
+    ],
+)
+def test_files_that_cannot_be_read_or_written_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "set.jsonl").write_text(
+        '{"id": "q", "question": "Who signed at Rapallo?", "answerable": false}\n', encoding="utf-8"
+    )
+    result = CliRunner().invoke(cli, arguments)
+    assert isinstance(result.exception, InputError), result.output
+    assert message in str(result.exception)
+
+
+def test_a_chatbot_without_highlights_is_measured(
+    committed: QuestionSet, german_soviet: Index
+) -> None:
+    few = QuestionSet("few", committed.questions[:3])
+
+    def bare(text: str) -> Answer:
+        answer = german_soviet.ask(text, k=10, threshold=0)
+        return replace(answer, passages=tuple(replace(p, highlights=()) for p in answer.passages))
+
+    assert evaluate_index(few, german_soviet, ask=bare).summary()["span precision"] == 0
+
+
+@pytest.mark.parametrize(
+    "questions", [(), (Question("q", "Who?", True),)], ids=["empty", "answerable without evidence"]
+)
+def test_a_set_that_cannot_be_measured_is_refused(
+    german_soviet: Index, questions: tuple[Question, ...]
+) -> None:
+    with pytest.raises(InputError, match="ragkit eval lint"):
+        evaluate_index(QuestionSet("bare", questions), german_soviet)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"answers": "flour"},
+        {"answerable": "false"},
+        {"question": 3},
+        {"section": "Bread"},
+        {"evidence": [{"document_id": "d", "quote": ""}]},
+        {"evidence": [{"document_id": "d", "quote": "x", "relevance": 0}]},
+    ],
+)
+def test_fields_of_the_wrong_kind_are_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    path = tmp_path / "set.jsonl"
+    path.write_text(json.dumps({"question": "x", "answerable": True} | change), encoding="utf-8")
+    with pytest.raises(InputError, match=r"set\.jsonl, line 1"):
+        load_questions(path)
+
+
+@pytest.mark.parametrize(
+    "floors",
+    [
+        '{"overall": {"RR": "0.5"}}',
+        '{"categories": {"a": 0.5}}',
+        '{"overal": {"RR": 9}}',
+        '{"overall": {"Sucess@1": 1}}',
+        "[]",
+    ],
+)
+def test_floors_that_would_not_hold_anything_are_refused(tmp_path: Path, floors: str) -> None:
+    path = tmp_path / "floors.json"
+    path.write_text(floors, encoding="utf-8")
+    with pytest.raises(InputError, match="holds no floors"):
+        load_floors(path)
+
+
+def test_a_spreadsheets_csv_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "set.csv"
+    path.write_bytes('\ufeffquestion,quote\r\nOf what?,"made of\r\nflour"\r\n'.encode())
+    document = Document("d", "D", "Bread is made of\r\nflour.")
+    [question] = load_csv(path, {"d": document})
+    assert question.evidence[0].span == (9, 23)
+    with pytest.raises(InputError, match=r"set\.csv"):
+        load_csv(path, {})
+
+
+def test_names_of_categories_are_not_markup(tmp_path: Path) -> None:
+    path = tmp_path / "set.jsonl"
+    line = {"id": "q", "question": "Who?", "answerable": False, "category": "[/x]"}
+    path.write_text(json.dumps(line), encoding="utf-8")
+    done = CliRunner().invoke(cli, ["eval", "--set", str(path)])
+    assert done.exit_code == 0, done.output
+    assert "[/x]" in done.output

@@ -291,3 +291,45 @@ def test_all_errors_are_of_the_one_tree() -> None:
 
     for name in errors.__all__:
         assert issubclass(getattr(errors, name), RagkitError)
+
+
+def test_another_programs_folder_is_never_written_to(
+    tmp_path: Path, documents: list[Document], tiny: Encoder
+) -> None:
+    app = tmp_path / "app"
+    (app / "0123456789abcdef").mkdir(parents=True)
+    (app / "0123456789abcdef" / "precious").write_text("x", encoding="utf-8")
+    (app / "manifest.json").write_text('{"name": "a web app"}', encoding="utf-8")
+    with pytest.raises(IndexWriteError, match=r"manifest\.json"):
+        Index.build(documents, app, encoder=tiny)
+    (app / "manifest.json").unlink()
+    with pytest.raises(IndexWriteError, match="0123456789abcdef"):
+        Index.build(documents, app, encoder=tiny)
+    assert (app / "0123456789abcdef" / "precious").exists()
+
+
+def test_an_index_whose_manifest_was_damaged_can_be_rebuilt_in_place(
+    built: Path, documents: list[Document], tiny: Encoder
+) -> None:
+    manifest = built / "manifest.json"
+    for damage in (b"", manifest.read_bytes()[:-9]):
+        manifest.write_bytes(damage)
+        Index.build(documents, built, encoder=tiny)
+        Index.open(built)
+
+
+def test_k_reaches_beyond_the_candidates(tiny: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ragkit.retrieval.retriever.CANDIDATES", 3)
+    texts = [Document(f"d{i}", f"D{i}", f"Bread number {i}.") for i in range(8)]
+    assert len(Index.build(texts, encoder=tiny).search("bread", k=7)) == 7
+
+
+def test_a_source_that_cannot_be_read_any_more_does_not_stop_the_index(
+    tmp_path: Path, tiny: Encoder
+) -> None:
+    source = tmp_path / "a.txt"
+    source.write_text("Bread is made of flour.", encoding="utf-8")
+    Index.build(source, tmp_path / "index", encoder=tiny)
+    source.unlink()
+    source.symlink_to("a.txt")  # a link to itself: no one may read it
+    assert len(Index.open(tmp_path / "index")) == 1

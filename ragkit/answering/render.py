@@ -46,7 +46,9 @@ def _abstention(answer: Answer) -> str:
 
 def _escape(text: str) -> str:
     """Markdown's special characters escaped, on one line."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+    escaped = _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+    # A number with a full stop in front of a line would begin a list.
+    return re.sub(r"^(\d+)\.", r"\1\\.", escaped)
 
 
 def _markdown_entry(passage: Passage) -> str:

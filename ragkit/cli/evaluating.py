@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ragkit.cli.printing import console, json_option, print_json, progress
+from ragkit.cli.printing import (
+    console,
+    json_option,
+    print_json,
+    progress,
+    write_text,
+    writing,
+)
+from ragkit.errors import InputError
 
 if TYPE_CHECKING:
     from ragkit.api import Index
@@ -152,9 +161,11 @@ def threshold(
     if as_json:
         print_json({**asdict(promise), "assumption": ASSUMPTION})
         return
+    # Rounded up: rounding down could let a wrong answer through again.
+    shown = math.ceil(promise.threshold * 10_000) / 10_000
     click.echo(
-        f"Abstain below {promise.threshold:.4f}: at most {max_error:.1%} of all questions then "
-        f"get a wrong answer ({promise.error:.1%} of these {promise.n} did; "
+        f"Abstain below {shown:.4f}: at most {max_error:.1%} of all questions then get "
+        f"a wrong answer ({promise.error:.1%} of these {promise.n} did; "
         f"{promise.answered:.1%} were answered). {ASSUMPTION}"
     )
 
@@ -168,8 +179,10 @@ def bless(set_path: Path, index_path: Path | None) -> None:
 
     questions, index = _subject(set_path, index_path, None)
     report = _report(questions, index)
+    if not set_path.is_dir():
+        raise InputError(f"{set_path} is no folder; expected one with questions.jsonl to bless in.")
     place = set_path / BASELINE
-    place.write_text(_baseline_json(report), encoding="utf-8")
+    write_text(place, _baseline_json(report))
     click.echo(f"Blessed {place}: {len(report.outcomes)} questions. Commit it with the reason.")
 
 
@@ -265,16 +278,17 @@ def _write(report: Report, verdict: Any, outputs: dict[str, Path | None]) -> Non
     }
     for name, path in outputs.items():
         if path is not None:
-            path.write_text(contents[name](), encoding="utf-8")
+            write_text(path, contents[name]())
             click.echo(f"Wrote {path}.", err=True)
 
 
 def _write_trec(report: Report, folder: Path) -> None:
     from ragkit.evaluation import to_qrels, to_run, write_qrels, write_run
 
-    folder.mkdir(parents=True, exist_ok=True)
-    write_run(to_run(report), folder / "run.trec")
-    write_qrels(to_qrels(report), folder / "qrels.trec")
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_run(to_run(report), folder / "run.trec")
+        write_qrels(to_qrels(report), folder / "qrels.trec")
 
 
 def _baseline_json(report: Report) -> str:

@@ -7,7 +7,7 @@ import os
 import sys
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -61,12 +61,16 @@ def ask(
 
 
 @cli.command()
-@click.argument("text", type=click.File(encoding="utf-8"), default="-")
+@click.argument("text", type=click.File("rb"), default="-")
 @_index_option
 @json_option
-def quotes(text: TextIO, index_path: Path | None, as_json: bool) -> None:
+def quotes(text: BinaryIO, index_path: Path | None, as_json: bool) -> None:
     """Check whether every quotation in TEXT (a file, or standard input) stands in the corpus."""
-    report = ragkit.check_quotes(text.read(), index_path)
+    try:
+        content = text.read().decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{text.name} is not UTF-8 ({error}). Convert it first.") from error
+    report = ragkit.check_quotes(content, index_path)
     print_json(report.to_dict()) if as_json else click.echo(str(report))
     if not report.ok:
         sys.exit(NOT_ANSWERED)
@@ -129,9 +133,7 @@ def reanchor(citations: Path, path: Path, as_json: bool) -> None:
     CITATIONS is JSON: a list of citations, or an answer as `ragkit ask --json` printed it.
     """
     opened = ragkit.Index.open(path)
-    anchors = [
-        (old, old.reanchor(opened.document(old.document_id))) for old in _citations(citations)
-    ]
+    anchors = [(old, _reanchored(old, opened)) for old in _citations(citations)]
     if as_json:
         print_json(
             [
@@ -183,6 +185,13 @@ def main() -> None:
     except BrokenPipeError:
         # The reader (head, less) has seen enough; Python must not complain while it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _reanchored(old: Citation, index: ragkit.Index) -> ragkit.Anchor:
+    """A document that the index no longer has took its quotes along."""
+    if all(document.id != old.document_id for document in index.documents):
+        return ragkit.Anchor(ragkit.AnchorStatus.GONE, None, 0.0)
+    return old.reanchor(index.document(old.document_id))
 
 
 def _citations(path: Path) -> list[Citation]:

@@ -7,16 +7,43 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ragkit.errors import InputError
+
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["colour", "console", "json_option", "print_json", "progress"]
+__all__ = [
+    "colour",
+    "console",
+    "json_option",
+    "print_json",
+    "progress",
+    "write_text",
+    "writing",
+]
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn a failure to write into an error that names the path."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written: {error.strerror or error}. Give another path."
+        ) from error
+
+
+def write_text(path: Path, text: str) -> None:
+    with writing(path):
+        path.write_text(text, encoding="utf-8")
 
 
 def print_json(value: Any) -> None:
@@ -32,7 +59,7 @@ def console() -> Console:
     """For tables; as wide as the terminal, or 120 columns where there is none."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+    return Console(width=None if sys.stdout.isatty() else 120, highlight=False, markup=False)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -157,8 +158,10 @@ def _refuse_unusable(text: str, name: str) -> None:
 
 def _document(path: Path, text: str) -> Document:
     meta = _metadata(path)
-    title = meta.get("title") or parse_title(text) or path.stem.replace("-", " ").replace("_", " ")
-    name = meta.get("id") or slug(path.stem) or slug(str(title))
+    # A name that is not UTF-8 comes with lone surrogates, which no tokenizer takes.
+    stem = os.fsencode(path.stem).decode("utf-8", "replace")
+    title = meta.get("title") or parse_title(text) or stem.replace("-", " ").replace("_", " ")
+    name = meta.get("id") or slug(stem) or slug(str(title))
     return Document(id=str(name), title=str(title), text=text, url=meta.get("url"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -63,12 +64,21 @@ class SentenceTransformerEncoder:
         return [len(encoding.ids) for encoding in encodings]
 
     def _windows(self, text: str) -> list[tuple[int, str]]:
-        """Where each window of the text begins, and its text."""
-        if len(text) <= self.window:  # no token is shorter than a code point
-            return [(0, text)]
-        offsets = self._tokenizer.encode(text, add_special_tokens=False).offsets
-        cuts = [0, *(offsets[i][0] for i in range(self.window, len(offsets), self.window))]
-        return [(a, text[a:b]) for a, b in zip(cuts, [*cuts[1:], len(text)], strict=True)]
+        """Where each window of the text begins, and its text; each fits the model."""
+        fitting: list[tuple[int, str]] = []
+        todo = [(0, text)]
+        while todo:
+            start, part = todo.pop()
+            offsets = self._tokenizer.encode(part, add_special_tokens=False).offsets
+            if len(offsets) <= self.window or len(part) == 1:
+                fitting.append((start, part))
+                continue
+            # One code point may be several tokens, so a cut must lie beyond the part's start; and
+            # a part may have more tokens alone than inside the text, so it is counted again.
+            borders = {offsets[i][0] for i in range(self.window, len(offsets), self.window)} - {0}
+            cuts = [0, *(sorted(borders) or [len(part) // 2]), len(part)]
+            todo += [(start + a, part[a:b]) for a, b in reversed(list(pairwise(cuts)))]
+        return fitting
 
     def _read(self, texts: Sequence[str]) -> list[Encoded]:
         """Texts that fit the window, read by the model in batches."""

@@ -7,6 +7,7 @@ Sources: SQuAD 1.1/2.0 (Rajpurkar et al. 2016, arXiv:1606.05250; 2018, arXiv:180
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -88,7 +89,9 @@ def load_csv(path: Path, documents: Mapping[str, Document]) -> QuestionSet:
     documents), ``category``. A quote must stand exactly once in its document.
     """
     with _malformed(path, "CSV with the columns question and quote"):
-        rows = list(csv.DictReader(_text(path).splitlines()))
+        # A spreadsheet's export may begin with a byte order mark and hold line ends inside cells.
+        text = io.StringIO(_text(path).removeprefix("\ufeff"), newline="")
+        rows = list(csv.DictReader(text))
         questions = tuple(_csv_question(row, i, documents) for i, row in enumerate(rows, start=1))
     return QuestionSet(path.stem, questions)
 
@@ -169,7 +172,7 @@ def _csv_question(
     quote = (row["quote"] or "").strip()
     evidence: tuple[Evidence, ...] = ()
     if quote:
-        name = row.get("document_id") or next(iter(documents))
+        name = row.get("document_id") or next(iter(documents), "")
         if documents[name].text.count(quote) != 1:
             raise ValueError(
                 f"row {number}: the quote {quote[:60]!r} stands "
@@ -205,6 +208,7 @@ def _fields(path: Path) -> Iterator[list[str]]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        # As bytes: a quote inside a CSV cell must keep its line ends to be found again.
+        return path.read_bytes().decode()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from error

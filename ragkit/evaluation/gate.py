@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ragkit.errors import InputError, RagkitError
+from ragkit.evaluation.measures import MEASURES
 from ragkit.evaluation.report import Outcome, Report
 from ragkit.evaluation.significance import Comparison, compare_values
 
@@ -16,6 +17,9 @@ __all__ = ["GATED", "GateError", "Verdict", "check_gate", "compare_reports", "lo
 
 GATED = ("Success@1", "Success@5", "RR", "Recall@10", "containment", "abstention")
 """The measures whose significant drop fails the gate."""
+
+
+_FLOORED = {*MEASURES, "citation validity", "AUROC"}
 
 
 class GateError(RagkitError):
@@ -75,9 +79,20 @@ def load_floors(path: Path) -> dict[str, Any]:
     """``{"overall": {measure: value}, "categories": {category: {measure: value}}}``."""
     try:
         floors = json.loads(path.read_text(encoding="utf-8"))
-        return {key: dict(floors.get(key, {})) for key in ("overall", "categories")}
+        overall, categories = floors.get("overall", {}), floors.get("categories", {})
+        unknown = sorted(floors.keys() - {"overall", "categories"})
+        for values in (overall, *categories.values()):
+            unknown += sorted(values.keys() - _FLOORED)
+            if not all(isinstance(value, (int, float)) for value in values.values()):
+                raise TypeError(f"{values} are not all numbers")
+        if unknown:
+            raise ValueError(f"there is nothing called {', '.join(unknown)}")
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} holds no floors ({type(error).__name__}: {error}).") from error
+        raise InputError(
+            f"{path} holds no floors ({type(error).__name__}: {error}); expected "
+            f'{{"overall": {{measure: number}}, "categories": {{category: {{measure: number}}}}}}.'
+        ) from error
+    return {"overall": overall, "categories": categories}
 
 
 def _invariants(report: Report) -> list[str]:

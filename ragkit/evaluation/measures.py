@@ -121,7 +121,7 @@ def span_precision(answer: Answer, question: Question) -> float:
     """Of the first passage's highlighted code points, the fraction inside any evidence."""
     spans = answer.passages[0].highlights
     inside = sum(_held(s, answer.passages[0], question.evidence) for s in spans)
-    return inside / sum(s.end - s.start for s in spans)
+    return inside / max(1, sum(s.end - s.start for s in spans))
 
 
 def span_recall(answer: Answer, question: Question) -> float:

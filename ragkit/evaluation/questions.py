@@ -171,15 +171,23 @@ def _question(content: Mapping[str, Any], name: str) -> Question:
     split = str(content.get("split", "test"))
     if split not in SPLITS:
         raise ValueError(f"split is {split!r}, expected one of {SPLITS}")
-    asked = str(content["question"])
+    asked = content["question"]
+    answers, section = content.get("answers", []), content.get("section", [])
+    if not (
+        isinstance(asked, str)
+        and isinstance(content["answerable"], bool)
+        and isinstance(answers, (list, tuple))
+        and isinstance(section, (list, tuple))
+    ):
+        raise TypeError("question is a string, answerable true or false, answers and section lists")
     return Question(
         id=name,
         text=str(content.get("standalone", asked)),
         answerable=bool(content["answerable"]),
-        answers=tuple(map(str, content.get("answers", ()))),
+        answers=tuple(map(str, answers)),
         evidence=tuple(_evidence(item) for item in content.get("evidence", ())),
         category=str(content.get("category", "")),
-        section=tuple(content.get("section", ())),
+        section=tuple(map(str, section)),
         split=split,
         must_pass=bool(content.get("must_pass", False)),
         asked=asked if "standalone" in content else None,
@@ -189,6 +197,8 @@ def _question(content: Mapping[str, Any], name: str) -> Question:
 def _evidence(content: Mapping[str, Any]) -> Evidence:
     start = int(content.get("start", -1))
     quote = str(content["quote"])
+    if not quote or int(content.get("relevance", 1)) < 1:
+        raise ValueError("evidence has an empty quote, or a relevance under 1")
     return Evidence(
         document_id=str(content["document_id"]),
         start=start,

@@ -180,8 +180,10 @@ def evaluate(
 ) -> Report:
     """Ask every question once, one after the other, and measure the answers.
 
-    ``ask`` should return ``measures.DEPTH`` passages; it is timed, so warm it up before.
+    ``ask`` should return ``measures.DEPTH`` passages; it is timed, so warm it up before. Raises
+    InputError for an empty set, or an answerable question without evidence.
     """
+    _refuse_unmeasurable(questions)
     outcomes: list[Outcome] = []
     latencies: list[float] = []
     for number, question in enumerate(questions, start=1):
@@ -202,6 +204,15 @@ def evaluate(
     )
 
 
+def _refuse_unmeasurable(questions: QuestionSet) -> None:
+    bare = [q.id for q in questions if q.answerable and not q.evidence]
+    if bare or not len(questions):
+        what = f"no evidence for the answerable {', '.join(bare[:3])}" if bare else "no question"
+        raise InputError(
+            f"{questions.name} has {what}; expected questions with gold. See: ragkit eval lint"
+        )
+
+
 def load_report(path: Path) -> Report:
     """A report saved as JSON. Raises InputError if it is none."""
     try:
@@ -209,7 +220,7 @@ def load_report(path: Path) -> Report:
         if content["format"] != FORMAT:
             raise ValueError(f"format {content['format']!r}, expected {FORMAT}")
         return _report_from(content)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{path} is no evaluation report ({type(error).__name__}: {error}). "
             f"Make one: ragkit eval run --save {path}"
@@ -328,4 +339,6 @@ def _outcome_from(content: Mapping[str, Any]) -> Outcome:
         Top(**{**t, "section": tuple(t["section"]), "covers": tuple(t["covers"])})
         for t in content["top"]
     )
-    return Outcome(**{**content, "section": tuple(content["section"]), "top": top})
+    values = {name: content["values"][name] for name in m.MEASURES}
+    section = tuple(content["section"])
+    return Outcome(**{**content, "section": section, "top": top, "values": values})

@@ -18,11 +18,11 @@ from ragkit.encoding import Fingerprint
 from ragkit.errors import IndexDamagedError, IndexMismatchError, IndexNotFoundError
 from ragkit.index.weights import Weights
 
-__all__ = ["FORMAT", "MANIFEST", "FileRecord", "Manifest", "SourceRecord"]
+__all__ = ["FORMAT", "KIND", "MANIFEST", "FileRecord", "Manifest", "SourceRecord"]
 
 MANIFEST = "manifest.json"
 FORMAT = 1
-_KIND = "ragkit index"
+KIND = "ragkit index"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Manifest:
 
     def to_dict(self) -> dict[str, Any]:
         return {
-            "kind": _KIND,
+            "kind": KIND,
             "format": FORMAT,
             "generation": self.generation,
             "encoder": {**self.encoder.to_dict(), "dimension": self.dimension},
@@ -107,9 +107,9 @@ class Manifest:
             kind, version = content["kind"], content["format"]
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise _damaged(path, f"it is no ragkit manifest ({type(error).__name__})") from error
-        if kind != _KIND or version != FORMAT:
+        if kind != KIND or version != FORMAT:
             raise IndexMismatchError(
-                f"{path} is a {kind!r} of format {version!r}; this version reads {_KIND!r} of "
+                f"{path} is a {kind!r} of format {version!r}; this version reads {KIND!r} of "
                 f"format {FORMAT}. Rebuild it: ragkit index build SOURCE… --out {directory}"
             )
         claimed = content.pop("checksum", None)

@@ -24,7 +24,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ragkit.errors import IndexDamagedError, IndexLockedError, IndexWriteError
-from ragkit.index.manifest import MANIFEST, FileRecord, Manifest
+from ragkit.index.manifest import KIND, MANIFEST, FileRecord, Manifest
 
 __all__ = ["publish", "read_file", "record", "write_lock"]
 
@@ -168,13 +168,20 @@ def _is_generation(path: Path) -> bool:
 
 def _refuse_foreign(directory: Path) -> None:
     """An index is never written among files that are not its own."""
-    for path in directory.iterdir():
-        own = path.name in (MANIFEST, _LOCK) or path.name.startswith(_PARTIAL)
-        if not own and not _is_generation(path):
-            raise IndexWriteError(
-                f"{directory} holds {path.name!r}, which is no part of an index; expected an empty "
-                f"or new folder, or an index. Choose another path."
-            )
+    names = {path.name for path in directory.iterdir()}
+    own = {n for n in names if n.startswith(_PARTIAL) or _is_generation(directory / n)}
+    foreign = names - own - {MANIFEST, _LOCK}
+    if not foreign and MANIFEST in names:
+        # A manifest that was cut to nothing is still ours if our lock lies beside it.
+        data = (directory / MANIFEST).read_bytes()
+        foreign = set() if KIND.encode() in data or (_LOCK in names and not data) else {MANIFEST}
+    elif not foreign and _LOCK not in names:
+        foreign = own  # looks like our data, but nothing says that it is
+    if foreign:
+        raise IndexWriteError(
+            f"{directory} holds {min(foreign)!r}, which is no part of an index; expected an empty "
+            f"or new folder, or an index. Choose another path."
+        )
 
 
 @contextmanager

@@ -84,7 +84,7 @@ def retrieve(data: IndexData, query: Query, k: int) -> list[Ranked]:
     """The ``min(k, n)`` best chunks, best first."""
     if not len(data):
         return []
-    _, ids = data.dense.search(query.vector[None, :], CANDIDATES)
+    _, ids = data.dense.search(query.vector[None, :], max(k, CANDIDATES))
     ranked = [_match(data, query, chunks) for chunks in _blocks(np.sort(ids[0]))]
     found = sorted((r for block in ranked for r in block), key=lambda r: (-r.score, r.chunk))
     return found[:k]
