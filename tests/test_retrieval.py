@@ -81,7 +81,7 @@ def test_only_dense_candidates_are_looked_at(
     [query] = read_questions(data, tiny, ["Who signed the Treaty of Rapallo?"], Weights())
     everything = {r.chunk: r for r in retrieve(data, query, len(data))}
     monkeypatch.setattr(retriever_module, "CANDIDATES", 20)
-    some = retrieve(data, query, len(data))
+    some = retrieve(data, query, 20)
     _, nearest = data.dense.search(query.vector[None, :], 20)
     assert {r.chunk for r in some} == set(nearest[0].tolist())
     for ranked in some:
