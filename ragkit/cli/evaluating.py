@@ -12,6 +12,7 @@ import click
 
 from ragkit.cli.printing import (
     console,
+    index_option,
     json_option,
     print_json,
     progress,
@@ -31,10 +32,6 @@ GATE_FAILED = 1
 _set_option = click.option(
     "--set", "set_path", default=Path("eval"), show_default=True, type=click.Path(path_type=Path),
     help="A folder (questions.jsonl, baseline.json, floors.json), or a .jsonl or .csv file.",
-)  # fmt: skip
-_index_option = click.option(
-    "--index", "index_path", type=click.Path(path_type=Path),
-    help="Folder of the index to ask (default: the article that ragkit carries).",
 )  # fmt: skip
 _output_options = [
     click.option("--save", type=click.Path(path_type=Path), help="Save the whole report as JSON."),
@@ -66,7 +63,7 @@ def evaluation() -> None:
 
 @evaluation.command()
 @_set_option
-@_index_option
+@index_option
 @click.option("--dataset", help="squad:FILE.json or beir:FOLDER: index that corpus, then score it.")
 @click.option("--split", type=click.Choice(["dev", "test"]), help="Only this split.")
 @click.option("--trec", type=click.Path(path_type=Path), help="Folder for a TREC run and qrels.")
@@ -93,20 +90,19 @@ def run(
 
 @evaluation.command()
 @_set_option
-@_index_option
+@index_option
 @_with_outputs
 @json_option
 def gate(set_path: Path, index_path: Path | None, as_json: bool, **outputs: Path | None) -> None:
     """Fail (status 1) if the index falls behind the set's baseline, or under its floors."""
-    from ragkit.evaluation import check_gate, load_floors, read_baseline
-    from ragkit.evaluation.harness import FLOORS
+    from ragkit.evaluation import check_gate, read_baseline
+    from ragkit.evaluation.harness import read_floors
     from ragkit.evaluation.render import changed_lines, comparison_table
 
     baseline = read_baseline(set_path)
     questions, index = _subject(set_path, index_path, None)
     report = _report(questions, index)
-    floors = load_floors(set_path / FLOORS) if (set_path / FLOORS).is_file() else {}
-    verdict = check_gate(report, baseline, floors)
+    verdict = check_gate(report, baseline, read_floors(set_path))
     _write(report, verdict, outputs)
     if as_json:
         print_json({"passed": verdict.passed, "reasons": verdict.reasons, "notes": verdict.notes})
@@ -144,7 +140,7 @@ def compare(before: Path, after: Path, as_json: bool) -> None:
 
 @evaluation.command()
 @_set_option
-@_index_option
+@index_option
 @click.option("--max-error", type=float, required=True, help="Most wrong answers, as a fraction.")
 @click.option("--split", type=click.Choice(["dev", "test"]), help="Only this split.")
 @json_option
@@ -172,7 +168,7 @@ def threshold(
 
 @evaluation.command()
 @_set_option
-@_index_option
+@index_option
 def bless(set_path: Path, index_path: Path | None) -> None:
     """Make this run the baseline that the gate compares with."""
     from ragkit.evaluation.harness import BASELINE
@@ -223,7 +219,7 @@ def tune(set_path: Path, index_path: Path, split: str | None, as_json: bool) -> 
 
 @evaluation.command()
 @_set_option
-@_index_option
+@index_option
 @json_option
 def lint(set_path: Path, index_path: Path | None, as_json: bool) -> None:
     """Check a question set: spans, answers, duplicates, word overlap, size."""

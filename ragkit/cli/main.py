@@ -13,7 +13,7 @@ import click
 
 import ragkit
 from ragkit.cli.evaluating import evaluation, tune
-from ragkit.cli.printing import colour, json_option, print_json, progress
+from ragkit.cli.printing import colour, index_option, json_option, print_json, progress
 from ragkit.errors import EncoderError, InputError, MissingExtraError, RagkitError, StoreError
 from ragkit.types import Citation
 
@@ -25,13 +25,6 @@ __all__ = ["cli", "main"]
 NOT_ANSWERED, BAD_INPUT, BAD_STORE, BAD_MODEL, INTERRUPTED = 1, 2, 3, 4, 130
 WIDTH = 88
 
-_index_option = click.option(
-    "--index",
-    "index_path",
-    type=click.Path(path_type=Path),
-    help="Folder of the index to ask (default: the article that ragkit carries).",
-)
-
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(ragkit.__version__, prog_name="ragkit")
@@ -42,7 +35,7 @@ def cli() -> None:
 @cli.command()
 @click.argument("question", nargs=-1, required=True)
 @click.option("-k", default=5, show_default=True, help="How many passages to return.")
-@_index_option
+@index_option
 @click.option("--threshold", type=float, help="Abstain below this confidence (0–1).")
 @click.option("--explain", is_flag=True, help="Say why each passage scored as it did.")
 @json_option
@@ -62,7 +55,7 @@ def ask(
 
 @cli.command()
 @click.argument("text", type=click.File("rb"), default="-")
-@_index_option
+@index_option
 @json_option
 def quotes(text: BinaryIO, index_path: Path | None, as_json: bool) -> None:
     """Check whether every quotation in TEXT (a file, or standard input) stands in the corpus."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "colour",
     "console",
+    "index_option",
     "json_option",
     "print_json",
     "progress",
@@ -27,6 +28,12 @@ __all__ = [
     "writing",
 ]
 
+index_option = click.option(
+    "--index",
+    "index_path",
+    type=click.Path(path_type=Path),
+    help="Folder of the index to ask (default: the article that ragkit carries).",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
 

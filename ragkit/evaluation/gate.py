@@ -110,7 +110,7 @@ def _must_pass(report: Report) -> list[str]:
     return [
         f"must-pass question {o.id} is broken ({o.question!r})"
         for o in report.outcomes
-        if o.must_pass and not (o.correct if o.answerable else o.values["abstention"] == 1.0)
+        if o.must_pass and not o.passes
     ]
 
 

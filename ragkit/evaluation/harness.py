@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import ragkit
 from ragkit.api import Index, open_index
@@ -22,7 +23,16 @@ from ragkit.evaluation.measures import DEPTH
 from ragkit.evaluation.questions import QuestionSet, load_questions
 from ragkit.evaluation.report import Asker, Configuration, Report, evaluate, load_report
 
-__all__ = ["BASELINE", "FLOORS", "QUESTIONS", "evaluate_index", "gate", "load_set", "read_baseline"]
+__all__ = [
+    "BASELINE",
+    "FLOORS",
+    "QUESTIONS",
+    "evaluate_index",
+    "gate",
+    "load_set",
+    "read_baseline",
+    "read_floors",
+]
 
 QUESTIONS, BASELINE, FLOORS = "questions.jsonl", "baseline.json", "floors.json"
 
@@ -74,6 +84,12 @@ def read_baseline(folder: Path) -> Report:
     return load_report(path)
 
 
+def read_floors(folder: Path) -> dict[str, Any]:
+    """The floors of an evaluation folder; none if it has no floors.json."""
+    path = folder / FLOORS
+    return load_floors(path) if path.is_file() else {}
+
+
 def gate(
     folder: str | os.PathLike[str],
     *,
@@ -88,5 +104,4 @@ def gate(
     place = Path(folder)
     opened = open_index(index)
     report = evaluate_index(load_set(place / QUESTIONS, opened), opened, ask=ask)
-    floors = load_floors(place / FLOORS) if (place / FLOORS).is_file() else {}
-    return check_gate(report, read_baseline(place), floors)
+    return check_gate(report, read_baseline(place), read_floors(place))

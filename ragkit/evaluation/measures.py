@@ -67,9 +67,7 @@ def covered_parts(passage: Passage, question: Question) -> frozenset[int]:
 
 def gains(passages: Sequence[Passage], question: Question) -> list[int]:
     """Per rank, the relevance of the best part that the passage is the first to hold, else 0."""
-    grade: dict[int, int] = {}
-    for evidence in question.evidence:
-        grade[evidence.part] = max(evidence.relevance, grade.get(evidence.part, 0))
+    grade = _grades(question)
     seen: set[int] = set()
     found: list[int] = []
     for passage in passages:
@@ -110,10 +108,7 @@ def ndcg(passages: Sequence[Passage], question: Question, k: int = DEPTH) -> flo
     Gains are linear, as in trec_eval (not 2^rel − 1), and a part counts once, when first held.
     """
     dcg = sum(g / math.log2(i + 2) for i, g in enumerate(gains(passages[:k], question)))
-    grade: dict[int, int] = {}
-    for evidence in question.evidence:
-        grade[evidence.part] = max(evidence.relevance, grade.get(evidence.part, 0))
-    best = sorted(grade.values(), reverse=True)[:k]
+    best = sorted(_grades(question).values(), reverse=True)[:k]
     return dcg / sum(g / math.log2(i + 2) for i, g in enumerate(best))
 
 
@@ -249,6 +244,14 @@ def brier(confidence: Sequence[float], correct: Sequence[bool]) -> float:
     """Brier score: mean squared difference of confidence and outcome; **lower is better**."""
     c, y = np.asarray(confidence, dtype=np.float64), np.asarray(correct, dtype=np.float64)
     return float(((c - y) ** 2).mean())
+
+
+def _grades(question: Question) -> dict[int, int]:
+    """Part → the relevance of its best evidence."""
+    grade: dict[int, int] = {}
+    for evidence in question.evidence:
+        grade[evidence.part] = max(evidence.relevance, grade.get(evidence.part, 0))
+    return grade
 
 
 def _held(span: Span, passage: Passage, evidence: Sequence[Evidence]) -> int:

@@ -135,8 +135,7 @@ def junit(report: Report, verdict: Verdict | None = None) -> str:
     suite = ET.Element("testsuite", name=f"ragkit eval {report.name}")
     for outcome in must:
         case = ET.SubElement(suite, "testcase", classname="ragkit.must_pass", name=outcome.id)
-        good = outcome.correct if outcome.answerable else outcome.values["abstention"] == 1.0
-        if not good:
+        if not outcome.passes:
             failure = ET.SubElement(case, "failure", message="its evidence is not first")
             failure.text = _xml(f"{outcome.question}\n{_first(outcome)}")
     if verdict:

@@ -87,6 +87,11 @@ class Outcome:
         """The event that confidence is about: the question is answerable and rank 1 holds it."""
         return self.answerable and self.values["Success@1"] == 1.0
 
+    @property
+    def passes(self) -> bool:
+        """What is asked of a must-pass question: evidence first, or abstention where due."""
+        return self.correct if self.answerable else self.values["abstention"] == 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
