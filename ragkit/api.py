@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
@@ -15,7 +16,15 @@ from ragkit.answering import DEPTH, THRESHOLD, compose, passages_of
 from ragkit.answering.quotes import QuoteChecker, QuoteReport
 from ragkit.chunking import Chunker
 from ragkit.corpus import SourceFile, Sources, read_sources
-from ragkit.encoding import DEFAULT_MODEL, Encoder, Reranker, load_encoder, load_reranker
+from ragkit.encoding import (
+    DEFAULT_MODEL,
+    Encoder,
+    Fingerprint,
+    Reranker,
+    asking_encoder,
+    load_encoder,
+    load_reranker,
+)
 from ragkit.errors import (
     IndexDamagedError,
     IndexMismatchError,
@@ -30,6 +39,7 @@ from ragkit.index import (
     SourceRecord,
     Weights,
     build_data,
+    checked_path,
     publish,
     read_file,
     record,
@@ -90,7 +100,8 @@ class Index:
         """Read, chunk and encode ``sources``; save to ``path`` if one is given.
 
         ``sources``: a path, a ``Document``, or several; a folder stands for its text files.
-        ``encoder``: an ``Encoder``, or a name for ``load_encoder`` (default: all-MiniLM-L6-v2).
+        ``encoder``: a name for ``load_encoder`` (default: all-MiniLM-L6-v2), whose int8 export then
+        reads the questions; or an ``Encoder``, which then reads both.
         ``weights``: the retriever's free parameters. ``reranker``: a cross-encoder (or its folder
         or hub name) that reads the best 50 again. ``progress``: called with (texts encoded, texts
         in all).
@@ -100,16 +111,15 @@ class Index:
         """
         read = read_sources(sources)
         documents, origins = [d for d, _ in read], [origin for _, origin in read]
-        model, settings = _resolve(encoder), chunker or Chunker()
+        builder, settings = _resolve(encoder), chunker or Chunker()
         weighed, second = weights or Weights(), _resolve_reranker(reranker)
-        if path is None:
-            data = build_data(documents, model, settings, progress)
-            return cls(data, model, settings, origins, weights=weighed, reranker=second)
         # Locked before the work, so that a second builder is told now and not at the end.
-        with write_lock(Path(path)):
-            data = build_data(documents, model, settings, progress)
-            index = cls(data, model, settings, origins, weights=weighed, reranker=second)
-            index._publish(Path(path))
+        with nullcontext() if path is None else write_lock(Path(path)):
+            data = build_data(documents, builder, settings, progress)
+            asker = builder if builder is encoder else asking_encoder(builder.fingerprint)
+            index = cls(data, asker, settings, origins, weights=weighed, reranker=second)
+            if path is not None:
+                index._publish(Path(path))
         return index
 
     @classmethod
@@ -123,7 +133,8 @@ class Index:
     ) -> Index:
         """The index at ``path``, after its files, the model and its sources were checked.
 
-        ``encoder`` is needed only where the one recorded cannot be found by its name. A
+        Questions are read by the int8 export of the model recorded, without torch; an ``encoder``
+        given (an ``Encoder``, or a name where the one recorded cannot be found) is used instead. A
         ``reranker``, the folder or hub name of a cross-encoder, reads the best 50 again. With
         ``check_sources`` a source file that lies where it was, but changed, is an error too.
 
@@ -132,7 +143,7 @@ class Index:
         """
         directory = Path(path)
         manifest, data = _read(directory)
-        model = _resolve(encoder if encoder is not None else manifest.encoder.source)
+        model = _asker(manifest.encoder if encoder is None else encoder)
         found, expected = model.fingerprint, manifest.encoder
         if found.digest != expected.digest:
             raise IndexMismatchError(
@@ -357,6 +368,12 @@ def _resolve(encoder: Encoder | str | None) -> Encoder:
     return encoder
 
 
+def _asker(encoder: Encoder | Fingerprint | str) -> Encoder:
+    if isinstance(encoder, (str, os.PathLike)):
+        return asking_encoder(_resolve(encoder).fingerprint)
+    return asking_encoder(encoder) if isinstance(encoder, Fingerprint) else encoder
+
+
 def _resolve_reranker(reranker: Reranker | str | None) -> Reranker | None:
     if isinstance(reranker, (str, os.PathLike)):
         return load_reranker(os.fspath(reranker))
@@ -368,12 +385,18 @@ def _read(directory: Path) -> tuple[Manifest, IndexData]:
     manifest = Manifest.read(directory)
     while True:
         try:
-            return manifest, IndexData.from_files(partial(read_file, directory, manifest))
+            return manifest, _data(directory, manifest)
         except IndexDamagedError:
             current = Manifest.read(directory)
             if current.generation == manifest.generation:
                 raise
             manifest = current
+
+
+def _data(directory: Path, manifest: Manifest) -> IndexData:
+    return IndexData.from_files(
+        partial(read_file, directory, manifest), partial(checked_path, directory, manifest)
+    )
 
 
 def _source_record(directory: Path, source: SourceFile) -> SourceRecord:

@@ -45,7 +45,7 @@ def _passage(data: IndexData, query: Query, ranked: Ranked, rank: int) -> Passag
         citation=citation,
         highlights=(_best_sentence(data, ranked),),
         signals=ranked.signals,
-        matches=matches_of(data, query, ranked.chunk),
+        matches=matches_of(data, query, ranked),
     )
 
 

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ragkit.index import IndexData
-from ragkit.retrieval import Query, Ranked
+from ragkit.retrieval import Query, Ranked, partners_of
 
 __all__ = ["DEPTH", "THRESHOLD", "confidence"]
 
@@ -46,8 +46,9 @@ def confidence(data: IndexData, query: Query, ranking: Sequence[Ranked]) -> floa
     """
     if not ranking or not _is_known(data, query):
         return 0.0
-    unmet, reverse = _unmet_and_reverse(data, query, ranking[0].chunk)
-    logit = _MARGIN * _margin(ranking) + _UNMET * unmet + _REVERSE * reverse + _INTERCEPT
+    partners = partners_of(data, query, ranking[0])
+    unmet = math.cbrt(query.weights @ np.clip(1 - partners.similarity, 0, None) ** 3)
+    logit = _MARGIN * _margin(ranking) + _UNMET * unmet + _REVERSE * partners.explained + _INTERCEPT
     return float(1 / (1 + math.exp(-logit)))
 
 
@@ -62,18 +63,3 @@ def _margin(ranking: Sequence[Ranked]) -> float:
     second = math.sqrt(max(first - others[0], 0.0))
     rest = math.sqrt(max(first - sum(others) / len(others), 0.0))
     return (second + rest) / 2
-
-
-def _unmet_and_reverse(data: IndexData, query: Query, chunk: int) -> tuple[float, float]:
-    rows = data.sentence_rows(chunk)
-    first = chunk + 2 * rows.start
-    borders = data.late.segments[first : first + 2 * len(rows) + 2]
-    similarity = query.tokens @ data.late.vectors(int(borders[0]), int(borders[-1])).T
-    context, *runs = np.split(similarity, borders[1:-1] - borders[0], axis=1)
-    within, alone = runs[0::2], runs[1::2]
-    around = context.max(axis=1, initial=0.0)
-    partners = [np.maximum(run.max(axis=1, initial=0.0), around) for run in alone]
-    nearest = max(partners, key=lambda met: float(query.weights @ met))
-    unmet = float(np.cbrt(query.weights @ np.clip(1 - nearest, 0, None) ** 3).item())
-    explained = [float(run.max(axis=0).mean()) if run.size else 0.0 for run in within]
-    return unmet, max(explained)

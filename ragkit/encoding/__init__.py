@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ragkit.encoding.base import Encoded, Encoder, Fingerprint, Vectors
-from ragkit.encoding.models import DEFAULT_MODEL, load_encoder
+from ragkit.encoding.models import DEFAULT_MODEL, Runtime, asking_encoder, load_encoder
 from ragkit.encoding.reranker import Reranker, load_reranker
 
 __all__ = [
@@ -12,7 +12,9 @@ __all__ = [
     "Encoder",
     "Fingerprint",
     "Reranker",
+    "Runtime",
     "Vectors",
+    "asking_encoder",
     "load_encoder",
     "load_reranker",
 ]

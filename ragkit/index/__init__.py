@@ -6,7 +6,7 @@ from ragkit.index.building import Progress, build_data
 from ragkit.index.data import IndexData
 from ragkit.index.lexicon import Lexicon
 from ragkit.index.manifest import Manifest, SourceRecord
-from ragkit.index.store import publish, read_file, record, write_lock
+from ragkit.index.store import checked_path, publish, read_file, record, write_lock
 from ragkit.index.weights import Weights
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "SourceRecord",
     "Weights",
     "build_data",
+    "checked_path",
     "publish",
     "read_file",
     "record",

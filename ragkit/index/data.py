@@ -12,6 +12,9 @@ Files of a generation:
     token_scale.npy        () float32: int8 × scale = component
     token_starts.npy       (t,) int64: where in its document a token begins, or -1
     segments.npy           (n + 2m + 1,) int64: where each run of token rows begins
+    centroids.npy          (c, d) float32: what the coarse order compares a question with
+    bags.npy, bag_borders.npy        per chunk, the centroids of its tokens
+    within.npy, within_borders.npy   per sentence, the centroids of its tokens
 """
 
 from __future__ import annotations
@@ -19,12 +22,14 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ragkit.index.coarse import CoarseIndex
 from ragkit.index.dense import DenseIndex
 from ragkit.index.late import LateIndex
 from ragkit.index.lexicon import Lexicon
@@ -45,6 +50,12 @@ class IndexData:
     lexicon: Lexicon
     dense: DenseIndex
     late: LateIndex
+    coarse: CoarseIndex
+    first_sentences: Table = field(init=False, repr=False)
+    """``(n + 1,)``: the first row of each chunk in ``sentences``, and their number."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "first_sentences", _first(self.sentences, len(self.chunks)))
 
     @classmethod
     def assemble(
@@ -58,14 +69,18 @@ class IndexData:
         """From the parts, chunks in document order."""
         number = {document.id: i for i, document in enumerate(documents)}
         rows = [(number[c.document_id], c.section, c.start, c.end) for c in chunks]
-        sentences = [(i, s.start, s.end) for i, c in enumerate(chunks) for s in c.sentences]
+        sentences = np.asarray(
+            [(i, s.start, s.end) for i, c in enumerate(chunks) for s in c.sentences],
+            dtype=np.int64,
+        ).reshape(-1, 3)
         return cls(
             tuple(documents),
             np.asarray(rows, dtype=np.int64).reshape(-1, 4),
-            np.asarray(sentences, dtype=np.int64).reshape(-1, 3),
+            sentences,
             lexicon,
             dense,
             late,
+            CoarseIndex.build(late, _first(sentences, len(rows))),
         )
 
     def __len__(self) -> int:
@@ -82,8 +97,7 @@ class IndexData:
 
     def sentence_rows(self, chunk: int) -> range:
         """Which rows of ``sentences`` are this chunk's."""
-        first, last = np.searchsorted(self.sentences[:, 0], [chunk, chunk + 1])
-        return range(int(first), int(last))
+        return range(int(self.first_sentences[chunk]), int(self.first_sentences[chunk + 1]))
 
     def sentence_span(self, row: int) -> Span:
         return Span(int(self.sentences[row, 1]), int(self.sentences[row, 2]))
@@ -109,11 +123,19 @@ class IndexData:
             "token_scale.npy": _array_bytes(np.asarray(self.late.scale, dtype=np.float32)),
             "token_starts.npy": _array_bytes(self.late.starts),
             "segments.npy": _array_bytes(self.late.segments),
+            "centroids.npy": _array_bytes(self.coarse.centroids),
+            "bags.npy": _array_bytes(self.coarse.bags),
+            "bag_borders.npy": _array_bytes(self.coarse.bag_borders),
+            "within.npy": _array_bytes(self.coarse.within),
+            "within_borders.npy": _array_bytes(self.coarse.within_borders),
         }
 
     @classmethod
-    def from_files(cls, read: Callable[[str], bytes]) -> IndexData:
-        """From checked contents: ``read`` gives a file's bytes by name, or raises."""
+    def from_files(cls, read: Callable[[str], bytes], locate: Callable[[str], Path]) -> IndexData:
+        """From checked contents: ``read`` gives a file's bytes by name, ``locate`` its path.
+
+        Token vectors, by far the largest, are memory-mapped: read where a question needs them.
+        """
         texts = read("texts.bin")
         documents = [
             _document_from(json.loads(line), texts)
@@ -126,12 +148,24 @@ class IndexData:
             Lexicon.from_bytes(read("lexicon.json")),
             DenseIndex.from_bytes(read("dense.faiss")),
             LateIndex(
-                _array_from(read("tokens.npy")),
+                _mapped_array(locate("tokens.npy")),
                 float(_array_from(read("token_scale.npy"))),
                 _array_from(read("segments.npy")),
                 _array_from(read("token_starts.npy")),
             ),
+            CoarseIndex(
+                _array_from(read("centroids.npy")),
+                _array_from(read("bags.npy")),
+                _array_from(read("bag_borders.npy")),
+                _array_from(read("within.npy")),
+                _array_from(read("within_borders.npy")),
+            ),
         )
+
+
+def _first(sentences: Table, chunks: int) -> Table:
+    first: Table = np.searchsorted(sentences[:, 0], np.arange(chunks + 1))
+    return first
 
 
 def _document_line(document: Document, start: int, end: int) -> str:
@@ -161,3 +195,8 @@ def _array_bytes(array: NDArray[Any]) -> bytes:
 
 def _array_from(data: bytes) -> NDArray[Any]:
     return np.asarray(np.load(io.BytesIO(data), allow_pickle=False))
+
+
+def _mapped_array(path: Path) -> NDArray[Any]:
+    # As a plain array: every slice of a memmap costs ten times a plain one's.
+    return np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)

@@ -12,7 +12,7 @@ XQuAD no ranking measure changed against float32.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,7 @@ __all__ = ["ChunkTokens", "LateIndex", "chunk_tokens"]
 
 
 _NOWHERE = np.zeros(0, dtype=np.int64)
+_BLOCK = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,26 @@ class LateIndex:
     def vectors(self, start: int, end: int) -> Vectors:
         """Token rows ``[start, end)`` as float32."""
         return self.codes[start:end] * np.float32(self.scale)
+
+    def similarities(self, runs: Iterable[tuple[int, int]], queries: Vectors) -> Vectors:
+        """Cosine of each token of the runs of rows with each of ``(t, d)`` queries: ``(n, t)``.
+
+        Codes become floats a block at a time, so that they are multiplied while still in the
+        processor's cache.
+        """
+        scaled = np.ascontiguousarray(queries.T * np.float32(self.scale))
+        buffer = np.empty((_BLOCK, self.codes.shape[1]), dtype=np.float32)
+        blocks, filled = [], 0
+        for start, end in runs:
+            while start < end:
+                stop = min(end, start + _BLOCK - filled)
+                after = filled + stop - start
+                np.copyto(buffer[filled:after], self.codes[start:stop])
+                start, filled = stop, after
+                if filled == _BLOCK:
+                    blocks.append(buffer @ scaled)
+                    filled = 0
+        return np.concatenate([*blocks, buffer[:filled] @ scaled])
 
 
 def chunk_tokens(

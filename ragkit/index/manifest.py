@@ -17,11 +17,12 @@ from ragkit.chunking import Chunker
 from ragkit.encoding import Fingerprint
 from ragkit.errors import IndexDamagedError, IndexMismatchError, IndexNotFoundError
 from ragkit.index.weights import Weights
+from ragkit.sealing import SealBrokenError, seal, unseal
 
 __all__ = ["FORMAT", "KIND", "MANIFEST", "FileRecord", "Manifest", "SourceRecord"]
 
 MANIFEST = "manifest.json"
-FORMAT = 1
+FORMAT = 2
 KIND = "ragkit index"
 
 
@@ -82,9 +83,7 @@ class Manifest:
 
     def to_bytes(self) -> bytes:
         """The file's content; it ends with its own checksum, so that damage to it shows."""
-        content = self.to_dict()
-        content["checksum"] = _checksum(content)
-        return (json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode()
+        return seal(self.to_dict())
 
     @classmethod
     def read(cls, directory: Path) -> Manifest:
@@ -112,14 +111,10 @@ class Manifest:
                 f"{path} is a {kind!r} of format {version!r}; this version reads {KIND!r} of "
                 f"format {FORMAT}. Rebuild it: ragkit index build SOURCE… --out {directory}"
             )
-        claimed = content.pop("checksum", None)
-        found = _checksum(content)
-        if claimed != found:
-            raise _damaged(path, f"its checksum is {found}, but it says {claimed}")
-        manifest = cls._from_dict(content)
-        if manifest.to_bytes() != data:
-            raise _damaged(path, "its layout is not what ragkit writes")
-        return manifest
+        try:
+            return cls._from_dict(unseal(data))
+        except SealBrokenError as error:
+            raise _damaged(path, str(error)) from error
 
     @classmethod
     def _from_dict(cls, content: Mapping[str, Any]) -> Manifest:
@@ -133,11 +128,6 @@ class Manifest:
             counts=dict(content["counts"]),
             files={name: FileRecord(**record) for name, record in content["files"].items()},
         )
-
-
-def _checksum(content: Mapping[str, Any]) -> str:
-    canonical = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _damaged(path: Path, what: str) -> IndexDamagedError:

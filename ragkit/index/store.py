@@ -26,7 +26,7 @@ from filelock import FileLock, Timeout
 from ragkit.errors import IndexDamagedError, IndexLockedError, IndexWriteError
 from ragkit.index.manifest import KIND, MANIFEST, FileRecord, Manifest
 
-__all__ = ["publish", "read_file", "record", "write_lock"]
+__all__ = ["checked_path", "publish", "read_file", "record", "write_lock"]
 
 _LOCK = ".lock"
 _PARTIAL = ".partial-"
@@ -42,26 +42,52 @@ def read_file(directory: Path, manifest: Manifest, name: str) -> bytes:
 
     Raises IndexDamagedError naming the file, what was found and what was expected.
     """
+    path, expected = _listed(directory, manifest, name)
+    with _as_damage(directory, path, expected):
+        data = path.read_bytes()
+    _compare(directory, path, record(data), expected)
+    return data
+
+
+def checked_path(directory: Path, manifest: Manifest, name: str) -> Path:
+    """Where a data file lies, proved against the manifest without keeping its content.
+
+    Raises IndexDamagedError like ``read_file``.
+    """
+    path, expected = _listed(directory, manifest, name)
+    with _as_damage(directory, path, expected), path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        found = FileRecord(file.tell(), digest)
+    _compare(directory, path, found, expected)
+    return path
+
+
+def _listed(directory: Path, manifest: Manifest, name: str) -> tuple[Path, FileRecord]:
     expected = manifest.files.get(name)
-    path = directory / manifest.generation / name
     if expected is None:
         raise IndexDamagedError(
             f"{directory / MANIFEST} lists no file {name!r}; expected one. {_mend(directory)}"
         )
+    return directory / manifest.generation / name, expected
+
+
+@contextmanager
+def _as_damage(directory: Path, path: Path, expected: FileRecord) -> Iterator[None]:
     try:
-        data = path.read_bytes()
+        yield
     except OSError as error:
         raise IndexDamagedError(
             f"{path} cannot be read ({error.strerror}); expected a file of {expected.bytes} bytes. "
             f"{_mend(directory)}"
         ) from error
-    found = record(data)
+
+
+def _compare(directory: Path, path: Path, found: FileRecord, expected: FileRecord) -> None:
     if found != expected:
         raise IndexDamagedError(
             f"{path} is damaged: found {found.bytes} bytes with sha256 {found.sha256}, expected "
             f"{expected.bytes} bytes with sha256 {expected.sha256}. {_mend(directory)}"
         )
-    return data
 
 
 @contextmanager

@@ -3,71 +3,84 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ragkit.encoding import Vectors
 from ragkit.index import IndexData
-from ragkit.retrieval.retriever import Query
+from ragkit.index.lexicon import Word
+from ragkit.index.segments import ranges, segment_max, segment_mean
+from ragkit.retrieval.retriever import Query, Ranked
 from ragkit.types import Match, Span
 
-__all__ = ["matches_of"]
+__all__ = ["Partners", "matches_of", "partners_of"]
 
 _WORD = re.compile(r"\w+")
 
 
-def matches_of(data: IndexData, query: Query, chunk: int) -> tuple[Match, ...]:
+@dataclass(frozen=True, slots=True)
+class Partners:
+    """How a question's t tokens fare in a chunk's best sentence, or in its context.
+
+    ``similarity``: ``(t,)``, of each token's partner. ``starts``: ``(t,)``, where in the document
+    the partner begins, -1 in the context. ``explained``: the chunk's best reverse direction, 0–1.
+    """
+
+    similarity: Vectors
+    starts: NDArray[np.int64]
+    explained: float
+
+
+def partners_of(data: IndexData, query: Query, ranked: Ranked) -> Partners:
+    """The partners that ``forward`` counts, and what ``reverse`` counts."""
+    rows = data.sentence_rows(ranked.chunk)
+    first = ranked.chunk + 2 * rows.start
+    borders = data.late.segments[first : first + 2 * len(rows) + 2]
+    local = borders - borders[0]
+    similarity = ranked.similarity
+    best = segment_max(similarity, local)
+    scores = np.maximum(best[2::2], best[0]) @ query.weights
+    alone = 2 + 2 * int(scores.argmax())
+    seen = ranges(local[[0, alone]], local[[1, alone + 1]])
+    explained = segment_mean(similarity.max(axis=1, initial=0.0), local)[1::2]
+    if not len(seen):
+        nowhere = np.full(len(query.tokens), -1)
+        return Partners(np.zeros(len(nowhere), np.float32), nowhere, float(explained.max()))
+    partner = similarity[seen].argmax(axis=0)
+    found = np.take_along_axis(similarity[seen], partner[None], axis=0)[0]
+    starts = data.late.starts[borders[0] + seen[partner]]
+    return Partners(found, starts, float(explained.max()))
+
+
+def matches_of(data: IndexData, query: Query, ranked: Ranked) -> tuple[Match, ...]:
     """The question's words in order, each with its partner in the chunk's best sentence.
 
     A word's partner is that of its best matched piece. Punctuation has no weight and is left out.
     """
-    row = _best_sentence(data, query, chunk)
-    borders = data.late.segments
-    context = chunk + 2 * data.sentence_rows(chunk).start
-    alone = chunk + 2 + 2 * row
-    spans = [(borders[context], borders[context + 1]), (borders[alone], borders[alone + 1])]
-    tokens = np.concatenate([np.arange(start, end) for start, end in spans])
-    if not len(tokens):
-        return ()
-    vectors = np.concatenate([data.late.vectors(int(a), int(b)) for a, b in spans])
-    similarity = query.tokens @ vectors.T
-    best = similarity.argmax(axis=1)
-    found = similarity.max(axis=1)
-    words = list(dict.fromkeys(word for word in query.words if word is not None))
-    matches = []
-    for word in words:
-        pieces = [i for i, owner in enumerate(query.words) if owner == word]
-        strongest = max(pieces, key=lambda i: found[i])
-        span = _word_at(data, chunk, int(data.late.starts[tokens[best[strongest]]]))
-        matches.append(
-            Match(
-                word=query.text[word.start : word.end],
-                similarity=float(np.mean(found[pieces])),
-                contribution=float(found[pieces] @ query.weights[pieces]) / (1 + query.reverse),
-                partner=_text(data, chunk, span) if span else "(title or heading)",
-                span=span,
-            )
-        )
-    return tuple(matches)
+    partners = partners_of(data, query, ranked)
+    pieces: dict[Word, list[int]] = {}
+    for i, owner in enumerate(query.words):
+        if owner is not None:
+            pieces.setdefault(owner, []).append(i)
+    return tuple(
+        _match(data, query, ranked.chunk, partners, word, own) for word, own in pieces.items()
+    )
 
 
-def _best_sentence(data: IndexData, query: Query, chunk: int) -> int:
-    """The row of the sentence whose ``forward`` is the chunk's."""
-    rows = data.sentence_rows(chunk)
-    borders = data.late.segments
-    context = _best(data, query, chunk + 2 * rows.start, borders)
-    scores = [
-        query.weights @ np.maximum(_best(data, query, chunk + 2 + 2 * row, borders), context)
-        for row in rows
-    ]
-    return rows[int(np.argmax(scores))]
-
-
-def _best(data: IndexData, query: Query, segment: int, borders: np.ndarray) -> np.ndarray:
-    start, end = int(borders[segment]), int(borders[segment + 1])
-    if start == end:
-        return np.zeros(len(query.tokens), dtype=np.float32)
-    best: np.ndarray = (query.tokens @ data.late.vectors(start, end).T).max(axis=1)
-    return best
+def _match(
+    data: IndexData, query: Query, chunk: int, partners: Partners, word: Word, pieces: list[int]
+) -> Match:
+    found = partners.similarity[pieces]
+    span = _word_at(data, chunk, int(partners.starts[pieces[int(found.argmax())]]))
+    return Match(
+        word=query.text[word.start : word.end],
+        similarity=float(found.mean()),
+        contribution=float(found @ query.weights[pieces]) / (1 + query.reverse),
+        partner=_text(data, chunk, span) if span else "(title or heading)",
+        span=span,
+    )
 
 
 def _word_at(data: IndexData, chunk: int, start: int) -> Span | None:

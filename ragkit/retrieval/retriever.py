@@ -7,6 +7,9 @@ vectors read alone, its chunk's context tokens, and the same sentence read withi
     reverse(s) = mean over tokens d of s within its chunk of maxᵢ qᵢ·d
     score(chunk) = (max forward + ½ · max reverse) / 1½
 
+Exactly so for the ``EXACT`` best of a coarse order of the candidates: half their cosine by one
+vector, plus the same two sums over the centroids of their tokens.
+
 ``forward`` is ColBERT's MaxSim with its tokens weighted: does everything asked find a partner?
 ``reverse`` asks the other way round: is what the sentence says what was asked about? A word of p
 pieces and inverse document frequency IDF has the weight √(IDF/p) a piece. The ½ of ``reverse`` and
@@ -17,7 +20,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,13 +28,20 @@ from numpy.typing import NDArray
 from ragkit.encoding import Encoded, Encoder, Vectors
 from ragkit.index import IndexData, Lexicon, Weights
 from ragkit.index.lexicon import Word, words_of
+from ragkit.index.segments import borders_of, ranges, segment_max, segment_mean
 
-__all__ = ["CANDIDATES", "Query", "Ranked", "read_questions", "retrieve"]
+__all__ = ["CANDIDATES", "EXACT", "Query", "Ranked", "read_questions", "retrieve"]
 
 CANDIDATES = 512
-"""How many chunks, nearest by their one vector, late interaction looks at."""
+"""How many chunks, nearest by their one vector, the coarse order looks at."""
 
-_BLOCK = 4096
+EXACT = 32
+"""How many of the coarse order are scored exactly, if no more are asked for."""
+
+Table = NDArray[np.int64]
+
+_DENSE = 0.5
+_BLOCK = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +64,15 @@ class Query:
 class Ranked:
     """A chunk's number and score (0–1, higher is better), and how well each sentence matches.
 
-    ``signals`` add up to the score.
+    ``signals`` add up to the score. ``similarity``: ``(n, t)``, of the chunk's n tokens (all its
+    segments, in order) with the question's.
     """
 
     chunk: int
     score: float
     signals: Mapping[str, float]
     sentences: tuple[float, ...]
+    similarity: Vectors = field(repr=False, compare=False)
 
 
 def read_questions(
@@ -84,10 +96,11 @@ def retrieve(data: IndexData, query: Query, k: int) -> list[Ranked]:
     """The ``min(k, n)`` best chunks, best first."""
     if not len(data):
         return []
-    _, ids = data.dense.search(query.vector[None, :], max(k, CANDIDATES))
-    ranked = [_match(data, query, chunks) for chunks in _blocks(np.sort(ids[0]))]
-    found = sorted((r for block in ranked for r in block), key=lambda r: (-r.score, r.chunk))
-    return found[:k]
+    [cosines], [ids] = data.dense.search(query.vector[None, :], max(k, CANDIDATES))
+    chunks = _promising(data, query, ids, cosines, max(k, EXACT))
+    blocks = np.split(chunks, range(_BLOCK, len(chunks), _BLOCK))
+    ranked = [one for block in blocks for one in _match(data, query, block)]
+    return sorted(ranked, key=lambda one: (-one.score, one.chunk))[:k]
 
 
 def _query(
@@ -115,57 +128,47 @@ def _owners(starts: NDArray[np.int64], words: Sequence[Word]) -> list[Word | Non
     return [w if w and s < w.end else None for w, s in zip(found, starts, strict=True)]
 
 
-def _blocks(chunks: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Runs of neighbouring candidates, so that their tokens are read in one piece."""
-    breaks = np.flatnonzero(np.diff(chunks) != 1) + 1
-    runs = np.split(chunks, breaks)
-    return [part for run in runs for part in np.split(run, range(_BLOCK, len(run), _BLOCK))]
+def _promising(data: IndexData, query: Query, ids: Table, cosines: Vectors, number: int) -> Table:
+    """The ``number`` first candidates of the coarse order, in the corpus's order."""
+    if len(ids) <= number:
+        return np.sort(ids)
+    scores = data.coarse.scores(
+        query.tokens, query.weights, query.reverse, ids, data.first_sentences
+    )
+    scores += np.float32(_DENSE) * cosines
+    return np.sort(ids[np.argpartition(-scores, number - 1)[:number]])
 
 
-def _match(data: IndexData, query: Query, chunks: NDArray[np.int64]) -> list[Ranked]:
-    """Score a run of neighbouring chunks."""
-    first, last = int(chunks[0]), int(chunks[-1]) + 1
-    row, end = np.searchsorted(data.sentences[:, 0], [first, last])
-    borders = data.late.segments[first + 2 * row : last + 2 * end + 1]
-    similarity = query.tokens @ data.late.vectors(int(borders[0]), int(borders[-1])).T
-    borders = borders - borders[0]
-    chunk_of = data.sentences[row:end, 0] - first
-    alone = 2 + chunk_of + 2 * np.arange(end - row)
-    contexts = np.arange(last - first) + 2 * np.searchsorted(chunk_of, np.arange(last - first))
+def _match(data: IndexData, query: Query, chunks: Table) -> list[Ranked]:
+    """Score chunks exactly, in the order given."""
+    rows, ends = data.first_sentences[chunks], data.first_sentences[chunks + 1]
+    first, last = chunks + 2 * rows, chunks + 1 + 2 * ends  # their segments
+    tokens = data.late.segments[np.stack([first, last])]
+    similarity = data.late.similarities(zip(*tokens.tolist(), strict=True), query.tokens)
+    borders = borders_of(np.diff(data.late.segments)[ranges(first, last)])
+    contexts = borders_of(last - first)[:-1]
+    chunk_of = np.repeat(np.arange(len(chunks)), ends - rows)
+    starts = borders_of(ends - rows)[:-1]
+    alone = 2 + contexts[chunk_of] + 2 * (np.arange(len(chunk_of)) - starts[chunk_of])
 
-    best = _segment_max(similarity, borders)
-    own = query.weights @ best[:, alone]
-    forward = query.weights @ np.maximum(best[:, alone], best[:, contexts][:, chunk_of])
-    reverse = _segment_mean(similarity.max(axis=0, initial=0.0), borders)[alone - 1]
-    starts = np.searchsorted(chunk_of, np.arange(last - first))
+    best = segment_max(similarity, borders)
+    own = best[alone] @ query.weights
+    forward = np.maximum(best[alone], best[contexts][chunk_of]) @ query.weights
+    reverse = segment_mean(similarity.max(axis=1, initial=0.0), borders)[alone - 1]
     total = 1 + query.reverse
     top_forward = np.maximum.reduceat(forward, starts) / total
     top_reverse = np.maximum.reduceat(reverse, starts) * (query.reverse / total)
     sentences = np.split((own + query.reverse * reverse) / total, starts[1:])
+    similarities = np.split(similarity, borders[contexts[1:]])
     return [
         Ranked(
-            chunk=first + i,
+            chunk=int(chunk),
             score=float(f + r),
             signals={"forward": float(f), "reverse": float(r)},
-            sentences=tuple(map(float, s)),
+            sentences=tuple(s.tolist()),
+            similarity=own_similarity,
         )
-        for i, (f, r, s) in enumerate(zip(top_forward, top_reverse, sentences, strict=True))
+        for chunk, f, r, s, own_similarity in zip(
+            chunks, top_forward, top_reverse, sentences, similarities, strict=True
+        )
     ]
-
-
-def _segment_max(similarity: Vectors, borders: NDArray[np.int64]) -> Vectors:
-    """Per question token and segment the best similarity; 0 for a segment without tokens."""
-    found = np.zeros((len(similarity), len(borders) - 1), dtype=np.float32)
-    filled = np.flatnonzero(np.diff(borders))
-    if len(filled):
-        found[:, filled] = np.maximum.reduceat(similarity, borders[filled], axis=1)
-    return found
-
-
-def _segment_mean(values: Vectors, borders: NDArray[np.int64]) -> Vectors:
-    found = np.zeros(len(borders) - 1, dtype=np.float32)
-    lengths = np.diff(borders)
-    filled = np.flatnonzero(lengths)
-    if len(filled):
-        found[filled] = np.add.reduceat(values, borders[filled]) / lengths[filled]
-    return found

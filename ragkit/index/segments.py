@@ -1,0 +1,44 @@
+"""Sums over runs of rows: the arithmetic that a flat table of ragged things needs."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["borders_of", "ranges", "segment_max", "segment_mean"]
+
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float32]
+
+
+def borders_of(lengths: Integers) -> Integers:
+    """Where each run begins, and the last one's end: ``(n + 1,)`` for n lengths."""
+    borders: Integers = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return borders
+
+
+def ranges(starts: Integers, ends: Integers) -> Integers:
+    """All of ``range(start, end)``, one after the other, as one array."""
+    lengths = ends - starts
+    shift = np.repeat(starts - borders_of(lengths)[:-1], lengths)
+    found: Integers = np.arange(len(shift)) + shift
+    return found
+
+
+def segment_max(values: Floats, borders: Integers) -> Floats:
+    """The greatest row of each run, column by column; 0 for an empty run."""
+    found = np.zeros((len(borders) - 1, *values.shape[1:]), dtype=np.float32)
+    filled = np.flatnonzero(np.diff(borders))
+    if len(filled):
+        found[filled] = np.maximum.reduceat(values, borders[filled], axis=0)
+    return found
+
+
+def segment_mean(values: Floats, borders: Integers) -> Floats:
+    """The mean of each run of a ``(n,)`` array; 0 for an empty run."""
+    lengths = np.diff(borders)
+    found = np.zeros(len(lengths), dtype=np.float32)
+    filled = np.flatnonzero(lengths)
+    if len(filled):
+        found[filled] = np.add.reduceat(values, borders[filled]) / lengths[filled]
+    return found
