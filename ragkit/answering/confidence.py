@@ -54,7 +54,7 @@ def confidence(data: IndexData, query: Query, ranking: Sequence[Ranked]) -> floa
 
 def _is_known(data: IndexData, query: Query) -> bool:
     """Whether any word of the question stands in the corpus: "hi" matches a little of anything."""
-    return any(word and word.stem in data.lexicon.frequencies for word in query.words)
+    return any(word and word.stem in data.lexicon for word in query.words)
 
 
 def _margin(ranking: Sequence[Ranked]) -> float:

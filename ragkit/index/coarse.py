@@ -2,8 +2,9 @@
 
 All token vectors are grouped by k-means into a thousand centroids. Of a chunk is kept which
 centroids its tokens are nearest to; a question is compared with the centroids once, and every
-chunk's score follows by looking up. Measured on the seed's ``dev`` questions and on XQuAD, what
-exact late interaction puts first is among the best 32 of this order for all but 1 question in 400.
+chunk's score follows by looking up. Rare words drown in a centroid of others, so the retriever adds
+which of the question's words stand in the chunk. Measured on the seed's ``dev`` questions and on
+XQuAD, what exact late interaction puts first is then always among the first 24.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 
 from ragkit.encoding import Vectors
 from ragkit.index.late import LateIndex
-from ragkit.index.segments import borders_of, ranges, segment_max, segment_mean
+from ragkit.index.products import product
+from ragkit.index.segments import borders_of, ranges, row_max, segment_max, segment_mean
 
 __all__ = ["CoarseIndex"]
 
@@ -31,7 +33,8 @@ class CoarseIndex:
 
     ``bags``: the distinct centroids of each chunk's tokens that ``forward`` looks at, chunk by
     chunk, borders ``bag_borders`` ``(n + 1,)``. ``within``: the centroid of each token that
-    ``reverse`` looks at, sentence by sentence, borders ``within_borders`` ``(m + 1,)``. Both uint16.
+    ``reverse`` looks at, sentence by sentence, borders
+    ``within_borders`` ``(m + 1,)``. Both are uint16.
     """
 
     centroids: Vectors
@@ -67,13 +70,13 @@ class CoarseIndex:
         first_sentences: NDArray[np.int64],
     ) -> NDArray[np.float32]:
         """About ``forward + reverse × reverse``, not divided, of each of ``chunks``."""
-        similarity = self.centroids @ tokens.T
+        similarity = product(self.centroids, np.ascontiguousarray(tokens.T))
         starts, ends = self.bag_borders[chunks], self.bag_borders[chunks + 1]
         found = np.take(similarity * weights, self.bags[ranges(starts, ends)], axis=0)
         forward = segment_max(found, borders_of(ends - starts)).sum(axis=1)
         sentences = ranges(first_sentences[chunks], first_sentences[chunks + 1])
         starts, ends = self.within_borders[sentences], self.within_borders[sentences + 1]
-        nearest = similarity.max(axis=1, initial=-1.0)[self.within[ranges(starts, ends)]]
+        nearest = row_max(similarity)[self.within[ranges(starts, ends)]]
         explained = segment_mean(nearest, borders_of(ends - starts))
         best = segment_max(explained, borders_of(np.diff(first_sentences)[chunks]))
         scores: NDArray[np.float32] = forward + np.float32(reverse) * best

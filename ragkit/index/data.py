@@ -6,7 +6,8 @@ Files of a generation:
     texts.bin              all documents' texts, UTF-8, one after the other
     chunks.npy             (n, 4) int64: document, section, start, end
     sentences.npy          (m, 3) int64: chunk, start, end
-    lexicon.json           stem → how many chunks have it
+    lexicon.json           the stems of all words
+    postings.npy, posting_borders.npy   per stem, which chunks have it (int32)
     dense.faiss            (n, d) chunk vectors
     tokens.npy             (t, d) int8: token vectors for late interaction
     token_scale.npy        () float32: int8 × scale = component
@@ -118,6 +119,8 @@ class IndexData:
             "chunks.npy": _array_bytes(self.chunks),
             "sentences.npy": _array_bytes(self.sentences),
             "lexicon.json": self.lexicon.to_bytes(),
+            "postings.npy": _array_bytes(self.lexicon.postings),
+            "posting_borders.npy": _array_bytes(self.lexicon.borders),
             "dense.faiss": self.dense.to_bytes(),
             "tokens.npy": _array_bytes(self.late.codes),
             "token_scale.npy": _array_bytes(np.asarray(self.late.scale, dtype=np.float32)),
@@ -145,7 +148,11 @@ class IndexData:
             tuple(documents),
             _array_from(read("chunks.npy")),
             _array_from(read("sentences.npy")),
-            Lexicon.from_bytes(read("lexicon.json")),
+            Lexicon.from_parts(
+                read("lexicon.json"),
+                _array_from(read("postings.npy")),
+                _array_from(read("posting_borders.npy")),
+            ),
             DenseIndex.from_bytes(read("dense.faiss")),
             LateIndex(
                 _mapped_array(locate("tokens.npy")),
@@ -199,4 +206,4 @@ def _array_from(data: bytes) -> NDArray[Any]:
 
 def _mapped_array(path: Path) -> NDArray[Any]:
     # As a plain array: every slice of a memmap costs ten times a plain one's.
-    return np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))

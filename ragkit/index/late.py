@@ -19,13 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragkit.encoding import Encoded, Vectors
+from ragkit.index.products import product_of_runs
 from ragkit.types import Span
 
 __all__ = ["ChunkTokens", "LateIndex", "chunk_tokens"]
 
 
 _NOWHERE = np.zeros(0, dtype=np.int64)
-_BLOCK = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,24 +72,9 @@ class LateIndex:
         return self.codes[start:end] * np.float32(self.scale)
 
     def similarities(self, runs: Iterable[tuple[int, int]], queries: Vectors) -> Vectors:
-        """Cosine of each token of the runs of rows with each of ``(t, d)`` queries: ``(n, t)``.
-
-        Codes become floats a block at a time, so that they are multiplied while still in the
-        processor's cache.
-        """
+        """Cosine of each token of the runs of rows with each of ``(t, d)`` queries: ``(n, t)``."""
         scaled = np.ascontiguousarray(queries.T * np.float32(self.scale))
-        buffer = np.empty((_BLOCK, self.codes.shape[1]), dtype=np.float32)
-        blocks, filled = [], 0
-        for start, end in runs:
-            while start < end:
-                stop = min(end, start + _BLOCK - filled)
-                after = filled + stop - start
-                np.copyto(buffer[filled:after], self.codes[start:stop])
-                start, filled = stop, after
-                if filled == _BLOCK:
-                    blocks.append(buffer @ scaled)
-                    filled = 0
-        return np.concatenate([*blocks, buffer[:filled] @ scaled])
+        return product_of_runs(self.codes, runs, scaled)
 
 
 def chunk_tokens(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ragkit.encoding import Vectors
 from ragkit.index import IndexData
 from ragkit.index.lexicon import Word
-from ragkit.index.segments import ranges, segment_max, segment_mean
+from ragkit.index.segments import ranges, row_max, segment_max, segment_mean
 from ragkit.retrieval.retriever import Query, Ranked
 from ragkit.types import Match, Span
 
@@ -44,7 +44,7 @@ def partners_of(data: IndexData, query: Query, ranked: Ranked) -> Partners:
     scores = np.maximum(best[2::2], best[0]) @ query.weights
     alone = 2 + 2 * int(scores.argmax())
     seen = ranges(local[[0, alone]], local[[1, alone + 1]])
-    explained = segment_mean(similarity.max(axis=1, initial=0.0), local)[1::2]
+    explained = segment_mean(row_max(similarity), local)[1::2]
     if not len(seen):
         nowhere = np.full(len(query.tokens), -1)
         return Partners(np.zeros(len(nowhere), np.float32), nowhere, float(explained.max()))
@@ -60,40 +60,34 @@ def matches_of(data: IndexData, query: Query, ranked: Ranked) -> tuple[Match, ..
     A word's partner is that of its best matched piece. Punctuation has no weight and is left out.
     """
     partners = partners_of(data, query, ranked)
+    similarities, starts = partners.similarity.tolist(), partners.starts.tolist()
+    parts = (partners.similarity * query.weights / (1 + query.reverse)).tolist()
+    text = data.document_of(ranked.chunk).text
     pieces: dict[Word, list[int]] = {}
     for i, owner in enumerate(query.words):
         if owner is not None:
             pieces.setdefault(owner, []).append(i)
-    return tuple(
-        _match(data, query, ranked.chunk, partners, word, own) for word, own in pieces.items()
-    )
+    matches = []
+    for word, own in pieces.items():
+        span = _word_at(text, starts[max(own, key=similarities.__getitem__)])
+        matches.append(
+            Match(
+                word=query.text[word.start : word.end],
+                similarity=sum(similarities[i] for i in own) / len(own),
+                contribution=sum(parts[i] for i in own),
+                partner=text[span.start : span.end] if span else "(title or heading)",
+                span=span,
+            )
+        )
+    return tuple(matches)
 
 
-def _match(
-    data: IndexData, query: Query, chunk: int, partners: Partners, word: Word, pieces: list[int]
-) -> Match:
-    found = partners.similarity[pieces]
-    span = _word_at(data, chunk, int(partners.starts[pieces[int(found.argmax())]]))
-    return Match(
-        word=query.text[word.start : word.end],
-        similarity=float(found.mean()),
-        contribution=float(found @ query.weights[pieces]) / (1 + query.reverse),
-        partner=_text(data, chunk, span) if span else "(title or heading)",
-        span=span,
-    )
-
-
-def _word_at(data: IndexData, chunk: int, start: int) -> Span | None:
+def _word_at(text: str, start: int) -> Span | None:
     """The whole word around a token's start; None for a token of the context."""
     if start < 0:
         return None
-    text = data.document_of(chunk).text
     begin = start
     while begin > 0 and text[begin - 1].isalnum():
         begin -= 1
     match = _WORD.match(text, begin)
     return Span(*match.span()) if match else Span(start, start + 1)
-
-
-def _text(data: IndexData, chunk: int, span: Span) -> str:
-    return data.document_of(chunk).text[span.start : span.end]
