@@ -5,7 +5,6 @@ This module only constructs and calls; what is done is done in the rooms below i
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -54,6 +53,7 @@ from ragkit.retrieval import (
     find,
     read_questions,
 )
+from ragkit.timing import stage
 from ragkit.types import Answer, Document, Passage
 
 __all__ = ["Index", "aask", "ask", "ask_many", "check_quotes", "default_index", "open_index"]
@@ -142,8 +142,10 @@ class Index:
         EncoderError.
         """
         directory = Path(path)
-        manifest, data = _read(directory)
-        model = _asker(manifest.encoder if encoder is None else encoder)
+        with stage("read and check the index"):
+            manifest, data = _read(directory)
+        with stage("find and check the model"):
+            model = _asker(manifest.encoder if encoder is None else encoder)
         found, expected = model.fingerprint, manifest.encoder
         if found.digest != expected.digest:
             raise IndexMismatchError(
@@ -186,13 +188,14 @@ class Index:
         """``ask`` for several questions, encoded in one batch; answers in the order asked."""
         check_k(k)
         check_threshold(threshold)
-        return [
-            compose(self._data, query, found, k=k, threshold=threshold)
-            for query, found in self._found(questions, max(k, DEPTH))
-        ]
+        found = self._found(questions, max(k, DEPTH))
+        with stage("compose the answer"):
+            return [compose(self._data, *one, k=k, threshold=threshold) for one in found]
 
     async def aask(self, question: str, *, k: int = 5, threshold: float = THRESHOLD) -> Answer:
         """``ask`` without blocking the event loop."""
+        import asyncio
+
         return await asyncio.to_thread(self.ask, question, k=k, threshold=threshold)
 
     def search(self, question: str, *, k: int = 5) -> list[Passage]:
@@ -271,7 +274,8 @@ class Index:
         if isinstance(questions, str):
             raise InputError("questions is one str; expected a list of them. Use ask for one.")
         cleaned = [clean_question(question) for question in questions]
-        queries = read_questions(self._data, self._encoder, cleaned, self._weights)
+        with stage("read the question"):
+            queries = read_questions(self._data, self._encoder, cleaned, self._weights)
         return [(query, find(self._data, query, depth, self._reranker)) for query in queries]
 
     def _publish(self, directory: Path) -> None:
@@ -327,6 +331,8 @@ async def aask(
     question: str, *, k: int = 5, index: IndexLike = None, threshold: float = THRESHOLD
 ) -> Answer:
     """``ask`` without blocking the event loop."""
+    import asyncio
+
     return await asyncio.to_thread(ask, question, k=k, index=index, threshold=threshold)
 
 

@@ -212,8 +212,9 @@ class Passage:
     ``text`` is what is cited, equal to ``citation.quote``. ``score`` is a similarity (higher is
     better), comparable within one answer only. ``rank`` counts from 1. ``highlights`` are spans of
     the document, inside the citation's span, that bear most on the question, in reading order.
-    ``signals``: what each signal contributed; they add up to the score. ``matches``: how each word
-    of the question was matched.
+    ``phrase``: the date or number among them that answers, where it is clear. ``signals``: what
+    each signal contributed; they add up to the score. ``matches``: how each word of the question
+    was matched.
     """
 
     text: str
@@ -221,6 +222,7 @@ class Passage:
     rank: int
     citation: Citation
     highlights: tuple[Span, ...] = ()
+    phrase: Span | None = None
     signals: Mapping[str, float] = field(default_factory=dict)
     matches: tuple[Match, ...] = ()
 
@@ -228,7 +230,7 @@ class Passage:
         if self.text != self.citation.quote:
             raise InputError("a passage's text differs from its citation's quote.")
         inside = self.citation.span
-        for span in self.highlights:
+        for span in (*self.highlights, *([self.phrase] if self.phrase else [])):
             if not inside.start <= span.start < span.end <= inside.end:
                 raise InputError(f"highlight {span} lies outside the passage's {inside}.")
 
@@ -264,6 +266,12 @@ class Passage:
                 {"start": span.start, "end": span.end, "quote": self.quote(span)}
                 for span in self.highlights
             ],
+            "phrase": self.phrase
+            and {
+                "start": self.phrase.start,
+                "end": self.phrase.end,
+                "quote": self.quote(self.phrase),
+            },
         }
 
 

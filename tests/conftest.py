@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["RAGKIT_CACHE"] = tempfile.mkdtemp(prefix="ragkit-tests-")
 
 from ragkit import Document, Index
 from ragkit.api import default_index
@@ -21,6 +24,10 @@ DEFAULT_INDEX = ROOT / "indexes" / "germany-soviet-union-relations-1918-1941"
 
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz0123456789"]
 VOCABULARY += [f"##{c}" for c in VOCABULARY[5:]] + list(".,:;!?-=()'\"")
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(os.environ["RAGKIT_CACHE"], ignore_errors=True)
 
 
 def make_model(folder: Path, *, seed: int = 0, window: int = 64) -> Path:

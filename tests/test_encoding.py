@@ -33,12 +33,12 @@ def test_an_altered_default_model_is_refused_before_use(
         (copy / damaged).read_text(encoding="utf-8") + " ", encoding="utf-8"
     )
     monkeypatch.setattr(models_module, "_bundled_directory", lambda: copy)
-    models_module._default_encoder.cache_clear()
+    models_module._default_model.cache_clear()
     try:
         with pytest.raises(EncoderError, match="not the published all-MiniLM-L6-v2"):
             load_encoder()
     finally:
-        models_module._default_encoder.cache_clear()
+        models_module._default_model.cache_clear()
 
 
 def test_vectors_have_unit_norm_and_do_not_depend_on_their_batch(tiny: Encoder) -> None:

@@ -66,7 +66,7 @@ def test_an_opened_index_answers_as_the_built_one(
     built: Path, documents: list[Document], tiny: Encoder
 ) -> None:
     fresh = Index.build(documents, encoder=tiny)
-    opened = Index.open(built)
+    opened = Index.open(built, encoder=tiny)
     for question in ("Where does the Danube rise?", "rye bread"):
         assert opened.ask(question) == fresh.ask(question)
     assert [d.text for d in opened.documents] == [d.text for d in documents]

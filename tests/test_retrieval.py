@@ -73,7 +73,7 @@ def test_scores_equal_the_formula_computed_from_the_texts(
     assert [r.score for r in ranking] == sorted((r.score for r in ranking), reverse=True)
 
 
-def test_only_dense_candidates_are_looked_at(
+def test_a_chunks_score_does_not_depend_on_which_others_are_looked_at(
     tiny: Encoder, monkeypatch: pytest.MonkeyPatch, article: Document
 ) -> None:
     index = Index.build([article], encoder=tiny)
@@ -81,10 +81,13 @@ def test_only_dense_candidates_are_looked_at(
     [query] = read_questions(data, tiny, ["Who signed the Treaty of Rapallo?"], Weights())
     everything = {r.chunk: r for r in retrieve(data, query, len(data))}
     monkeypatch.setattr(retriever_module, "CANDIDATES", 20)
-    some = retrieve(data, query, 20)
+    monkeypatch.setattr(retriever_module, "EXACT", 15)
+    some = retrieve(data, query, 15)
     _, nearest = data.dense.search(query.vector[None, :], 20)
-    assert {r.chunk for r in some} == set(nearest[0].tolist())
+    coverage = data.lexicon.coverage({word.stem: 1.0 for word in query.words if word})
+    assert len(some) == 15
     for ranked in some:
+        assert ranked.chunk in nearest[0] or coverage[ranked.chunk]
         assert ranked.score == pytest.approx(everything[ranked.chunk].score, abs=1e-5)
 
 
@@ -101,13 +104,17 @@ def test_rare_words_weigh_more_and_a_words_pieces_share_its_weight(tiny: Encoder
     )
 
 
-def test_the_lexicon_counts_chunks_by_stem() -> None:
+def test_the_lexicon_knows_the_chunks_of_each_stem() -> None:
     lexicon = Lexicon.build(["Treaties, treaty!", "No treaty.", "Bread"])
-    assert dict(lexicon.frequencies) == {"treati": 2, "no": 1, "bread": 1}
+    postings = {stem: lexicon.chunks_with(stem).tolist() for stem in lexicon.rows}
+    assert postings == {"treati": [0, 1], "no": [1], "bread": [2]}
+    assert lexicon.chunks_with("unseen").tolist() == []
+    assert lexicon.coverage({"treati": 0.5, "no": 0.25, "unseen": 1.0}).tolist() == [0.5, 0.75, 0]
     # ln(1 + (3 − 2 + ½)/(2 + ½)) = ln 1.6
     assert lexicon.idf("treati") == pytest.approx(np.log(1.6))
     assert lexicon.idf("unseen") > lexicon.idf("bread") > lexicon.idf("treati") > 0
-    assert Lexicon.from_bytes(lexicon.to_bytes()) == lexicon
+    again = Lexicon.from_parts(lexicon.to_bytes(), lexicon.postings, lexicon.borders)
+    assert (again.chunks, again.rows) == (lexicon.chunks, lexicon.rows)
 
 
 def test_words_know_where_they_stand() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ragkit.answering.confidence import confidence
+from ragkit.answering.phrases import phrase_of
 from ragkit.index import IndexData
 from ragkit.retrieval import Found, Query, Ranked, matches_of
 from ragkit.types import Abstention, Answer, Citation, Passage, Span
@@ -37,13 +38,15 @@ def _passage(data: IndexData, query: Query, ranked: Ranked, rank: int) -> Passag
     start, end = data.span_of(ranked.chunk)
     quote = document.text[start:end]
     section = data.section_of(ranked.chunk)
+    best = _best_sentence(data, ranked)
     citation = Citation(document.id, document.title, section, start, end, quote, document.url)
     return Passage(
         text=quote,
         score=ranked.score,
         rank=rank,
         citation=citation,
-        highlights=(_best_sentence(data, ranked),),
+        highlights=(best,),
+        phrase=phrase_of(query.text, document.text, best),
         signals=ranked.signals,
         matches=matches_of(data, query, ranked),
     )

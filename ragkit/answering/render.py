@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote
 
-from ragkit.types import Answer, Passage
+from ragkit.types import Answer, Passage, Span
 
 __all__ = ["to_html", "to_markdown", "to_text"]
 
@@ -73,9 +73,22 @@ def _marked(passage: Passage) -> Iterator[str]:
     position = 0
     for span in passage.highlights:
         yield html.escape(passage.text[position : span.start - offset])
-        yield f"<mark>{html.escape(passage.quote(span))}</mark>"
+        yield f"<mark>{_with_phrase(passage, span)}</mark>"
         position = span.end - offset
     yield html.escape(passage.text[position:])
+
+
+def _with_phrase(passage: Passage, span: Span) -> str:
+    """A highlight as HTML, the phrase in it in bold."""
+    phrase = passage.phrase
+    if phrase is None or not (span.start <= phrase.start and phrase.end <= span.end):
+        return html.escape(passage.quote(span))
+    before, after = Span(span.start, phrase.start), Span(phrase.end, span.end)
+    return (
+        html.escape(passage.quote(before))
+        + f"<b>{html.escape(passage.quote(phrase))}</b>"
+        + html.escape(passage.quote(after))
+    )
 
 
 def _is_web(url: str | None) -> bool:

@@ -13,8 +13,17 @@ import click
 
 import ragkit
 from ragkit.cli.evaluating import evaluation, tune
-from ragkit.cli.printing import colour, index_option, json_option, print_json, progress
+from ragkit.cli.printing import (
+    colour,
+    index_option,
+    json_option,
+    log_to_terminal,
+    print_json,
+    print_timings,
+    progress,
+)
 from ragkit.errors import EncoderError, InputError, MissingExtraError, RagkitError, StoreError
+from ragkit.timing import stage, timings
 from ragkit.types import Citation
 
 if TYPE_CHECKING:
@@ -38,17 +47,21 @@ def cli() -> None:
 @index_option
 @click.option("--threshold", type=float, help="Abstain below this confidence (0–1).")
 @click.option("--explain", is_flag=True, help="Say why each passage scored as it did.")
+@click.option("--timings", "show_timings", is_flag=True, help="Say where the time went.")
 @json_option
 def ask(
     *, question: tuple[str, ...], k: int, index_path: Path | None, threshold: float | None,
-    explain: bool, as_json: bool,
+    explain: bool, show_timings: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Answer QUESTION with cited passages. Several words need no quotes."""
     chosen = {} if threshold is None else {"threshold": threshold}
-    answer = ragkit.ask(" ".join(question), k=k, index=index_path, **chosen)
+    with timings() as stages, stage("all"):
+        answer = ragkit.ask(" ".join(question), k=k, index=index_path, **chosen)
     print_json(answer.to_dict()) if as_json else _print_answer(answer)
     if explain and not as_json:
         click.echo("\n" + answer.explain())
+    if show_timings:
+        print_timings(stages)
     if not answer.answered:
         sys.exit(NOT_ANSWERED)
 
@@ -164,6 +177,7 @@ cli.add_command(tune)
 
 def main() -> None:
     """Run the command line; every ragkit error becomes one line and an exit status."""
+    log_to_terminal()
     try:
         cli.main(standalone_mode=False)
     except click.exceptions.Abort:
@@ -208,6 +222,10 @@ def _status(error: RagkitError) -> int:
 def _print_answer(answer: Answer) -> None:
     head = answer.text if answer.answered else f"The corpus does not say ({answer.reason})."
     click.secho(textwrap.fill(head, WIDTH), bold=True, color=colour())
+    if answer.answered and answer.passages[0].phrase:
+        click.secho(
+            f"→ {answer.passages[0].quote(answer.passages[0].phrase)}", fg="green", color=colour()
+        )
     for passage in answer.passages:
         click.echo()
         click.echo(_headline(passage), color=colour())

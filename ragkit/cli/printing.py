@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ragkit.errors import InputError
+from ragkit.timing import Stage
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,7 +24,9 @@ __all__ = [
     "console",
     "index_option",
     "json_option",
+    "log_to_terminal",
     "print_json",
+    "print_timings",
     "progress",
     "write_text",
     "writing",
@@ -55,6 +59,21 @@ def write_text(path: Path, text: str) -> None:
 
 def print_json(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def print_timings(stages: Sequence[Stage]) -> None:
+    """On standard error, so that an answer in JSON stays JSON."""
+    for name, seconds in stages:
+        click.echo(f"{seconds * 1000:9.1f} ms  {name}", err=True)
+
+
+def log_to_terminal() -> None:
+    """Show what the library reports, such as a model being prepared, on standard error."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("ragkit: %(message)s"))
+    logger = logging.getLogger("ragkit")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
 
 
 def colour() -> bool | None:

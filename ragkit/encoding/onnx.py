@@ -12,6 +12,7 @@ from ragkit.encoding.base import Encoded, Fingerprint, Vectors
 from ragkit.encoding.cpus import usable_cpus
 from ragkit.encoding.export import Export
 from ragkit.encoding.windows import count_tokens, encode_windows, encoded, load_tokenizer
+from ragkit.timing import stage
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -81,7 +82,10 @@ class OnnxEncoder:
             mask[row, : len(tokens)] = 1
         positions = np.arange(longest, dtype=np.int32)
         inputs = {"input_ids": ids, "attention_mask": mask, "positions": positions}
-        states: Vectors = self._session.run(None, inputs)[0]
+        session = self._session
+        work = 2e-9 * ids.size * self._export.macs
+        with stage(f"forward pass of {ids.size} tokens, {work:.2f} GFLOP"):
+            states: Vectors = session.run(None, inputs)[0]
         return states
 
     def _pooled(self, states: Vectors) -> Vectors:
@@ -99,13 +103,15 @@ class OnnxEncoder:
 
 @lru_cache(maxsize=4)
 def _loaded_tokenizer(export: Export) -> Tokenizer:
-    return load_tokenizer(export.tokenizer)
+    with stage("load the tokenizer"):
+        return load_tokenizer(export.tokenizer)
 
 
 @lru_cache(maxsize=4)
 def _loaded_session(export: Export) -> InferenceSession:
     """One for the whole process: indexes with one model share its weights."""
-    import onnxruntime
+    with stage("import onnxruntime"):
+        import onnxruntime
 
     options: Any = onnxruntime.SessionOptions()
     options.intra_op_num_threads = min(_MOST_THREADS, usable_cpus())
@@ -115,6 +121,7 @@ def _loaded_session(export: Export) -> InferenceSession:
     # The graph is written as it should run; looking for fusions would only cost time.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(
-        str(export.model), options, providers=["CPUExecutionProvider"]
-    )
+    with stage("load the model"):
+        return onnxruntime.InferenceSession(
+            str(export.model), options, providers=["CPUExecutionProvider"]
+        )

@@ -21,8 +21,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from ragkit.errors import IndexDamagedError, IndexLockedError, IndexWriteError
 from ragkit.index.manifest import KIND, MANIFEST, FileRecord, Manifest
 
@@ -96,6 +94,8 @@ def write_lock(directory: Path) -> Iterator[None]:
 
     Raises IndexLockedError if another process holds it, IndexWriteError if it cannot be had.
     """
+    from filelock import FileLock, Timeout  # asking needs no lock, and importing it takes a while
+
     is_new = not directory.exists()
     with _as_write_error(directory):
         directory.mkdir(parents=True, exist_ok=True)

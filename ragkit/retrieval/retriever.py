@@ -30,6 +30,7 @@ from ragkit.encoding import Encoded, Encoder, Vectors
 from ragkit.index import IndexData, Lexicon, Weights
 from ragkit.index.lexicon import Word, words_of
 from ragkit.index.segments import borders_of, ranges, row_max, segment_max, segment_mean
+from ragkit.timing import stage
 
 __all__ = ["CANDIDATES", "EXACT", "Query", "Ranked", "read_questions", "retrieve"]
 
@@ -98,9 +99,13 @@ def retrieve(data: IndexData, query: Query, k: int) -> list[Ranked]:
     """The ``min(k, n)`` best chunks, best first."""
     if not len(data):
         return []
-    chunks = _promising(data, query, _candidates(data, query, max(k, CANDIDATES)), max(k, EXACT))
-    blocks = np.split(chunks, range(_BLOCK, len(chunks), _BLOCK))
-    ranked = [one for block in blocks for one in _match(data, query, block)]
+    with stage("candidates by vector and words"):
+        candidates = _candidates(data, query, max(k, CANDIDATES))
+    with stage("coarse order"):
+        chunks = _promising(data, query, candidates, max(k, EXACT))
+    with stage("late interaction"):
+        blocks = np.split(chunks, range(_BLOCK, len(chunks), _BLOCK))
+        ranked = [one for block in blocks for one in _match(data, query, block)]
     return sorted(ranked, key=lambda one: (-one.score, one.chunk))[:k]
 
 

@@ -1,0 +1,119 @@
+"""The corpora, as JSON: what is indexed and what is asked.
+
+``documents`` (id, title, text) are what ragkit reads, ``passages`` (id, text) what its peers read;
+``questions`` have a text and, where it is known, the id of the document that answers.
+
+Run as a program (``python -m benchmarks.corpora FOLDER XQUAD.json SIZE…``) so that the one that
+measures stays small.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ragkit import Document
+
+Corpus = dict[str, Any]
+
+FEWEST_WORDS = 15
+"""A paragraph of a docstring with fewer is left out."""
+
+
+def seed() -> Corpus:
+    """The article that ragkit carries; passages are ragkit's own chunks of it."""
+    from ragkit import default_index
+    from ragkit.evaluation.questions import load_questions
+
+    index = default_index()
+    [article] = index.documents
+    encoder = index.encoder
+    chunks = index.chunker.chunks(article, count=encoder.count_tokens, window=encoder.window)
+    asked = load_questions(Path(__file__).parent.parent / "eval" / "questions.jsonl")
+    return {
+        "documents": [_record(article)],
+        "passages": [
+            {"id": f"{article.id}-{number}", "text": article.text[chunk.start : chunk.end]}
+            for number, chunk in enumerate(chunks, start=1)
+        ],
+        "questions": [{"text": question.text} for question in asked.questions],
+    }
+
+
+def squad(path: Path) -> Corpus:
+    """SQuAD-style JSON: each paragraph is one document and one passage."""
+    from ragkit.evaluation.formats import load_squad
+
+    documents, asked = load_squad(path)
+    questions = [{"text": q.text, "gold": q.evidence[0].document_id} for q in asked.questions]
+    return _corpus(documents, questions)
+
+
+def grown(base: Corpus, size: int) -> Corpus:
+    """``base`` cut to ``size`` documents, or filled up with paragraphs of Python's docstrings."""
+    documents = [Document(d["id"], d["title"], d["text"]) for d in base["documents"][:size]]
+    for number, (module, text) in enumerate(_docstring_paragraphs(), start=1):
+        if len(documents) == size:
+            break
+        documents.append(Document(f"python-{number}", module, text))
+    if len(documents) < size:
+        raise SystemExit(f"a corpus of {size} passages was asked for; {len(documents)} are there")
+    kept = {document.id for document in documents}
+    return _corpus(documents, [q for q in base["questions"] if q["gold"] in kept])
+
+
+def write_corpora(folder: Path, xquad: Path, sizes: Iterable[int]) -> None:
+    """Write ``seed.json``, ``xquad.json``, and ``grown-SIZE.json`` for each size."""
+    folder.mkdir(parents=True, exist_ok=True)
+    base = squad(xquad)
+    corpora = {"seed": seed(), "xquad": base}
+    corpora |= {f"grown-{size}": grown(base, size) for size in sizes}
+    for name, corpus in corpora.items():
+        (folder / f"{name}.json").write_text(json.dumps(corpus), encoding="utf-8")
+
+
+def _corpus(documents: Sequence[Document], questions: Sequence[dict[str, str]]) -> Corpus:
+    return {
+        "documents": [_record(document) for document in documents],
+        "passages": [{"id": document.id, "text": document.text} for document in documents],
+        "questions": list(questions),
+    }
+
+
+def _record(document: Document) -> dict[str, str]:
+    return {"id": document.id, "title": document.title, "text": document.text}
+
+
+def _docstring_paragraphs() -> Iterator[tuple[str, str]]:
+    """(module, paragraph) of the standard library's docstrings, none twice."""
+    library = Path(sysconfig.get_path("stdlib"))
+    seen: set[str] = set()
+    for path in sorted(library.rglob("*.py")):
+        module = path.relative_to(library).with_suffix("").as_posix().replace("/", ".")
+        if {"site-packages", "test", "tests"} & set(module.split(".")):
+            continue
+        for text in _docstrings(path):
+            for paragraph in text.split("\n\n"):
+                words = paragraph.split()
+                if len(words) >= FEWEST_WORDS and (joined := " ".join(words)) not in seen:
+                    seen.add(joined)
+                    yield module, joined
+
+
+def _docstrings(path: Path) -> Iterator[str]:
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError):
+        return  # lib2to3 and idlelib carry files that are wrong on purpose
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield ast.get_docstring(node) or ""
+
+
+if __name__ == "__main__":
+    write_corpora(Path(sys.argv[1]), Path(sys.argv[2]), map(int, sys.argv[3:]))

@@ -1,0 +1,1 @@
+"""One program a library, all with the command line of ``protocol``."""

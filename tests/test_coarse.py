@@ -1,0 +1,132 @@
+"""The arithmetic below the retriever, against plain NumPy; and that the coarse order loses nothing."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from ragkit import Document, Encoder, Index
+from ragkit.chunking import Chunker
+from ragkit.index import Weights
+from ragkit.index.products import product, product_of_runs
+from ragkit.index.segments import borders_of, ranges, row_max, segment_max, segment_mean
+from ragkit.retrieval import read_questions, retrieve
+from ragkit.retrieval import retriever as retriever_module
+from ragkit.sealing import SealBrokenError, seal, unseal
+
+lengths = st.lists(st.integers(0, 5), max_size=8)
+
+
+@given(lengths, st.integers(1, 4))
+def test_runs_are_reduced_like_slices(sizes: list[int], columns: int) -> None:
+    values = np.random.default_rng(0).normal(size=(sum(sizes), columns)).astype(np.float32)
+    borders = borders_of(np.asarray(sizes, dtype=np.int64))
+    runs = [values[a:b] for a, b in pairwise(borders)]
+    most = [run.max(axis=0) if len(run) else np.zeros(columns) for run in runs]
+    np.testing.assert_array_equal(segment_max(values, borders), np.reshape(most, (-1, columns)))
+    means = [run[:, 0].mean() if len(run) else 0.0 for run in runs]
+    np.testing.assert_allclose(segment_mean(values[:, 0], borders), means, atol=1e-6)
+    np.testing.assert_array_equal(row_max(values), values.max(axis=1))
+    expected = [i for a, b in pairwise(borders) for i in range(a, b)]
+    assert ranges(borders[:-1], borders[1:]).tolist() == expected
+
+
+@given(arrays(np.int8, st.tuples(st.integers(1, 300), st.just(7))), st.integers(1, 5))
+def test_products_in_pieces_are_products(matrix: np.ndarray, columns: int) -> None:
+    right = np.random.default_rng(1).normal(size=(7, columns)).astype(np.float32)
+    middle = len(matrix) // 2
+    runs = [(middle, len(matrix)), (0, middle)]
+    expected = np.concatenate([matrix[a:b] for a, b in runs]).astype(np.float32) @ right
+    np.testing.assert_allclose(product_of_runs(matrix, runs, right), expected, rtol=1e-4, atol=1e-3)
+    floats = matrix.astype(np.float32)
+    np.testing.assert_allclose(product(floats, right), floats @ right, rtol=1e-4, atol=1e-3)
+
+
+def test_products_of_more_rows_than_fit_one_piece_are_whole() -> None:
+    matrix = np.random.default_rng(2).normal(size=(5000, 384)).astype(np.float32)
+    right = np.random.default_rng(3).normal(size=(384, 13)).astype(np.float32)
+    np.testing.assert_allclose(product(matrix, right), matrix @ right, atol=1e-4)
+
+
+def test_coarse_scores_are_those_of_the_centroids_token_by_token(
+    tiny: Encoder, article: Document
+) -> None:
+    index = Index.build([article], encoder=tiny, chunker=Chunker(min_chars=400))
+    data, coarse = index._data, index._data.coarse
+    [query] = read_questions(data, tiny, ["Who signed the Treaty of Rapallo?"], Weights())
+    chunks = np.arange(len(data))
+    found = coarse.scores(query.tokens, query.weights, query.reverse, chunks, data.first_sentences)
+    tokens = data.late.vectors(0, len(data.late.codes))
+    nearest = (tokens @ coarse.centroids.T).argmax(axis=1)
+    similarity = query.tokens @ coarse.centroids.T
+    borders = data.late.segments
+    for chunk in (0, 7, len(data) - 1):
+        rows = data.sentence_rows(chunk)
+        context = chunk + 2 * rows.start
+        forward_segments = [context, *(chunk + 2 + 2 * row for row in rows)]
+        seen = np.concatenate([nearest[borders[s] : borders[s + 1]] for s in forward_segments])
+        forward = query.weights @ similarity[:, seen].max(axis=1)
+        reverse = max(
+            similarity[:, nearest[borders[s] : borders[s + 1]]].max(axis=0).mean()
+            for s in (chunk + 1 + 2 * row for row in rows)
+            if borders[s + 1] > borders[s]
+        )
+        assert found[chunk] == pytest.approx(forward + 0.5 * reverse, abs=1e-5)
+
+
+def test_the_coarse_order_keeps_what_exact_late_interaction_puts_first(
+    german_soviet: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    questions = [
+        "Who signed the Treaty of Rapallo?",
+        "How much oil was promised?",
+        "When was Litvinov dismissed?",
+        "Why did the talks with Britain and France fail?",
+        "What was built at Lipetsk?",
+    ]
+    data = german_soviet._data
+    queries = read_questions(data, german_soviet.encoder, questions, german_soviet.weights)
+    pruned = [[r.chunk for r in retrieve(data, query, 3)] for query in queries]
+    monkeypatch.setattr(retriever_module, "EXACT", len(data))
+    exact = [[r.chunk for r in retrieve(data, query, 3)] for query in queries]
+    assert pruned == exact
+
+
+def test_a_rare_word_makes_a_chunk_a_candidate_even_if_no_vector_is_near(
+    tiny: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [f"{'abcdefghij'[i % 10] * 3} {i} bread and flour." for i in range(40)]
+    texts[31] = "zyxw zyxw zyxw."
+    index = Index.build([Document(str(i), "T", t) for i, t in enumerate(texts)], encoder=tiny)
+    monkeypatch.setattr(retriever_module, "CANDIDATES", 4)
+    data = index._data
+    [query] = read_questions(data, tiny, ["Who likes bread, flour, flour and zyxw?"], Weights())
+    _, near = data.dense.search(query.vector[None, :], 4)
+    assert 31 not in near
+    assert 31 in {r.chunk for r in retrieve(data, query, 6)}
+
+
+@given(
+    st.dictionaries(
+        st.text(max_size=5).filter(lambda key: key != "checksum"),
+        st.one_of(st.integers(), st.text(max_size=8), st.lists(st.booleans(), max_size=3)),
+        max_size=4,
+    ),
+    st.data(),
+)
+def test_what_is_sealed_is_unsealed_and_no_byte_may_change(
+    content: dict[str, object], draw: st.DataObject
+) -> None:
+    data = seal(content)
+    assert unseal(data) == content
+    place = draw.draw(st.integers(0, len(data) - 1))
+    value = draw.draw(st.integers(0, 255).filter(lambda byte: byte != data[place]))
+    with pytest.raises(SealBrokenError):
+        unseal(data[:place] + bytes([value]) + data[place + 1 :])
+    with pytest.raises(SealBrokenError):
+        unseal(data[:place])
