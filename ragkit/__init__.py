@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ragkit.answering.quotes import QuoteReport, QuoteStatus
     from ragkit.api import Index, aask, ask, ask_many, check_quotes, default_index
     from ragkit.chunking import Chunker
+    from ragkit.conversation import Conversation, Turn
     from ragkit.encoding import Encoder, Reranker, load_encoder
     from ragkit.errors import (
         EncoderError,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         Document,
         Match,
         Passage,
+        Said,
         Section,
         Span,
     )
@@ -50,6 +52,7 @@ _HOME = {
     "ragkit.answering.quotes": ("QuoteReport", "QuoteStatus"),
     "ragkit.api": ("Index", "aask", "ask", "ask_many", "check_quotes", "default_index"),
     "ragkit.chunking": ("Chunker",),
+    "ragkit.conversation": ("Conversation", "Turn"),
     "ragkit.encoding": ("Encoder", "Reranker", "load_encoder"),
     "ragkit.errors": (
         "EncoderError",
@@ -74,6 +77,7 @@ _HOME = {
         "Document",
         "Match",
         "Passage",
+        "Said",
         "Section",
         "Span",
     ),
@@ -87,6 +91,7 @@ __all__ = [
     "Answer",
     "Chunker",
     "Citation",
+    "Conversation",
     "Document",
     "Encoder",
     "EncoderError",
@@ -107,10 +112,12 @@ __all__ = [
     "QuoteStatus",
     "RagkitError",
     "Reranker",
+    "Said",
     "Section",
     "SourceError",
     "Span",
     "StoreError",
+    "Turn",
     "Verification",
     "Weights",
     "__version__",

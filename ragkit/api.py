@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
@@ -54,9 +55,18 @@ from ragkit.retrieval import (
     read_questions,
 )
 from ragkit.timing import stage
-from ragkit.types import Answer, Document, Passage
+from ragkit.types import Answer, Document, Passage, Said
 
-__all__ = ["Index", "aask", "ask", "ask_many", "check_quotes", "default_index", "open_index"]
+__all__ = [
+    "Index",
+    "IndexLike",
+    "aask",
+    "ask",
+    "ask_many",
+    "check_quotes",
+    "default_index",
+    "open_index",
+]
 
 DEFAULT_INDEX = "germany-soviet-union-relations-1918-1941"
 
@@ -174,13 +184,32 @@ class Index:
         with write_lock(Path(path)):
             self._publish(Path(path))
 
-    def ask(self, question: str, *, k: int = 5, threshold: float = THRESHOLD) -> Answer:
+    def ask(
+        self,
+        question: str,
+        *,
+        k: int = 5,
+        threshold: float = THRESHOLD,
+        before: Sequence[Said] = (),
+        standalone: str | None = None,
+    ) -> Answer:
         """The answer to ``question`` with its ``k`` best passages (fewer if the corpus has fewer).
 
         Below the confidence ``threshold`` (0–1) it abstains; ``ragkit eval threshold`` finds one
-        for an error rate. Raises QuestionError or InputError.
+        for an error rate. ``before``: what was said before, to read the question by, and
+        ``standalone``: what to ask in its place; ``Conversation`` sees to both. Raises
+        QuestionError or InputError.
         """
-        return self.ask_many([question], k=k, threshold=threshold)[0]
+        check_k(k)
+        check_threshold(threshold)
+        asked = clean_question(question)
+        read = asked if standalone is None else clean_question(standalone)
+        said = [Said(clean_question(text), weight) for text, weight in before]
+        [(query, found)] = self._found([read], max(k, DEPTH), said)
+        with stage("compose the answer"):
+            return compose(
+                self._data, replace(query, question=asked), found, k=k, threshold=threshold
+            )
 
     def ask_many(
         self, questions: Sequence[str], *, k: int = 5, threshold: float = THRESHOLD
@@ -270,12 +299,14 @@ class Index:
         sizes = ", ".join(f"{number} {name}" for name, number in self.counts.items())
         return f"<ragkit.Index: {sizes}, {self._encoder.fingerprint.name}>"
 
-    def _found(self, questions: Sequence[str], depth: int) -> list[tuple[Query, Found]]:
+    def _found(
+        self, questions: Sequence[str], depth: int, before: Sequence[Said] = ()
+    ) -> list[tuple[Query, Found]]:
         if isinstance(questions, str):
             raise InputError("questions is one str; expected a list of them. Use ask for one.")
         cleaned = [clean_question(question) for question in questions]
         with stage("read the question"):
-            queries = read_questions(self._data, self._encoder, cleaned, self._weights)
+            queries = read_questions(self._data, self._encoder, cleaned, self._weights, before)
         return [(query, find(self._data, query, depth, self._reranker)) for query in queries]
 
     def _publish(self, directory: Path) -> None:

@@ -275,6 +275,16 @@ class Passage:
         }
 
 
+class Said(NamedTuple):
+    """Something said before a question, to read it by.
+
+    ``weight``: what its words count beside the question's own (1): 0 lets them only colour it.
+    """
+
+    text: str
+    weight: float
+
+
 class Abstention(StrEnum):
     """Why an answer was not given."""
 
@@ -288,7 +298,8 @@ class Answer:
 
     ``text`` is verbatim from the best passage: its highlighted sentences. ``passages`` are best
     first. Where ``answered`` is False there is a ``reason``, ``text`` is ``""``, and the passages
-    are the nearest ones.
+    are the nearest ones. ``standalone``: the question as it was understood, which differs from
+    ``question`` only in a conversation.
 
     ``confidence`` (0–1) is the chance that the corpus holds the answer and the first passage is it,
     calibrated on a mix of plain, paraphrased and unanswerable questions; which, and what it cannot
@@ -301,11 +312,17 @@ class Answer:
     confidence: float
     passages: tuple[Passage, ...] = ()
     reason: Abstention | None = None
+    standalone: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.standalone:
+            object.__setattr__(self, "standalone", self.question)
 
     def to_dict(self) -> dict[str, Any]:
         """All fields, JSON-ready (``json.dumps`` takes it as it is)."""
         return {
             "question": self.question,
+            "standalone": self.standalone,
             "answered": self.answered,
             "text": self.text,
             "confidence": self.confidence,

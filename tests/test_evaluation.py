@@ -104,6 +104,27 @@ def test_conversations_keep_what_was_asked_and_are_measured_as_standalone(tmp_pa
     path.write_text(json.dumps({"id": "t", "turns": [turn]}) + "\n", encoding="utf-8")
     [question] = load_questions(path)
     assert (question.id, question.text, question.asked) == ("t-1", "Why did X?", "why?")
+    assert question.conversation == "t"
+
+
+def test_turns_are_asked_as_typed_of_one_conversation_each(german_soviet: Index) -> None:
+    talks = load_set(EVAL / "conversations.jsonl", german_soviet)
+    some = QuestionSet("some", talks.questions[:8])
+    heard: list[list[str]] = []
+
+    def converse() -> Callable[[str], Answer]:
+        heard.append([])
+
+        def ask(question: str) -> Answer:
+            heard[-1].append(question)
+            return german_soviet.ask(question)
+
+        return ask
+
+    evaluate_index(some, german_soviet, converse=converse)
+    assert heard == [[q.asked for q in some.questions[:4]], [q.asked for q in some.questions[4:]]]
+    alone = evaluate_index(some, german_soviet, ask=german_soviet.ask)
+    assert [o.question for o in alone.outcomes] == [q.text for q in some]
 
 
 @pytest.mark.parametrize(

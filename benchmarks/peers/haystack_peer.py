@@ -26,13 +26,9 @@ def index(model: Any, texts: Sequence[Text], folder: str) -> None:
     from haystack import Document
     from haystack.document_stores.in_memory import InMemoryDocumentStore
 
-    model.warm_up()
     documents = [Document(content=t["text"], meta={"id": t["id"]}) for t in texts]
     store = InMemoryDocumentStore()
     store.write_documents(model.run(documents)["documents"])
-    # end
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    # user code
     store.save_to_disk(str(Path(folder) / STORE))
     # end
 

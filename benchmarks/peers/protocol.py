@@ -115,6 +115,7 @@ def _reply(out: TextIO, content: dict[str, Any]) -> None:
 def _build(peer: Peer, corpus: dict[str, Any], folder: str) -> dict[str, Any]:
     texts = corpus[peer.reads]
     model = peer.load_model()
+    Path(folder).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as aside:
         peer.index(model, [{**texts[0], "text": texts[0]["text"][:200]}], aside)
     started = time.perf_counter()

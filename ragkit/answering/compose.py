@@ -23,14 +23,17 @@ def passages_of(data: IndexData, query: Query, ranking: Sequence[Ranked]) -> tup
 def compose(data: IndexData, query: Query, found: Found, *, k: int, threshold: float) -> Answer:
     """The answer that a ranking gives, or an abstention with the nearest passages."""
     if not found.ranking:
-        return Answer(query.text, False, "", 0.0, reason=Abstention.EMPTY_CORPUS)
+        return Answer(
+            query.question, False, "", 0.0, (), Abstention.EMPTY_CORPUS, standalone=query.text
+        )
     passages = passages_of(data, query, found.ranking[:k])
     sure = confidence(data, query, found.matched)
     if sure < threshold:
-        return Answer(query.text, False, "", sure, passages, Abstention.LOW_CONFIDENCE)
+        reason = Abstention.LOW_CONFIDENCE
+        return Answer(query.question, False, "", sure, passages, reason, standalone=query.text)
     best = passages[0]
     text = " ".join(best.quote(span) for span in best.highlights)
-    return Answer(query.text, True, text, sure, passages)
+    return Answer(query.question, True, text, sure, passages, standalone=query.text)
 
 
 def _passage(data: IndexData, query: Query, ranked: Ranked, rank: int) -> Passage:
@@ -46,7 +49,7 @@ def _passage(data: IndexData, query: Query, ranked: Ranked, rank: int) -> Passag
         rank=rank,
         citation=citation,
         highlights=(best,),
-        phrase=phrase_of(query.text, document.text, best),
+        phrase=phrase_of(query.question, document.text, best),
         signals=ranked.signals,
         matches=matches_of(data, query, ranked),
     )

@@ -6,8 +6,9 @@ import json
 import os
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -64,6 +65,30 @@ def ask(
         print_timings(stages)
     if not answer.answered:
         sys.exit(NOT_ANSWERED)
+
+
+@cli.command()
+@click.option("-k", default=1, show_default=True, help="How many passages to show.")
+@index_option
+@click.option("--threshold", type=float, help="Abstain below this confidence (0–1).")
+@json_option
+def chat(*, k: int, index_path: Path | None, threshold: float | None, as_json: bool) -> None:
+    """Talk: follow-up questions are understood by what was asked before. An empty line ends."""
+    conversation = ragkit.Conversation(index_path)
+    chosen: dict[str, Any] = {} if threshold is None else {"threshold": threshold}
+    for question in _typed():
+        try:
+            answer = conversation.ask(question, k=k, **chosen)
+        except InputError as error:
+            click.secho(f"ragkit: {error}", fg="red", err=True, color=colour())
+            continue
+        if as_json:
+            click.echo(json.dumps(answer.to_dict(), ensure_ascii=False))
+            continue
+        if answer.standalone != answer.question:
+            click.secho(f"(understood as: {answer.standalone})", dim=True, color=colour())
+        _print_answer(answer)
+        click.echo()
 
 
 @cli.command()
@@ -217,6 +242,17 @@ def _status(error: RagkitError) -> int:
     if isinstance(error, StoreError):
         return BAD_STORE
     return BAD_MODEL if isinstance(error, (EncoderError, MissingExtraError)) else BAD_INPUT
+
+
+def _typed() -> Iterator[str]:
+    """The lines of standard input up to an empty one, with a prompt where a person types."""
+    while True:
+        if sys.stdin.isatty():
+            click.secho("> ", nl=False, err=True, fg="cyan", color=colour())
+        line = sys.stdin.readline().strip()
+        if not line:
+            return
+        yield line
 
 
 def _print_answer(answer: Answer) -> None:

@@ -59,9 +59,8 @@ class OnnxEncoder:
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return count_tokens(self._tokenizer, texts)
 
-    def _read(self, texts: Sequence[str]) -> list[Encoded]:
+    def _read(self, texts: Sequence[str], encodings: Sequence[Any]) -> list[Encoded]:
         """Texts that fit the window, in batches of like length so that little is padded."""
-        encodings = self._tokenizer.encode_batch(list(texts))
         order = sorted(range(len(texts)), key=lambda i: len(encodings[i].ids))
         found: dict[int, Encoded] = {}
         for start in range(0, len(order), BATCH):

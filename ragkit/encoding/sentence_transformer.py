@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ragkit.encoding.base import Encoded, Fingerprint
 from ragkit.encoding.quiet import quiet_loading
@@ -52,13 +52,12 @@ class SentenceTransformerEncoder:
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return count_tokens(self._tokenizer, texts)
 
-    def _read(self, texts: Sequence[str]) -> list[Encoded]:
+    def _read(self, texts: Sequence[str], encodings: Sequence[Any]) -> list[Encoded]:
         """Texts that fit the window, read by the model in batches."""
         with self._lock:
             outputs = self._model.encode(
                 list(texts), batch_size=BATCH, output_value=None, normalize_embeddings=True
             )
-        encodings = self._tokenizer.encode_batch(list(texts))
         return [
             encoded(
                 output["sentence_embedding"].float().cpu().numpy(),

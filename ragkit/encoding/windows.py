@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["count_tokens", "encode_windows", "encoded", "load_tokenizer"]
 
-Read = Callable[[Sequence[str]], list[Encoded]]
-"""Reads texts that fit the model's window."""
+Read = Callable[[Sequence[str], Sequence[Any]], list[Encoded]]
+"""Reads texts that fit the model's window; also given is each as the tokenizer made it."""
 
 
 def load_tokenizer(path: Path) -> Tokenizer:
@@ -53,8 +53,13 @@ def encode_windows(
     follow one another, and its vector is the windows' mean weighted by tokens, normalised again.
     Nothing is dropped.
     """
+    encodings = tokenizer.encode_batch(list(texts))
+    special = tokenizer.num_special_tokens_to_add(is_pair=False)
+    if all(len(encoding) <= window + special for encoding in encodings):
+        return read(texts, encodings)
     parts = [_windows(text, tokenizer, window) for text in texts]
-    found = iter(read([text for windows in parts for _, text in windows]))
+    fitting = [text for windows in parts for _, text in windows]
+    found = iter(read(fitting, tokenizer.encode_batch(fitting)))
     return [_joined([(start, next(found)) for start, _ in windows]) for windows in parts]
 
 

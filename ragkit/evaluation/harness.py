@@ -16,6 +16,7 @@ from typing import Any
 
 import ragkit
 from ragkit.api import Index, open_index
+from ragkit.conversation import Conversation
 from ragkit.errors import InputError
 from ragkit.evaluation.formats import load_csv
 from ragkit.evaluation.gate import Verdict, check_gate, load_floors
@@ -42,13 +43,18 @@ def evaluate_index(
     index: Index,
     *,
     ask: Asker | None = None,
+    converse: Callable[[], Asker] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Ask ``index`` every question and measure. ``ask`` puts a chatbot of one's own in its place.
 
-    Answers must cite documents of ``index``; that is what citations are checked against.
+    Turns of conversations are asked of a ``Conversation``, or of what ``converse`` begins; with
+    ``ask`` alone, one by one in their standalone wording. Answers must cite documents of ``index``;
+    that is what citations are checked against.
     """
     asker = ask or partial(index.ask, k=DEPTH)
+    if ask is None and converse is None:
+        converse = partial(_conversation, index)
     if len(questions):
         asker(questions.questions[0].text)  # warm, so that the first is timed like the others
     return evaluate(
@@ -62,8 +68,13 @@ def evaluate_index(
             index=index.generation,
             questions=questions.checksum,
         ),
+        converse=converse,
         progress=progress,
     )
+
+
+def _conversation(index: Index) -> Asker:
+    return partial(Conversation(index).ask, k=DEPTH)
 
 
 def load_set(path: Path, index: Index) -> QuestionSet:

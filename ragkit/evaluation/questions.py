@@ -45,8 +45,9 @@ class Evidence:
 class Question:
     """One question with its gold. ``text`` is what is asked.
 
-    A turn of a conversation is kept under its ``standalone`` wording; ``asked`` is then what the
-    person typed. ``must_pass`` questions fail the gate as soon as their passage is not first.
+    A turn of the conversation called ``conversation`` is kept under its ``standalone`` wording;
+    ``asked`` is then what the person typed. ``must_pass`` questions fail the gate as soon as their
+    passage is not first.
     """
 
     id: str
@@ -59,6 +60,7 @@ class Question:
     split: str = "test"
     must_pass: bool = False
     asked: str | None = None
+    conversation: str | None = None
 
     @property
     def parts(self) -> tuple[int, ...]:
@@ -161,8 +163,9 @@ def _from_line(content: Mapping[str, Any], number: int) -> list[Question]:
     name = str(content.get("id", f"line-{number}"))
     if "turns" not in content:
         return [_question(content, name)]
+    common = {"split": content.get("split", "test"), "conversation": name}
     return [
-        _question({**turn, "split": content.get("split", "test")}, f"{name}-{i}")
+        _question({**turn, **common}, f"{name}-{i}")
         for i, turn in enumerate(content["turns"], start=1)
     ]
 
@@ -191,6 +194,7 @@ def _question(content: Mapping[str, Any], name: str) -> Question:
         split=split,
         must_pass=bool(content.get("must_pass", False)),
         asked=asked if "standalone" in content else None,
+        conversation=content.get("conversation"),
     )
 
 
@@ -214,6 +218,8 @@ def _to_dict(question: Question) -> dict[str, Any]:
     content["question"] = question.text if question.asked is None else question.asked
     if question.asked is not None:
         content["standalone"] = question.text
+    if question.conversation is not None:
+        content["conversation"] = question.conversation
     content |= {
         "category": question.category,
         "section": list(question.section),

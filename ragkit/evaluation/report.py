@@ -181,9 +181,13 @@ def evaluate(
     *,
     documents: Mapping[str, Document],
     configuration: Configuration,
+    converse: Callable[[], Asker] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Ask every question once, one after the other, and measure the answers.
+
+    ``converse`` begins a conversation: given one, a turn is asked as the person typed it, of the
+    conversation it belongs to; without, every turn is asked alone, in its standalone wording.
 
     ``ask`` should return ``measures.DEPTH`` passages; it is timed, so warm it up before. Raises
     InputError for an empty set, or an answerable question without evidence.
@@ -191,9 +195,15 @@ def evaluate(
     _refuse_unmeasurable(questions)
     outcomes: list[Outcome] = []
     latencies: list[float] = []
+    talk: tuple[str, Asker] | None = None
     for number, question in enumerate(questions, start=1):
+        asker, text = ask, question.text
+        if converse and question.conversation is not None:
+            if talk is None or talk[0] != question.conversation:
+                talk = question.conversation, converse()
+            asker, text = talk[1], question.asked or question.text
         start = perf_counter()
-        answer = ask(question.text)
+        answer = asker(text)
         latencies.append(perf_counter() - start)
         outcomes.append(_outcome(question, answer, documents))
         if progress:

@@ -57,7 +57,8 @@ def partners_of(data: IndexData, query: Query, ranked: Ranked) -> Partners:
 def matches_of(data: IndexData, query: Query, ranked: Ranked) -> tuple[Match, ...]:
     """The question's words in order, each with its partner in the chunk's best sentence.
 
-    A word's partner is that of its best matched piece. Punctuation has no weight and is left out.
+    A word's partner is that of its best matched piece. What has no weight, such as punctuation, is
+    left out.
     """
     partners = partners_of(data, query, ranked)
     similarities, starts = partners.similarity.tolist(), partners.starts.tolist()
@@ -65,7 +66,7 @@ def matches_of(data: IndexData, query: Query, ranked: Ranked) -> tuple[Match, ..
     text = data.document_of(ranked.chunk).text
     pieces: dict[Word, list[int]] = {}
     for i, owner in enumerate(query.words):
-        if owner is not None:
+        if owner is not None and parts[i]:
             pieces.setdefault(owner, []).append(i)
     matches = []
     for word, own in pieces.items():

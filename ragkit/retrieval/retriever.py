@@ -31,6 +31,7 @@ from ragkit.index import IndexData, Lexicon, Weights
 from ragkit.index.lexicon import Word, words_of
 from ragkit.index.segments import borders_of, ranges, row_max, segment_max, segment_mean
 from ragkit.timing import stage
+from ragkit.types import Said
 
 __all__ = ["CANDIDATES", "EXACT", "Query", "Ranked", "read_questions", "retrieve"]
 
@@ -51,10 +52,11 @@ _BLOCK = 512
 class Query:
     """A question ready to be matched: its vector, its ``(t, d)`` tokens and their weights.
 
-    ``words``: the word that each token is a piece of, None for punctuation. ``reverse``: what the
-    reverse direction counts.
+    ``text``: what was read: what was said before, then the question. ``words``: the word of it that
+    each token is a piece of, None for punctuation. ``reverse``: what the reverse direction counts.
     """
 
+    question: str
     text: str
     vector: Vectors
     tokens: Vectors
@@ -79,18 +81,23 @@ class Ranked:
 
 
 def read_questions(
-    data: IndexData, encoder: Encoder, questions: Sequence[str], weights: Weights
+    data: IndexData,
+    encoder: Encoder,
+    questions: Sequence[str],
+    weights: Weights,
+    before: Sequence[Said] = (),
 ) -> list[Query]:
-    """Encode questions in one batch and weigh their tokens.
+    """Encode questions in one batch, each behind what was said ``before``, and weigh their tokens.
 
     Where the whole corpus has one title, questions are read behind it, as the chunks were, so that
     "the pact" means the same on both sides; the title's own tokens are then left out.
     """
     titles = {document.title for document in data.documents}
     front = f"{titles.pop()}. " if len(titles) == 1 else ""
-    read = encoder.encode([front + question for question in questions])
+    context = "".join(f"{said.text} " for said in before)
+    read = encoder.encode([front + context + question for question in questions])
     return [
-        _query(encoded, question, len(front), data.lexicon, weights)
+        _query(_behind(encoded, len(front)), question, before, data.lexicon, weights)
         for encoded, question in zip(read, questions, strict=True)
     ]
 
@@ -109,21 +116,30 @@ def retrieve(data: IndexData, query: Query, k: int) -> list[Ranked]:
     return sorted(ranked, key=lambda one: (-one.score, one.chunk))[:k]
 
 
-def _query(
-    encoded: Encoded, question: str, front: int, lexicon: Lexicon, weights: Weights
-) -> Query:
+def _behind(encoded: Encoded, front: int) -> Encoded:
+    """The same without the tokens of the first ``front`` code points."""
     kept = encoded.starts >= front
-    owners = _owners(encoded.starts[kept] - front, list(words_of(question)))
+    return Encoded(encoded.vector, encoded.tokens[kept], encoded.starts[kept] - front)
+
+
+def _query(
+    encoded: Encoded, question: str, before: Sequence[Said], lexicon: Lexicon, weights: Weights
+) -> Query:
+    text = " ".join([*(said.text for said in before), question])
+    owners = _owners(encoded.starts, list(words_of(text)))
     pieces = Counter(owners)
+    ends = np.cumsum([len(said.text) + 1 for said in before])
+    part = np.searchsorted(ends, encoded.starts, side="right")
+    counts = np.asarray([*(said.weight for said in before), 1.0])[part].tolist()
     raw = [
-        0.0 if o is None else lexicon.idf(o.stem) ** weights.rarity / pieces[o] ** 0.5
-        for o in owners
+        0.0 if o is None else count * lexicon.idf(o.stem) ** weights.rarity / pieces[o] ** 0.5
+        for o, count in zip(owners, counts, strict=True)
     ]
     # A question of punctuation alone has no word to weigh.
     share = np.asarray(raw if any(raw) else [1.0] * len(raw), dtype=np.float32)
     share /= max(float(share.sum()), 1e-9)
     return Query(
-        question, encoded.vector, encoded.tokens[kept], share, tuple(owners), weights.reverse
+        question, text, encoded.vector, encoded.tokens, share, tuple(owners), weights.reverse
     )
 
 

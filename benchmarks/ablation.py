@@ -1,0 +1,135 @@
+"""What each part of retrieval earns: the harness's measures with one part taken away at a time.
+
+    python -m benchmarks.ablation [--xquad xquad.en.json] [--split dev]
+
+Writes ``benchmarks/results/ablation.md``. ``dev`` was tuned on; ``test`` only measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+
+from ragkit import Answer, Index, Weights, load_encoder
+from ragkit.answering import DEPTH, THRESHOLD, compose
+from ragkit.api import default_index
+from ragkit.evaluation import Report, compare_reports, evaluate_index, load_dataset, load_set
+from ragkit.evaluation.questions import QuestionSet
+from ragkit.index import IndexData
+from ragkit.retrieval import Found, Query, read_questions, retrieve, retriever
+
+HERE = Path(__file__).parent
+OUT = HERE / "results" / "ablation.md"
+MEASURES = ("Success@1", "Success@3", "Success@5", "highlight")
+
+Ask = Callable[[str], Answer]
+Variant = tuple[str, AbstractContextManager[object], Ask | None, Index]
+
+
+def variants(index: Index) -> Iterator[Variant]:
+    """A name, what to patch while it runs, how to ask (None: as usual), and the index."""
+    yield "as it is", nullcontext(), None, index
+    yield "one vector a chunk", nullcontext(), partial(ask_in_order, index, by_vector), index
+    yield "coarse order alone", nullcontext(), partial(ask_in_order, index, by_coarse), index
+    yield "without the reverse direction", nullcontext(), None, weighed(index, reverse=0.0)
+    yield "without word weights", nullcontext(), None, weighed(index, rarity=0.0)
+    yield "without words in the coarse order", patch.object(retriever, "_LEXICAL", 0.0), None, index
+    yield "without the coarse order", patch.object(retriever, "EXACT", len(index)), None, index
+    yield "questions read by the reference", nullcontext(), None, by_reference(index)
+
+
+def weighed(index: Index, **changed: float) -> Index:
+    return index.with_weights(Weights(**{**index.weights.to_dict(), **changed}))
+
+
+def by_reference(index: Index) -> Index:
+    return Index(index._data, load_encoder(), index.chunker, index._sources, weights=index.weights)
+
+
+def ask_in_order(
+    index: Index, order: Callable[[IndexData, Query], np.ndarray], question: str
+) -> Answer:
+    """An answer whose passages stand in another order than late interaction's."""
+    data = index._data
+    [query] = read_questions(data, index.encoder, [question], index.weights)
+    matched = {ranked.chunk: ranked for ranked in retrieve(data, query, len(data))}
+    ranking = [matched[int(chunk)] for chunk in order(data, query)[: 2 * DEPTH]]
+    found = Found(list(matched.values()), ranking)
+    return compose(data, query, found, k=2 * DEPTH, threshold=THRESHOLD)
+
+
+def by_vector(data: IndexData, query: Query) -> np.ndarray:
+    _, [ids] = data.dense.search(query.vector[None, :], len(data))
+    return ids
+
+
+def by_coarse(data: IndexData, query: Query) -> np.ndarray:
+    candidates = retriever._candidates(data, query, len(data))
+    scores = data.coarse.scores(
+        query.tokens, query.weights, query.reverse, candidates.chunks, data.first_sentences
+    )
+    scores += retriever._DENSE * candidates.cosines + retriever._LEXICAL * candidates.coverage
+    return candidates.chunks[np.argsort(-scores, kind="stable")]
+
+
+def measured(index: Index, questions: QuestionSet) -> dict[str, Report]:
+    reports = {}
+    for name, patched, ask, asked in variants(index):
+        with patched:
+            reports[name] = evaluate_index(questions, asked, ask=ask)
+    return reports
+
+
+def table(title: str, reports: dict[str, Report]) -> str:
+    """Markdown: the measures of every variant, and how its Success@1 differs from what is built."""
+    head = ["", *MEASURES, "Success@1 without − with (95 %)", "p"]
+    lines = [f"## {title}", "", row(head), row(["---"] * len(head))]
+    built = reports["as it is"]
+    for name, report in reports.items():
+        summary = report.summary()
+        cells = [f"{summary[measure]:.3f}" for measure in MEASURES]
+        if report is built:
+            lines.append(row([name, *cells, "", ""]))
+            continue
+        [change] = [c for c in compare_reports(built, report) if c.measure == "Success@1"]
+        gap = f"{change.difference:+.3f} [{change.low:+.3f}, {change.high:+.3f}]"
+        lines.append(row([name, *cells, gap, f"{change.p:.3f}"]))
+    return "\n".join(lines)
+
+
+def row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--xquad", type=Path, help="SQuAD-style JSON to measure on as well")
+    chosen = parser.parse_args()
+    index = default_index()
+    questions = load_set(HERE.parent / "eval" / "questions.jsonl", index)
+    parts = [
+        table(f"eval/, {split} ({note})", measured(index, questions.of_split(split)))
+        for split, note in (("dev", "tuned on"), ("test", "only measured"))
+    ]
+    if chosen.xquad:
+        documents, asked = load_dataset(f"squad:{chosen.xquad}")
+        parts.append(
+            table(f"{chosen.xquad.name} (tuned on)", measured(Index.build(documents), asked))
+        )
+    note = (
+        "# What each part of retrieval earns\n\nMade by `python -m benchmarks.ablation`. Every row "
+        "takes one part away. p: paired randomisation test of Success@1, two-sided, not adjusted."
+    )
+    OUT.parent.mkdir(exist_ok=True)
+    OUT.write_text("\n\n".join([note, *parts]) + "\n", encoding="utf-8")
+    print(OUT.read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    main()

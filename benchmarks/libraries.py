@@ -1,0 +1,202 @@
+"""The libraries compared: where each one's environment is, and its program as a subprocess."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+__all__ = [
+    "HERE",
+    "LIBRARIES",
+    "Library",
+    "Server",
+    "child_environment",
+    "install",
+    "program",
+    "serving",
+    "spend",
+]
+
+HERE = Path(__file__).parent
+LONGEST_REPLY = 1800
+"""Seconds after which a program that says nothing is given up."""
+
+
+@dataclass(frozen=True)
+class Library:
+    """One row of the tables. ``own``: it is ragkit, which runs where the benchmark runs."""
+
+    name: str
+    key: str
+    """names its program, ``peers/KEY_peer.py``, its pinned versions and its environment"""
+    own: bool = False
+    asks_as: str = ""
+    """the library that it is when asked, if it differs from that in building alone"""
+
+    @property
+    def source(self) -> Path:
+        """Its program."""
+        return HERE / "peers" / f"{self.key}_peer.py"
+
+    @property
+    def python(self) -> Path:
+        """The interpreter of its environment."""
+        return Path(sys.executable) if self.own else HERE / ".venvs" / self.key / "bin" / "python"
+
+
+LIBRARIES = (
+    Library("ragkit", "ragkit", own=True),
+    Library("ragkit (int8 build)", "ragkit_int8", own=True, asks_as="ragkit"),
+    Library("LangChain", "langchain"),
+    Library("LlamaIndex", "llamaindex"),
+    Library("Haystack", "haystack"),
+    Library("txtai (hybrid)", "txtai"),
+)
+
+
+def install(library: Library) -> None:
+    """Make the library's environment from its pinned versions, unless it is there as pinned."""
+    if library.own:
+        return
+    pinned = HERE / "peers" / f"{library.key}.txt"
+    folder = library.python.parent.parent
+    stamp = folder / "installed.txt"
+    if stamp.is_file() and stamp.read_bytes() == pinned.read_bytes():
+        return
+    print(f"installing {library.name} into {folder}", file=sys.stderr, flush=True)
+    _run([sys.executable, "-m", "venv", "--clear", str(folder)])
+    _run([str(library.python), "-m", "pip", "install", "--quiet", "-r", str(pinned)])
+    stamp.write_bytes(pinned.read_bytes())
+
+
+def child_environment(threads: int) -> dict[str, str]:
+    """The environment variables of every program: ``threads`` threads, and no network."""
+    return {
+        **os.environ,
+        "HF_HUB_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "OMP_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+        "OPENBLAS_NUM_THREADS": str(threads),
+    }
+
+
+def program(library: Library, arguments: Sequence[str], threads: int) -> str:
+    """What the library's program prints when run with ``arguments``."""
+    with _log(library).open("a", encoding="utf-8") as log:
+        done = subprocess.run(  # noqa: S603 this folder's own program
+            _command(library, arguments),
+            cwd=HERE.parent,
+            env=child_environment(threads),
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            check=False,
+        )
+    if done.returncode or not done.stdout:
+        raise SystemExit(f"{library.name} {arguments[0]} failed; see {_log(library)}")
+    return done.stdout
+
+
+def spend(library: Library, arguments: Sequence[str], threads: int) -> tuple[float, int]:
+    """(seconds from start to end, peak memory in bytes) of one run of the library's program."""
+    with _log(library).open("a", encoding="utf-8") as log:
+        started = time.perf_counter()
+        process = subprocess.Popen(  # noqa: S603 this folder's own program
+            _command(library, arguments),
+            cwd=HERE.parent,
+            env=child_environment(threads),
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{library.name} {arguments[0]} failed; see {_log(library)}")
+    return seconds, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A library's program with an open index, waiting for requests."""
+
+    library: Library
+    process: subprocess.Popen[str]
+
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Its reply; ``peers/protocol.py`` has the requests."""
+        print(json.dumps(request), file=_pipe(self.process.stdin), flush=True)
+        return self.reply()
+
+    def reply(self) -> dict[str, Any]:
+        """The next line it says. Exits if it died or says nothing for LONGEST_REPLY seconds."""
+        said = _pipe(self.process.stdout)
+        line = said.readline() if select.select([said], [], [], LONGEST_REPLY)[0] else ""
+        if not line:
+            raise SystemExit(f"{self.library.name} gave no reply; see {_log(self.library)}")
+        found: dict[str, Any] = json.loads(line)
+        return found
+
+
+@contextmanager
+def serving(
+    libraries: Sequence[Library], folders: Sequence[Path], threads: int
+) -> Iterator[dict[str, Server]]:
+    """Name → Server of each library, with the index in its folder open."""
+    with ExitStack() as stack:
+        yield {
+            library.name: stack.enter_context(_served(library, folder, threads))
+            for library, folder in zip(libraries, folders, strict=True)
+        }
+
+
+@contextmanager
+def _served(library: Library, folder: Path, threads: int) -> Iterator[Server]:
+    with (
+        _log(library).open("a", encoding="utf-8") as log,
+        subprocess.Popen(  # noqa: S603 this folder's own program
+            _command(library, ["serve", str(folder)]),
+            cwd=HERE.parent,
+            env=child_environment(threads),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        ) as process,
+    ):
+        try:
+            server = Server(library, process)
+            server.reply()
+            yield server
+        finally:
+            process.kill()
+
+
+def _command(library: Library, arguments: Sequence[str]) -> list[str]:
+    return [str(library.python), "-m", f"benchmarks.peers.{library.source.stem}", *arguments]
+
+
+def _log(library: Library) -> Path:
+    folder = HERE / ".work" / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{library.key}.log"
+
+
+def _pipe(pipe: IO[str] | None) -> IO[str]:
+    if pipe is None:
+        raise SystemExit("the program was started without pipes")
+    return pipe
+
+
+def _run(command: Sequence[str]) -> None:
+    subprocess.run(command, check=True)  # noqa: S603 only install calls this

@@ -1,0 +1,155 @@
+"""Conversations: follow-ups are understood, new topics are not polluted, state is the caller's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ragkit import Conversation, Index, InputError, QuestionError, Turn
+from ragkit.conversation import MEMORY, leans_on_what_was_said
+from ragkit.retrieval import read_questions
+from ragkit.types import Said
+
+
+def test_follow_ups_find_what_they_lean_on(german_soviet: Index) -> None:
+    talk = Conversation(german_soviet)
+    talk.ask("When did the USSR join the League of Nations?")
+    thrown_out = talk.ask("and when was it thrown out?")
+    assert "League of Nations" in thrown_out.passages[0].text
+    alone = german_soviet.ask("and when was it thrown out?")
+    assert "League of Nations" not in alone.passages[0].text
+
+
+def test_the_answer_says_how_the_question_was_understood(german_soviet: Index) -> None:
+    talk = Conversation(german_soviet)
+    first = talk.ask("Who signed the Treaty of Rapallo?")
+    assert first.standalone == first.question
+    second = talk.ask("why?")
+    assert second.question == "why?"
+    assert second.standalone.startswith("Who signed the Treaty of Rapallo?")
+    assert second.standalone.endswith("why?")
+    assert second.to_dict()["standalone"] == second.standalone
+
+
+def test_a_question_that_stands_alone_is_answered_as_if_nothing_had_been_said(
+    german_soviet: Index,
+) -> None:
+    talk = Conversation(german_soviet)
+    talk.ask("Who signed the Treaty of Rapallo?")
+    question = "How many Latvians were deported or killed after the Soviet takeover?"
+    assert talk.ask(question) == german_soviet.ask(question)
+
+
+def test_every_later_turn_cites_as_exactly_as_the_first(german_soviet: Index) -> None:
+    talk = Conversation(german_soviet)
+    for question in ("When did the Winter War begin?", "And when did it end?", "why?", "ok?"):
+        answer = talk.ask(question)
+        for passage in answer.passages:
+            document = german_soviet.document(passage.citation.document_id)
+            assert passage.citation.verify(document).ok
+            assert sum(m.contribution for m in passage.matches) == pytest.approx(
+                passage.signals["forward"], abs=1e-5
+            )
+
+
+def test_a_follow_up_to_an_unanswered_question_still_works(german_soviet: Index) -> None:
+    talk = Conversation(german_soviet)
+    assert not talk.ask("What does a haircut in Osaka cost?").answered
+    assert talk.turns[0].section == ()
+    assert talk.ask("And what about the Treaty of Rapallo?").passages
+
+
+def test_the_caller_says_how_a_question_is_to_be_understood(german_soviet: Index) -> None:
+    talk = Conversation(german_soviet)
+    talk.ask("When did the Winter War begin?")
+    meant = "Who signed the Treaty of Rapallo?"
+    answer = talk.ask("who signed it?", standalone=meant)
+    assert (answer.question, answer.standalone) == ("who signed it?", meant)
+    assert answer.passages == german_soviet.ask(meant).passages
+
+
+def test_a_rewriter_takes_the_place_of_reading_behind_the_history(german_soviet: Index) -> None:
+    seen: list[tuple[Sequence[Turn], str]] = []
+
+    def rewrite(turns: Sequence[Turn], question: str) -> str:
+        seen.append((turns, question))
+        return "Who signed the Treaty of Rapallo?"
+
+    talk = Conversation(german_soviet, rewriter=rewrite)
+    talk.ask("When was the Treaty of Rapallo signed?")
+    assert not seen  # the first question has nothing to lean on
+    assert talk.ask("by whom?").standalone == "Who signed the Treaty of Rapallo?"
+    assert seen[0][1] == "by whom?"
+
+
+def test_state_is_bounded_json_and_can_be_gone_on_with(german_soviet: Index) -> None:
+    talk = Conversation(german_soviet)
+    for number in range(MEMORY + 2):
+        talk.ask(f"When was treaty number {number} signed?")
+    assert len(talk.turns) == MEMORY
+    kept = json.loads(json.dumps(talk.to_dict()))
+    again = Conversation.from_dict(kept, german_soviet)
+    assert again.turns == talk.turns
+    assert again.ask("why?") == talk.ask("why?")
+    talk.forget()
+    assert talk.turns == ()
+
+
+def test_a_refused_question_is_not_remembered(german_soviet: Index) -> None:
+    talk = Conversation(german_soviet)
+    with pytest.raises(QuestionError):
+        talk.ask("   ")
+    assert talk.turns == ()
+
+
+@pytest.mark.parametrize(
+    "content", [{}, {"turns": [{}]}, {"turns": 3}, {"turns": [{"question": 1, "standalone": "x", "section": []}]}]
+)  # fmt: skip
+def test_what_is_no_conversation_is_refused(content: dict[str, object]) -> None:
+    with pytest.raises(InputError, match="this is no conversation"):
+        Conversation.from_dict(content)
+
+
+@pytest.mark.parametrize(
+    ("question", "leans"),
+    [
+        ("why?", True),
+        ("and bremen?", True),
+        ("What about Finland?", True),
+        ("Who shot him?", True),
+        ("When was it prolonged for the second time?", True),
+        ("Which German ambassador to Moscow was murdered?", False),
+        ("What did Hitler do about the communists once he came to power in 1933?", False),
+        ("Whose advice did Romania follow when it gave in to Soviet demands?", False),
+        ("How many Latvians were deported after the Soviet takeover?", False),
+        ("What became of the papers after?", True),
+        ("who did stalin say would follow him", True),
+        ("Near which town did the gun maker Krupp work in the USSR?", False),
+    ],
+)
+def test_what_leans_on_the_conversation_is_told_from_what_stands_alone(
+    question: str, leans: bool
+) -> None:
+    assert leans_on_what_was_said(question) is leans
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.sampled_from(["Who won?", "The Treaty.", "x"]), max_size=3), st.floats(0, 1))
+def test_what_was_said_before_weighs_what_it_is_given(
+    german_soviet: Index, texts: list[str], weight: float
+) -> None:
+    data, weights = german_soviet._data, german_soviet.weights
+    question = "who signed the pact?"
+    before = [Said(text, weight) for text in texts]
+    [query] = read_questions(data, german_soviet.encoder, [question], weights, before)
+    [alone] = read_questions(data, german_soviet.encoder, [question], weights)
+    own = query.weights[-len(alone.weights) :]
+    assert query.text == " ".join([*texts, question])
+    assert query.weights.sum() == pytest.approx(1, abs=1e-5)
+    assert own / own.sum() == pytest.approx(alone.weights, abs=1e-5)
+    if weight == 0 or not texts:
+        assert own.sum() == pytest.approx(1, abs=1e-5)
