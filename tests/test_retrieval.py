@@ -163,6 +163,6 @@ def test_the_explanation_says_what_matched_and_why_the_next_one_lost(german_sovi
     answer = german_soviet.ask("Who signed the Treaty of Rapallo?", k=2)
     text = answer.explain()
     assert "[1] score" in text
-    assert "Rapallo → Rapallo [" in text
+    assert "signed → signed [" in text
     assert "behind the first by" in text
     assert answer.passages[0].explain() in text

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ragkit.encoding import Vectors
 from ragkit.index.late import LateIndex
 from ragkit.index.products import product
-from ragkit.index.segments import borders_of, ranges, row_max, segment_max, segment_mean
+from ragkit.index.segments import borders_of, ranges, row_max, runs_of, segment_max, segment_mean
 
 __all__ = ["CoarseIndex"]
 
@@ -69,15 +69,13 @@ class CoarseIndex:
         chunks: NDArray[np.int64],
         first_sentences: NDArray[np.int64],
     ) -> NDArray[np.float32]:
-        """About ``forward + reverse × reverse``, not divided, of each of ``chunks``."""
+        """About ``forward + reverse × reverse``, not divided, of each of ``chunks`` (ascending)."""
         similarity = product(self.centroids, np.ascontiguousarray(tokens.T))
-        starts, ends = self.bag_borders[chunks], self.bag_borders[chunks + 1]
-        found = np.take(similarity * weights, self.bags[ranges(starts, ends)], axis=0)
-        forward = segment_max(found, borders_of(ends - starts)).sum(axis=1)
+        bags, borders = runs_of(self.bags, self.bag_borders, chunks)
+        forward = segment_max(np.take(similarity * weights, bags, axis=0), borders).sum(axis=1)
         sentences = ranges(first_sentences[chunks], first_sentences[chunks + 1])
-        starts, ends = self.within_borders[sentences], self.within_borders[sentences + 1]
-        nearest = row_max(similarity)[self.within[ranges(starts, ends)]]
-        explained = segment_mean(nearest, borders_of(ends - starts))
+        within, borders = runs_of(self.within, self.within_borders, sentences)
+        explained = segment_mean(np.take(row_max(similarity), within), borders)
         best = segment_max(explained, borders_of(np.diff(first_sentences)[chunks]))
         scores: NDArray[np.float32] = forward + np.float32(reverse) * best
         return scores

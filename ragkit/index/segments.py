@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["borders_of", "ranges", "row_max", "segment_max", "segment_mean"]
+__all__ = ["borders_of", "ranges", "row_max", "runs_of", "segment_max", "segment_mean"]
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -23,6 +25,19 @@ def ranges(starts: Integers, ends: Integers) -> Integers:
     shift = np.repeat(starts - borders_of(lengths)[:-1], lengths)
     found: Integers = np.arange(len(shift)) + shift
     return found
+
+
+def runs_of(
+    values: NDArray[Any], borders: Integers, chosen: Integers
+) -> tuple[NDArray[Any], Integers]:
+    """The values of the chosen runs, one after the other, and the borders between them.
+
+    ``chosen``: numbers of runs, ascending; if it is all of them, nothing is copied.
+    """
+    if len(chosen) == len(borders) - 1:
+        return values, borders
+    starts, ends = borders[chosen], borders[chosen + 1]
+    return values[ranges(starts, ends)], borders_of(ends - starts)
 
 
 def row_max(values: Floats) -> Floats:
