@@ -35,7 +35,7 @@ Variant = tuple[str, AbstractContextManager[object], Ask | None, Index]
 def variants(index: Index) -> Iterator[Variant]:
     """A name, what to patch while it runs, how to ask (None: as usual), and the index."""
     yield "as it is", nullcontext(), None, index
-    yield "one vector a chunk", nullcontext(), partial(ask_in_order, index, by_vector), index
+    yield "one vector a chunk", nullcontext(), partial(ask_in_order, index, partial(by_vector, index)), index
     yield "coarse order alone", nullcontext(), partial(ask_in_order, index, by_coarse), index
     yield "without the reverse direction", nullcontext(), None, weighed(index, reverse=0.0)
     yield "without word weights", nullcontext(), None, weighed(index, rarity=0.0)
@@ -64,8 +64,10 @@ def ask_in_order(
     return compose(data, query, found, k=2 * DEPTH, threshold=THRESHOLD)
 
 
-def by_vector(data: IndexData, query: Query) -> np.ndarray:
-    _, [ids] = data.dense.search(query.vector[None, :], len(data))
+def by_vector(index: Index, data: IndexData, query: Query) -> np.ndarray:
+    """As the peers do it: the question's own vector, no title in front of it."""
+    [encoded] = index.encoder.encode([query.question])
+    _, [ids] = data.dense.search(encoded.vector[None, :], len(data))
     return ids
 
 

@@ -20,8 +20,10 @@ __all__ = [
     "draw",
     "load",
     "machine",
+    "overview",
     "record",
     "render",
+    "rewrite_overview",
     "rewrite_readme",
     "today",
     "versions",
@@ -31,6 +33,7 @@ RESULTS = HERE / "results" / "results.json"
 README = HERE / "README.md"
 MARKER = "<!-- Generated below this line by `python -m benchmarks`; edit benchmarks/report.py. -->"
 RAGKIT = "ragkit"
+OVERVIEW = ("<!-- overview: written by `python -m benchmarks` -->", "<!-- end -->")
 BUSY = 0.1
 """The share of the machine in use by others above which a measure is marked."""
 
@@ -81,6 +84,15 @@ TITLES = {
     "concurrency": "Concurrency: threads of one process that ask at once",
     "growth": "Growth: the same questions to larger corpora",
 }
+
+_PICKED = (
+    ("cold", "seed", "seconds", "start to answer, s"),
+    ("cold", "seed", "rss", "its memory, MB"),
+    ("warm", "xquad", "p50", "warm question, ms (XQuAD)"),
+    ("build", "xquad", "passages_a_second", "built, passages/s"),
+    ("quality", "xquad", "success_1", "Success@1 (XQuAD)"),
+)
+"""Measure, corpus, figure and header of the overview's columns."""
 
 CORPORA = {
     "seed": "the article in `seeds/`",
@@ -147,6 +159,36 @@ def rewrite_readme() -> None:
     if not marker:
         raise SystemExit(f"{README} has no line {MARKER!r}")
     README.write_text(f"{kept}{MARKER}\n\n{render(load())}", encoding="utf-8")
+
+
+def rewrite_overview() -> None:
+    """Put the comparison in a few figures into the project's README, between its two markers."""
+    path = HERE.parent / "README.md"
+    before, begin, rest = path.read_text(encoding="utf-8").partition(OVERVIEW[0])
+    _, end, after = rest.partition(OVERVIEW[1])
+    if not (begin and end):
+        raise SystemExit(f"{path} has not both lines {OVERVIEW}")
+    path.write_text(f"{before}{begin}\n{overview(load())}{end}{after}", encoding="utf-8")
+
+
+def overview(results: Mapping[str, Any]) -> str:
+    """A row a library: the figures that most people choose by, as Markdown."""
+    measures = results["measures"]
+    picked = [
+        (measures[name]["corpora"][corpus], column, header)
+        for name, corpus, key, header in _PICKED
+        if name in measures
+        for column in COLUMNS[name]
+        if column.key == key
+    ]
+    headers = [header for *_, header in picked] + ["lines of user code"]
+    lines = [f"| | {' | '.join(headers)} |", "|---|" + "---:|" * len(headers)]
+    for library in LIBRARIES:
+        if any(library.name not in found for found, *_ in picked):
+            continue
+        cells = [column.show(found[library.name]["median"][column.key]) for found, column, _ in picked]
+        lines.append(f"| {' | '.join([library.name, *cells, str(_user_lines(library))])} |")
+    return "\n".join(lines) + "\n"
 
 
 def draw(results: Mapping[str, Any]) -> None:

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ragkit.index import IndexData
-from ragkit.retrieval import Query, Ranked, partners_of
+from ragkit.retrieval import Query, Ranked, met_by
 
 __all__ = ["DEPTH", "THRESHOLD", "confidence"]
 
@@ -46,9 +46,9 @@ def confidence(data: IndexData, query: Query, ranking: Sequence[Ranked]) -> floa
     """
     if not ranking or not _is_known(data, query):
         return 0.0
-    partners = partners_of(data, query, ranking[0])
-    unmet = math.cbrt(query.weights @ np.clip(1 - partners.similarity, 0, None) ** 3)
-    logit = _MARGIN * _margin(ranking) + _UNMET * unmet + _REVERSE * partners.explained + _INTERCEPT
+    first = ranking[0]
+    unmet = math.cbrt(query.weights @ np.clip(1 - met_by(query, first), 0, None) ** 3)
+    logit = _MARGIN * _margin(ranking) + _UNMET * unmet + _REVERSE * first.explained + _INTERCEPT
     return float(1 / (1 + math.exp(-logit)))
 
 

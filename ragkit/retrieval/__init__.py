@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ragkit.retrieval.matching import matches_of, partners_of
+from ragkit.retrieval.matching import matches_of, met_by
 from ragkit.retrieval.question import check_k, check_threshold, clean_question
 from ragkit.retrieval.reranking import Found, find
 from ragkit.retrieval.retriever import Query, Ranked, read_questions, retrieve
@@ -16,7 +16,7 @@ __all__ = [
     "clean_question",
     "find",
     "matches_of",
-    "partners_of",
+    "met_by",
     "read_questions",
     "retrieve",
 ]

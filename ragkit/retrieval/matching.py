@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from ragkit.encoding import Vectors
 from ragkit.index import IndexData
 from ragkit.index.lexicon import Word
-from ragkit.index.segments import ranges, row_max, segment_max, segment_mean
 from ragkit.retrieval.retriever import Query, Ranked
 from ragkit.types import Match, Span
 
-__all__ = ["Partners", "matches_of", "partners_of"]
+__all__ = ["Partners", "matches_of", "met_by", "partners_of"]
 
 _WORD = re.compile(r"\w+")
 
@@ -25,33 +24,42 @@ class Partners:
     """How a question's t tokens fare in a chunk's best sentence, or in its context.
 
     ``similarity``: ``(t,)``, of each token's partner. ``starts``: ``(t,)``, where in the document
-    the partner begins, -1 in the context. ``explained``: the chunk's best reverse direction, 0–1.
+    the partner begins, -1 in the context.
     """
 
     similarity: Vectors
     starts: NDArray[np.int64]
-    explained: float
+
+
+def met_by(query: Query, ranked: Ranked) -> Vectors:
+    """``(t,)``: how similar each token of the question is to its partner, as ``forward`` has it."""
+    met: Vectors = _per_sentence(ranked)[_best_sentence(query, ranked)]
+    return met
 
 
 def partners_of(data: IndexData, query: Query, ranked: Ranked) -> Partners:
-    """The partners that ``forward`` counts, and what ``reverse`` counts."""
-    rows = data.sentence_rows(ranked.chunk)
-    first = ranked.chunk + 2 * rows.start
-    borders = data.late.segments[first : first + 2 * len(rows) + 2]
-    local = borders - borders[0]
-    similarity = ranked.similarity
-    best = segment_max(similarity, local)
-    scores = np.maximum(best[2::2], best[0]) @ query.weights
-    alone = 2 + 2 * int(scores.argmax())
-    seen = ranges(local[[0, alone]], local[[1, alone + 1]])
-    explained = segment_mean(row_max(similarity), local)[1::2]
+    """The partners that ``forward`` counts."""
+    sentence = _best_sentence(query, ranked)
+    first = ranked.chunk + 2 * data.sentence_rows(ranked.chunk).start
+    alone = first + 2 + 2 * sentence
+    borders = data.late.segments[[first, first + 1, alone, alone + 1]]
+    seen = np.concatenate([np.arange(*borders[:2]), np.arange(*borders[2:])])
+    met = _per_sentence(ranked)[sentence]
     if not len(seen):
-        nowhere = np.full(len(query.tokens), -1)
-        return Partners(np.zeros(len(nowhere), np.float32), nowhere, float(explained.max()))
-    partner = similarity[seen].argmax(axis=0)
-    found = np.take_along_axis(similarity[seen], partner[None], axis=0)[0]
-    starts = data.late.starts[borders[0] + seen[partner]]
-    return Partners(found, starts, float(explained.max()))
+        return Partners(met, np.full(len(met), -1))
+    partner = ranked.similarity[seen - borders[0]].argmax(axis=0)
+    return Partners(met, data.late.starts[seen[partner]])
+
+
+def _per_sentence(ranked: Ranked) -> Vectors:
+    """``(sentences, t)``: each token's best partner in a sentence read alone or in the context."""
+    found: Vectors = np.maximum(ranked.best[2::2], ranked.best[0])
+    return found
+
+
+def _best_sentence(query: Query, ranked: Ranked) -> int:
+    """Which sentence's ``forward`` is the chunk's."""
+    return int((_per_sentence(ranked) @ query.weights).argmax())
 
 
 def matches_of(data: IndexData, query: Query, ranked: Ranked) -> tuple[Match, ...]:

@@ -70,7 +70,8 @@ class Ranked:
     """A chunk's number and score (0–1, higher is better), and how well each sentence matches.
 
     ``signals`` add up to the score. ``similarity``: ``(n, t)``, of the chunk's n tokens (all its
-    segments, in order) with the question's.
+    segments, in order) with the question's t; ``best``: ``(s, t)``, its maxima over each of the s
+    segments. ``explained``: the best reverse direction of its sentences, 0–1.
     """
 
     chunk: int
@@ -78,6 +79,8 @@ class Ranked:
     signals: Mapping[str, float]
     sentences: tuple[float, ...]
     similarity: Vectors = field(repr=False, compare=False)
+    best: Vectors = field(repr=False, compare=False)
+    explained: float
 
 
 def read_questions(
@@ -212,18 +215,19 @@ def _match(data: IndexData, query: Query, chunks: Table) -> list[Ranked]:
     reverse = segment_mean(row_max(similarity), borders)[alone - 1]
     total = 1 + query.reverse
     top_forward = np.maximum.reduceat(forward, starts) / total
-    top_reverse = np.maximum.reduceat(reverse, starts) * (query.reverse / total)
-    sentences = np.split((own + query.reverse * reverse) / total, starts[1:])
-    similarities = np.split(similarity, borders[contexts[1:]])
+    explained = np.maximum.reduceat(reverse, starts)
+    top_reverse = explained * (query.reverse / total)
+    matched = zip(
+        chunks.tolist(),
+        top_forward.tolist(),
+        top_reverse.tolist(),
+        np.split((own + query.reverse * reverse) / total, starts[1:]),
+        np.split(similarity, borders[contexts[1:]]),
+        np.split(best, contexts[1:]),
+        explained.tolist(),
+        strict=True,
+    )
     return [
-        Ranked(
-            chunk=int(chunk),
-            score=float(f + r),
-            signals={"forward": float(f), "reverse": float(r)},
-            sentences=tuple(s.tolist()),
-            similarity=own_similarity,
-        )
-        for chunk, f, r, s, own_similarity in zip(
-            chunks, top_forward, top_reverse, sentences, similarities, strict=True
-        )
+        Ranked(c, f + r, {"forward": f, "reverse": r}, tuple(s.tolist()), tokens, segments, e)
+        for c, f, r, s, tokens, segments, e in matched
     ]
