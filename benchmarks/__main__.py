@@ -13,7 +13,17 @@ from pathlib import Path
 
 from benchmarks.libraries import LIBRARIES, install
 from benchmarks.measure import MEASURES, OPTIONAL, Bench, Settings
-from benchmarks.report import BUSY, draw, load, machine, record, rewrite_readme, today, versions
+from benchmarks.report import (
+    BUSY,
+    draw,
+    load,
+    machine,
+    record,
+    rewrite_overview,
+    rewrite_readme,
+    today,
+    versions,
+)
 
 
 def main() -> None:
@@ -57,6 +67,7 @@ def _publish() -> None:
     except ImportError:
         print("no plots: they need matplotlib (ragkit's extra 'report')", file=sys.stderr)
     rewrite_readme()
+    rewrite_overview()
 
 
 def _busy_elsewhere() -> float:

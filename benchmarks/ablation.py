@@ -35,7 +35,12 @@ Variant = tuple[str, AbstractContextManager[object], Ask | None, Index]
 def variants(index: Index) -> Iterator[Variant]:
     """A name, what to patch while it runs, how to ask (None: as usual), and the index."""
     yield "as it is", nullcontext(), None, index
-    yield "one vector a chunk", nullcontext(), partial(ask_in_order, index, partial(by_vector, index)), index
+    yield (
+        "one vector a chunk",
+        nullcontext(),
+        partial(ask_in_order, index, partial(by_vector, index)),
+        index,
+    )
     yield "coarse order alone", nullcontext(), partial(ask_in_order, index, by_coarse), index
     yield "without the reverse direction", nullcontext(), None, weighed(index, reverse=0.0)
     yield "without word weights", nullcontext(), None, weighed(index, rarity=0.0)

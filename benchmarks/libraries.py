@@ -18,6 +18,7 @@ __all__ = [
     "HERE",
     "LIBRARIES",
     "Library",
+    "NoReplyError",
     "Server",
     "child_environment",
     "install",
@@ -126,6 +127,10 @@ def spend(library: Library, arguments: Sequence[str], threads: int) -> tuple[flo
     return seconds, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
+class NoReplyError(SystemExit):
+    """A library's program died, or said nothing for too long."""
+
+
 @dataclass(frozen=True)
 class Server:
     """A library's program with an open index, waiting for requests."""
@@ -134,16 +139,19 @@ class Server:
     process: subprocess.Popen[str]
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Its reply; ``peers/protocol.py`` has the requests."""
-        print(json.dumps(request), file=_pipe(self.process.stdin), flush=True)
+        """Its reply; ``peers/protocol.py`` has the requests. Raises NoReplyError."""
+        try:
+            print(json.dumps(request), file=_pipe(self.process.stdin), flush=True)
+        except BrokenPipeError as error:
+            raise NoReplyError(f"{self.library.name} is dead; see {_log(self.library)}") from error
         return self.reply()
 
     def reply(self) -> dict[str, Any]:
-        """The next line it says. Exits if it died or says nothing for LONGEST_REPLY seconds."""
+        """The next line it says. Raises NoReplyError after LONGEST_REPLY seconds without one."""
         said = _pipe(self.process.stdout)
         line = said.readline() if select.select([said], [], [], LONGEST_REPLY)[0] else ""
         if not line:
-            raise SystemExit(f"{self.library.name} gave no reply; see {_log(self.library)}")
+            raise NoReplyError(f"{self.library.name} gave no reply; see {_log(self.library)}")
         found: dict[str, Any] = json.loads(line)
         return found
 

@@ -21,6 +21,7 @@ from benchmarks.libraries import (
     HERE,
     LIBRARIES,
     Library,
+    NoReplyError,
     Server,
     child_environment,
     program,
@@ -323,8 +324,15 @@ def _success(found: Sequence[Sequence[str]], gold: Sequence[str], k: int) -> flo
 
 
 def _at_once(server: Server, clients: int, questions: Sequence[str]) -> Values:
-    """``throughput``, ``p95`` and how many questions ``failed``, each with ``@clients``."""
-    reply = server.ask({"concurrent": {"threads": clients, "questions": list(questions)}})
+    """``throughput``, ``p95`` and how many questions ``failed``, each with ``@clients``.
+
+    All have failed if the program died of it; it stays dead.
+    """
+    try:
+        reply = server.ask({"concurrent": {"threads": clients, "questions": list(questions)}})
+    except NoReplyError as error:
+        print(f"  {error}", file=sys.stderr, flush=True)
+        reply = {"latencies": [], "errors": [str(error)] * len(questions), "seconds": 1.0}
     latencies, errors = reply["latencies"], reply["errors"]
     for error in sorted(set(errors))[:3]:
         print(f"  {server.library.name}, {clients} threads: {error}", file=sys.stderr, flush=True)

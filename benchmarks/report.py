@@ -17,6 +17,8 @@ from benchmarks.libraries import HERE, LIBRARIES, Library, program
 __all__ = [
     "BUSY",
     "MARKER",
+    "OVERVIEW",
+    "README",
     "draw",
     "load",
     "machine",
@@ -186,7 +188,9 @@ def overview(results: Mapping[str, Any]) -> str:
     for library in LIBRARIES:
         if any(library.name not in found for found, *_ in picked):
             continue
-        cells = [column.show(found[library.name]["median"][column.key]) for found, column, _ in picked]
+        cells = [
+            column.show(found[library.name]["median"][column.key]) for found, column, _ in picked
+        ]
         lines.append(f"| {' | '.join([library.name, *cells, str(_user_lines(library))])} |")
     return "\n".join(lines) + "\n"
 

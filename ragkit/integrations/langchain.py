@@ -1,0 +1,88 @@
+"""A LangChain retriever, and a tool for its agents.
+
+retriever = RagkitRetriever(index="indexes/handbook", k=4)
+chain = {"context": retriever, "question": RunnablePassthrough()} | prompt | model
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from ragkit.answering import THRESHOLD
+from ragkit.api import IndexLike, open_index
+from ragkit.integrations.common import missing_extra, passage_id, passage_metadata
+from ragkit.types import Answer
+
+try:
+    from langchain_core.callbacks import (
+        AsyncCallbackManagerForRetrieverRun,
+        CallbackManagerForRetrieverRun,
+    )
+    from langchain_core.documents import Document
+    from langchain_core.retrievers import BaseRetriever
+    from langchain_core.tools import BaseTool, StructuredTool
+    from pydantic import PrivateAttr
+except ImportError as error:
+    raise missing_extra("langchain", "langchain-core") from error
+
+__all__ = ["RagkitRetriever", "ragkit_tool"]
+
+
+class RagkitRetriever(BaseRetriever):
+    """Passages as Documents, best first; each one's metadata has its exact span.
+
+    ``index``: as for ``ragkit.ask``. ``only_answered``: give nothing where the corpus does not say,
+    instead of the nearest passages.
+    """
+
+    index: Any = None
+    k: int = 5
+    threshold: float = THRESHOLD
+    only_answered: bool = False
+    _opened: Any = PrivateAttr(default=None)
+
+    def _get_relevant_documents(
+        self,
+        query: str,
+        *,
+        run_manager: CallbackManagerForRetrieverRun,  # noqa: ARG002 - the framework gives it
+    ) -> list[Document]:
+        return self._documents(query)
+
+    async def _aget_relevant_documents(
+        self,
+        query: str,
+        *,
+        run_manager: AsyncCallbackManagerForRetrieverRun,  # noqa: ARG002 - the framework gives it
+    ) -> list[Document]:
+        return await asyncio.to_thread(self._documents, query)
+
+    def _documents(self, query: str) -> list[Document]:
+        if self._opened is None:
+            self._opened = open_index(self.index)
+        answer = self._opened.ask(query, k=self.k, threshold=self.threshold)
+        if self.only_answered and not answer.answered:
+            return []
+        return [
+            Document(page_content=p.text, id=passage_id(p), metadata=passage_metadata(p, answer))
+            for p in answer.passages
+        ]
+
+
+def ragkit_tool(index: IndexLike = None, *, k: int = 5, name: str = "ask_corpus") -> BaseTool:
+    """A tool that answers a question: Markdown with citations for the model, the Answer beside it
+    as the artifact.
+    """
+    opened = open_index(index)
+
+    def ask(question: str) -> tuple[str, Answer]:
+        answer = opened.ask(question, k=k)
+        return answer.to_markdown(), answer
+
+    return StructuredTool.from_function(
+        ask,
+        name=name,
+        description="Ask the corpus a question; returns what it says, verbatim, with citations.",
+        response_format="content_and_artifact",
+    )

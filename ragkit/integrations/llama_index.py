@@ -1,0 +1,57 @@
+"""A LlamaIndex retriever.
+
+engine = RetrieverQueryEngine.from_args(RagkitRetriever("indexes/handbook"), llm=llm)
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from ragkit.answering import THRESHOLD
+from ragkit.api import IndexLike, open_index
+from ragkit.integrations.common import missing_extra, passage_id, passage_metadata
+
+try:
+    from llama_index.core.retrievers import BaseRetriever
+    from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
+except ImportError as error:
+    raise missing_extra("llama-index", "llama-index-core") from error
+
+__all__ = ["RagkitRetriever"]
+
+
+class RagkitRetriever(BaseRetriever):
+    """Passages as nodes with their scores, best first; each one's metadata has its exact span.
+
+    ``index``: as for ``ragkit.ask``. ``only_answered``: give nothing where the corpus does not say,
+    instead of the nearest passages.
+    """
+
+    def __init__(
+        self,
+        index: IndexLike = None,
+        *,
+        k: int = 5,
+        threshold: float = THRESHOLD,
+        only_answered: bool = False,
+    ) -> None:
+        super().__init__()
+        self._index = open_index(index)
+        self._k = k
+        self._threshold = threshold
+        self._only_answered = only_answered
+
+    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        answer = self._index.ask(query_bundle.query_str, k=self._k, threshold=self._threshold)
+        if self._only_answered and not answer.answered:
+            return []
+        return [
+            NodeWithScore(
+                node=TextNode(id_=passage_id(p), text=p.text, metadata=passage_metadata(p, answer)),
+                score=p.score,
+            )
+            for p in answer.passages
+        ]
+
+    async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        return await asyncio.to_thread(self._retrieve, query_bundle)
