@@ -132,7 +132,7 @@ def _options() -> argparse.Namespace:
         "--clients", type=_counts, default=[1, 2, 4, 8, 16, 32], metavar="N,…", help="concurrency"
     )
     parser.add_argument(
-        "--sizes", type=_counts, default=[240, 1000, 4000], metavar="N,…", help="of growth"
+        "--sizes", type=_counts, default=[1000, 10_000, 100_000], metavar="N,…", help="of growth"
     )
     parser.add_argument("--render", action="store_true", help="only tables and plots, anew")
     options = parser.parse_args()

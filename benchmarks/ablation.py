@@ -72,8 +72,9 @@ def ask_in_order(
 def by_vector(index: Index, data: IndexData, query: Query) -> np.ndarray:
     """As the peers do it: the question's own vector, no title in front of it."""
     [encoded] = index.encoder.encode([query.question])
-    _, [ids] = data.dense.search(encoded.vector[None, :], len(data))
-    return ids
+    _, ids = data.dense.search(encoded.vector[None, :], len(data))
+    found: np.ndarray = ids[0]
+    return found
 
 
 def by_coarse(data: IndexData, query: Query) -> np.ndarray:

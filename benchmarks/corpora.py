@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import ast
 import json
+import random
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -55,14 +57,14 @@ def squad(path: Path) -> Corpus:
 
 
 def grown(base: Corpus, size: int) -> Corpus:
-    """``base`` cut to ``size`` documents, or filled up with paragraphs of Python's docstrings."""
+    """``base`` cut to ``size`` documents, or filled up with paragraphs of Python's docstrings, and
+    then with sentences generated from their words.
+    """
     documents = [Document(d["id"], d["title"], d["text"]) for d in base["documents"][:size]]
-    for number, (module, text) in enumerate(_docstring_paragraphs(), start=1):
-        if len(documents) == size:
-            break
-        documents.append(Document(f"python-{number}", module, text))
-    if len(documents) < size:
-        raise SystemExit(f"a corpus of {size} passages was asked for; {len(documents)} are there")
+    real = list(_docstring_paragraphs())
+    texts = chain(real, _generated([text for _, text in real]))
+    for number, (title, text) in enumerate(islice(texts, size - len(documents)), start=1):
+        documents.append(Document(f"python-{number}", title, text))
     kept = {document.id for document in documents}
     return _corpus(documents, [q for q in base["questions"] if q["gold"] in kept])
 
@@ -103,6 +105,25 @@ def _docstring_paragraphs() -> Iterator[tuple[str, str]]:
                 if len(words) >= FEWEST_WORDS and (joined := " ".join(words)) not in seen:
                     seen.add(joined)
                     yield module, joined
+
+
+def _generated(texts: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Without end, ("Generated", sentence): a word follows another as often as in ``texts``.
+
+    Lengths are those of the real sentences, 8 to 40 words.
+    """
+    sentences = [s.split() for text in texts for s in text.split(". ") if 8 <= len(s.split()) <= 40]
+    following: dict[str, list[str]] = {}
+    for words in sentences:
+        for one, next_one in pairwise(words):
+            following.setdefault(one, []).append(next_one)
+    starts, lengths = [words[0] for words in sentences], [len(words) for words in sentences]
+    chance = random.Random(1)  # noqa: S311 - the same corpus every time
+    while True:
+        words = [chance.choice(starts)]
+        for _ in range(chance.choice(lengths) - 1):
+            words.append(chance.choice(following.get(words[-1], starts)))
+        yield "Generated", " ".join(words)
 
 
 def _docstrings(path: Path) -> Iterator[str]:

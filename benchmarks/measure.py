@@ -233,7 +233,7 @@ def _growth(bench: Bench, _: str) -> Outcome:
 def _at_size(bench: Bench, size: int) -> Outcome:
     settings, corpus = bench.settings, f"grown-{size}"
     questions = _texts(bench, f"grown-{min(settings.sizes)}")
-    libraries = [library for library in _asking() if library.key in {"ragkit", "langchain"}]
+    libraries = [library for library in LIBRARIES if library.key in {"ragkit_int8", "langchain"}]
     built = {library.name: bench.build(library, corpus) for library in libraries}
     with bench.serving(libraries, corpus) as servers:
         _warm_up(servers, questions, settings.warmups)
@@ -334,8 +334,8 @@ def _at_once(server: Server, clients: int, questions: Sequence[str]) -> Values:
         print(f"  {error}", file=sys.stderr, flush=True)
         reply = {"latencies": [], "errors": [str(error)] * len(questions), "seconds": 1.0}
     latencies, errors = reply["latencies"], reply["errors"]
-    for error in sorted(set(errors))[:3]:
-        print(f"  {server.library.name}, {clients} threads: {error}", file=sys.stderr, flush=True)
+    for said in sorted(set(errors))[:3]:
+        print(f"  {server.library.name}, {clients} threads: {said}", file=sys.stderr, flush=True)
     return {
         f"throughput@{clients}": len(latencies) / reply["seconds"],
         f"p95@{clients}": _percentile(latencies, 95) if latencies else float("nan"),

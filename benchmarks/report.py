@@ -99,7 +99,7 @@ _PICKED = (
 CORPORA = {
     "seed": "the article in `seeds/`",
     "xquad": "XQuAD",
-    "grown": "XQuAD with paragraphs of Python's docstrings",
+    "grown": "XQuAD, filled up with paragraphs of Python's docstrings and generated sentences",
 }
 
 

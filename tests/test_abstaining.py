@@ -35,7 +35,7 @@ def by_hand(data: IndexData, query: Query) -> float:
     chunk, borders = ranking[0].chunk, data.late.segments
 
     def run(segment: int) -> np.ndarray:
-        return data.late.vectors(int(borders[segment]), int(borders[segment + 1]))
+        return data.late.vectors(slice(borders[segment], borders[segment + 1]))
 
     rows = data.sentence_rows(chunk)
     around = run(chunk + 2 * rows.start)

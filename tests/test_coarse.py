@@ -61,7 +61,7 @@ def test_coarse_scores_are_those_of_the_centroids_token_by_token(
     [query] = read_questions(data, tiny, ["Who signed the Treaty of Rapallo?"], Weights())
     chunks = np.arange(len(data))
     found = coarse.scores(query.tokens, query.weights, query.reverse, chunks, data.first_sentences)
-    tokens = data.late.vectors(0, len(data.late.codes))
+    tokens = data.late.vectors(slice(None))
     nearest = (tokens @ coarse.centroids.T).argmax(axis=1)
     similarity = query.tokens @ coarse.centroids.T
     borders = data.late.segments

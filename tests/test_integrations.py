@@ -43,11 +43,16 @@ def test_a_langchain_chain_retrieves_with_exact_spans(german_soviet: Index) -> N
     assert asyncio.run(retriever.ainvoke(QUESTION)) == documents
 
     seen: list[Any] = []
+
+    def look(value: Any) -> Any:
+        seen.append(value)
+        return value
+
     prompt = ChatPromptTemplate.from_template("{context}\n{question}")
     chain = (
         {"context": retriever, "question": RunnablePassthrough()}
         | prompt
-        | (lambda value: seen.append(value) or value)
+        | look
         | FakeListChatModel(responses=["Rathenau [1]."])
         | StrOutputParser()
     )

@@ -138,7 +138,8 @@ def test_tokens_are_sorted_into_context_within_and_alone(tiny: Encoder) -> None:
     assert late.segments.tolist() == [0, 2, 5, 8, 11, 14]
     nowhere = [-1] * 3
     assert late.starts.tolist() == [-1, -1, *nowhere, 10, 11, 12, *nowhere, 14, 15, 16]
-    np.testing.assert_allclose(late.vectors(0, 2), whole.tokens[:2], atol=late.scale / 2 + 1e-6)
+    worst = late.scales[:2].max() / 2 + 1e-6
+    np.testing.assert_allclose(late.vectors(slice(0, 2)), whole.tokens[:2], atol=worst)
 
 
 def test_matches_take_the_forward_signal_apart_and_point_at_words(german_soviet: Index) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
 from ragkit.chunking import Chunker, context
-from ragkit.encoding import Encoded, Encoder
+from ragkit.encoding import Encoder, Vectors
 from ragkit.index.data import IndexData
 from ragkit.index.dense import DenseIndex
-from ragkit.index.late import LateIndex, chunk_tokens
+from ragkit.index.late import ChunkTokens, LateIndex, chunk_tokens
 from ragkit.index.lexicon import Lexicon
 from ragkit.types import Chunk, Document
 
@@ -36,41 +38,62 @@ def build_data(
     count, window = encoder.count_tokens, encoder.window
     chunks = [c for d in documents for c in chunker.chunks(d, count=count, window=window)]
     by_id = {document.id: document for document in documents}
-    fronts = [_front(by_id[c.document_id], c) for c in chunks]
-    texts = [by_id[c.document_id].text for c in chunks]
-    whole = [f + t[c.start : c.end] for f, t, c in zip(fronts, texts, chunks, strict=True)]
-    alone = [
-        [f + t[s.start : s.end] for s in c.sentences]
-        for f, t, c in zip(fronts, texts, chunks, strict=True)
+    texts = [_texts(by_id[c.document_id], c) for c in chunks]
+    vectors: list[Vectors] = []
+    late = LateIndex.build(_read(chunks, texts, encoder, vectors, progress), encoder.dimension)
+    dense = np.asarray(vectors, dtype=np.float32).reshape(-1, encoder.dimension)
+    lexicon = Lexicon.build(text.whole for text in texts)
+    return IndexData.assemble(documents, chunks, lexicon, DenseIndex.build(dense), late)
+
+
+class _Texts(NamedTuple):
+    """What is read of a chunk; the first ``front`` code points of each are its context."""
+
+    front: int
+    whole: str
+    alone: tuple[str, ...]
+
+
+def _texts(document: Document, chunk: Chunk) -> _Texts:
+    front, text = context(document.title, document.sections[chunk.section].path), document.text
+    alone = tuple(front + text[s.start : s.end] for s in chunk.sentences)
+    return _Texts(len(front), front + text[chunk.start : chunk.end], alone)
+
+
+def _read(
+    chunks: Sequence[Chunk],
+    texts: Sequence[_Texts],
+    encoder: Encoder,
+    vectors: list[Vectors],
+    progress: Progress | None,
+) -> Iterator[ChunkTokens]:
+    """The tokens of each chunk, and into ``vectors`` its vector.
+
+    A group of chunks is encoded and let go before the next: token vectors as floats are thirty
+    times the text's size.
+    """
+    groups = _groups(texts)
+    # A chunk of one sentence is the same text twice.
+    distinct = [
+        list(dict.fromkeys(text for one in texts[group] for text in (one.whole, *one.alone)))
+        for group in groups
     ]
-    read = _encode_all([*whole, *(text for some in alone for text in some)], encoder, progress)
-    tokens = [
-        chunk_tokens(read[w], [read[text] for text in some], len(f), c.sentences)
-        for w, some, f, c in zip(whole, alone, fronts, chunks, strict=True)
-    ]
-    vectors = np.asarray([read[w].vector for w in whole], dtype=np.float32)
-    return IndexData.assemble(
-        documents,
-        chunks,
-        Lexicon.build(whole),
-        DenseIndex.build(vectors.reshape(-1, encoder.dimension)),
-        LateIndex.build(tokens, encoder.dimension),
-    )
-
-
-def _front(document: Document, chunk: Chunk) -> str:
-    return context(document.title, document.sections[chunk.section].path)
-
-
-def _encode_all(
-    texts: Sequence[str], encoder: Encoder, progress: Progress | None
-) -> dict[str, Encoded]:
-    """Each distinct text, read once: a chunk of one sentence is the same text twice."""
-    distinct = list(dict.fromkeys(texts))
-    read: dict[str, Encoded] = {}
-    for start in range(0, len(distinct), _BATCH):
-        batch = distinct[start : start + _BATCH]
-        read.update(zip(batch, encoder.encode(batch), strict=True))
+    total, done = sum(map(len, distinct)), 0
+    for group, batch in zip(groups, distinct, strict=True):
+        read = dict(zip(batch, encoder.encode(batch), strict=True))
+        for chunk, text in zip(chunks[group], texts[group], strict=True):
+            vectors.append(read[text.whole].vector)
+            alone = [read[sentence] for sentence in text.alone]
+            yield chunk_tokens(read[text.whole], alone, text.front, chunk.sentences)
+        done += len(batch)
         if progress:
-            progress(len(read), len(distinct))
-    return read
+            progress(done, total)
+
+
+def _groups(texts: Sequence[_Texts]) -> list[slice]:
+    """Runs of chunks with about ``_BATCH`` texts to encode."""
+    ends = np.cumsum([1 + len(text.alone) for text in texts], dtype=np.int64)
+    last = int(ends[-1]) if len(ends) else 0
+    cuts = np.searchsorted(ends, np.arange(_BATCH, last, _BATCH)) + 1
+    borders = sorted({0, *cuts.tolist(), len(texts)})
+    return [slice(a, b) for a, b in pairwise(borders)]

@@ -106,13 +106,13 @@ def _trained(late: LateIndex) -> Vectors:
         dimension, number, niter=_ITERATIONS, spherical=True, seed=_SEED,
         min_points_per_centroid=1, max_points_per_centroid=_SAMPLE,
     )  # fmt: skip
-    kmeans.train(late.codes[sample] * np.float32(late.scale))
+    kmeans.train(late.vectors(sample))
     return np.asarray(kmeans.centroids, dtype=np.float32)
 
 
 def _nearest(late: LateIndex, centroids: Vectors) -> NDArray[np.int64]:
     blocks = [
-        (late.vectors(start, start + _BLOCK) @ centroids.T).argmax(axis=1)
+        (late.vectors(slice(start, start + _BLOCK)) @ centroids.T).argmax(axis=1)
         for start in range(0, len(late.codes), _BLOCK)
     ]
     return np.concatenate([np.zeros(0, dtype=np.int64), *blocks])

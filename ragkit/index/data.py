@@ -10,7 +10,7 @@ Files of a generation:
     postings.npy, posting_borders.npy   per stem, which chunks have it (int32)
     dense.faiss            (n, d) chunk vectors
     tokens.npy             (t, d) int8: token vectors for late interaction
-    token_scale.npy        () float32: int8 × scale = component
+    token_scales.npy       (t,) float32: int8 × scale = component
     token_starts.npy       (t,) int64: where in its document a token begins, or -1
     segments.npy           (n + 2m + 1,) int64: where each run of token rows begins
     centroids.npy          (c, d) float32: what the coarse order compares a question with
@@ -123,7 +123,7 @@ class IndexData:
             "posting_borders.npy": _array_bytes(self.lexicon.borders),
             "dense.faiss": self.dense.to_bytes(),
             "tokens.npy": _array_bytes(self.late.codes),
-            "token_scale.npy": _array_bytes(np.asarray(self.late.scale, dtype=np.float32)),
+            "token_scales.npy": _array_bytes(self.late.scales),
             "token_starts.npy": _array_bytes(self.late.starts),
             "segments.npy": _array_bytes(self.late.segments),
             "centroids.npy": _array_bytes(self.coarse.centroids),
@@ -156,7 +156,7 @@ class IndexData:
             DenseIndex.from_bytes(read("dense.faiss")),
             LateIndex(
                 _mapped_array(locate("tokens.npy")),
-                float(_array_from(read("token_scale.npy"))),
+                _array_from(read("token_scales.npy")),
                 _array_from(read("segments.npy")),
                 _array_from(read("token_starts.npy")),
             ),

@@ -6,8 +6,8 @@ and heading path in front. Kept are, per chunk and in this order:
 - the *context* tokens, as read in front of the whole chunk;
 - per sentence, its tokens as read in the whole chunk, then its tokens as read alone.
 
-Each of these runs is a segment. Vectors are kept as int8, one scale for all: on the seed and on
-XQuAD no ranking measure changed against float32.
+Each of these runs is a segment. A vector is kept as int8 with a scale of its own: on the seed and
+on XQuAD no ranking measure changed against float32.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ragkit.encoding import Encoded, Vectors
 from ragkit.index.products import product_of_runs
+from ragkit.index.segments import borders_of, ranges
 from ragkit.types import Span
 
 __all__ = ["ChunkTokens", "LateIndex", "chunk_tokens"]
@@ -43,7 +44,9 @@ class ChunkTokens:
 
 @dataclass(frozen=True, slots=True)
 class LateIndex:
-    """``codes``: ``(t, d)`` int8; ``codes × scale`` are unit vectors. ``segments``: their borders.
+    """``codes``: ``(t, d)`` int8; times ``scales``, ``(t,)``, they are unit vectors.
+
+    ``segments``: the borders of their runs.
 
     For chunk c whose first sentence is row f of the sentence table, the context is segment
     ``c + 2f``; its sentence in row r has the segments ``c + 1 + 2r`` (within) and ``c + 2 + 2r``
@@ -52,29 +55,44 @@ class LateIndex:
     """
 
     codes: NDArray[np.int8]
-    scale: float
+    scales: NDArray[np.float32]
     segments: NDArray[np.int64]
     starts: NDArray[np.int64]
 
     @classmethod
-    def build(cls, chunks: Sequence[ChunkTokens], dimension: int) -> LateIndex:
-        runs = [run for chunk in chunks for run in _runs(chunk)]
-        borders = np.concatenate([[0], np.cumsum([len(run) for run in runs], dtype=np.int64)])
-        vectors = np.concatenate([np.zeros((0, dimension), dtype=np.float32), *runs])
-        largest = float(np.abs(vectors).max(initial=0.0)) or 1.0
-        scale = float(np.float32(largest / 127))
-        codes = np.rint(vectors / scale).astype(np.int8)
-        starts = [_NOWHERE, *(start for chunk in chunks for start in _run_starts(chunk))]
-        return cls(codes, scale, borders.astype(np.int64), np.concatenate(starts))
+    def build(cls, chunks: Iterable[ChunkTokens], dimension: int) -> LateIndex:
+        """Chunks are taken one by one, and of each only its codes are kept in memory."""
+        codes = [np.zeros((0, dimension), dtype=np.int8)]
+        scales, starts = [np.zeros(0, dtype=np.float32)], [_NOWHERE]
+        lengths: list[int] = []
+        for chunk in chunks:
+            runs = _runs(chunk)
+            vectors = np.concatenate(runs)
+            scale = np.maximum(np.abs(vectors).max(axis=1), 1e-9) / np.float32(127)
+            codes.append(np.rint(vectors / scale[:, None]).astype(np.int8))
+            scales.append(scale.astype(np.float32))
+            starts += _run_starts(chunk)
+            lengths += [len(run) for run in runs]
+        return cls(
+            np.concatenate(codes),
+            np.concatenate(scales),
+            borders_of(np.asarray(lengths, dtype=np.int64)),
+            np.concatenate(starts),
+        )
 
-    def vectors(self, start: int, end: int) -> Vectors:
-        """Token rows ``[start, end)`` as float32."""
-        return self.codes[start:end] * np.float32(self.scale)
+    def vectors(self, rows: slice | NDArray[np.int64]) -> Vectors:
+        """Some token rows as float32."""
+        found: Vectors = self.codes[rows] * self.scales[rows, None]
+        return found
 
-    def similarities(self, runs: Iterable[tuple[int, int]], queries: Vectors) -> Vectors:
+    def similarities(
+        self, starts: NDArray[np.int64], ends: NDArray[np.int64], queries: Vectors
+    ) -> Vectors:
         """Cosine of each token of the runs of rows with each of ``(t, d)`` queries: ``(n, t)``."""
-        scaled = np.ascontiguousarray(queries.T * np.float32(self.scale))
-        return product_of_runs(self.codes, runs, scaled)
+        runs = zip(starts.tolist(), ends.tolist(), strict=True)
+        found = product_of_runs(self.codes, runs, np.ascontiguousarray(queries.T))
+        found *= self.scales[ranges(starts, ends), None]
+        return found
 
 
 def chunk_tokens(

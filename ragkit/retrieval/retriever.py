@@ -201,9 +201,10 @@ def _match(data: IndexData, query: Query, chunks: Table) -> list[Ranked]:
     """Score chunks exactly, in the order given."""
     rows, ends = data.first_sentences[chunks], data.first_sentences[chunks + 1]
     first, last = chunks + 2 * rows, chunks + 1 + 2 * ends  # their segments
-    tokens = data.late.segments[np.stack([first, last])]
-    similarity = data.late.similarities(zip(*tokens.tolist(), strict=True), query.tokens)
-    borders = borders_of(np.diff(data.late.segments)[ranges(first, last)])
+    segments = data.late.segments
+    similarity = data.late.similarities(segments[first], segments[last], query.tokens)
+    inside = ranges(first, last)
+    borders = borders_of(segments[inside + 1] - segments[inside])
     contexts = borders_of(last - first)[:-1]
     chunk_of = np.repeat(np.arange(len(chunks)), ends - rows)
     starts = borders_of(ends - rows)[:-1]
