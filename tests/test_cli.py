@@ -91,6 +91,39 @@ def test_build_info_verify_ask_work_on_a_corpus_of_ones_own(
     assert "chunks.npy is damaged" in damaged.stderr
 
 
+def test_a_corpus_may_be_read_by_the_export_too(tmp_path: Path, tiny_model: Path) -> None:
+    (tmp_path / "bread.txt").write_text("= Bread =\n\nBread is made of flour.\n", encoding="utf-8")
+    build = ["index", "build", tmp_path / "bread.txt", "--model", tiny_model, "--out"]
+    for runtime in ("reference", "float32", "int8"):
+        index = tmp_path / runtime
+        assert ragkit(*build, index, "--runtime", runtime).returncode == 0
+        assert "Bread is made of flour." in ragkit("ask", "flour?", "--index", index).stdout
+
+
+def test_a_talk_in_the_terminal_understands_follow_ups() -> None:
+    said = "Who signed the Treaty of Rapallo?\n\x07\nand when?\n\nnever asked\n"
+    done = subprocess.run(
+        [sys.executable, "-m", "ragkit", "chat", "--json"],
+        input=said, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    first, second = map(json.loads, done.stdout.splitlines())
+    assert first["question"] == "Who signed the Treaty of Rapallo?"
+    assert second["standalone"].startswith("Who signed the Treaty of Rapallo?")
+    assert "control character" in done.stderr
+    shown = subprocess.run(
+        [sys.executable, "-m", "ragkit", "chat"],
+        input=said, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert "(understood as: Who signed the Treaty of Rapallo?" in shown
+
+
+def test_timings_are_told_beside_the_answer() -> None:
+    done = ragkit("ask", "Who signed the Treaty of Rapallo?", "--json", "--timings")
+    assert json.loads(done.stdout)["answered"] is True
+    assert "ms  late interaction" in done.stderr
+    assert "GFLOP" in done.stderr
+
+
 def test_the_committed_index_verifies() -> None:
     done = ragkit("index", "verify", DEFAULT_INDEX)
     assert (done.returncode, done.stderr) == (0, "")

@@ -25,7 +25,7 @@ from ragkit.errors import (
     IndexWriteError,
     RagkitError,
 )
-from ragkit.index import read_file
+from ragkit.index import building, read_file
 from ragkit.index.dense import DenseIndex
 
 
@@ -60,6 +60,28 @@ def test_dense_vectors_survive_the_round_trip_bit_for_bit() -> None:
     vectors = unit(np.random.default_rng(1), 20, 8)
     again = DenseIndex.from_bytes(DenseIndex.build(vectors).to_bytes())
     np.testing.assert_array_equal(again.vectors(), vectors)
+
+
+def test_a_build_in_many_groups_is_the_build_in_one(
+    documents: list[Document], article: Document, tiny: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[tuple[int, int]] = []
+    whole = Index.build([*documents, article], encoder=tiny)
+    monkeypatch.setattr(building, "_BATCH", 7)
+    parts = Index.build(
+        [*documents, article], encoder=tiny, progress=lambda *done: shown.append(done)
+    )
+    np.testing.assert_array_equal(parts._data.late.segments, whole._data.late.segments)
+    np.testing.assert_array_equal(parts._data.late.starts, whole._data.late.starts)
+    np.testing.assert_allclose(
+        parts._data.late.vectors(slice(None)), whole._data.late.vectors(slice(None)), atol=0.01
+    )
+    np.testing.assert_allclose(
+        parts._data.dense.vectors(), whole._data.dense.vectors(), atol=1e-5
+    )
+    done, totals = zip(*shown, strict=True)
+    assert list(done) == sorted(done)
+    assert set(totals) == {done[-1]}
 
 
 def test_an_opened_index_answers_as_the_built_one(

@@ -28,6 +28,7 @@ from ragkit.timing import stage, timings
 from ragkit.types import Citation
 
 if TYPE_CHECKING:
+    from ragkit.encoding import Runtime
     from ragkit.types import Answer, Passage
 
 __all__ = ["cli", "main"]
@@ -116,11 +117,22 @@ def index() -> None:
 @click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The index's folder.")
 @click.option("--model", default=None, help="Folder or hub name of a bi-encoder.")
+@click.option(
+    "--runtime",
+    type=click.Choice(["reference", "float32", "int8"]),
+    default="reference",
+    show_default=True,
+    help="What reads the sources; int8 is twice as fast.",
+)
 @json_option
-def build(sources: tuple[Path, ...], out: Path, model: str | None, as_json: bool) -> None:
+def build(
+    *, sources: tuple[Path, ...], out: Path, model: str | None, runtime: Runtime, as_json: bool
+) -> None:
     """Build the index of SOURCES (text files, or folders of them)."""
     with progress("Encoding") as show:
-        built = ragkit.Index.build(list(sources), out, encoder=model, progress=show)
+        named = {} if model is None else {"name": model}
+        encoder = model if runtime == "reference" else ragkit.load_encoder(**named, runtime=runtime)
+        built = ragkit.Index.build(list(sources), out, encoder=encoder, progress=show)
     if as_json:
         print_json({"index": str(out), **built.counts})
     else:
