@@ -93,7 +93,8 @@ def test_build_info_verify_ask_work_on_a_corpus_of_ones_own(
 
 def test_a_corpus_may_be_read_by_the_export_too(tmp_path: Path, tiny_model: Path) -> None:
     (tmp_path / "bread.txt").write_text("= Bread =\n\nBread is made of flour.\n", encoding="utf-8")
-    build = ["index", "build", tmp_path / "bread.txt", "--model", tiny_model, "--out"]
+    build: list[str | Path] = ["index", "build", tmp_path / "bread.txt"]
+    build += ["--model", tiny_model, "--out"]
     for runtime in ("reference", "float32", "int8"):
         index = tmp_path / runtime
         assert ragkit(*build, index, "--runtime", runtime).returncode == 0

@@ -76,9 +76,7 @@ def test_a_build_in_many_groups_is_the_build_in_one(
     np.testing.assert_allclose(
         parts._data.late.vectors(slice(None)), whole._data.late.vectors(slice(None)), atol=0.01
     )
-    np.testing.assert_allclose(
-        parts._data.dense.vectors(), whole._data.dense.vectors(), atol=1e-5
-    )
+    np.testing.assert_allclose(parts._data.dense.vectors(), whole._data.dense.vectors(), atol=1e-5)
     done, totals = zip(*shown, strict=True)
     assert list(done) == sorted(done)
     assert set(totals) == {done[-1]}
