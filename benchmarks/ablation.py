@@ -79,10 +79,7 @@ def by_vector(index: Index, data: IndexData, query: Query) -> np.ndarray:
 
 def by_coarse(data: IndexData, query: Query) -> np.ndarray:
     candidates = retriever._candidates(data, query, len(data))
-    scores = data.coarse.scores(
-        query.tokens, query.weights, query.reverse, candidates.chunks, data.first_sentences
-    )
-    scores += retriever._DENSE * candidates.cosines + retriever._LEXICAL * candidates.coverage
+    scores = retriever._coarse_scores(data, query, candidates)
     return candidates.chunks[np.argsort(-scores, kind="stable")]
 
 

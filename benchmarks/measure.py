@@ -37,6 +37,9 @@ Outcome = dict[str, dict[str, Any]]
 Once = Callable[[Library, int], Values]
 """(library, round's number) → what that round measured"""
 
+OfServer = Callable[[Server, Sequence[str]], Values]
+"""(a warm program, the round's questions) → what that round measured"""
+
 WORK = HERE / ".work"
 COLD_QUESTION = "Who signed the Treaty of Rapallo?"
 
@@ -151,29 +154,20 @@ def _cold(bench: Bench, corpus: str) -> Outcome:
 
 def _warm(bench: Bench, corpus: str) -> Outcome:
     """One question after another, asked of an index that is open."""
-    settings, questions = bench.settings, _texts(bench, corpus)
-    with bench.serving(_asking(), corpus) as servers:
-        _warm_up(servers, questions, settings.warmups)
 
-        def once(library: Library, number: int) -> Values:
-            asked = _part(questions, number, settings.questions)
-            return _percentiles(_latencies(servers[library.name], asked))
+    def values(server: Server, asked: Sequence[str]) -> Values:
+        return _percentiles(_latencies(server, asked))
 
-        return _interleaved(_asking(), settings.rounds, once)
+    return _served(bench, corpus, bench.settings.rounds, values)
 
 
 def _many(bench: Bench, corpus: str) -> Outcome:
     """The library's batch call, or a loop where it has none."""
-    settings, questions = bench.settings, _texts(bench, corpus)
-    with bench.serving(_asking(), corpus) as servers:
-        _warm_up(servers, questions, settings.warmups)
 
-        def once(library: Library, number: int) -> Values:
-            asked = _part(questions, number, settings.questions)
-            seconds = servers[library.name].ask({"many": asked})["seconds"]
-            return {"questions_a_second": len(asked) / seconds}
+    def values(server: Server, asked: Sequence[str]) -> Values:
+        return {"questions_a_second": len(asked) / server.ask({"many": asked})["seconds"]}
 
-        return _interleaved(_asking(), settings.rounds, once)
+    return _served(bench, corpus, bench.settings.rounds, values)
 
 
 def _memory(bench: Bench, corpus: str) -> Outcome:
@@ -205,18 +199,27 @@ def _quality(bench: Bench, corpus: str) -> Outcome:
 
 def _concurrency(bench: Bench, corpus: str) -> Outcome:
     """Threads of one process that ask one question after another, all at once."""
+
+    def values(server: Server, asked: Sequence[str]) -> Values:
+        found: Values = {}
+        for clients in bench.settings.clients:
+            found |= _at_once(server, clients, asked)
+        return found
+
+    return _served(bench, corpus, bench.settings.few_rounds, values)
+
+
+def _served(bench: Bench, corpus: str, rounds: int, values: OfServer) -> Outcome:
+    """Rounds of questions to warm programs, each with its index open."""
     settings, questions = bench.settings, _texts(bench, corpus)
     with bench.serving(_asking(), corpus) as servers:
         _warm_up(servers, questions, settings.warmups)
 
         def once(library: Library, number: int) -> Values:
             asked = _part(questions, number, settings.questions)
-            values: Values = {}
-            for clients in settings.clients:
-                values |= _at_once(servers[library.name], clients, asked)
-            return values
+            return values(servers[library.name], asked)
 
-        return _interleaved(_asking(), settings.few_rounds, once)
+        return _interleaved(_asking(), rounds, once)
 
 
 def _growth(bench: Bench, _: str) -> Outcome:

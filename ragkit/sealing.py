@@ -1,17 +1,24 @@
-"""JSON that carries its own checksum, so that damage to it shows before it is believed."""
+"""Checksums: of a file, and JSON that carries its own, so that damage shows before belief."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-__all__ = ["SealBrokenError", "seal", "unseal"]
+__all__ = ["SealBrokenError", "file_sha256", "seal", "unseal"]
 
 
 class SealBrokenError(ValueError):
     """The content is not what its checksum says, or is no sealed JSON at all."""
+
+
+def file_sha256(path: Path) -> str:
+    """Of a file's content, read piece by piece. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def seal(content: Mapping[str, Any]) -> bytes:

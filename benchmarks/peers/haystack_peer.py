@@ -59,10 +59,6 @@ def ask(opened: Any, question: str, k: int) -> list[Hit]:
     return [Hit(document.meta["id"], document.content) for document in documents]
 
 
-def ask_many(opened: Any, questions: Sequence[str], k: int) -> list[list[Hit]]:
-    return [ask(opened, question, k) for question in questions]
-
-
 PEER = Peer(
     packages=("haystack-ai", "sentence-transformers-haystack", "sentence-transformers", "torch"),
     reads="passages",
@@ -70,7 +66,6 @@ PEER = Peer(
     index=index,
     open=open_index,
     ask=ask,
-    ask_many=ask_many,
 )
 
 if __name__ == "__main__":

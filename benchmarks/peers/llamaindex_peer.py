@@ -44,10 +44,6 @@ def ask(opened: Any, question: str, k: int) -> list[Hit]:
     return [Hit(found.node.ref_doc_id, found.node.get_content()) for found in nodes]
 
 
-def ask_many(opened: Any, questions: Sequence[str], k: int) -> list[list[Hit]]:
-    return [ask(opened, question, k) for question in questions]
-
-
 PEER = Peer(
     packages=(
         "llama-index-core",
@@ -60,7 +56,6 @@ PEER = Peer(
     index=index,
     open=open_index,
     ask=ask,
-    ask_many=ask_many,
 )
 
 if __name__ == "__main__":

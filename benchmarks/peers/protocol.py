@@ -67,8 +67,8 @@ class Peer:
     open: Callable[[str], Any]
     ask: Callable[[Any, str, int], list[Hit]]
     """(what ``open`` gave, question, k): the k best passages, best first"""
-    ask_many: Callable[[Any, Sequence[str], int], list[list[Hit]]]
-    """the library's own batch call, or a loop where it has none"""
+    ask_many: Callable[[Any, Sequence[str], int], list[list[Hit]]] | None = None
+    """the library's own batch call; None where it has none, and a loop is measured"""
 
 
 def model_folder() -> str:
@@ -137,13 +137,19 @@ def _answer(peer: Peer, opened: Any, request: dict[str, Any], k: int) -> dict[st
             seconds, hits = _timed(lambda: peer.ask(opened, question, k))
             return {"ids": [hit.id for hit in hits], "seconds": seconds}
         case {"many": questions}:
-            seconds, found = _timed(lambda: peer.ask_many(opened, questions, k))
+            seconds, found = _timed(lambda: _ask_many(peer, opened, questions, k))
             return {"ids": [[hit.id for hit in hits] for hits in found], "seconds": seconds}
         case {"concurrent": {"threads": threads, "questions": questions}}:
             return _concurrent(lambda question: peer.ask(opened, question, k), threads, questions)
         case {"rss": True}:
             return {"rss": peak_rss()}
     raise SystemExit(f"{request} is not a request; see {__name__}")
+
+
+def _ask_many(peer: Peer, opened: Any, questions: Sequence[str], k: int) -> list[list[Hit]]:
+    if peer.ask_many is not None:
+        return peer.ask_many(opened, questions, k)
+    return [peer.ask(opened, question, k) for question in questions]
 
 
 def _timed(call: Callable[[], T]) -> tuple[float, T]:

@@ -22,6 +22,7 @@ from ragkit.cli.printing import (
     print_json,
     print_timings,
     progress,
+    threshold_option,
 )
 from ragkit.errors import EncoderError, InputError, MissingExtraError, RagkitError, StoreError
 from ragkit.timing import stage, timings
@@ -47,7 +48,7 @@ def cli() -> None:
 @click.argument("question", nargs=-1, required=True)
 @click.option("-k", default=5, show_default=True, help="How many passages to return.")
 @index_option
-@click.option("--threshold", type=float, help="Abstain below this confidence (0–1).")
+@threshold_option
 @click.option("--explain", is_flag=True, help="Say why each passage scored as it did.")
 @click.option("--timings", "show_timings", is_flag=True, help="Say where the time went.")
 @json_option
@@ -71,7 +72,7 @@ def ask(
 @cli.command()
 @click.option("-k", default=1, show_default=True, help="How many passages to show.")
 @index_option
-@click.option("--threshold", type=float, help="Abstain below this confidence (0–1).")
+@threshold_option
 @json_option
 def chat(*, k: int, index_path: Path | None, threshold: float | None, as_json: bool) -> None:
     """Talk: follow-up questions are understood by what was asked before. An empty line ends."""

@@ -28,6 +28,7 @@ __all__ = [
     "print_json",
     "print_timings",
     "progress",
+    "threshold_option",
     "write_text",
     "writing",
 ]
@@ -37,6 +38,9 @@ index_option = click.option(
     "index_path",
     type=click.Path(path_type=Path),
     help="Folder of the index to ask (default: the article that ragkit carries).",
+)
+threshold_option = click.option(
+    "--threshold", type=float, help="Abstain below this confidence (0–1)."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 

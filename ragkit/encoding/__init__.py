@@ -1,4 +1,4 @@
-"""Text → unit vectors: the protocol, and the sentence-transformers implementation of it."""
+"""Text → unit vectors: the protocol, the reference that builds, and the export that asks."""
 
 from __future__ import annotations
 

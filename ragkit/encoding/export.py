@@ -15,13 +15,13 @@ BERT family with mean or CLS pooling; others are asked through sentence-transfor
 from __future__ import annotations
 
 import atexit
-import hashlib
 import json
 import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,7 @@ from typing import Any, Literal
 from ragkit.encoding.base import Fingerprint
 from ragkit.encoding.bert import bert_graph
 from ragkit.errors import EncoderError
-from ragkit.sealing import SealBrokenError, seal, unseal
+from ragkit.sealing import SealBrokenError, file_sha256, seal, unseal
 
 __all__ = ["VERSION", "Export", "Precision", "find_export", "make_export", "why_not_exportable"]
 
@@ -79,7 +79,7 @@ def find_export(fingerprint: Fingerprint, precision: Precision) -> Export | None
     try:
         record = unseal((directory / _RECORD).read_bytes())
         for name, expected in record["files"].items():
-            if _sha256(directory / name) != expected:
+            if file_sha256(directory / name) != expected:
                 raise SealBrokenError(f"{name} is not what was written")
     except (OSError, SealBrokenError) as error:
         _log.warning("the model export %s is damaged (%s); it is made anew", directory, error)
@@ -98,18 +98,12 @@ def make_export(source: Path, fingerprint: Fingerprint, precision: Precision) ->
     place = _place(fingerprint, precision)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        partial_folder = Path(tempfile.mkdtemp(prefix=".partial-", dir=place.parent))
+        with _aside(place) as folder:
+            write(folder)
+            _replace(folder, place)
     except OSError as error:
         _log.warning("the cache %s cannot be written (%s)", place.parent, error.strerror)
         return write(_temporary_folder())
-    try:
-        write(partial_folder)
-        _replace(partial_folder, place)
-    except OSError as error:
-        _log.warning("the cache %s cannot be written (%s)", place.parent, error.strerror)
-        return write(_temporary_folder())
-    finally:
-        shutil.rmtree(partial_folder, ignore_errors=True)
     found = find_export(fingerprint, precision)
     if found is None:
         raise EncoderError(
@@ -171,7 +165,7 @@ def _write(source: Path, precision: Precision, directory: Path) -> Export:
         "pooling": _pooling(source),
         "macs": _macs(config),
     }
-    files = {name: _sha256(directory / name) for name in (_MODEL, _TOKENIZER)}
+    files = {name: file_sha256(directory / name) for name in (_MODEL, _TOKENIZER)}
     (directory / _RECORD).write_bytes(seal({"settings": settings, "files": files}))
     return Export(directory=directory, precision=precision, **settings)
 
@@ -179,14 +173,23 @@ def _write(source: Path, precision: Precision, directory: Path) -> Export:
 def _replace(folder: Path, place: Path) -> None:
     """Put ``folder`` at ``place``, whole. Another process may do the same at the same time."""
     if place.exists():  # damaged, or another process was faster
-        old = Path(tempfile.mkdtemp(prefix=".partial-", dir=place.parent))
-        place.rename(old / "old")
-        shutil.rmtree(old, ignore_errors=True)
+        with _aside(place) as old:
+            place.rename(old / "old")
     try:
         folder.rename(place)
     except OSError:
         if not (place / _RECORD).is_file():
             raise
+
+
+@contextmanager
+def _aside(place: Path) -> Iterator[Path]:
+    """A new folder beside ``place``, gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix=".partial-", dir=place.parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _place(fingerprint: Fingerprint, precision: Precision) -> Path:
@@ -242,8 +245,3 @@ def _json_list(source: Path) -> list[dict[str, Any]]:
 
 def _optional(path: Path) -> dict[str, Any]:
     return _json(path) if path.is_file() else {}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -7,15 +7,18 @@ https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2), which the packag
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from ragkit.encoding.base import Encoder, Fingerprint
 from ragkit.errors import EncoderError, InputError
+from ragkit.sealing import file_sha256
+
+if TYPE_CHECKING:
+    from ragkit.encoding.export import Precision
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -64,8 +67,7 @@ def load_encoder(name: str = DEFAULT_MODEL, *, runtime: Runtime = "reference") -
     fingerprint, directory = _located(name)
     if runtime == "reference":
         return _reference(fingerprint, directory)
-    from ragkit.encoding.export import find_export, make_export, why_not_exportable
-    from ragkit.encoding.onnx import OnnxEncoder
+    from ragkit.encoding.export import why_not_exportable
 
     reason = why_not_exportable(directory)
     if reason is not None:
@@ -73,8 +75,7 @@ def load_encoder(name: str = DEFAULT_MODEL, *, runtime: Runtime = "reference") -
             f"the model {name!r} can't be run as {runtime!r}: {reason}. "
             f"Load it with runtime='reference'."
         )
-    export = find_export(fingerprint, runtime) or make_export(directory, fingerprint, runtime)
-    return OnnxEncoder(fingerprint, export)
+    return _exported(fingerprint, directory, runtime)
 
 
 def asking_encoder(fingerprint: Fingerprint) -> Encoder:
@@ -89,9 +90,10 @@ def asking_encoder(fingerprint: Fingerprint) -> Encoder:
     export = find_export(fingerprint, "int8")
     if export is not None:
         return OnnxEncoder(fingerprint, export)
-    _, directory = _located(fingerprint.source)
-    runtime: Runtime = "int8" if why_not_exportable(directory) is None else "reference"
-    return load_encoder(fingerprint.source, runtime=runtime)
+    found, directory = _located(fingerprint.source)
+    if why_not_exportable(directory) is not None:
+        return _reference(found, directory)
+    return _exported(found, directory, "int8")
 
 
 def find_model(name: str) -> tuple[Path, dict[str, str]]:
@@ -104,7 +106,7 @@ def model_files(directory: Path) -> dict[str, str]:
     """Relative name → sha256 of every file that shapes what the model in ``directory`` says."""
     found = sorted({path for pattern in _SHAPING for path in directory.glob(pattern)})
     files = {
-        path.relative_to(directory).as_posix(): _sha256(path)
+        path.relative_to(directory).as_posix(): file_sha256(path)
         for path in found
         if path.name not in _NOT_SHAPING
     }
@@ -129,6 +131,14 @@ def _default_model() -> tuple[Fingerprint, Path]:
     """Proved once for the whole process."""
     directory = _bundled_directory()
     return Fingerprint(DEFAULT_MODEL, DEFAULT_MODEL, _proved(directory)), directory
+
+
+def _exported(fingerprint: Fingerprint, directory: Path, precision: Precision) -> Encoder:
+    from ragkit.encoding.export import find_export, make_export
+    from ragkit.encoding.onnx import OnnxEncoder
+
+    export = find_export(fingerprint, precision) or make_export(directory, fingerprint, precision)
+    return OnnxEncoder(fingerprint, export)
 
 
 def _reference(fingerprint: Fingerprint, directory: Path) -> Encoder:
@@ -161,7 +171,7 @@ def _proved(directory: Path) -> dict[str, str]:
     """The bundled files' checksums, after comparing each with the published model's."""
     for name, expected in _BUNDLED.items():
         path = directory / name
-        found = _sha256(path) if path.is_file() else "no file"
+        found = file_sha256(path) if path.is_file() else "no file"
         if found != expected:
             raise EncoderError(
                 f"{path} is not the published {DEFAULT_MODEL}: found sha256 {found}, expected "
@@ -185,8 +195,3 @@ def _hub_directory(name: str) -> Path:
             f"({type(error).__name__}). Give a folder, {DEFAULT_MODEL!r}, or a hub name that is "
             f"in the local cache or reachable."
         ) from error
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -54,9 +54,13 @@ class IndexData:
     coarse: CoarseIndex
     first_sentences: Table = field(init=False, repr=False)
     """``(n + 1,)``: the first row of each chunk in ``sentences``, and their number."""
+    only_title: str | None = field(init=False, repr=False)
+    """The title of all documents, None if they have several or there are none."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "first_sentences", _first(self.sentences, len(self.chunks)))
+        titles = {document.title for document in self.documents}
+        object.__setattr__(self, "only_title", titles.pop() if len(titles) == 1 else None)
 
     @classmethod
     def assemble(

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from ragkit.errors import IndexDamagedError, IndexLockedError, IndexWriteError
 from ragkit.index.manifest import KIND, MANIFEST, FileRecord, Manifest
+from ragkit.sealing import file_sha256
 
 __all__ = ["checked_path", "publish", "read_file", "record", "write_lock"]
 
@@ -53,9 +54,8 @@ def checked_path(directory: Path, manifest: Manifest, name: str) -> Path:
     Raises IndexDamagedError like ``read_file``.
     """
     path, expected = _listed(directory, manifest, name)
-    with _as_damage(directory, path, expected), path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        found = FileRecord(file.tell(), digest)
+    with _as_damage(directory, path, expected):
+        found = FileRecord(path.stat().st_size, file_sha256(path))
     _compare(directory, path, found, expected)
     return path
 

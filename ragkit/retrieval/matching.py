@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,52 +13,34 @@ from ragkit.index.lexicon import Word
 from ragkit.retrieval.retriever import Query, Ranked
 from ragkit.types import Match, Span
 
-__all__ = ["Partners", "matches_of", "met_by", "partners_of"]
+__all__ = ["matches_of", "met_by"]
 
 _WORD = re.compile(r"\w+")
 
 
-@dataclass(frozen=True, slots=True)
-class Partners:
-    """How a question's t tokens fare in a chunk's best sentence, or in its context.
-
-    ``similarity``: ``(t,)``, of each token's partner. ``starts``: ``(t,)``, where in the document
-    the partner begins, -1 in the context.
-    """
-
-    similarity: Vectors
-    starts: NDArray[np.int64]
-
-
 def met_by(query: Query, ranked: Ranked) -> Vectors:
     """``(t,)``: how similar each token of the question is to its partner, as ``forward`` has it."""
-    met: Vectors = _per_sentence(ranked)[_best_sentence(query, ranked)]
-    return met
+    return _best_sentence(query, ranked)[1]
 
 
-def partners_of(data: IndexData, query: Query, ranked: Ranked) -> Partners:
-    """The partners that ``forward`` counts."""
-    sentence = _best_sentence(query, ranked)
+def _best_sentence(query: Query, ranked: Ranked) -> tuple[int, Vectors]:
+    """Which sentence's ``forward`` is the chunk's, and ``(t,)`` each token's best partner there."""
+    met = np.maximum(ranked.best[2::2], ranked.best[0])  # read alone, or in the context
+    sentence = int((met @ query.weights).argmax())
+    return sentence, met[sentence]
+
+
+def _partner_starts(data: IndexData, ranked: Ranked, sentence: int) -> NDArray[np.int64]:
+    """``(t,)``: where in the document each token's partner begins, -1 in the context."""
     first = ranked.chunk + 2 * data.sentence_rows(ranked.chunk).start
     alone = first + 2 + 2 * sentence
     borders = data.late.segments[[first, first + 1, alone, alone + 1]]
     seen = np.concatenate([np.arange(*borders[:2]), np.arange(*borders[2:])])
-    met = _per_sentence(ranked)[sentence]
     if not len(seen):
-        return Partners(met, np.full(len(met), -1))
+        return np.full(ranked.similarity.shape[1], -1)
     partner = ranked.similarity[seen - borders[0]].argmax(axis=0)
-    return Partners(met, data.late.starts[seen[partner]])
-
-
-def _per_sentence(ranked: Ranked) -> Vectors:
-    """``(sentences, t)``: each token's best partner in a sentence read alone or in the context."""
-    found: Vectors = np.maximum(ranked.best[2::2], ranked.best[0])
-    return found
-
-
-def _best_sentence(query: Query, ranked: Ranked) -> int:
-    """Which sentence's ``forward`` is the chunk's."""
-    return int((_per_sentence(ranked) @ query.weights).argmax())
+    starts: NDArray[np.int64] = data.late.starts[seen[partner]]
+    return starts
 
 
 def matches_of(data: IndexData, query: Query, ranked: Ranked) -> tuple[Match, ...]:
@@ -68,9 +49,9 @@ def matches_of(data: IndexData, query: Query, ranked: Ranked) -> tuple[Match, ..
     A word's partner is that of its best matched piece. What has no weight, such as punctuation, is
     left out.
     """
-    partners = partners_of(data, query, ranked)
-    similarities, starts = partners.similarity.tolist(), partners.starts.tolist()
-    parts = (partners.similarity * query.weights / (1 + query.reverse)).tolist()
+    sentence, met = _best_sentence(query, ranked)
+    similarities, starts = met.tolist(), _partner_starts(data, ranked, sentence).tolist()
+    parts = (met * query.weights / (1 + query.reverse)).tolist()
     text = data.document_of(ranked.chunk).text
     pieces: dict[Word, list[int]] = {}
     for i, owner in enumerate(query.words):

@@ -95,8 +95,7 @@ def read_questions(
     Where the whole corpus has one title, questions are read behind it, as the chunks were, so that
     "the pact" means the same on both sides; the title's own tokens are then left out.
     """
-    titles = {document.title for document in data.documents}
-    front = f"{titles.pop()}. " if len(titles) == 1 else ""
+    front = "" if data.only_title is None else f"{data.only_title}. "
     context = "".join(f"{said.text} " for said in before)
     read = encoder.encode([front + context + question for question in questions])
     return [
@@ -190,11 +189,17 @@ def _promising(data: IndexData, query: Query, candidates: _Candidates, number: i
     chunks = candidates.chunks
     if len(chunks) <= number:
         return chunks
+    scores = _coarse_scores(data, query, candidates)
+    return np.sort(chunks[np.argpartition(-scores, number - 1)[:number]])
+
+
+def _coarse_scores(data: IndexData, query: Query, candidates: _Candidates) -> Vectors:
+    """``(n,)``: what the coarse order sorts the n candidates by, higher is better."""
     scores = data.coarse.scores(
-        query.tokens, query.weights, query.reverse, chunks, data.first_sentences
+        query.tokens, query.weights, query.reverse, candidates.chunks, data.first_sentences
     )
     scores += np.float32(_DENSE) * candidates.cosines + np.float32(_LEXICAL) * candidates.coverage
-    return np.sort(chunks[np.argpartition(-scores, number - 1)[:number]])
+    return scores
 
 
 def _match(data: IndexData, query: Query, chunks: Table) -> list[Ranked]:
