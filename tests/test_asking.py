@@ -117,6 +117,13 @@ def test_a_model_that_cannot_be_exported_is_asked_through_its_reference(
     assert not isinstance(encoder, OnnxEncoder)
 
 
+def test_a_model_without_pooling_is_no_crash_but_not_exportable(tmp_path: Path) -> None:
+    model = make_model(tmp_path)
+    modules = json.loads((model / "modules.json").read_text(encoding="utf-8"))
+    (model / "modules.json").write_text(json.dumps(modules[:1]), encoding="utf-8")
+    assert "its modules are ['Transformer']" in str(why_not_exportable(model))
+
+
 def test_a_damaged_or_missing_export_is_made_anew(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,

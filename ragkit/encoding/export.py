@@ -221,7 +221,10 @@ def _window(source: Path, config: Mapping[str, Any]) -> int:
 
 def _pooling(source: Path) -> str | None:
     """The one mode in a Pooling module's configuration, old or new style."""
-    path = next(m["path"] for m in _json_list(source) if str(m["type"]).endswith("Pooling"))
+    paths = [m["path"] for m in _json_list(source) if str(m["type"]).endswith("Pooling")]
+    if not paths:
+        return None
+    path = paths[0]
     config = _json(source / path / "config.json")
     if "pooling_mode" in config:
         mode = config["pooling_mode"]
