@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ragkit.answering.quotes import QuoteReport, QuoteStatus
     from ragkit.api import Index, aask, ask, ask_many, check_quotes, default_index
     from ragkit.chunking import Chunker
-    from ragkit.conversation import Conversation, Turn
+    from ragkit.conversation import Conversation, Turn, rewriter
     from ragkit.encoding import Encoder, Reranker, load_encoder
     from ragkit.errors import (
         EncoderError,
@@ -25,23 +25,28 @@ if TYPE_CHECKING:
         IndexStaleError,
         IndexWriteError,
         InputError,
+        LanguageModelError,
         MissingExtraError,
         QuestionError,
         RagkitError,
         SourceError,
         StoreError,
     )
+    from ragkit.grounding import ChatModel, LanguageModel
     from ragkit.index import Weights
     from ragkit.types import (
         Abstention,
         Answer,
         Citation,
         Document,
+        Generated,
         Match,
         Passage,
         Said,
         Section,
+        Sentence,
         Span,
+        Support,
     )
 
 __version__ = "0.1.0"
@@ -52,7 +57,7 @@ _HOME = {
     "ragkit.answering.quotes": ("QuoteReport", "QuoteStatus"),
     "ragkit.api": ("Index", "aask", "ask", "ask_many", "check_quotes", "default_index"),
     "ragkit.chunking": ("Chunker",),
-    "ragkit.conversation": ("Conversation", "Turn"),
+    "ragkit.conversation": ("Conversation", "Turn", "rewriter"),
     "ragkit.encoding": ("Encoder", "Reranker", "load_encoder"),
     "ragkit.errors": (
         "EncoderError",
@@ -63,23 +68,28 @@ _HOME = {
         "IndexStaleError",
         "IndexWriteError",
         "InputError",
+        "LanguageModelError",
         "MissingExtraError",
         "QuestionError",
         "RagkitError",
         "SourceError",
         "StoreError",
     ),
+    "ragkit.grounding": ("ChatModel", "LanguageModel"),
     "ragkit.index": ("Weights",),
     "ragkit.types": (
         "Abstention",
         "Answer",
         "Citation",
         "Document",
+        "Generated",
         "Match",
         "Passage",
         "Said",
         "Section",
+        "Sentence",
         "Span",
+        "Support",
     ),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -89,12 +99,14 @@ __all__ = [
     "Anchor",
     "AnchorStatus",
     "Answer",
+    "ChatModel",
     "Chunker",
     "Citation",
     "Conversation",
     "Document",
     "Encoder",
     "EncoderError",
+    "Generated",
     "Index",
     "IndexDamagedError",
     "IndexLockedError",
@@ -103,6 +115,8 @@ __all__ = [
     "IndexStaleError",
     "IndexWriteError",
     "InputError",
+    "LanguageModel",
+    "LanguageModelError",
     "Match",
     "MissingExtraError",
     "Offsets",
@@ -114,9 +128,11 @@ __all__ = [
     "Reranker",
     "Said",
     "Section",
+    "Sentence",
     "SourceError",
     "Span",
     "StoreError",
+    "Support",
     "Turn",
     "Verification",
     "Weights",
@@ -127,6 +143,7 @@ __all__ = [
     "check_quotes",
     "default_index",
     "load_encoder",
+    "rewriter",
 ]
 
 

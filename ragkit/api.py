@@ -6,11 +6,12 @@ This module only constructs and calls; what is done is done in the rooms below i
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
+from typing import cast
 
 from ragkit.answering import DEPTH, THRESHOLD, compose, passages_of
 from ragkit.answering.quotes import QuoteChecker, QuoteReport
@@ -32,6 +33,7 @@ from ragkit.errors import (
     InputError,
     SourceError,
 )
+from ragkit.grounding import LanguageModel, Policy, check_policy, write
 from ragkit.index import (
     IndexData,
     Manifest,
@@ -55,7 +57,7 @@ from ragkit.retrieval import (
     read_questions,
 )
 from ragkit.timing import stage
-from ragkit.types import Answer, Document, Passage, Said
+from ragkit.types import GOOD, Abstention, Answer, Document, Generated, Passage, Said, Sentence
 
 __all__ = [
     "Index",
@@ -86,6 +88,7 @@ class Index:
         *,
         weights: Weights,
         reranker: Reranker | None = None,
+        generation: str | None = None,
     ) -> None:
         self._data = data
         self._weights = weights
@@ -94,6 +97,7 @@ class Index:
         self._chunker = chunker
         self._sources = tuple(sources)
         self._documents = {document.id: document for document in data.documents}
+        self._generation = generation
 
     @classmethod
     def build(
@@ -174,6 +178,7 @@ class Index:
             sources,
             weights=manifest.weights,
             reranker=_resolve_reranker(reranker),
+            generation=manifest.generation,
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -192,14 +197,60 @@ class Index:
         threshold: float = THRESHOLD,
         before: Sequence[Said] = (),
         standalone: str | None = None,
+        llm: LanguageModel | None = None,
+        unsupported: Policy = "drop",
     ) -> Answer:
         """The answer to ``question`` with its ``k`` best passages (fewer if the corpus has fewer).
 
         Below the confidence ``threshold`` (0–1) it abstains; ``ragkit eval threshold`` finds one
         for an error rate. ``before``: what was said before, to read the question by, and
-        ``standalone``: what to ask in its place; ``Conversation`` sees to both. Raises
-        QuestionError or InputError.
+        ``standalone``: what to ask in its place; ``Conversation`` sees to both.
+
+        ``llm``: writes the answer from the passages, unless ragkit abstains by itself; each of its
+        sentences is checked against them, and those ``unsupported`` are dropped or marked. With
+        none left it abstains.
+
+        Raises QuestionError or InputError, and with ``llm`` LanguageModelError.
         """
+        *_, last = self.stream(
+            question,
+            k=k,
+            threshold=threshold,
+            before=before,
+            standalone=standalone,
+            llm=llm,
+            unsupported=unsupported,
+        )
+        return cast("Answer", last)
+
+    def stream(
+        self,
+        question: str,
+        *,
+        k: int = 5,
+        threshold: float = THRESHOLD,
+        before: Sequence[Said] = (),
+        standalone: str | None = None,
+        llm: LanguageModel | None = None,
+        unsupported: Policy = "drop",
+    ) -> Iterator[Answer | Sentence]:
+        """``ask``, as it comes about: the answer that needs no model, then what ``llm`` says, each
+        sentence checked before it is given, then its Answer. Without ``llm`` the first alone.
+        """
+        found = self._extract(question, k, threshold, before, standalone)
+        check_policy(unsupported)
+        yield found
+        if llm is not None and found.answered:
+            yield from _written(llm, found, unsupported)
+
+    def _extract(
+        self,
+        question: str,
+        k: int,
+        threshold: float,
+        before: Sequence[Said],
+        standalone: str | None,
+    ) -> Answer:
         check_k(k)
         check_threshold(threshold)
         asked = clean_question(question)
@@ -221,11 +272,21 @@ class Index:
         with stage("compose the answer"):
             return [compose(self._data, *one, k=k, threshold=threshold) for one in found]
 
-    async def aask(self, question: str, *, k: int = 5, threshold: float = THRESHOLD) -> Answer:
+    async def aask(
+        self,
+        question: str,
+        *,
+        k: int = 5,
+        threshold: float = THRESHOLD,
+        llm: LanguageModel | None = None,
+        unsupported: Policy = "drop",
+    ) -> Answer:
         """``ask`` without blocking the event loop."""
         import asyncio
 
-        return await asyncio.to_thread(self.ask, question, k=k, threshold=threshold)
+        return await asyncio.to_thread(
+            self.ask, question, k=k, threshold=threshold, llm=llm, unsupported=unsupported
+        )
 
     def search(self, question: str, *, k: int = 5) -> list[Passage]:
         """The ``k`` best passages alone, best first."""
@@ -280,7 +341,7 @@ class Index:
     @cached_property
     def generation(self) -> str:
         """16 hexadecimal digits that follow from all the data: equal indexes, equal generations."""
-        return self._manifest(self._data.to_files()).generation
+        return self._generation or self._manifest(self._data.to_files()).generation
 
     @property
     def counts(self) -> dict[str, int]:
@@ -329,22 +390,32 @@ IndexLike = Index | str | os.PathLike[str] | None
 
 
 def ask(
-    question: str, *, k: int = 5, index: IndexLike = None, threshold: float = THRESHOLD
+    question: str,
+    *,
+    k: int = 5,
+    index: IndexLike = None,
+    threshold: float = THRESHOLD,
+    llm: LanguageModel | None = None,
+    unsupported: Policy = "drop",
 ) -> Answer:
     """What the corpus says to ``question``, with its ``k`` best passages as proof.
 
     ``index``: an Index, a path to one, or None for the article that ragkit carries (Wikipedia,
     "Germany–Soviet Union relations (1918–1941)"). ``threshold``: the confidence (0–1) below which
-    the answer abstains.
+    the answer abstains. ``llm``, ``unsupported``: a language model that writes the answer, checked
+    sentence by sentence, see ``Index.ask``.
 
     >>> from ragkit import ask
     >>> answer = ask("Who signed the Treaty of Rapallo?")
     >>> answer.passages[0].citation.section[-1]
     'Treaty of Rapallo 1922 and secret military cooperation'
 
-    Raises QuestionError, InputError, and what ``Index.open`` raises.
+    Raises QuestionError, InputError, what ``Index.open`` raises, and with ``llm``
+    LanguageModelError.
     """
-    return open_index(index).ask(question, k=k, threshold=threshold)
+    return open_index(index).ask(
+        question, k=k, threshold=threshold, llm=llm, unsupported=unsupported
+    )
 
 
 def ask_many(
@@ -359,12 +430,20 @@ def ask_many(
 
 
 async def aask(
-    question: str, *, k: int = 5, index: IndexLike = None, threshold: float = THRESHOLD
+    question: str,
+    *,
+    k: int = 5,
+    index: IndexLike = None,
+    threshold: float = THRESHOLD,
+    llm: LanguageModel | None = None,
+    unsupported: Policy = "drop",
 ) -> Answer:
     """``ask`` without blocking the event loop."""
     import asyncio
 
-    return await asyncio.to_thread(ask, question, k=k, index=index, threshold=threshold)
+    return await asyncio.to_thread(
+        ask, question, k=k, index=index, threshold=threshold, llm=llm, unsupported=unsupported
+    )
 
 
 def check_quotes(
@@ -434,6 +513,33 @@ def _data(directory: Path, manifest: Manifest) -> IndexData:
     return IndexData.from_files(
         partial(read_file, directory, manifest), partial(checked_path, directory, manifest)
     )
+
+
+def _written(llm: LanguageModel, found: Answer, policy: Policy) -> Iterator[Answer | Sentence]:
+    """What the model says, and then the answer that is left of it."""
+    writing = write(llm, found.standalone, found.passages, policy=policy)
+    said: list[Sentence] = []
+    while True:
+        try:
+            sentence = next(writing)
+        except StopIteration as end:
+            finish: str = end.value
+            break
+        said.append(sentence)
+        yield sentence
+    generated = Generated(llm.name, finish, tuple(said))
+    if any(sentence.status in GOOD for sentence in said):
+        text = " ".join(_with_markers(sentence) for sentence in said if sentence.kept)
+        yield replace(found, text=text, generated=generated)
+        return
+    reason = Abstention.REFUSED if finish == "refused" else Abstention.UNSUPPORTED
+    yield replace(found, answered=False, text="", reason=reason, generated=generated)
+
+
+def _with_markers(sentence: Sentence) -> str:
+    if sentence.status in GOOD:
+        return sentence.text + "".join(f" [{rank}]" for rank in sentence.passages)
+    return f"{sentence.text} [{sentence.status}]"
 
 
 def _source_record(directory: Path, source: SourceFile) -> SourceRecord:

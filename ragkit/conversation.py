@@ -12,17 +12,18 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 from ragkit.answering import THRESHOLD
 from ragkit.api import IndexLike, open_index
 from ragkit.errors import InputError
+from ragkit.grounding import LanguageModel, Policy, rewritten
 from ragkit.retrieval import clean_question
-from ragkit.types import Answer, Said
+from ragkit.types import Answer, Said, Sentence
 
-__all__ = ["MEMORY", "Conversation", "Rewriter", "Turn", "leans_on_what_was_said"]
+__all__ = ["MEMORY", "Conversation", "Rewriter", "Turn", "leans_on_what_was_said", "rewriter"]
 
 MEMORY = 3
 """How many turns back a question is read behind; older ones are forgotten."""
@@ -53,8 +54,20 @@ class Turn:
     section: tuple[str, ...]
 
 
-Rewriter = Callable[[Sequence[Turn], str], str]
-"""Makes a question stand alone, given the turns before it: a language model's place, if any."""
+Rewriter = Callable[[Sequence[Turn], str], str | None]
+"""Makes a question stand alone, given the turns before it; None where it cannot, and the question
+is then read behind its history as without one."""
+
+
+def rewriter(llm: LanguageModel) -> Rewriter:
+    """A language model as the rewriter; a self-contained question is not sent to it."""
+
+    def rewrite(turns: Sequence[Turn], question: str) -> str | None:
+        if not leans_on_what_was_said(question):
+            return question
+        return rewritten(llm, [turn.standalone for turn in turns], question)
+
+    return rewrite
 
 
 class Conversation:
@@ -66,13 +79,18 @@ class Conversation:
         *,
         turns: Sequence[Turn] = (),
         rewriter: Rewriter | None = None,
+        llm: LanguageModel | None = None,
+        unsupported: Policy = "drop",
     ) -> None:
-        """``index`` as for ``ask``. ``turns``: to go on with. ``rewriter``: instead of reading
-        questions behind their history, makes each of them stand alone.
+        """``index``, ``llm``, ``unsupported`` as for ``ask``. ``turns``: to go on with.
+        ``rewriter``: instead of reading questions behind their history, makes each of them stand
+        alone.
         """
         self._index = open_index(index)
         self._turns: deque[Turn] = deque(turns, maxlen=MEMORY)
         self._rewriter = rewriter
+        self._llm = llm
+        self._unsupported: Policy = unsupported
 
     @property
     def turns(self) -> tuple[Turn, ...]:
@@ -91,15 +109,48 @@ class Conversation:
 
         ``standalone``: how to understand it instead. A question that fails is not remembered.
         """
+        *_, last = self.stream(question, k=k, threshold=threshold, standalone=standalone)
+        return cast("Answer", last)
+
+    def stream(
+        self,
+        question: str,
+        *,
+        k: int = 5,
+        threshold: float = THRESHOLD,
+        standalone: str | None = None,
+    ) -> Iterator[Answer | Sentence]:
+        """``ask``, as it comes about; see ``Index.stream``. Remembered when it has ended."""
         asked = clean_question(question)
         alone = standalone if standalone is not None else self._rewritten(asked)
-        if alone is not None:
-            answer = self._index.ask(asked, k=k, threshold=threshold, standalone=alone)
-        else:
-            answer = self._index.ask(asked, k=k, threshold=threshold, before=self._before(asked))
+        answer: Answer | None = None
+        for event in self._index.stream(
+            asked,
+            k=k,
+            threshold=threshold,
+            before=() if alone is not None else self._before(asked),
+            standalone=alone,
+            llm=self._llm,
+            unsupported=self._unsupported,
+        ):
+            answer = event if isinstance(event, Answer) else answer
+            yield event
+        assert answer is not None  # noqa: S101 - a stream begins with an Answer
+        self.remember(answer)
+
+    def replay(self, questions: Sequence[str]) -> None:
+        """Remember questions that were asked elsewhere, oldest first; only the last is asked."""
+        if not questions:
+            return
+        *older, last = questions[-MEMORY:]
+        self._turns.extend(Turn(question, question, ()) for question in older)
+        answer = self._index.ask(last, k=1, before=self._before(clean_question(last)))
+        self.remember(answer)
+
+    def remember(self, answer: Answer) -> None:
+        """Go on from an answer that was given elsewhere, as if it had been asked for here."""
         section = answer.passages[0].citation.section if answer.answered else ()
-        self._turns.append(Turn(asked, answer.standalone, section))
-        return answer
+        self._turns.append(Turn(answer.question, answer.standalone, section))
 
     def forget(self) -> None:
         """Begin anew."""
@@ -116,6 +167,8 @@ class Conversation:
         index: IndexLike = None,
         *,
         rewriter: Rewriter | None = None,
+        llm: LanguageModel | None = None,
+        unsupported: Policy = "drop",
     ) -> Conversation:
         """Go on with a conversation that ``to_dict`` kept. Raises InputError if it is none."""
         try:
@@ -125,7 +178,7 @@ class Conversation:
                 f"this is no conversation ({type(error).__name__}: {error}); expected what "
                 f"Conversation.to_dict() gave."
             ) from error
-        return cls(index, turns=turns, rewriter=rewriter)
+        return cls(index, turns=turns, rewriter=rewriter, llm=llm, unsupported=unsupported)
 
     def _rewritten(self, question: str) -> str | None:
         return self._rewriter(self.turns, question) if self._rewriter and self._turns else None

@@ -5,6 +5,7 @@
     │   ├── QuestionError          the question cannot be asked
     │   └── SourceError            a source cannot be read
     ├── EncoderError               a model is missing, altered or unusable
+    ├── LanguageModelError         an endpoint cannot be reached, refuses the call, or breaks off
     ├── StoreError                 something about an index on disk
     │   ├── IndexNotFoundError     nothing is there
     │   ├── IndexDamagedError      a file is missing, cut, altered or foreign
@@ -29,6 +30,7 @@ __all__ = [
     "IndexStaleError",
     "IndexWriteError",
     "InputError",
+    "LanguageModelError",
     "MissingExtraError",
     "QuestionError",
     "RagkitError",
@@ -55,6 +57,10 @@ class SourceError(InputError):
 
 class EncoderError(RagkitError):
     """A model is missing, differs from the weights it claims to be, or cannot be loaded."""
+
+
+class LanguageModelError(RagkitError):
+    """A language model's endpoint could not be reached, refused the call, or broke off at once."""
 
 
 class StoreError(RagkitError):

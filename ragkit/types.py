@@ -24,10 +24,14 @@ __all__ = [
     "Chunk",
     "Citation",
     "Document",
+    "Generated",
     "Match",
     "Passage",
+    "Said",
     "Section",
+    "Sentence",
     "Span",
+    "Support",
 ]
 
 
@@ -290,20 +294,88 @@ class Abstention(StrEnum):
 
     EMPTY_CORPUS = "empty corpus"
     LOW_CONFIDENCE = "nothing matches closely enough"
+    UNSUPPORTED = "the language model said nothing that the passages support"
+    REFUSED = "the language model refused"
+
+
+class Support(StrEnum):
+    """What a language model's sentence is worth, by the passages it was given.
+
+    Verbatim: its words stand there as they are. Supported: its names, numbers and nearly all its
+    words do, none denied. Misattributed: not in the passages it names, but in another.
+    Unsupported: in none. What this cannot tell, says ``grounding/checking.py``.
+    """
+
+    VERBATIM = "verbatim"
+    SUPPORTED = "supported"
+    MISATTRIBUTED = "misattributed"
+    UNSUPPORTED = "unsupported"
+
+
+GOOD = (Support.VERBATIM, Support.SUPPORTED)
+"""What a sentence must be to answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence that a language model said, and what became of it.
+
+    ``text`` is without markers. ``passages``: ranks of those that support it, or would have to.
+    ``kept``: it is part of the answer's text. ``reason``: for people, what is wrong with it.
+    """
+
+    text: str
+    status: Support
+    passages: tuple[int, ...]
+    kept: bool
+    reason: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields, JSON-ready."""
+        return {
+            "text": self.text,
+            "status": self.status.value,
+            "passages": list(self.passages),
+            "kept": self.kept,
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """All that a language model said, in order, kept or not.
+
+    ``finish``: ``stop``, ``length`` (its own limit), ``cut`` (the stream broke off or took too
+    long) or ``refused``; unless ``stop``, a last sentence without an end was dropped.
+    """
+
+    model: str
+    finish: str
+    sentences: tuple[Sentence, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields, JSON-ready."""
+        return {
+            "model": self.model,
+            "finish": self.finish,
+            "sentences": [sentence.to_dict() for sentence in self.sentences],
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the corpus says to a question, with its proof.
 
-    ``text`` is verbatim from the best passage: its highlighted sentences. ``passages`` are best
-    first. Where ``answered`` is False there is a ``reason``, ``text`` is ``""``, and the passages
-    are the nearest ones. ``standalone``: the question as it was understood, which differs from
-    ``question`` only in a conversation.
+    ``text`` is verbatim from the best passage: its highlighted sentences; or, where a language
+    model wrote it, those of its sentences that were kept, each with its ``[rank]``, and
+    ``generated`` is all that it said. ``passages`` are best first. Where ``answered`` is False
+    there is a ``reason``, ``text`` is ``""``, and the passages are the nearest ones.
+    ``standalone``: the question as it was understood, which differs from ``question`` only in a
+    conversation.
 
     ``confidence`` (0–1) is the chance that the corpus holds the answer and the first passage is it,
     calibrated on a mix of plain, paraphrased and unanswerable questions; which, and what it cannot
-    tell, says ``answering/confidence.py``. ``answered`` is whether it reaches the threshold.
+    tell, says ``answering/confidence.py``. Below the threshold an answer abstains.
     """
 
     question: str
@@ -313,6 +385,7 @@ class Answer:
     passages: tuple[Passage, ...] = ()
     reason: Abstention | None = None
     standalone: str = ""
+    generated: Generated | None = None
 
     def __post_init__(self) -> None:
         if not self.standalone:
@@ -328,6 +401,7 @@ class Answer:
             "confidence": self.confidence,
             "reason": self.reason.value if self.reason else None,
             "passages": [passage.to_dict() for passage in self.passages],
+            "generated": self.generated and self.generated.to_dict(),
         }
 
     def explain(self) -> str:

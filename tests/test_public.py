@@ -13,7 +13,7 @@ from conftest import ROOT
 # Each room may import from rooms to its left; `ragkit` itself from all of them.
 ROOMS = [
     "errors", "sealing", "timing", "types", "corpus", "sentences", "chunking", "encoding", "index", "retrieval",
-    "answering", "api", "conversation", "integrations", "evaluation", "cli",
+    "answering", "grounding", "api", "conversation", "integrations", "serving", "evaluation", "cli",
 ]  # fmt: skip
 # A value's renderings live above it and are looked up when they are called for.
 LATE = {("types", "answering")}

@@ -26,7 +26,7 @@ import numpy as np
 from ragkit.index import IndexData
 from ragkit.retrieval import Query, Ranked, met_by
 
-__all__ = ["DEPTH", "THRESHOLD", "confidence"]
+__all__ = ["DEPTH", "THRESHOLD", "confidence", "in_words"]
 
 THRESHOLD = 0.12
 """Below it an answer abstains. Chosen on ``dev``: all off-topic questions are refused, and 3 % of
@@ -50,6 +50,14 @@ def confidence(data: IndexData, query: Query, ranking: Sequence[Ranked]) -> floa
     unmet = math.cbrt(query.weights @ np.clip(1 - met_by(query, first), 0, None) ** 3)
     logit = _MARGIN * _margin(ranking) + _UNMET * unmet + _REVERSE * first.explained + _INTERCEPT
     return float(1 / (1 + math.exp(-logit)))
+
+
+def in_words(confidence: float) -> str:
+    """A confidence as people say it."""
+    for least, words in ((0.9, "very likely"), (0.65, "likely"), (0.35, "perhaps")):
+        if confidence >= least:
+            return words
+    return "unlikely"
 
 
 def _is_known(data: IndexData, query: Query) -> bool:

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote
 
-from ragkit.types import Answer, Passage, Span
+from ragkit.types import GOOD, Answer, Passage, Sentence, Span
 
-__all__ = ["to_html", "to_markdown", "to_text"]
+__all__ = ["sentence_markdown", "to_html", "to_markdown", "to_text"]
 
 _URL_SAFE = "%:/?#[]@!$&'()*+,;=~"
 NO_ANSWER = "The corpus does not say."
@@ -27,8 +27,8 @@ def to_text(answer: Answer) -> str:
 
 
 def to_markdown(answer: Answer) -> str:
-    """CommonMark: the answer marked ``[1]``, then numbered citations with their quotes."""
-    head = _escape(answer.text) + " [1]" if answer.answered else _abstention(answer)
+    """CommonMark: the answer with its ``[rank]``, then numbered citations with their quotes."""
+    head = _markdown_head(answer) if answer.answered else _abstention(answer)
     entries = (_markdown_entry(passage) for passage in answer.passages)
     return "\n\n".join([head, *entries]) + "\n"
 
@@ -38,6 +38,19 @@ def to_html(answer: Answer) -> str:
     head = answer.text if answer.answered else _abstention(answer)
     items = "".join(f"<li>{_html_entry(passage)}</li>" for passage in answer.passages)
     return f"<div><p><strong>{html.escape(head)}</strong></p><ol>{items}</ol></div>"
+
+
+def sentence_markdown(sentence: Sentence) -> str:
+    """A language model's sentence: what it is worth, or the ranks of the passages it is from."""
+    if sentence.status in GOOD:
+        return _escape(sentence.text) + "".join(f" [{rank}]" for rank in sentence.passages)
+    return f"~~{_escape(sentence.text)}~~ ({sentence.status})"
+
+
+def _markdown_head(answer: Answer) -> str:
+    if answer.generated is None:
+        return _escape(answer.text) + " [1]"
+    return " ".join(sentence_markdown(s) for s in answer.generated.sentences if s.kept)
 
 
 def _abstention(answer: Answer) -> str:

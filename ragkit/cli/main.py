@@ -18,18 +18,29 @@ from ragkit.cli.printing import (
     colour,
     index_option,
     json_option,
+    language_model,
+    llm_options,
     log_to_terminal,
     print_json,
     print_timings,
     progress,
     threshold_option,
 )
-from ragkit.errors import EncoderError, InputError, MissingExtraError, RagkitError, StoreError
+from ragkit.cli.serving import mcp, serve
+from ragkit.errors import (
+    EncoderError,
+    InputError,
+    LanguageModelError,
+    MissingExtraError,
+    RagkitError,
+    StoreError,
+)
 from ragkit.timing import stage, timings
 from ragkit.types import Citation
 
 if TYPE_CHECKING:
     from ragkit.encoding import Runtime
+    from ragkit.grounding import Policy
     from ragkit.types import Answer, Passage
 
 __all__ = ["cli", "main"]
@@ -49,15 +60,18 @@ def cli() -> None:
 @click.option("-k", default=5, show_default=True, help="How many passages to return.")
 @index_option
 @threshold_option
+@llm_options
 @click.option("--explain", is_flag=True, help="Say why each passage scored as it did.")
 @click.option("--timings", "show_timings", is_flag=True, help="Say where the time went.")
 @json_option
 def ask(
     *, question: tuple[str, ...], k: int, index_path: Path | None, threshold: float | None,
-    explain: bool, show_timings: bool, as_json: bool,
+    llm_name: str | None, llm_url: str | None, unsupported: Policy, explain: bool,
+    show_timings: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Answer QUESTION with cited passages. Several words need no quotes."""
-    chosen = {} if threshold is None else {"threshold": threshold}
+    chosen: dict[str, Any] = {} if threshold is None else {"threshold": threshold}
+    chosen |= {"llm": language_model(llm_name, llm_url), "unsupported": unsupported}
     with timings() as stages, stage("all"):
         answer = ragkit.ask(" ".join(question), k=k, index=index_path, **chosen)
     print_json(answer.to_dict()) if as_json else _print_answer(answer)
@@ -73,15 +87,21 @@ def ask(
 @click.option("-k", default=1, show_default=True, help="How many passages to show.")
 @index_option
 @threshold_option
+@llm_options
 @json_option
-def chat(*, k: int, index_path: Path | None, threshold: float | None, as_json: bool) -> None:
+def chat(
+    *, k: int, index_path: Path | None, threshold: float | None, llm_name: str | None,
+    llm_url: str | None, unsupported: Policy, as_json: bool,
+) -> None:  # fmt: skip
     """Talk: follow-up questions are understood by what was asked before. An empty line ends."""
-    conversation = ragkit.Conversation(index_path)
+    conversation = ragkit.Conversation(
+        index_path, llm=language_model(llm_name, llm_url), unsupported=unsupported
+    )
     chosen: dict[str, Any] = {} if threshold is None else {"threshold": threshold}
     for question in _typed():
         try:
             answer = conversation.ask(question, k=k, **chosen)
-        except InputError as error:
+        except (InputError, LanguageModelError) as error:
             click.secho(f"ragkit: {error}", fg="red", err=True, color=colour())
             continue
         if as_json:
@@ -211,6 +231,8 @@ def verify(path: Path, as_json: bool) -> None:
 
 cli.add_command(evaluation)
 cli.add_command(tune)
+cli.add_command(serve)
+cli.add_command(mcp)
 
 
 def main() -> None:
@@ -254,7 +276,8 @@ def _citations(path: Path) -> list[Citation]:
 def _status(error: RagkitError) -> int:
     if isinstance(error, StoreError):
         return BAD_STORE
-    return BAD_MODEL if isinstance(error, (EncoderError, MissingExtraError)) else BAD_INPUT
+    models = (EncoderError, LanguageModelError, MissingExtraError)
+    return BAD_MODEL if isinstance(error, models) else BAD_INPUT
 
 
 def _typed() -> Iterator[str]:
@@ -271,7 +294,7 @@ def _typed() -> Iterator[str]:
 def _print_answer(answer: Answer) -> None:
     head = answer.text if answer.answered else f"The corpus does not say ({answer.reason})."
     click.secho(textwrap.fill(head, WIDTH), bold=True, color=colour())
-    if answer.answered and answer.passages[0].phrase:
+    if answer.answered and not answer.generated and answer.passages[0].phrase:
         click.secho(
             f"→ {answer.passages[0].quote(answer.passages[0].phrase)}", fg="green", color=colour()
         )

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -19,11 +19,17 @@ from ragkit.timing import Stage
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ragkit.grounding import LanguageModel
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
 __all__ = [
     "colour",
     "console",
     "index_option",
     "json_option",
+    "language_model",
+    "llm_options",
     "log_to_terminal",
     "print_json",
     "print_timings",
@@ -42,6 +48,34 @@ index_option = click.option(
 threshold_option = click.option(
     "--threshold", type=float, help="Abstain below this confidence (0–1)."
 )
+
+
+def llm_options(command: Command) -> Command:
+    """The options that name a language model; ``language_model`` makes one of them."""
+    for option in (
+        click.option(
+            "--unsupported",
+            type=click.Choice(["drop", "mark"]),
+            default="drop",
+            show_default=True,
+            help="What to do with its sentences that the passages do not support.",
+        ),
+        click.option("--llm-url", help="Base URL of an OpenAI-compatible endpoint."),
+        click.option("--llm", "llm_name", help="A language model to write the answer, checked."),
+    ):
+        command = option(command)
+    return command
+
+
+def language_model(name: str | None, url: str | None) -> LanguageModel | None:
+    """The model that ``--llm`` and ``--llm-url`` name; the key is in OPENAI_API_KEY, if any."""
+    from ragkit.grounding import ChatModel
+
+    if name is None and url is not None:
+        raise InputError(f"--llm-url {url} was given without --llm; expected the model's name too.")
+    return None if name is None else ChatModel(name, base_url=url)
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
 

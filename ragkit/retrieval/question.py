@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from ragkit.errors import InputError, QuestionError
 
-__all__ = ["MAX_QUESTION", "check_k", "check_threshold", "clean_question"]
+__all__ = [
+    "ASKABLE",
+    "MAX_QUESTION",
+    "check_k",
+    "check_threshold",
+    "clean_question",
+    "is_askable",
+]
 
 MAX_QUESTION = 4_000
 """Code points. Far more than anyone asks; a pasted document is not a question."""
+
+
+_CONTROL = r"\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"
+_INVISIBLE = (
+    r"\x00-\x20\x7f-\xa0\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u1680\u180e"
+    r"\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff\ufff9-\ufffb"
+)
+_VISIBLE = re.compile(f"[^{_INVISIBLE}]")
+
+ASKABLE = f"^[^{_CONTROL}]*[^{_INVISIBLE}][^{_CONTROL}]*$"
+"""What ``clean_question`` takes, its length aside, as a pattern for schemas (ECMA 262 and Python):
+no control character that is not white space, and something to see."""
 
 
 def clean_question(question: object) -> str:
@@ -35,9 +55,18 @@ def clean_question(question: object) -> str:
                 f"the question holds the control character U+{ord(character):04X} at position "
                 f"{position}; expected text. Remove it."
             )
-    if not any(unicodedata.category(c)[0] not in "ZC" for c in cleaned):
+    if not _VISIBLE.search(cleaned):
         raise QuestionError("the question is blank; expected some words. Ask something.")
     return cleaned
+
+
+def is_askable(question: object) -> bool:
+    """Whether ``clean_question`` takes it."""
+    try:
+        clean_question(question)
+    except QuestionError:
+        return False
+    return True
 
 
 def check_k(k: object) -> int:

@@ -1,0 +1,133 @@
+"""Many askers at once against ``ragkit serve`` on loopback: ``python -m benchmarks.serving``.
+
+Each asker sends its next question when the last is answered, so the load is what the server takes.
+Every answer is compared with what the library gives by itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import IO, cast
+
+import httpx
+
+import ragkit
+from ragkit.evaluation import load_questions
+
+ROOT = Path(__file__).parent.parent
+RESULTS = Path(__file__).parent / "results" / "serving.json"
+
+
+@dataclass
+class Load:
+    """What became of the questions. Seconds each took, and what went wrong."""
+
+    seconds: list[float] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    wrong: int = 0
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """The address of a server in a process of its own."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ragkit", "serve", "--port", "0"],
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    log = cast("IO[str]", process.stderr)
+    try:
+        for line in log:
+            if found := re.search(r"listening on (http://\S+)", line):
+                break
+        else:
+            raise RuntimeError("the server did not start")
+        drained = asyncio.get_running_loop().run_in_executor(None, log.read)
+        yield found[1]
+    finally:
+        process.terminate()
+        process.wait(30)
+        del drained
+
+
+async def load(url: str, expected: dict[str, str], askers: int, seconds: float) -> Load:
+    """Ask for so long, all askers at once, each another question each time."""
+    questions = list(expected)
+    found, number = Load(), count()
+    until = time.monotonic() + seconds
+    limits = httpx.Limits(max_connections=askers, max_keepalive_connections=askers)
+
+    async def asking(client: httpx.AsyncClient) -> None:
+        while time.monotonic() < until:
+            question = questions[next(number) % len(questions)]
+            begun = time.perf_counter()
+            try:
+                response = await client.post("/v1/ask", json={"question": question})
+            except httpx.HTTPError as error:
+                found.errors.append(type(error).__name__)
+                continue
+            found.seconds.append(time.perf_counter() - begun)
+            if response.status_code != 200:
+                found.errors.append(str(response.status_code))
+            elif response.json()["text"] != expected[question]:
+                found.wrong += 1
+
+    async with httpx.AsyncClient(base_url=url, limits=limits, timeout=60) as client:
+        await client.post("/v1/ask", json={"question": questions[0]})
+        await asyncio.gather(*(asking(client) for _ in range(askers)))
+    return found
+
+
+def measured(found: Load, askers: int, seconds: float) -> dict[str, float | int]:
+    """The figures, in milliseconds."""
+    cuts = statistics.quantiles(found.seconds, n=100)
+    return {
+        "askers": askers,
+        "seconds": seconds,
+        "answers": len(found.seconds),
+        "per_second": round(len(found.seconds) / seconds, 1),
+        "p50_ms": round(cuts[49] * 1000, 1),
+        "p95_ms": round(cuts[94] * 1000, 1),
+        "p99_ms": round(cuts[98] * 1000, 1),
+        "errors": len(found.errors),
+        "wrong": found.wrong,
+    }
+
+
+async def run(askers: list[int], seconds: float) -> list[dict[str, float | int]]:
+    """One load after the other, against one server."""
+    questions = [q.text for q in load_questions(ROOT / "eval" / "questions.jsonl")]
+    expected = {question: ragkit.ask(question).text for question in questions}
+    rows = []
+    with server() as url:
+        for number in askers:
+            found = await load(url, expected, number, seconds)
+            rows.append(measured(found, number, seconds))
+            print(json.dumps(rows[-1]))
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--askers", type=int, nargs="+", default=[1, 8, 64])
+    parser.add_argument("--seconds", type=float, default=120.0)
+    parser.add_argument("--save", action="store_true", help=f"Write {RESULTS.name}.")
+    chosen = parser.parse_args()
+    rows = asyncio.run(run(chosen.askers, chosen.seconds))
+    if chosen.save:
+        RESULTS.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""A chatbot in the terminal: python examples/terminal_bot.py [INDEX]."""
+
+import sys
+
+from ragkit import Conversation, QuestionError
+
+
+def main() -> None:
+    talk = Conversation(sys.argv[1] if len(sys.argv) > 1 else None)
+    for line in sys.stdin:
+        try:
+            answer = talk.ask(line, k=1)
+        except QuestionError as error:
+            print(error)
+            continue
+        [passage] = answer.passages
+        if answer.answered:
+            print(answer.text, f"\n    {passage.citation.label}")
+        else:
+            print("The article does not say. Nearest to it is:", passage.citation.label)
+
+
+if __name__ == "__main__":
+    main()

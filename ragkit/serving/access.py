@@ -1,0 +1,73 @@
+"""What both servers share: where they listen, and the token that lets callers in."""
+
+from __future__ import annotations
+
+import hmac
+import socket
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ragkit.errors import InputError
+
+__all__ = ["Token", "address_of", "check_token", "listening", "problem"]
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A bound socket; port 0 takes a free one. Raises InputError where that cannot be.
+
+    Bound here, not by uvicorn, which would end the program where it cannot.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as error:
+        raise InputError(
+            f"cannot listen on {host} port {port} ({error}). Give another host or port."
+        ) from error
+
+
+def address_of(listener: socket.socket) -> str:
+    """``http://host:port`` of a bound socket."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def check_token(token: str | None) -> None:
+    """Raises InputError for a token that no header can carry."""
+    bare = "x" if token is None else token.strip()
+    if not (bare and bare.isascii() and bare.isprintable()):
+        raise InputError("the token is blank or not ASCII; expected e.g. 32 random letters.")
+
+
+def problem(kind: str, message: str) -> dict[str, object]:
+    """The body of an error, in OpenAI's shape."""
+    return {"error": {"type": kind, "message": message, "param": None, "code": None}}
+
+
+class Token:
+    """Lets through who carries the access token (RFC 6750), compared in constant time.
+
+    ``paths``: the beginnings of those that need it.
+    """
+
+    def __init__(self, app: ASGIApp, token: str, paths: tuple[str, ...] = ("/",)) -> None:
+        self._app = app
+        self._token = token.strip().encode()
+        self._paths = paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_guarded = scope["type"] == "http" and scope["path"].startswith(self._paths)
+        if not is_guarded or self._carried(Headers(scope=scope)):
+            await self._app(scope, receive, send)
+        else:
+            message = "The access token is missing or wrong; send 'Authorization: Bearer …'."
+            headers = {"www-authenticate": "Bearer"}
+            refusal = JSONResponse(problem("UnauthorizedError", message), 401, headers)
+            await refusal(scope, receive, send)
+
+    def _carried(self, headers: Headers) -> bool:
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        right = hmac.compare_digest(given.strip().encode(), self._token)
+        return right and scheme.lower() == "bearer"

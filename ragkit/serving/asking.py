@@ -1,0 +1,152 @@
+"""Questions: one answer as JSON or as events, passages alone."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
+from typing import Any, TypeVar
+
+from anyio import fail_after
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
+from fastapi.sse import format_sse_event
+
+from ragkit.api import Index
+from ragkit.errors import RagkitError
+from ragkit.serving.access import problem
+from ragkit.serving.problems import responses
+from ragkit.serving.rendering import answer_json, passage_json
+from ragkit.serving.schemas import EVENT_STREAM, AnswerOut, AskIn, SearchIn, SearchOut
+from ragkit.serving.state import Here, State
+from ragkit.types import Answer, Sentence
+
+__all__ = ["EVENTS", "Event", "events_of", "last_of", "note_question", "options", "reply", "router"]
+
+router = APIRouter(prefix="/v1", tags=["ask"])
+
+T = TypeVar("T")
+Event = Answer | Sentence
+EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The answer; or, where the client accepts text/event-stream, events: "
+        "`found` (an answer without the language model), `sentence`s, `answer` or `error`.",
+        "content": EVENT_STREAM,
+    }
+}
+
+
+@router.post(
+    "/ask", response_model=AnswerOut, responses={**EVENTS, **responses(400, 502, 503, 504)}
+)
+async def ask(here: Here, request: Request, asked: AskIn) -> Any:
+    """What the corpus says, with cited passages."""
+    index = here.live.current
+    note_question(here, request, asked.question)
+    return await reply(
+        here,
+        request,
+        index,
+        lambda: index.stream(
+            asked.question,
+            llm=here.llm,
+            unsupported=here.settings.unsupported,
+            **options(asked, here),
+        ),
+        explain=asked.explain,
+    )
+
+
+@router.post("/search", responses=responses(400, 503, 504), response_model=SearchOut)
+async def search(here: Here, request: Request, wanted: SearchIn) -> dict[str, Any]:
+    """The best passages alone."""
+    index = here.live.current
+    note_question(here, request, wanted.question)
+    found = await here.work(lambda: index.search(wanted.question, k=wanted.k))
+    return {"passages": [passage_json(passage, index) for passage in found]}
+
+
+def options(asked: AskIn, here: State) -> dict[str, Any]:
+    """What a request says beside its question."""
+    threshold = here.settings.threshold if asked.threshold is None else asked.threshold
+    return {"k": asked.k, "threshold": threshold, "standalone": asked.standalone}
+
+
+def note_question(here: State, request: Request, question: str) -> None:
+    """Into the log, if it may."""
+    if here.settings.log_questions:
+        request.scope["state"]["log"]["question"] = question
+
+
+async def reply(
+    here: State,
+    request: Request,
+    index: Index,
+    stream: Callable[[], Iterator[Event]],
+    *,
+    explain: bool = False,
+) -> Any:
+    """The end of a stream as JSON, or all of it as events, as the client wishes."""
+    if "text/event-stream" in request.headers.get("accept", ""):
+        here.refuse_if_busy()
+        events = _written(events_of(here, stream), index, explain)
+        return StreamingResponse(events, media_type="text/event-stream")
+    answer = await here.work(lambda: last_of(stream()))
+    here.figures.answered(answer)
+    content = answer_json(answer, index, explain=explain)
+    return Response(json.dumps(content, ensure_ascii=False), media_type="application/json")
+
+
+def last_of(stream: Iterator[Event]) -> Answer:
+    """The final answer."""
+    *_, answer = stream
+    assert isinstance(answer, Answer)  # noqa: S101 - what a stream ends with
+    return answer
+
+
+async def events_of(here: State, stream: Callable[[], Iterator[Event]]) -> AsyncIterator[Event]:
+    """What a stream gives, each step of it in a worker thread; the whole within the time allowed.
+
+    Raises RagkitError, TimeoutError.
+    """
+    until = time.monotonic() + here.settings.timeout
+    here.under_way += 1
+    try:
+        events = await _step(here, stream, until)
+        while (event := await _step(here, partial(next, events, None), until)) is not None:
+            yield event
+            answer = event
+        if isinstance(answer, Answer):
+            here.figures.answered(answer)
+    finally:
+        here.under_way -= 1
+
+
+async def _step(here: State, call: Callable[[], T], until: float) -> T:
+    with fail_after(max(0.0, until - time.monotonic())):
+        return await here.in_thread(call)
+
+
+async def _written(
+    events: AsyncIterator[Event], index: Index, explain: bool
+) -> AsyncIterator[bytes]:
+    """As server-sent events. The status was sent long ago, so an error is an event too."""
+    answer: dict[str, Any] | None = None
+    try:
+        async for event in events:
+            if isinstance(event, Sentence):
+                yield _event("sentence", event.to_dict())
+                continue
+            if answer is None:
+                yield _event("found", answer_json(event, index, explain=explain))
+            answer = answer_json(event, index, explain=explain)
+        yield _event("answer", answer)
+    except RagkitError as error:
+        yield _event("error", problem(type(error).__name__, str(error)))
+    except TimeoutError:
+        yield _event("error", problem("TimeoutError", "the answer took too long. Ask again."))
+
+
+def _event(name: str, content: Any) -> bytes:
+    return format_sse_event(event=name, data_str=json.dumps(content, ensure_ascii=False))

@@ -1,0 +1,108 @@
+"""Values as the JSON of the HTTP API."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ragkit.answering.confidence import in_words
+from ragkit.api import Index
+from ragkit.errors import InputError
+from ragkit.integrations.common import passage_id
+from ragkit.sentences import paragraphs, trim
+from ragkit.types import Answer, Citation, Document, Passage, Section, Span
+
+__all__ = ["answer_json", "citation_of", "document_json", "document_line", "passage_json"]
+
+_PASSAGE = re.compile(r"(?P<document>.+)#(?P<start>\d{1,12})-(?P<end>\d{1,12})", re.DOTALL)
+
+
+def answer_json(answer: Answer, index: Index, *, explain: bool = False) -> dict[str, Any]:
+    """``Answer.to_dict`` with what a page needs besides: ids, links, confidence in words."""
+    return {
+        **answer.to_dict(),
+        "confidence_words": in_words(answer.confidence),
+        "index_generation": index.generation,
+        "passages": [passage_json(p, index, explain=explain) for p in answer.passages],
+    }
+
+
+def passage_json(passage: Passage, index: Index, *, explain: bool = False) -> dict[str, Any]:
+    """``Passage.to_dict`` with its id and a link to the highlight; the signals on demand."""
+    content = passage.to_dict()
+    if not explain:
+        del content["signals"], content["matches"]
+    citation = passage.citation
+    document = index.document(citation.document_id)
+    highlight = passage.highlights[0] if passage.highlights else None
+    return {
+        **content,
+        "id": passage_id(passage),
+        "link": citation.deep_link(document, span=highlight),
+    }
+
+
+def document_line(document: Document) -> dict[str, Any]:
+    """A document without its text."""
+    return {
+        "id": document.id,
+        "title": document.title,
+        "url": document.url,
+        "characters": len(document.text),
+    }
+
+
+def document_json(document: Document) -> dict[str, Any]:
+    """A document whole, and as the blocks to show it by."""
+    return {
+        **document_line(document),
+        "text": document.text,
+        "blocks": list(_blocks(document)),
+    }
+
+
+def citation_of(name: str, index: Index) -> Citation:
+    """The citation that a passage's id stands for. Raises InputError if it is none here."""
+    match = _PASSAGE.fullmatch(name)
+    if match is None:
+        raise InputError(f"{name!r} is no passage's id; expected 'document#start-end'.")
+    document = index.document(match["document"])
+    start, end = int(match["start"]), int(match["end"])
+    if not start < end <= len(document.text):
+        raise InputError(
+            f"[{start}, {end}) is no span of {document.id!r}; expected one inside [0, "
+            f"{len(document.text)}), not empty."
+        )
+    section = next((s.path for s in document.sections if s.start <= start and end <= s.end), ())
+    return Citation(
+        document.id, document.title, section, start, end, document.text[start:end], document.url
+    )
+
+
+def _blocks(document: Document) -> Iterator[dict[str, Any]]:
+    """The headings and paragraphs, in reading order."""
+    before: tuple[str, ...] = ()
+    position = 0
+    for section in document.sections:
+        yield from _headings(document, section, before, position)
+        for start, end in paragraphs(document.text, Span(section.start, section.end)):
+            text = document.text[start:end]
+            yield {"kind": "paragraph", "level": 0, "start": start, "end": end, "text": text}
+        before, position = section.path, section.end
+
+
+def _headings(
+    document: Document, section: Section, before: Sequence[str], position: int
+) -> Iterator[dict[str, Any]]:
+    """What of a section's heading path the reader has not seen yet, standing in the gap before."""
+    path = section.path
+    shared = 0
+    while shared < min(len(path), len(before)) and path[shared] == before[shared]:
+        shared += 1
+    if shared == len(path) and before and path:
+        shared -= 1  # two sections of one name, one after the other
+    gap = trim(document.text, Span(position, section.start)) or Span(position, position)
+    for depth in range(shared, len(path)):
+        yield {"kind": "heading", "level": depth + 2, "start": gap.start, "end": gap.end,
+               "text": path[depth]}  # fmt: skip

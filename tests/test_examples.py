@@ -1,0 +1,69 @@
+"""The examples run as they stand."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from chat_endpoint import endpoint
+from mcp import ClientSession, StdioServerParameters
+from mcp.client.stdio import stdio_client
+
+from conftest import ROOT
+
+EXAMPLES = ROOT / "examples"
+QUOTED = "The first German officers went to Soviet Russia for these purposes in March 1922."
+
+
+def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(EXAMPLES / command[0]), *command[1:]], capture_output=True, text=True, check=True,
+        cwd=ROOT, env={**os.environ, **environment}, timeout=120,
+    )  # fmt: skip
+
+
+def test_every_example_is_in_the_list() -> None:
+    readme = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    for path in EXAMPLES.rglob("*"):
+        if path.is_file() and path.suffix != ".md" and "__pycache__" not in path.parts:
+            assert f"`{path.relative_to(EXAMPLES).as_posix()}`" in readme
+
+
+def test_the_terminal_bot_talks() -> None:
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / "terminal_bot.py")], capture_output=True, text=True, check=True,
+        input="When did the first German officers go to Soviet Russia?\n\nHow do I bake sourdough bread?\n",
+        timeout=120,
+    )  # fmt: skip
+    assert QUOTED in done.stdout
+    assert "the question is blank" in done.stdout
+    assert "The article does not say." in done.stdout
+
+
+def test_the_langchain_bot_answers_and_its_quotations_are_checked() -> None:
+    question = "When did the first German officers go to Soviet Russia?"
+    with endpoint([f"“{QUOTED}”"]) as to:
+        done = run("langchain_bot.py", "m", question, OPENAI_BASE_URL=to.url, OPENAI_API_KEY="none")
+    assert QUOTED in json.dumps(to.requests[0]["messages"], ensure_ascii=False)
+    assert "ok: 1 verbatim" in done.stdout
+
+
+def test_the_mcp_configuration_starts_a_server() -> None:
+    config = json.loads((EXAMPLES / "mcp.json").read_text(encoding="utf-8"))
+    [(name, server)] = config["mcpServers"].items()
+    command = Path(sys.executable).parent / server["command"]
+    parameters = StdioServerParameters(
+        command=str(command), args=server["args"], env=dict(os.environ)
+    )
+
+    async def talk() -> tuple[str, set[str]]:
+        async with stdio_client(parameters) as streams, ClientSession(*streams) as session:
+            begun = await session.initialize()
+            tools = await session.list_tools()
+            return begun.server_info.name, {tool.name for tool in tools.tools}
+
+    assert asyncio.run(talk()) == (name, {"ask", "search", "fetch"})
