@@ -24,6 +24,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai import OpenAI
 from prometheus_client.parser import text_string_to_metric_families
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from ragkit import ChatModel, Document, Index, IndexNotFoundError, InputError
 from ragkit.grounding import Message, Piece
@@ -421,6 +423,20 @@ def test_without_the_token_the_api_is_closed(german_soviet: Index, given: str | 
             assert response.headers["www-authenticate"] == "Bearer"
         for path in ("/", "/healthz", "/readyz", "/widget.js"):
             assert web.get(path, headers=headers).status_code == 200
+
+
+def test_the_token_is_needed_where_the_app_is_mounted_too(german_soviet: Index) -> None:
+    app = create_app(german_soviet, Settings(token=TOKEN, reload=0))
+    outer = Starlette(routes=[Mount("/rag", app)])
+    web = TestClient(outer, base_url=BASE)
+    assert web.get("/rag/v1/corpus").status_code == 401
+    assert web.get("/rag/").status_code == 200
+    assert (
+        "default-src 'none'; script-src 'self'"
+        in web.get("/rag/").headers["content-security-policy"]
+    )
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    assert web.get("/rag/v1/corpus", headers=headers).status_code == 200
 
 
 def test_with_the_token_it_is_open(german_soviet: Index) -> None:

@@ -57,7 +57,7 @@ def in_words(confidence: float) -> str:
     for least, words in ((0.9, "very likely"), (0.65, "likely"), (0.35, "perhaps")):
         if confidence >= least:
             return words
-    return "unlikely"
+    return "uncertain"
 
 
 def _is_known(data: IndexData, query: Query) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import socket
+from collections.abc import Callable
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
@@ -11,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ragkit.errors import InputError
 
-__all__ = ["Token", "address_of", "check_token", "listening", "problem"]
+__all__ = ["Token", "address_of", "check_token", "listening", "path_of", "problem"]
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -34,6 +35,12 @@ def address_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def path_of(scope: Scope) -> str:
+    """The path inside the app, which may be mounted under another one's."""
+    path, root = str(scope["path"]), str(scope.get("root_path", ""))
+    return path[len(root) :] if root and path.startswith(f"{root}/") else path
+
+
 def check_token(token: str | None) -> None:
     """Raises InputError for a token that no header can carry."""
     bare = "x" if token is None else token.strip()
@@ -49,17 +56,19 @@ def problem(kind: str, message: str) -> dict[str, object]:
 class Token:
     """Lets through who carries the access token (RFC 6750), compared in constant time.
 
-    ``paths``: the beginnings of those that need it.
+    ``is_open``: whether a path needs none.
     """
 
-    def __init__(self, app: ASGIApp, token: str, paths: tuple[str, ...] = ("/",)) -> None:
+    def __init__(
+        self, app: ASGIApp, token: str, is_open: Callable[[str], bool] = lambda _: False
+    ) -> None:
         self._app = app
         self._token = token.strip().encode()
-        self._paths = paths
+        self._is_open = is_open
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_guarded = scope["type"] == "http" and scope["path"].startswith(self._paths)
-        if not is_guarded or self._carried(Headers(scope=scope)):
+        is_open = scope["type"] != "http" or self._is_open(path_of(scope))
+        if is_open or self._carried(Headers(scope=scope)):
             await self._app(scope, receive, send)
         else:
             message = "The access token is missing or wrong; send 'Authorization: Bearer …'."

@@ -34,7 +34,7 @@ from ragkit.serving.state import State
 __all__ = ["create_app"]
 
 PAGE = Path(__file__).parent / "page"
-GUARDED = ("/v1/", "/metrics", "/openapi.json")
+OPEN = ("/", "/embed", "/widget.js", "/healthz", "/readyz")
 DESCRIPTION = """Cited passages for questions about a corpus. Spans are half-open and count Unicode
 code points of a document's text; scores and confidences are higher where better."""
 
@@ -96,12 +96,17 @@ def _add_page(app: FastAPI) -> None:
     app.mount("/static", StaticFiles(directory=PAGE))
 
 
+def _is_open(path: str) -> bool:
+    """Whether it needs no token: the page, which asks for one, and whether the server lives."""
+    return path in OPEN or path.startswith("/static/")
+
+
 def _add_gates(app: FastAPI, state: State) -> None:
     """The last added is the first that a request meets."""
     settings = state.settings
     app.add_middleware(BodyLimit, most=settings.max_body, timeout=settings.timeout)
     if settings.token:
-        app.add_middleware(Token, token=settings.token, paths=GUARDED)
+        app.add_middleware(Token, token=settings.token, is_open=_is_open)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=list(settings.origins),

@@ -16,7 +16,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ragkit.serving.access import problem
+from ragkit.serving.access import path_of, problem
 from ragkit.serving.state import State
 
 __all__ = ["BodyLimit", "Hosts", "Observed"]
@@ -184,7 +184,7 @@ def _add_headers(
     for name, value in _HEADERS.items():
         headers.setdefault(name, value)
     headers["x-request-id"] = request_id
-    path = scope["path"]
+    path = path_of(scope)
     if path in ("/", "/embed"):
         around = " ".join(["'self'", *origins]) if path == "/embed" else "'none'"
         headers["content-security-policy"] = f"{_PAGE_POLICY}; frame-ancestors {around}"

@@ -17,7 +17,8 @@ __all__ = ["Settings"]
 class Settings:
     """How the HTTP server behaves. Times are in seconds, sizes in bytes.
 
-    ``token``: if set, each ``/v1`` call and ``/metrics`` needs ``Authorization: Bearer …``.
+    ``token``: if set, all but the page, the widget and the health checks needs
+    ``Authorization: Bearer …``.
     ``origins``: other sites (``https://example.org``) that may call the API from a browser and
     embed the widget. ``hosts``: the names it answers to, ``*`` for any; what protects a server on
     loopback from pages that rebind their name to it.

@@ -1,0 +1,130 @@
+// The server's HTTP API. Its address follows from this module's, whatever prefix it is mounted at.
+
+/** Where the page itself lies, for links that people share. */
+export const home = new URL("../", import.meta.url);
+
+const KEY = `ragkit token ${home.pathname}`;
+let token = kept();
+let unlocking = null;
+
+/** What went wrong, in words for people. */
+export class Problem extends Error {
+  constructor(message, status = 0) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** Set by the page: asks for the access token; its argument says whether one was refused. */
+export const lock = {
+  ask: async () => Promise.reject(new Problem("An access token is needed.", 401)),
+};
+
+export const corpus = async () => (await call("corpus")).json();
+
+export const documentOf = async (id) => (await call(`documents/${encodeURIComponent(id)}`)).json();
+
+export const begin = async (signal) =>
+  (await (await call("conversations", { body: {}, signal })).json()).id;
+
+/** Asks, and yields `[event, data]`: found, then sentences if a model speaks, then answer. */
+export async function* ask(conversation, body, signal) {
+  const path = `conversations/${encodeURIComponent(conversation)}/ask`;
+  const response = await call(path, { body, signal, accept: "text/event-stream" });
+  if (!response.headers.get("content-type")?.startsWith("text/event-stream")) {
+    yield ["answer", await response.json()];
+    return;
+  }
+  for await (const [event, data] of events(response.body)) {
+    if (event === "error") throw new Problem(data.error.message);
+    yield [event, data];
+    if (event === "answer") return;
+  }
+  throw new Problem("The connection ended before the answer was whole.");
+}
+
+async function call(path, { body, signal, accept = "application/json" } = {}) {
+  const response = await reached(new URL(`v1/${path}`, home), {
+    method: body ? "POST" : "GET",
+    headers: {
+      Accept: accept,
+      ...(body && { "Content-Type": "application/json" }),
+      ...(token && { Authorization: `Bearer ${token}` }),
+    },
+    body: body && JSON.stringify(body),
+    signal,
+  });
+  if (response.status === 401) {
+    await unlock();
+    return call(path, { body, signal, accept });
+  }
+  if (!response.ok) throw await problem(response);
+  return response;
+}
+
+async function reached(url, request) {
+  try {
+    return await fetch(url, request);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem("The server cannot be reached. Check the connection, then try again.");
+  }
+}
+
+async function problem(response) {
+  try {
+    return new Problem((await response.json()).error.message, response.status);
+  } catch {
+    return new Problem(`The server answered with an error (${response.status}).`, response.status);
+  }
+}
+
+/** Several calls that are refused at once lead to one form. */
+async function unlock() {
+  unlocking ??= lock.ask(Boolean(token)).finally(() => (unlocking = null));
+  token = await unlocking;
+  keep(token);
+}
+
+// In a frame of another site the storage may be forbidden; the token then lasts as long as the page.
+function kept() {
+  try {
+    return sessionStorage.getItem(KEY);
+  } catch {
+    return null;
+  }
+}
+
+function keep(value) {
+  try {
+    sessionStorage.setItem(KEY, value);
+  } catch {
+    // as said above
+  }
+}
+
+/** Server-sent events of a POST, which EventSource cannot make. */
+async function* events(stream) {
+  let rest = "";
+  for await (const piece of pieces(stream.pipeThrough(new TextDecoderStream()).getReader())) {
+    const blocks = (rest + piece).split(/\r\n\r\n|\n\n|\r\r/);
+    rest = blocks.pop();
+    yield* blocks.map(event).filter(Boolean);
+  }
+}
+
+async function* pieces(reader) {
+  try {
+    for (let read = await reader.read(); !read.done; read = await reader.read()) yield read.value;
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem("The connection was lost before the answer was whole.");
+  }
+}
+
+function event(block) {
+  const fields = block.split(/\r\n|\n|\r/).map((line) => /^(\w+): ?(.*)$/.exec(line));
+  const values = (name) => fields.filter((field) => field?.[1] === name).map((field) => field[2]);
+  const data = values("data").join("\n");
+  return data && [values("event")[0] ?? "message", JSON.parse(data)];
+}

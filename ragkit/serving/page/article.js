@@ -1,0 +1,188 @@
+// The article itself: loaded once, with the cited passage tinted and its sentence marked.
+
+import { documentOf } from "./api.js";
+import { button, dressed, h, marks, outside } from "./dom.js";
+
+const stillness = matchMedia("(prefers-reduced-motion: reduce)");
+const LIST = /\n\s*(?:[-*#•–]|\(?\d{1,3}[.)])\s/;
+
+export class Article {
+  #box;
+  #loads = new Map();
+  #shown = null;
+  #paragraphs = [];
+  #wanted = 0;
+
+  /** `box` scrolls and holds the text. */
+  constructor(box) {
+    this.#box = box;
+  }
+
+  /** Set where there are several documents: goes back to the list of them. */
+  all = null;
+
+  /** Show a document from its beginning. */
+  async open(id) {
+    if (!(await this.#show(id))) return;
+    this.undress();
+    this.#box.scrollTo({ top: 0 });
+  }
+
+  /** Show the passage in its document, in view; with `focus` the reader is taken there. */
+  async cite(passage, { focus = false } = {}) {
+    const id = passage.citation.document_id;
+    if (!(await this.#show(id))) return;
+    this.#dress(passage);
+    if (!this.#stands(passage)) {
+      this.#loads.delete(id); // what was loaded may be older than the answer
+      this.#shown = null;
+      if (!(await this.#show(id))) return;
+      this.#dress(passage);
+      if (!this.#stands(passage)) return this.#miss();
+    }
+    const target = this.#box.querySelector("mark") ?? this.#box.querySelector(".cited");
+    if (!target) return;
+    this.#scrollTo(target);
+    if (!focus) return;
+    target.tabIndex = -1;
+    target.focus({ preventScroll: true });
+  }
+
+  /** Take the marks of the last passage away. */
+  undress() {
+    this.#dress(null);
+  }
+
+  /** A list to choose a document from. */
+  list(documents, total) {
+    this.#wanted++;
+    this.#shown = null;
+    const entry = (one) =>
+      h(
+        "li",
+        {},
+        button({ class: "plain", dir: "auto", onclick: () => this.open(one.id) }, one.title),
+      );
+    const rest = total - documents.length;
+    const heading = h("h2", {}, total ? `${total} documents` : "There is no document yet");
+    const more = h(
+      "p",
+      { class: "soft" },
+      rest > 0 ? `and ${rest} more, shown when they are cited.` : "",
+    );
+    this.#box.replaceChildren(
+      heading,
+      h("ul", { class: "documents" }, ...documents.map(entry)),
+      more,
+    );
+  }
+
+  async #show(id) {
+    const turn = ++this.#wanted;
+    if (this.#shown === id) return true;
+    try {
+      if (!this.#loads.has(id)) this.#loads.set(id, documentOf(id));
+      const content = await this.#loads.get(id);
+      if (turn !== this.#wanted) return false; // meanwhile another was asked for
+      this.#write(content);
+      this.#shown = id;
+      return true;
+    } catch (error) {
+      this.#loads.delete(id);
+      if (turn === this.#wanted) this.#fail(id, error);
+      return false;
+    }
+  }
+
+  #fail(id, error) {
+    this.#shown = null;
+    const again = button({ class: "quiet", onclick: () => this.open(id) }, "Try again");
+    this.#box.replaceChildren(
+      h("div", { class: "alert", role: "alert" }, h("p", {}, error.message), again),
+    );
+  }
+
+  #write(content) {
+    this.#paragraphs = [];
+    const levels = [];
+    const body = content.blocks.map((block) =>
+      block.kind === "heading" ? heading(block, levels) : this.#paragraph(block),
+    );
+    const text = h("article", { lang: "" }, h("h2", { dir: "auto" }, content.title), ...body);
+    const source = outside(content.url, "The original ↗");
+    const all = this.all && button({ class: "plain", onclick: this.all }, "All documents");
+    const headings = [...text.querySelectorAll("h3, h4")];
+    text.firstChild.after(
+      h("div", { class: "about", lang: "en" }, all, source, this.#contents(headings)),
+    );
+    this.#box.replaceChildren(text);
+  }
+
+  #paragraph(block) {
+    const element = h(
+      "p",
+      { dir: "auto", class: LIST.test(`\n${block.text}`) && "lines" },
+      block.text,
+    );
+    this.#paragraphs.push({ ...block, element, dressed: false });
+    return element;
+  }
+
+  #contents(headings) {
+    if (headings.length < 3) return null;
+    const entry = (target) => {
+      const go = () => this.#scrollTo(target);
+      const properties = { class: "plain", dir: "auto", lang: "", onclick: go };
+      return h("li", { class: target.localName }, button(properties, target.textContent));
+    };
+    return h("details", {}, h("summary", {}, "Contents"), h("ol", {}, ...headings.map(entry)));
+  }
+
+  /** An old answer's passage, and the text has changed since: nothing is marked rather than wrong. */
+  #miss() {
+    this.undress();
+    const words = "This passage is no longer there: the text has changed since it was cited.";
+    this.#box.prepend(h("p", { class: "notice", role: "status" }, words));
+    this.#box.scrollTo({ top: 0 });
+  }
+
+  /** Mark the passage in the paragraphs that it touches, and undo the one before. */
+  #dress(passage) {
+    const { start, end } = passage?.citation ?? { start: 0, end: 0 };
+    const cited = { ranges: [{ start, end }], make: () => h("span", { class: "cited" }) };
+    this.#box.querySelector(".notice")?.remove();
+    for (const paragraph of this.#paragraphs) {
+      const touched = paragraph.start < end && start < paragraph.end;
+      if (!touched && !paragraph.dressed) continue;
+      const layers = touched ? [cited, ...marks(passage)] : [];
+      paragraph.element.replaceChildren(dressed(paragraph.text, paragraph.start, layers));
+      paragraph.dressed = touched;
+    }
+  }
+
+  /** Whether what is tinted is what was quoted. */
+  #stands(passage) {
+    const tinted = [...this.#box.querySelectorAll(".cited")].map((part) => part.textContent);
+    return squeezed(tinted.join("")) === squeezed(passage.citation.quote);
+  }
+
+  /** By hand, since scrollIntoView would move the page around the widget too; glides if near. */
+  #scrollTo(target) {
+    const box = this.#box.getBoundingClientRect();
+    const found = target.getBoundingClientRect();
+    const room = Math.max(0, box.height - found.height) / 3;
+    const by = found.top - box.top - room;
+    const glides = Math.abs(by) < 2 * box.height && !stillness.matches;
+    this.#box.scrollBy({ top: by, behavior: glides ? "smooth" : "instant" });
+  }
+}
+
+/** Paragraphs are shown without the white space between them. */
+const squeezed = (text) => text.replace(/[\s\u200b]/g, "");
+
+/** A document's level becomes a depth under the page's own headings, without gaps. */
+function heading(block, levels) {
+  while (levels.length && levels.at(-1) >= block.level) levels.pop();
+  levels.push(block.level);
+  return h(`h${Math.min(levels.length + 2, 6)}`, { dir: "auto" }, block.text);
+}

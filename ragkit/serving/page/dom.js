@@ -1,0 +1,86 @@
+// Elements made from text. Whatever the corpus, a question or a model says becomes text nodes.
+
+/** An element; properties named `on…` are listeners, false and null ones are left out. */
+export function h(tag, properties = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === false || value === null || value === undefined) continue;
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(
+    ...children.filter((child) => child !== null && child !== undefined && child !== false),
+  );
+  return node;
+}
+
+/** A button that does one thing and never submits. */
+export const button = (properties, ...children) =>
+  h("button", { type: "button", ...properties }, ...children);
+
+/** A link out of here, or null where the address is anything but http or https. */
+export function outside(address, label, name) {
+  const url = parsed(address);
+  if (!["http:", "https:"].includes(url?.protocol)) return null;
+  const page = url.origin + url.pathname; // what a print shows
+  const apart = { target: "_blank", rel: "noopener noreferrer", "data-page": page };
+  return h("a", { class: "outside", href: url.href, "aria-label": name, ...apart }, label);
+}
+
+function parsed(address) {
+  try {
+    return new URL(address);
+  } catch {
+    return null;
+  }
+}
+
+/** `Title § Section › Subsection`, each part in its own direction. */
+export function label({ title, section }, withTitle = true) {
+  const parts = section.map((name) => h("bdi", {}, name));
+  const path = parts.flatMap((part, place) => (place ? [" › ", part] : [part]));
+  if (!withTitle && path.length) return path;
+  return [h("bdi", {}, title), ...(path.length ? [" § ", ...path] : [])];
+}
+
+/** Title and section as plain text, to be read aloud. */
+export const spoken = ({ title, section }) => [title, ...section].join(", ");
+
+/**
+ * `text`, which begins at code point `start` of its document, with each layer's ranges wrapped;
+ * an outer layer comes first. Offsets are code points, so the text is cut by code points.
+ */
+export function dressed(text, start, layers) {
+  const points = Array.from(text);
+  const here = document.createDocumentFragment();
+  dress(here, points, start, { start, end: start + points.length }, layers);
+  return here;
+}
+
+function dress(parent, points, base, within, layers) {
+  const written = (from, to) => points.slice(from - base, to - base).join("");
+  if (!layers.length) return parent.append(written(within.start, within.end));
+  const [{ ranges, make }, ...inner] = layers;
+  let at = within.start;
+  for (const range of ranges) {
+    const part = { start: Math.max(range.start, at), end: Math.min(range.end, within.end) };
+    if (part.start >= part.end) continue;
+    if (at < part.start) dress(parent, points, base, { start: at, end: part.start }, inner);
+    const wrap = make();
+    dress(wrap, points, base, part, inner);
+    parent.append(wrap);
+    at = part.end;
+  }
+  if (at < within.end) dress(parent, points, base, { start: at, end: within.end }, inner);
+}
+
+const phrase = () => h("b", { class: "phrase" });
+
+/** The layers of a passage: its highlighted sentences, and in them the phrase that answers. */
+export const marks = (passage) => [
+  { ranges: passage.highlights, make: () => h("mark") },
+  { ranges: passage.phrase ? [passage.phrase] : [], make: phrase },
+];
+
+/** The layer of the phrase alone. */
+export const phrases = (passage) => marks(passage).slice(1);

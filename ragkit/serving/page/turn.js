@@ -1,0 +1,271 @@
+// One question and what came of it.
+
+import { button, dressed, h, label, marks, outside, phrases, spoken } from "./dom.js";
+
+const AROUND = 110; // how many characters of a passage are shown around its highlight
+const DOUBTS = {
+  unsupported: "not supported by the passages",
+  misattributed: "not in the passage that it names",
+};
+let number = 0;
+
+export class Turn {
+  #question;
+  #does;
+  #of;
+  #speaking = false;
+  #found = null;
+  #body = h("div", { class: "body" });
+  #claims = h("p", { class: "claims", dir: "auto" });
+
+  /**
+   * `does`: what the reader can do: `cite(passage, opener)`, `again(question, standalone)`,
+   * `copy(answer, button)`.
+   * `of`: the corpus, for how it speaks of itself.
+   */
+  constructor(question, does, of) {
+    this.#question = question;
+    this.#does = does;
+    this.#of = of;
+    const id = `turn-${++number}`;
+    const title = h("h2", { id, dir: "auto" }, question);
+    this.#body.append(h("p", { class: "looking" }, "Looking it up…"));
+    this.element = h("section", { class: "turn", "aria-labelledby": id }, title, this.#body);
+  }
+
+  /** What retrieval alone found; a model may still speak. */
+  found(answer) {
+    this.#found = answer;
+    this.#write(answer, answer.answered && this.#of.llm !== null);
+  }
+
+  /** One checked sentence more. */
+  say(sentence) {
+    this.#claims.append(...this.#claim(sentence, this.#found));
+  }
+
+  /** The whole answer. What stands already is not written again, so that nobody loses their place. */
+  finish(answer) {
+    const claims = kept(answer);
+    const speaking = answer.answered && claims.length > 0;
+    if (!same(this.#found, answer) || speaking !== this.#speaking) this.#write(answer, speaking);
+    this.#claims.replaceChildren(...claims.flatMap((sentence) => this.#claim(sentence, answer)));
+    this.#claims.removeAttribute("aria-busy");
+    if (speaking) this.#claims.after(h("p", { class: "soft byline" }, ...byline(answer.generated)));
+  }
+
+  /** The answer in one line, to be read aloud. */
+  static aloud(answer, of) {
+    if (!answer.answered) return `${silence(answer, of)} ${answer.reason ?? ""}`;
+    const claims = kept(answer).map(({ text, status }) => `${text} ${DOUBTS[status] ?? ""}`);
+    const text = claims.length ? claims.join(" ") : answer.text;
+    return `${answer.confidence_words}: ${text} From ${spoken(answer.passages[0].citation)}.`;
+  }
+
+  #write(answer, speaking) {
+    this.#speaking = speaking;
+    const parts = answer.answered ? this.#answer(answer, speaking) : this.#silence(answer);
+    this.#body.replaceChildren(...[this.#understood(answer), ...parts].filter(Boolean));
+  }
+
+  #answer(answer, speaking) {
+    const [best, ...others] = answer.passages;
+    this.#claims.replaceChildren();
+    if (speaking) this.#claims.setAttribute("aria-busy", "true");
+    const quote = h(
+      "blockquote",
+      { class: speaking ? "evidence" : "answer", dir: "auto", lang: "" },
+      ...verbatim(answer),
+    );
+    return [
+      speaking && this.#claims,
+      quote,
+      h("p", { class: "source" }, this.#cite(best, label(best.citation))),
+      h("p", { class: "facts" }, sureness(answer), this.#copy(answer), this.#outside(best)),
+      others.length > 0 &&
+        h(
+          "details",
+          { class: "others" },
+          h("summary", {}, `Other passages (${others.length})`),
+          this.#list(others),
+        ),
+    ];
+  }
+
+  #silence(answer) {
+    const reason = answer.reason && h("span", { class: "soft" }, ` ${sentence(answer.reason)}`);
+    const nearest = answer.passages;
+    return [
+      h("p", { class: "silence" }, silence(answer, this.#of), reason),
+      h("p", { class: "facts" }, this.#copy(answer)),
+      nearest.length > 0 &&
+        h(
+          "div",
+          { class: "nearest" },
+          h("h3", {}, "The nearest passages, which may not answer"),
+          this.#list(nearest),
+        ),
+    ];
+  }
+
+  #list(passages) {
+    const items = passages.map((passage) =>
+      h(
+        "li",
+        { value: String(passage.rank) },
+        h(
+          "p",
+          { class: "where" },
+          h("span", { class: "rank" }, `${passage.rank}\u2002`),
+          this.#cite(passage, label(passage.citation, this.#of.counts.documents > 1)),
+        ),
+        h("p", { class: "excerpt", dir: "auto", lang: "" }, ...excerpt(passage)),
+        this.#outside(passage),
+      ),
+    );
+    return h("ol", { class: "passages" }, ...items);
+  }
+
+  /** What opens the article at the passage. */
+  #cite(passage, content, name) {
+    const properties = { class: "cite", dir: "auto", "aria-label": name };
+    const node = button(
+      { ...properties, onclick: () => this.#does.cite(passage, node) },
+      ...content,
+    );
+    return node;
+  }
+
+  #copy(answer) {
+    const node = button(
+      { class: "plain", onclick: () => this.#does.copy(answer, node) },
+      "Copy link",
+    );
+    return node;
+  }
+
+  #outside(passage) {
+    const { link, citation } = passage;
+    return outside(
+      link ?? citation.url,
+      "Original ↗",
+      `Original: ${spoken(citation)} (opens a new tab)`,
+    );
+  }
+
+  #understood(answer) {
+    if (answer.standalone === answer.question) return null;
+    const box = h("div", { class: "understood" });
+    const change = button(
+      { class: "plain", onclick: () => this.#rephrase(box, answer) },
+      "Ask it differently",
+    );
+    box.append(
+      h("p", {}, "Understood as: ", h("q", { dir: "auto" }, answer.standalone), " "),
+      change,
+    );
+    return box;
+  }
+
+  #rephrase(box, answer) {
+    const field = h("input", {
+      dir: "auto",
+      "aria-label": "How to understand the question",
+      required: true,
+    });
+    field.value = answer.standalone;
+    const before = [...box.childNodes];
+    const restore = () => {
+      box.replaceChildren(...before);
+      before.at(-1).focus();
+    };
+    const send = (event) => {
+      event.preventDefault();
+      box.replaceChildren(...before);
+      this.#does.again(this.#question, field.value.trim());
+    };
+    const escape = (event) => {
+      if (event.key !== "Escape") return;
+      event.stopPropagation(); // it would close the widget
+      restore();
+    };
+    const leave = button({ class: "plain", onclick: restore }, "Leave it");
+    const go = h("button", { class: "quiet" }, "Ask");
+    box.replaceChildren(h("form", { onsubmit: send, onkeydown: escape }, field, go, leave));
+    field.select();
+  }
+
+  /** A model's sentence and the numbers of the passages that it rests on; nothing if dropped. */
+  #claim(said, answer) {
+    if (!said.kept) return [];
+    const numbers = said.passages.flatMap((rank) => {
+      const passage = answer.passages[rank - 1];
+      const name = passage && `Passage ${rank}: ${spoken(passage.citation)}`;
+      return passage ? [this.#cite(passage, [String(rank)], name)] : [];
+    });
+    const doubt = DOUBTS[said.status];
+    const note = doubt && h("small", { title: said.reason }, ` ${doubt}`);
+    return [
+      h("span", { class: said.status }, said.text),
+      note,
+      h("span", { class: "numbers" }, ...numbers),
+      " ",
+    ].filter(Boolean);
+  }
+}
+
+/** A model's sentences that were not dropped. */
+const kept = (answer) => answer.generated?.sentences.filter((sentence) => sentence.kept) ?? [];
+
+function silence(answer, of) {
+  if (answer.generated) return "No answer that is supported.";
+  return of.counts.documents === 1 ? "The article does not say." : "The corpus does not say.";
+}
+
+const sentence = (words) => `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
+
+const same = (one, other) =>
+  one !== null &&
+  one.answered === other.answered &&
+  JSON.stringify(one.passages) === JSON.stringify(other.passages);
+
+/** The best passage's highlights, which are the answer's words, with the phrase marked. */
+function verbatim(answer) {
+  const [best] = answer.passages;
+  const words = best.highlights.map((one) => one.quote).join(" ");
+  if (words !== answer.text && !answer.generated) return [answer.text];
+  const quotes = best.highlights.map((one) => dressed(one.quote, one.start, phrases(best)));
+  return quotes.flatMap((quote, place) => (place ? [" ", quote] : [quote]));
+}
+
+/** The passage around its highlight, which is marked. */
+function excerpt(passage) {
+  const { start, end } = passage.citation;
+  const points = Array.from(passage.text);
+  const first = passage.highlights[0] ?? { start, end: start };
+  let from = Math.max(start, first.start - AROUND);
+  let to = Math.min(end, first.end + AROUND);
+  while (start < from && from < first.start && points[from - start - 1] !== " ") from++;
+  while (first.end < to && to < end && points[to - start] !== " ") to--;
+  const text = points.slice(from - start, to - start).join("");
+  return [from > start && "… ", dressed(text, from, marks(passage)), to < end && " …"].filter(
+    Boolean,
+  );
+}
+
+function sureness(answer) {
+  const bar = h("span", { class: "bar", "aria-hidden": "true" });
+  bar.style.setProperty("--sure", answer.confidence);
+  const percent = `confidence: ${Math.round(answer.confidence * 100)} of 100`;
+  const heard = h("span", { class: "unseen" }, "How sure: ");
+  return h("span", { class: "sure", title: percent }, bar, heard, answer.confidence_words);
+}
+
+function byline(generated) {
+  const whole = generated.finish === "stop" ? "" : " It was cut short.";
+  return [
+    "Written by ",
+    h("bdi", {}, generated.model),
+    `; each sentence was checked against the passages.${whole} Word for word:`,
+  ];
+}
