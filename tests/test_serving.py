@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -30,6 +31,7 @@ from starlette.routing import Mount
 from ragkit import ChatModel, Document, Index, IndexNotFoundError, InputError
 from ragkit.grounding import Message, Piece
 from ragkit.serving import Settings, create_app
+from ragkit.serving.access import listening
 from ragkit.serving.conversations import Conversations
 from ragkit.serving.live import LiveIndex
 from ragkit.serving.rendering import citation_of, document_json
@@ -717,6 +719,13 @@ def test_the_command_serves_until_it_is_told_to_stop() -> None:
         _, log = process.communicate(timeout=30)
     assert json.loads(log.splitlines()[0])["status"] == 200
     assert "Traceback" not in log
+
+
+def test_small_answers_are_not_held_back() -> None:
+    with listening("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.proto == socket.IPPROTO_TCP  # else asyncio leaves Nagle's algorithm on
 
 
 def test_an_answer_under_way_is_given_before_it_stops() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import os
 import socket
 from collections.abc import Callable
 
@@ -15,15 +16,27 @@ from ragkit.errors import InputError
 __all__ = ["Token", "address_of", "check_token", "listening", "path_of", "problem"]
 
 
+BACKLOG = 1024
+"""Connections that may wait to be accepted."""
+
+
 def listening(host: str, port: int) -> socket.socket:
     """A bound socket; port 0 takes a free one. Raises InputError where that cannot be.
 
     Bound here, not by uvicorn, which would end the program where it cannot.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Unless the protocol is named, asyncio does not switch off Nagle's algorithm on what it
+    # accepts, and each answer waits 40 ms for an acknowledgement.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        return socket.create_server((host, port), family=family)
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+        return listener
     except (OSError, OverflowError) as error:
+        listener.close()
         raise InputError(
             f"cannot listen on {host} port {port} ({error}). Give another host or port."
         ) from error
