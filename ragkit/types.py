@@ -7,7 +7,8 @@ A ``Passage`` whose text differs from its citation's quote cannot be built, and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -26,6 +27,7 @@ __all__ = [
     "Document",
     "Generated",
     "Match",
+    "MetadataValue",
     "Passage",
     "Said",
     "Section",
@@ -33,6 +35,10 @@ __all__ = [
     "Span",
     "Support",
 ]
+
+
+MetadataValue = str | int | float | bool | Sequence[str]
+"""A property of a document: one value, or several texts, any of which a filter may ask for."""
 
 
 class Span(NamedTuple):
@@ -62,8 +68,10 @@ class Section:
 class Document:
     """One article: its exact text and what it is called.
 
-    ``id`` is a stable slug, unique in a corpus. ``text`` is the source as it stands, to which all
-    offsets refer. ``sections`` may be left empty: they are then read from ``==`` headings.
+    ``id`` is a stable slug, unique in a corpus. ``text`` is what all offsets refer to.
+    ``sections`` may be left empty: they are then read from ``==`` headings. ``metadata``: what
+    questions can be filtered by, such as a date or tags. ``pages``: where each page of a paged
+    source begins in ``text``, the first at 0; empty for others.
     """
 
     id: str
@@ -71,6 +79,8 @@ class Document:
     text: str
     url: str | None = None
     sections: tuple[Section, ...] = ()
+    metadata: Mapping[str, MetadataValue] = field(default_factory=dict, hash=False)
+    pages: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("id", "title", "text"):
@@ -91,6 +101,52 @@ class Document:
                     f"{len(self.text)})."
                 )
             before = section.end
+        for name, found in self.metadata.items():
+            _check_metadata(self.id, name, found)
+        if self.pages and (self.pages[0] != 0 or list(self.pages) != sorted(self.pages)):
+            raise InputError(
+                f"the pages of {self.id!r} begin at {self.pages[:5]}…; expected 0 and then "
+                f"ascending offsets."
+            )
+
+    def page_at(self, offset: int) -> int | None:
+        """The number, from 1, of the page that a code point is on; None if there are none."""
+        return bisect_right(self.pages, offset) or None
+
+    def section_at(self, span: Span) -> tuple[str, ...]:
+        """The heading path of the section that holds all of a span; ``()`` if none does."""
+        at = bisect_right(self.sections, span.start, key=lambda section: section.start) - 1
+        section = self.sections[at] if at >= 0 else None
+        return section.path if section and span.end <= section.end else ()
+
+    def cite(self, span: Span) -> Citation:
+        """What stands at a span, as a citation. Raises InputError where the span is not inside."""
+        start, end = span
+        if not 0 <= start < end <= len(self.text):
+            raise InputError(
+                f"[{start}, {end}) is no span of {self.id!r}; expected one inside [0, "
+                f"{len(self.text)}), not empty."
+            )
+        return Citation(
+            document_id=self.id,
+            title=self.title,
+            section=self.section_at(span),
+            start=start,
+            end=end,
+            quote=self.text[start:end],
+            url=self.url,
+            page=self.page_at(start),
+        )
+
+
+def _check_metadata(document_id: str, name: object, value: object) -> None:
+    plain = isinstance(value, (str, int, float))
+    listed = isinstance(value, (list, tuple)) and all(isinstance(one, str) for one in value)
+    if not isinstance(name, str) or not (plain or listed):
+        raise InputError(
+            f"the metadata {name!r} of {document_id!r} is {value!r}; expected a text, a number, a "
+            f"truth value, or a list of texts."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +169,7 @@ class Citation:
 
     ``section`` is the heading path, outermost first, without the article's title; ``url`` is the
     document's address or None. ``start`` and ``end`` are code points in the document's text.
+    ``page``: on which page of a paged source it begins, from 1, else None.
     """
 
     document_id: str
@@ -122,6 +179,7 @@ class Citation:
     end: int
     quote: str
     url: str | None = None
+    page: int | None = None
 
     def __post_init__(self) -> None:
         if self.start < 0 or self.end - self.start != len(self.quote) or not self.quote:
@@ -136,8 +194,9 @@ class Citation:
 
     @property
     def label(self) -> str:
-        """Title and heading path in one line: ``Article § Section › Subsection``."""
-        return f"{self.title} § {' › '.join(self.section)}" if self.section else self.title
+        """Title and heading path in one line: ``Article § Section › Subsection, p. 3``."""
+        path = f" § {' › '.join(self.section)}" if self.section else ""
+        return f"{self.title}{path}" + (f", p. {self.page}" if self.page else "")
 
     def verify(self, document: Document) -> Verification:
         """Whether ``document`` says at the span what is quoted, and if not, what it says."""
@@ -190,6 +249,7 @@ class Citation:
             "end": self.end,
             "quote": self.quote,
             "url": self.url,
+            "page": self.page,
         }
 
 

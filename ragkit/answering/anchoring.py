@@ -7,7 +7,7 @@ import re
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from enum import StrEnum
 from itertools import accumulate, pairwise
@@ -88,8 +88,7 @@ def reanchor(citation: Citation, document: Document) -> Anchor:
 
 def _cite(old: Citation, document: Document, span: Span) -> Citation:
     section = _section_path(document, span.start) if document.sections else old.section
-    quoted = document.text[span.start : span.end]
-    return Citation(document.id, document.title, section, *span, quoted, document.url)
+    return replace(document.cite(span), section=section)
 
 
 def _section_number(document: Document, position: int) -> int:

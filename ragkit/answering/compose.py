@@ -8,7 +8,7 @@ from ragkit.answering.confidence import confidence
 from ragkit.answering.phrases import phrase_of
 from ragkit.index import IndexData
 from ragkit.retrieval import Found, Query, Ranked, matches_of
-from ragkit.types import Abstention, Answer, Citation, Passage, Span
+from ragkit.types import Abstention, Answer, Passage, Span
 
 __all__ = ["compose", "passages_of"]
 
@@ -38,13 +38,10 @@ def compose(data: IndexData, query: Query, found: Found, *, k: int, threshold: f
 
 def _passage(data: IndexData, query: Query, ranked: Ranked, rank: int) -> Passage:
     document = data.document_of(ranked.chunk)
-    start, end = data.span_of(ranked.chunk)
-    quote = document.text[start:end]
-    section = data.section_of(ranked.chunk)
+    citation = document.cite(data.span_of(ranked.chunk))
     best = _best_sentence(data, ranked)
-    citation = Citation(document.id, document.title, section, start, end, quote, document.url)
     return Passage(
-        text=quote,
+        text=citation.quote,
         score=ranked.score,
         rank=rank,
         citation=citation,

@@ -68,16 +68,7 @@ def citation_of(name: str, index: Index) -> Citation:
     if match is None:
         raise InputError(f"{name!r} is no passage's id; expected 'document#start-end'.")
     document = index.document(match["document"])
-    start, end = int(match["start"]), int(match["end"])
-    if not start < end <= len(document.text):
-        raise InputError(
-            f"[{start}, {end}) is no span of {document.id!r}; expected one inside [0, "
-            f"{len(document.text)}), not empty."
-        )
-    section = next((s.path for s in document.sections if s.start <= start and end <= s.end), ())
-    return Citation(
-        document.id, document.title, section, start, end, document.text[start:end], document.url
-    )
+    return document.cite(Span(int(match["start"]), int(match["end"])))
 
 
 def _blocks(document: Document) -> Iterator[dict[str, Any]]:

@@ -97,6 +97,7 @@ class CitationOut(BaseModel):
     end: int
     quote: str
     url: str | None
+    page: int | None
 
 
 class QuoteOut(BaseModel):
