@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ragkit.encoding import Encoder, Reranker, load_encoder
     from ragkit.errors import (
         EncoderError,
+        FilterError,
         IndexDamagedError,
         IndexLockedError,
         IndexMismatchError,
@@ -61,6 +62,7 @@ _HOME = {
     "ragkit.encoding": ("Encoder", "Reranker", "load_encoder"),
     "ragkit.errors": (
         "EncoderError",
+        "FilterError",
         "IndexDamagedError",
         "IndexLockedError",
         "IndexMismatchError",
@@ -106,6 +108,7 @@ __all__ = [
     "Document",
     "Encoder",
     "EncoderError",
+    "FilterError",
     "Generated",
     "Index",
     "IndexDamagedError",

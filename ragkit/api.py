@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
-from typing import cast
+from typing import TypedDict, Unpack, cast
 
 from ragkit.answering import DEPTH, THRESHOLD, compose, passages_of
 from ragkit.answering.quotes import QuoteChecker, QuoteReport
@@ -50,6 +50,8 @@ from ragkit.index import (
 from ragkit.retrieval import (
     Found,
     Query,
+    Where,
+    allowed_chunks,
     check_k,
     check_threshold,
     clean_question,
@@ -69,6 +71,17 @@ __all__ = [
     "default_index",
     "open_index",
 ]
+
+
+class Options(TypedDict, total=False):
+    """How to answer; ``Index.ask`` says what each is."""
+
+    k: int
+    threshold: float
+    where: Where | None
+    llm: LanguageModel | None
+    unsupported: Policy
+
 
 DEFAULT_INDEX = "germany-soviet-union-relations-1918-1941"
 
@@ -195,6 +208,7 @@ class Index:
         *,
         k: int = 5,
         threshold: float = THRESHOLD,
+        where: Where | None = None,
         before: Sequence[Said] = (),
         standalone: str | None = None,
         llm: LanguageModel | None = None,
@@ -203,7 +217,9 @@ class Index:
         """The answer to ``question`` with its ``k`` best passages (fewer if the corpus has fewer).
 
         Below the confidence ``threshold`` (0–1) it abstains; ``ragkit eval threshold`` finds one
-        for an error rate. ``before``: what was said before, to read the question by, and
+        for an error rate. ``where``: what the documents' metadata must be, such as ``{"tag":
+        ["pact", "treaty"], "date": {"min": "1922"}}``: equal to one of these, or within; all
+        conditions must hold. ``before``: what was said before, to read the question by, and
         ``standalone``: what to ask in its place; ``Conversation`` sees to both.
 
         ``llm``: writes the answer from the passages, unless ragkit abstains by itself; each of its
@@ -216,6 +232,7 @@ class Index:
             question,
             k=k,
             threshold=threshold,
+            where=where,
             before=before,
             standalone=standalone,
             llm=llm,
@@ -229,6 +246,7 @@ class Index:
         *,
         k: int = 5,
         threshold: float = THRESHOLD,
+        where: Where | None = None,
         before: Sequence[Said] = (),
         standalone: str | None = None,
         llm: LanguageModel | None = None,
@@ -237,60 +255,45 @@ class Index:
         """``ask``, as it comes about: the answer that needs no model, then what ``llm`` says, each
         sentence checked before it is given, then its Answer. Without ``llm`` the first alone.
         """
-        found = self._extract(question, k, threshold, before, standalone)
         check_policy(unsupported)
-        yield found
-        if llm is not None and found.answered:
-            yield from _written(llm, found, unsupported)
-
-    def _extract(
-        self,
-        question: str,
-        k: int,
-        threshold: float,
-        before: Sequence[Said],
-        standalone: str | None,
-    ) -> Answer:
         check_k(k)
         check_threshold(threshold)
         asked = clean_question(question)
         read = asked if standalone is None else clean_question(standalone)
         said = [Said(clean_question(text), weight) for text, weight in before]
-        [(query, found)] = self._found([read], max(k, DEPTH), said)
+        [(query, ranking)] = self._found([read], max(k, DEPTH), where, said)
         with stage("compose the answer"):
-            return compose(
-                self._data, replace(query, question=asked), found, k=k, threshold=threshold
+            found = compose(
+                self._data, replace(query, question=asked), ranking, k=k, threshold=threshold
             )
+        yield found
+        if llm is not None and found.answered:
+            yield from _written(llm, found, unsupported)
 
     def ask_many(
-        self, questions: Sequence[str], *, k: int = 5, threshold: float = THRESHOLD
+        self,
+        questions: Sequence[str],
+        *,
+        k: int = 5,
+        threshold: float = THRESHOLD,
+        where: Where | None = None,
     ) -> list[Answer]:
         """``ask`` for several questions, encoded in one batch; answers in the order asked."""
         check_k(k)
         check_threshold(threshold)
-        found = self._found(questions, max(k, DEPTH))
+        found = self._found(questions, max(k, DEPTH), where)
         with stage("compose the answer"):
             return [compose(self._data, *one, k=k, threshold=threshold) for one in found]
 
-    async def aask(
-        self,
-        question: str,
-        *,
-        k: int = 5,
-        threshold: float = THRESHOLD,
-        llm: LanguageModel | None = None,
-        unsupported: Policy = "drop",
-    ) -> Answer:
+    async def aask(self, question: str, **options: Unpack[Options]) -> Answer:
         """``ask`` without blocking the event loop."""
         import asyncio
 
-        return await asyncio.to_thread(
-            self.ask, question, k=k, threshold=threshold, llm=llm, unsupported=unsupported
-        )
+        return await asyncio.to_thread(self.ask, question, **options)
 
-    def search(self, question: str, *, k: int = 5) -> list[Passage]:
-        """The ``k`` best passages alone, best first."""
-        [(query, found)] = self._found([question], check_k(k))
+    def search(self, question: str, *, k: int = 5, where: Where | None = None) -> list[Passage]:
+        """The ``k`` best passages alone, best first; ``where`` as for ``ask``."""
+        [(query, found)] = self._found([question], check_k(k), where)
         return list(passages_of(self._data, query, found.ranking[:k]))
 
     def document(self, document_id: str) -> Document:
@@ -361,14 +364,21 @@ class Index:
         return f"<ragkit.Index: {sizes}, {self._encoder.fingerprint.name}>"
 
     def _found(
-        self, questions: Sequence[str], depth: int, before: Sequence[Said] = ()
+        self,
+        questions: Sequence[str],
+        depth: int,
+        where: Where | None,
+        before: Sequence[Said] = (),
     ) -> list[tuple[Query, Found]]:
         if isinstance(questions, str):
             raise InputError("questions is one str; expected a list of them. Use ask for one.")
         cleaned = [clean_question(question) for question in questions]
         with stage("read the question"):
             queries = read_questions(self._data, self._encoder, cleaned, self._weights, before)
-        return [(query, find(self._data, query, depth, self._reranker)) for query in queries]
+        allowed = allowed_chunks(self._data, where)
+        return [
+            (query, find(self._data, query, depth, self._reranker, allowed)) for query in queries
+        ]
 
     def _publish(self, directory: Path) -> None:
         files = self._data.to_files()
@@ -389,21 +399,13 @@ class Index:
 IndexLike = Index | str | os.PathLike[str] | None
 
 
-def ask(
-    question: str,
-    *,
-    k: int = 5,
-    index: IndexLike = None,
-    threshold: float = THRESHOLD,
-    llm: LanguageModel | None = None,
-    unsupported: Policy = "drop",
-) -> Answer:
+def ask(question: str, *, index: IndexLike = None, **options: Unpack[Options]) -> Answer:
     """What the corpus says to ``question``, with its ``k`` best passages as proof.
 
     ``index``: an Index, a path to one, or None for the article that ragkit carries (Wikipedia,
-    "Germany–Soviet Union relations (1918–1941)"). ``threshold``: the confidence (0–1) below which
-    the answer abstains. ``llm``, ``unsupported``: a language model that writes the answer, checked
-    sentence by sentence, see ``Index.ask``.
+    "Germany–Soviet Union relations (1918–1941)"). ``options``: those of ``Index.ask``, ``k`` (5),
+    ``threshold`` (the confidence, 0–1, below which the answer abstains), ``where``, ``llm``,
+    ``unsupported``.
 
     >>> from ragkit import ask
     >>> answer = ask("Who signed the Treaty of Rapallo?")
@@ -413,37 +415,26 @@ def ask(
     Raises QuestionError, InputError, what ``Index.open`` raises, and with ``llm``
     LanguageModelError.
     """
-    return open_index(index).ask(
-        question, k=k, threshold=threshold, llm=llm, unsupported=unsupported
-    )
+    return open_index(index).ask(question, **options)
 
 
 def ask_many(
     questions: Sequence[str],
     *,
-    k: int = 5,
     index: IndexLike = None,
+    k: int = 5,
     threshold: float = THRESHOLD,
+    where: Where | None = None,
 ) -> list[Answer]:
     """``ask`` for several questions, encoded in one batch; answers in the order asked."""
-    return open_index(index).ask_many(questions, k=k, threshold=threshold)
+    return open_index(index).ask_many(questions, k=k, threshold=threshold, where=where)
 
 
-async def aask(
-    question: str,
-    *,
-    k: int = 5,
-    index: IndexLike = None,
-    threshold: float = THRESHOLD,
-    llm: LanguageModel | None = None,
-    unsupported: Policy = "drop",
-) -> Answer:
+async def aask(question: str, *, index: IndexLike = None, **options: Unpack[Options]) -> Answer:
     """``ask`` without blocking the event loop."""
     import asyncio
 
-    return await asyncio.to_thread(
-        ask, question, k=k, index=index, threshold=threshold, llm=llm, unsupported=unsupported
-    )
+    return await asyncio.to_thread(ask, question, index=index, **options)
 
 
 def check_quotes(

@@ -20,7 +20,7 @@ from ragkit.answering import THRESHOLD
 from ragkit.api import IndexLike, open_index
 from ragkit.errors import InputError
 from ragkit.grounding import LanguageModel, Policy, rewritten
-from ragkit.retrieval import clean_question
+from ragkit.retrieval import Where, clean_question
 from ragkit.types import Answer, Said, Sentence
 
 __all__ = ["MEMORY", "Conversation", "Rewriter", "Turn", "leans_on_what_was_said", "rewriter"]
@@ -103,13 +103,16 @@ class Conversation:
         *,
         k: int = 5,
         threshold: float = THRESHOLD,
+        where: Where | None = None,
         standalone: str | None = None,
     ) -> Answer:
         """Like ``ragkit.ask``; ``answer.standalone`` says how the question was understood.
 
         ``standalone``: how to understand it instead. A question that fails is not remembered.
         """
-        *_, last = self.stream(question, k=k, threshold=threshold, standalone=standalone)
+        *_, last = self.stream(
+            question, k=k, threshold=threshold, where=where, standalone=standalone
+        )
         return cast("Answer", last)
 
     def stream(
@@ -118,6 +121,7 @@ class Conversation:
         *,
         k: int = 5,
         threshold: float = THRESHOLD,
+        where: Where | None = None,
         standalone: str | None = None,
     ) -> Iterator[Answer | Sentence]:
         """``ask``, as it comes about; see ``Index.stream``. Remembered when it has ended."""
@@ -128,6 +132,7 @@ class Conversation:
             asked,
             k=k,
             threshold=threshold,
+            where=where,
             before=() if alone is not None else self._before(asked),
             standalone=alone,
             llm=self._llm,

@@ -3,6 +3,7 @@
     RagkitError
     ├── InputError                 an argument cannot be used        (also a ValueError)
     │   ├── QuestionError          the question cannot be asked
+    │   ├── FilterError            a condition is malformed, or on what no document has
     │   └── SourceError            a source cannot be read
     ├── EncoderError               a model is missing, altered or unusable
     ├── LanguageModelError         an endpoint cannot be reached, refuses the call, or breaks off
@@ -23,6 +24,7 @@ from __future__ import annotations
 
 __all__ = [
     "EncoderError",
+    "FilterError",
     "IndexDamagedError",
     "IndexLockedError",
     "IndexMismatchError",
@@ -49,6 +51,10 @@ class InputError(RagkitError, ValueError):
 
 class QuestionError(InputError):
     """The question cannot be asked: not a string, blank, too long, or with control characters."""
+
+
+class FilterError(InputError):
+    """A condition on documents is malformed, or on a property that no document has."""
 
 
 class SourceError(InputError):

@@ -278,7 +278,7 @@ class Passage:
     the document, inside the citation's span, that bear most on the question, in reading order.
     ``phrase``: the date or number among them that answers, where it is clear. ``signals``: what
     each signal contributed; they add up to the score. ``matches``: how each word of the question
-    was matched.
+    was matched. ``also``: where else the corpus says the same in the same words, as far as seen.
     """
 
     text: str
@@ -289,6 +289,7 @@ class Passage:
     phrase: Span | None = None
     signals: Mapping[str, float] = field(default_factory=dict)
     matches: tuple[Match, ...] = ()
+    also: tuple[Citation, ...] = ()
 
     def __post_init__(self) -> None:
         if self.text != self.citation.quote:
@@ -326,6 +327,7 @@ class Passage:
                 for m in self.matches
             ],
             "citation": self.citation.to_dict(),
+            "also": [citation.to_dict() for citation in self.also],
             "highlights": [
                 {"start": span.start, "end": span.end, "quote": self.quote(span)}
                 for span in self.highlights
@@ -353,6 +355,7 @@ class Abstention(StrEnum):
     """Why an answer was not given."""
 
     EMPTY_CORPUS = "empty corpus"
+    FILTERED = "no document fulfils the conditions"
     LOW_CONFIDENCE = "nothing matches closely enough"
     UNSUPPORTED = "the language model said nothing that the passages support"
     REFUSED = "the language model refused"

@@ -134,7 +134,7 @@ def test_an_unanswered_question_has_a_status_of_its_own(monkeypatch: pytest.Monk
     from ragkit import Abstention, Answer
 
     nothing = Answer("who?", False, "", 0.0, reason=Abstention.EMPTY_CORPUS)
-    monkeypatch.setattr("ragkit.ask", lambda *_, **__: nothing, raising=False)
+    monkeypatch.setattr("ragkit.Index.ask", lambda *_, **__: nothing)
     result = CliRunner().invoke(cli, ["ask", "who?"])
     assert result.exit_code == 1
     assert "The corpus does not say (empty corpus)." in result.output

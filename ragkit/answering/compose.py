@@ -24,7 +24,13 @@ def compose(data: IndexData, query: Query, found: Found, *, k: int, threshold: f
     """The answer that a ranking gives, or an abstention with the nearest passages."""
     if not found.ranking:
         return Answer(
-            query.question, False, "", 0.0, (), Abstention.EMPTY_CORPUS, standalone=query.text
+            query.question,
+            False,
+            "",
+            0.0,
+            (),
+            Abstention.FILTERED if len(data) else Abstention.EMPTY_CORPUS,
+            standalone=query.text,
         )
     passages = passages_of(data, query, found.ranking[:k])
     sure = confidence(data, query, found.matched)
@@ -49,6 +55,7 @@ def _passage(data: IndexData, query: Query, ranked: Ranked, rank: int) -> Passag
         phrase=phrase_of(query.question, document.text, best),
         signals=ranked.signals,
         matches=matches_of(data, query, ranked),
+        also=tuple(data.document_of(c).cite(data.span_of(c)) for c in ranked.also),
     )
 
 

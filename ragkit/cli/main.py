@@ -25,6 +25,8 @@ from ragkit.cli.printing import (
     print_timings,
     progress,
     threshold_option,
+    where_of,
+    where_option,
 )
 from ragkit.cli.serving import mcp, serve
 from ragkit.errors import (
@@ -60,20 +62,25 @@ def cli() -> None:
 @click.option("-k", default=5, show_default=True, help="How many passages to return.")
 @index_option
 @threshold_option
+@where_option
 @llm_options
 @click.option("--explain", is_flag=True, help="Say why each passage scored as it did.")
 @click.option("--timings", "show_timings", is_flag=True, help="Say where the time went.")
 @json_option
 def ask(
     *, question: tuple[str, ...], k: int, index_path: Path | None, threshold: float | None,
-    llm_name: str | None, llm_url: str | None, unsupported: Policy, explain: bool,
-    show_timings: bool, as_json: bool,
+    conditions: tuple[str, ...], llm_name: str | None, llm_url: str | None, unsupported: Policy,
+    explain: bool, show_timings: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Answer QUESTION with cited passages. Several words need no quotes."""
+    from ragkit.api import open_index
+
     chosen: dict[str, Any] = {} if threshold is None else {"threshold": threshold}
     chosen |= {"llm": language_model(llm_name, llm_url), "unsupported": unsupported}
     with timings() as stages, stage("all"):
-        answer = ragkit.ask(" ".join(question), k=k, index=index_path, **chosen)
+        index = open_index(index_path)
+        where = where_of(conditions, index.documents)
+        answer = index.ask(" ".join(question), k=k, where=where, **chosen)
     print_json(answer.to_dict()) if as_json else _print_answer(answer)
     if explain and not as_json:
         click.echo("\n" + answer.explain())

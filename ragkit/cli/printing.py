@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ragkit.grounding import LanguageModel
+    from ragkit.retrieval import Where
+    from ragkit.types import Document
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -35,6 +38,8 @@ __all__ = [
     "print_timings",
     "progress",
     "threshold_option",
+    "where_of",
+    "where_option",
     "write_text",
     "writing",
 ]
@@ -48,6 +53,46 @@ index_option = click.option(
 threshold_option = click.option(
     "--threshold", type=float, help="Abstain below this confidence (0–1)."
 )
+where_option = click.option(
+    "--where",
+    "conditions",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Ask only documents like this; also NAME>=VALUE, NAME<=VALUE. Of several = for one NAME, "
+    "one must hold.",
+)
+
+
+def where_of(conditions: Sequence[str], documents: Iterable[Document]) -> Where | None:
+    """``--where`` as ``ask`` takes it, each value read as what the documents have there."""
+    if not conditions:
+        return None
+    kinds = {name: type(v) for document in documents for name, v in document.metadata.items()}
+    where: dict[str, Any] = {}
+    for condition in conditions:
+        found = re.fullmatch(r"([^<>=]+)(=|>=|<=)(.*)", condition, re.DOTALL)
+        if found is None:
+            raise InputError(
+                f"--where {condition!r} is no condition; expected NAME=VALUE, NAME>=VALUE or "
+                f"NAME<=VALUE."
+            )
+        name, sign = found[1].strip(), found[2]
+        value = _read(found[3].strip(), kinds.get(name, str))
+        bounds = {">=": "min", "<=": "max"}
+        kind: Any = list if sign == "=" else dict
+        if not isinstance(where.setdefault(name, kind()), kind):
+            raise InputError(f"--where has both {name}= and a bound for it; expected one of them.")
+        where[name].append(value) if sign == "=" else where[name].update({bounds[sign]: value})
+    return where
+
+
+def _read(value: str, kind: type) -> str | float | bool:
+    if kind is bool and value in ("true", "false"):
+        return value == "true"
+    try:
+        return float(value) if kind in (int, float) else value
+    except ValueError:
+        return value
 
 
 def llm_options(command: Command) -> Command:

@@ -180,13 +180,16 @@ def _first(sentences: Table, chunks: int) -> Table:
 
 
 def _document_line(document: Document, start: int, end: int) -> str:
-    content = {
+    content: dict[str, Any] = {
         "id": document.id,
         "title": document.title,
         "url": document.url,
         "bytes": [start, end],
         "sections": [[list(s.path), s.start, s.end] for s in document.sections],
     }
+    # What most documents do not have is left out.
+    content |= {"metadata": dict(document.metadata)} if document.metadata else {}
+    content |= {"pages": list(document.pages)} if document.pages else {}
     # ASCII, so that no character of a title can be taken for a line end.
     return json.dumps(content) + "\n"
 
@@ -195,7 +198,15 @@ def _document_from(content: dict[str, Any], texts: bytes) -> Document:
     start, end = content["bytes"]
     sections = tuple(Section(tuple(path), a, b) for path, a, b in content["sections"])
     text = texts[start:end].decode()
-    return Document(content["id"], content["title"], text, content["url"], sections)
+    return Document(
+        content["id"],
+        content["title"],
+        text,
+        content["url"],
+        sections,
+        content.get("metadata", {}),
+        tuple(content.get("pages", ())),
+    )
 
 
 def _array_bytes(array: NDArray[Any]) -> bytes:

@@ -53,12 +53,27 @@ class DenseIndex:
         found: Vectors = self._index.reconstruct_batch(ids)
         return found
 
-    def search(self, queries: Vectors, depth: int) -> tuple[Vectors, NDArray[np.int64]]:
-        """The ``min(depth, n)`` nearest rows of each query: cosines (higher is better) and ids."""
+    def search(
+        self, queries: Vectors, depth: int, allowed: NDArray[np.bool_] | None = None
+    ) -> tuple[Vectors, NDArray[np.int64]]:
+        """The ``min(depth, n)`` nearest rows of each query: cosines (higher is better) and ids.
+
+        ``allowed``: ``(n,)``, which rows may be found; then n is how many those are.
+        """
+        import faiss
+
+        library: Any = faiss  # its annotations lack what its wrappers add
+        number = len(self) if allowed is None else int(allowed.sum())
+        asked = np.ascontiguousarray(queries, dtype=np.float32)
+        if not number:
+            return np.zeros((len(asked), 0), np.float32), np.zeros((len(asked), 0), np.int64)
+        parameters = None
+        if allowed is not None:
+            bits = np.packbits(allowed, bitorder="little")
+            # Parameters of one call: the index itself stays as it is, for other threads.
+            parameters = library.SearchParameters(sel=library.IDSelectorBitmap(bits))
         with _one_thread():
-            scores, ids = self._index.search(
-                np.ascontiguousarray(queries, dtype=np.float32), min(depth, len(self))
-            )
+            scores, ids = self._index.search(asked, min(depth, number), params=parameters)
         return scores, ids
 
 

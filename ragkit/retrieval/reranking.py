@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from ragkit.chunking import context
 from ragkit.encoding import Reranker
 from ragkit.index import IndexData
-from ragkit.retrieval.retriever import Query, Ranked, retrieve
+from ragkit.retrieval.duplicates import distinct
+from ragkit.retrieval.filtering import Allowed
+from ragkit.retrieval.retriever import EXACT, Query, Ranked, retrieve
 
 __all__ = ["RERANKED", "Found", "find", "rerank"]
 
@@ -27,13 +29,20 @@ class Found:
     ranking: Sequence[Ranked]
 
 
-def find(data: IndexData, query: Query, depth: int, reranker: Reranker | None) -> Found:
-    """At least ``depth`` chunks, or all, read again by the reranker if there is one."""
-    if reranker is None:
-        matched = retrieve(data, query, depth)
-        return Found(matched, matched)
-    matched = retrieve(data, query, max(depth, RERANKED))
-    return Found(matched, rerank(data, query, matched, reranker))
+def find(
+    data: IndexData,
+    query: Query,
+    depth: int,
+    reranker: Reranker | None,
+    allowed: Allowed = None,
+) -> Found:
+    """``depth`` chunks of those allowed, or all, none a copy of another; the best ``RERANKED`` read
+    again by the reranker if there is one.
+    """
+    number = depth if reranker is None else max(depth, RERANKED)
+    # What is scored exactly anyhow makes up for copies.
+    matched = distinct(data, retrieve(data, query, max(number, EXACT), allowed), number)
+    return Found(matched, rerank(data, query, matched, reranker) if reranker else matched)
 
 
 def rerank(

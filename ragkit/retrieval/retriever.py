@@ -30,6 +30,7 @@ from ragkit.encoding import Encoded, Encoder, Vectors
 from ragkit.index import IndexData, Lexicon, Weights
 from ragkit.index.lexicon import Word, words_of
 from ragkit.index.segments import borders_of, ranges, row_max, segment_max, segment_mean
+from ragkit.retrieval.filtering import Allowed
 from ragkit.timing import stage
 from ragkit.types import Said
 
@@ -72,6 +73,7 @@ class Ranked:
     ``signals`` add up to the score. ``similarity``: ``(n, t)``, of the chunk's n tokens (all its
     segments, in order) with the question's t; ``best``: ``(s, t)``, its maxima over each of the s
     segments. ``explained``: the best reverse direction of its sentences, 0–1.
+    ``also``: chunks further down that say the same in the same words.
     """
 
     chunk: int
@@ -81,6 +83,7 @@ class Ranked:
     similarity: Vectors = field(repr=False, compare=False)
     best: Vectors = field(repr=False, compare=False)
     explained: float
+    also: tuple[int, ...] = ()
 
 
 def read_questions(
@@ -104,12 +107,12 @@ def read_questions(
     ]
 
 
-def retrieve(data: IndexData, query: Query, k: int) -> list[Ranked]:
-    """The ``min(k, n)`` best chunks, best first."""
-    if not len(data):
+def retrieve(data: IndexData, query: Query, k: int, allowed: Allowed = None) -> list[Ranked]:
+    """The ``min(k, n)`` best chunks of those ``allowed``, best first."""
+    if not (len(data) if allowed is None else allowed.any()):
         return []
     with stage("candidates by vector and words"):
-        candidates = _candidates(data, query, max(k, CANDIDATES))
+        candidates = _candidates(data, query, max(k, CANDIDATES), allowed)
     with stage("coarse order"):
         chunks = _promising(data, query, candidates, max(k, EXACT))
     with stage("late interaction"):
@@ -161,11 +164,13 @@ class _Candidates:
     coverage: Vectors
 
 
-def _candidates(data: IndexData, query: Query, depth: int) -> _Candidates:
+def _candidates(data: IndexData, query: Query, depth: int, allowed: Allowed) -> _Candidates:
     """The nearest by one vector, and those that have most of the question's words."""
-    [cosines], [near] = data.dense.search(query.vector[None, :], depth)
+    [cosines], [near] = data.dense.search(query.vector[None, :], depth, allowed)
     coverage = data.lexicon.coverage(_stem_weights(query))
-    if len(near) == len(data):
+    if allowed is not None:
+        coverage = np.where(allowed, coverage, np.float32(0))
+    if len(near) < depth:  # all that may be found
         order = np.argsort(near)
         return _Candidates(near[order], cosines[order], coverage)
     most = np.argpartition(-coverage, depth // 2)[: depth // 2]

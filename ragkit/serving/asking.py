@@ -38,7 +38,7 @@ EVENTS: dict[int | str, dict[str, Any]] = {
 
 
 @router.post(
-    "/ask", response_model=AnswerOut, responses={**EVENTS, **responses(400, 502, 503, 504)}
+    "/ask", response_model=AnswerOut, responses={**EVENTS, **responses(400, 404, 502, 503, 504)}
 )
 async def ask(here: Here, request: Request, asked: AskIn) -> Any:
     """What the corpus says, with cited passages."""
@@ -58,19 +58,30 @@ async def ask(here: Here, request: Request, asked: AskIn) -> Any:
     )
 
 
-@router.post("/search", responses=responses(400, 503, 504), response_model=SearchOut)
+@router.post("/search", responses=responses(400, 404, 503, 504), response_model=SearchOut)
 async def search(here: Here, request: Request, wanted: SearchIn) -> dict[str, Any]:
     """The best passages alone."""
     index = here.live.current
     note_question(here, request, wanted.question)
-    found = await here.work(lambda: index.search(wanted.question, k=wanted.k))
+    where = conditions(wanted)
+    found = await here.work(lambda: index.search(wanted.question, k=wanted.k, where=where))
     return {"passages": [passage_json(passage, index) for passage in found]}
 
 
 def options(asked: AskIn, here: State) -> dict[str, Any]:
     """What a request says beside its question."""
     threshold = here.settings.threshold if asked.threshold is None else asked.threshold
-    return {"k": asked.k, "threshold": threshold, "standalone": asked.standalone}
+    return {
+        "k": asked.k,
+        "threshold": threshold,
+        "where": conditions(asked),
+        "standalone": asked.standalone,
+    }
+
+
+def conditions(asked: SearchIn) -> dict[str, Any] | None:
+    """What the documents must be, as ``Index.ask`` takes it."""
+    return asked.model_dump(exclude_unset=True).get("where")
 
 
 def note_question(here: State, request: Request, question: str) -> None:

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.routing import Match
 
-from ragkit.errors import InputError, LanguageModelError, RagkitError
+from ragkit.errors import FilterError, InputError, LanguageModelError, RagkitError
 from ragkit.serving.access import problem
 from ragkit.serving.schemas import ProblemOut
 
@@ -43,6 +43,8 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def status_of(error: Exception) -> int:
     """Which status an error of ragkit's is."""
+    if isinstance(error, FilterError):
+        return 404
     if isinstance(error, InputError):
         return 400
     if isinstance(error, LanguageModelError):

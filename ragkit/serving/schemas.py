@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    with_config,
+)
+from typing_extensions import TypedDict
 
 from ragkit.retrieval import ASKABLE, MAX_QUESTION
 
@@ -70,11 +78,41 @@ class _In(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+_Exact = ConfigDict(extra="forbid", strict=True, json_schema_extra={"minProperties": 1})
+
+
+@with_config(_Exact)
+class WithinTexts(TypedDict, total=False):
+    """Ends included; dates are texts that sort as dates do."""
+
+    min: str
+    max: str
+
+
+@with_config(_Exact)
+class WithinNumbers(TypedDict, total=False):
+    """Ends included."""
+
+    min: float
+    max: float
+
+
+Condition = str | bool | float | list[str] | WithinTexts | WithinNumbers
+Conditions = Annotated[
+    dict[str, Condition],
+    Field(
+        description="What the documents' metadata must be: equal, one of several, or within.",
+        examples=[{"tag": ["pact", "treaty"], "date": {"min": "1922-01-01"}}],
+    ),
+]
+
+
 class SearchIn(_In):
     """What to look for."""
 
     question: Question
     k: HowMany = 5
+    where: Conditions | None = None
 
 
 class AskIn(SearchIn):
@@ -126,6 +164,7 @@ class PassageOut(BaseModel):
     score: float
     text: str
     citation: CitationOut
+    also: list[CitationOut]
     highlights: list[QuoteOut]
     phrase: QuoteOut | None
     link: str | None
