@@ -35,7 +35,9 @@ from ragkit.errors import (
 )
 from ragkit.grounding import LanguageModel, Policy, check_policy, write
 from ragkit.index import (
+    Earlier,
     IndexData,
+    Journal,
     Manifest,
     Progress,
     SourceRecord,
@@ -133,6 +135,8 @@ class Index:
         or hub name) that reads the best 50 again. ``progress``: called with (texts encoded, texts
         in all).
 
+        With ``path``, a build that was interrupted goes on where it stopped when it is run again.
+
         Raises SourceError, EncoderError, and with a path IndexLockedError or IndexWriteError.
         No sources make an empty index, which answers every question with an abstention.
         """
@@ -142,11 +146,50 @@ class Index:
         weighed, second = weights or Weights(), _resolve_reranker(reranker)
         # Locked before the work, so that a second builder is told now and not at the end.
         with nullcontext() if path is None else write_lock(Path(path)):
-            data = build_data(documents, builder, settings, progress)
+            journal = None if path is None else Journal(Path(path), builder)
+            data = build_data(documents, builder, settings, progress, journal=journal)
             asker = builder if builder is encoder else asking_encoder(builder.fingerprint)
             index = cls(data, asker, settings, origins, weights=weighed, reranker=second)
             if path is not None:
                 index._publish(Path(path))
+        return index
+
+    @classmethod
+    def update(
+        cls,
+        path: str | os.PathLike[str],
+        sources: Sources,
+        *,
+        encoder: Encoder | str | None = None,
+        progress: Progress | None = None,
+    ) -> Index:
+        """Make the index at ``path`` that of ``sources``, as a fresh build would, and give it.
+
+        Documents that are new or changed are chunked, and of them only chunks that read otherwise
+        are encoded; what is no longer among ``sources`` is left out. Who reads meanwhile reads the
+        old generation; an update that dies leaves it, and what it had encoded for the next.
+        ``encoder``: the one that made the index, where the one recorded is not to be used.
+
+        Raises what ``open`` and ``build`` raise.
+        """
+        directory = Path(path)
+        read = read_sources(sources)
+        with write_lock(directory):
+            manifest, old = _read(directory)
+            builder = _resolve(manifest.encoder.source if encoder is None else encoder)
+            _refuse_other(directory, builder.fingerprint, manifest.encoder)
+            data = build_data(
+                [document for document, _ in read],
+                builder,
+                manifest.chunker,
+                progress,
+                earlier=Earlier.of(old),
+                journal=Journal(directory, builder),
+            )
+            asker = builder if builder is encoder else asking_encoder(builder.fingerprint)
+            origins = [origin for _, origin in read]
+            index = cls(data, asker, manifest.chunker, origins, weights=manifest.weights)
+            index._publish(directory)
         return index
 
     @classmethod
@@ -173,14 +216,7 @@ class Index:
             manifest, data = _read(directory)
         with stage("find and check the model"):
             model = _asker(manifest.encoder if encoder is None else encoder)
-        found, expected = model.fingerprint, manifest.encoder
-        if found.digest != expected.digest:
-            raise IndexMismatchError(
-                f"the index at {directory} was made by the model {expected.name!r} "
-                f"(fingerprint {expected.digest[:16]}), but {found.name!r} (fingerprint "
-                f"{found.digest[:16]}) would ask it; their vectors cannot be compared. "
-                f"Open it with that model, or rebuild: ragkit index build SOURCE… --out {directory}"
-            )
+        _refuse_other(directory, model.fingerprint, manifest.encoder)
         sources = [_source_file(directory, source) for source in manifest.sources]
         if check_sources:
             _refuse_changed(directory, sources)
@@ -544,6 +580,16 @@ def _source_record(directory: Path, source: SourceFile) -> SourceRecord:
 def _source_file(directory: Path, source: SourceRecord) -> SourceFile:
     path = None if source.path is None else directory / source.path
     return SourceFile(source.document_id, path, source.sha256)
+
+
+def _refuse_other(directory: Path, found: Fingerprint, expected: Fingerprint) -> None:
+    if found.digest != expected.digest:
+        raise IndexMismatchError(
+            f"the index at {directory} was made by the model {expected.name!r} (fingerprint "
+            f"{expected.digest[:16]}), but {found.name!r} (fingerprint {found.digest[:16]}) would "
+            f"read for it; their vectors cannot be compared. Use that model, or rebuild: "
+            f"ragkit index build SOURCE… --out {directory}"
+        )
 
 
 def _refuse_changed(directory: Path, sources: Sequence[SourceFile]) -> None:

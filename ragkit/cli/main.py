@@ -142,7 +142,7 @@ def index() -> None:
 
 
 @index.command()
-@click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("sources", nargs=-1, required=True)
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The index's folder.")
 @click.option("--model", default=None, help="Folder or hub name of a bi-encoder.")
 @click.option(
@@ -154,9 +154,9 @@ def index() -> None:
 )
 @json_option
 def build(
-    *, sources: tuple[Path, ...], out: Path, model: str | None, runtime: Runtime, as_json: bool
+    *, sources: tuple[str, ...], out: Path, model: str | None, runtime: Runtime, as_json: bool
 ) -> None:
-    """Build the index of SOURCES (text files, or folders of them)."""
+    """Build the index of SOURCES: files, folders, patterns. Run it again after an interruption."""
     with progress("Encoding") as show:
         named = {} if model is None else {"name": model}
         encoder = model if runtime == "reference" else ragkit.load_encoder(**named, runtime=runtime)
@@ -166,6 +166,31 @@ def build(
     else:
         sizes = ", ".join(f"{number} {name}" for name, number in built.counts.items())
         click.echo(f"Built {out}: {sizes}.")
+
+
+@index.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("sources", nargs=-1, required=True)
+@json_option
+def update(*, path: Path, sources: tuple[str, ...], as_json: bool) -> None:
+    """Make the index at PATH that of SOURCES; only what is new or changed is read by the model."""
+    from ragkit.index import Manifest
+
+    before = {s.document_id: s.sha256 for s in Manifest.read(path).sources}
+    with progress("Encoding") as show:
+        updated = ragkit.Index.update(path, list(sources), progress=show)
+    after = {s.document_id: s.sha256 for s in Manifest.read(path).sources}
+    both = before.keys() & after.keys()
+    changes = {
+        "added": len(after.keys() - both),
+        "changed": sum(before[name] != after[name] for name in both),
+        "removed": len(before.keys() - both),
+    }
+    if as_json:
+        print_json({"index": str(path), **changes, **updated.counts})
+    else:
+        sizes = ", ".join(f"{number} {name}" for name, number in changes.items())
+        click.echo(f"Updated {path}: {sizes}; {updated.counts['documents']} documents now.")
 
 
 @index.command()
@@ -248,7 +273,7 @@ def main() -> None:
     try:
         cli.main(standalone_mode=False)
     except click.exceptions.Abort:
-        click.echo("Interrupted. Nothing was left half-written.", err=True)
+        click.echo("Interrupted. What stood before still stands; a build can go on.", err=True)
         sys.exit(INTERRUPTED)
     except click.ClickException as error:
         error.show()

@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -173,14 +174,22 @@ def console() -> Console:
 
 @contextmanager
 def progress(label: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error while the block runs; none where that is no terminal."""
+    """A bar with rate and remaining time on standard error, where that is a terminal."""
     bar: Any = None
+    begun = time.monotonic()
+
+    def rate() -> str:
+        return f"{bar.pos / max(1e-9, time.monotonic() - begun):.0f}/s" if bar is not None else ""
 
     def show(done: int, total: int) -> None:
         nonlocal bar
         if bar is None:
             bar = click.progressbar(
-                length=total, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()
+                length=total,
+                label=label,
+                file=sys.stderr,
+                hidden=not sys.stderr.isatty(),
+                item_show_func=lambda _: rate(),
             )
             bar.__enter__()
         bar.update(done - bar.pos)

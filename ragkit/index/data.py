@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from ragkit.index.coarse import CoarseIndex
 from ragkit.index.dense import DenseIndex
-from ragkit.index.late import LateIndex
+from ragkit.index.late import LateIndex, ReadChunk
 from ragkit.index.lexicon import Lexicon
 from ragkit.types import Chunk, Document, Section, Span
 
@@ -99,6 +99,24 @@ class IndexData:
 
     def span_of(self, chunk: int) -> Span:
         return Span(int(self.chunks[chunk, 2]), int(self.chunks[chunk, 3]))
+
+    def chunk(self, chunk: int) -> Chunk:
+        """A chunk as the chunker made it."""
+        document, section, start, end = self.chunks[chunk].tolist()
+        sentences = tuple(self.sentence_span(row) for row in self.sentence_rows(chunk))
+        return Chunk(self.documents[document].id, section, start, end, sentences)
+
+    def chunks_of(self, document: int) -> list[Chunk]:
+        """The chunks of a document, by its number."""
+        first, last = np.searchsorted(self.chunks[:, 0], [document, document + 1]).tolist()
+        return [self.chunk(chunk) for chunk in range(first, last)]
+
+    def read_chunk(self, chunk: int) -> ReadChunk:
+        """What the model read of a chunk."""
+        rows = self.sentence_rows(chunk)
+        first, last = chunk + 2 * rows.start, chunk + 1 + 2 * rows.stop
+        [vector] = self.dense.vectors_of(np.asarray([chunk]))
+        return ReadChunk(vector, self.late.codes_of(first, last, int(self.chunks[chunk, 2])))
 
     def sentence_rows(self, chunk: int) -> range:
         """Which rows of ``sentences`` are this chunk's."""

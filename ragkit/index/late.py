@@ -12,8 +12,9 @@ on XQuAD no ranking measure changed against float32.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from ragkit.index.products import product_of_runs
 from ragkit.index.segments import borders_of, ranges
 from ragkit.types import Span
 
-__all__ = ["ChunkTokens", "LateIndex", "chunk_tokens"]
+__all__ = ["ChunkCodes", "ChunkTokens", "LateIndex", "ReadChunk", "chunk_tokens", "coded"]
 
 
 _NOWHERE = np.zeros(0, dtype=np.int64)
@@ -40,6 +41,31 @@ class ChunkTokens:
     within: tuple[Vectors, ...]
     alone: tuple[Vectors, ...]
     starts: tuple[NDArray[np.int64], ...]
+
+
+class ChunkCodes(NamedTuple):
+    """One chunk's tokens as they are kept, wherever it stands.
+
+    ``codes``, ``scales``: as in ``LateIndex``. ``starts``: from the chunk's beginning, -1 for
+    tokens that are not of a sentence alone. ``lengths``: of its segments.
+    """
+
+    codes: NDArray[np.int8]
+    scales: NDArray[np.float32]
+    starts: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+
+    def starts_at(self, place: int) -> NDArray[np.int64]:
+        """``starts`` in the document, where the chunk begins at ``place``."""
+        moved: NDArray[np.int64] = np.where(self.starts < 0, -1, self.starts + place)
+        return moved
+
+
+class ReadChunk(NamedTuple):
+    """What a model read of a chunk: its one vector, and its tokens."""
+
+    vector: Vectors
+    tokens: ChunkCodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +86,29 @@ class LateIndex:
     starts: NDArray[np.int64]
 
     @classmethod
-    def build(cls, chunks: Iterable[ChunkTokens], dimension: int) -> LateIndex:
-        """Chunks are taken one by one, and of each only its codes are kept in memory."""
-        codes = [np.zeros((0, dimension), dtype=np.int8)]
-        scales, starts = [np.zeros(0, dtype=np.float32)], [_NOWHERE]
-        lengths: list[int] = []
-        for chunk in chunks:
-            runs = _runs(chunk)
-            vectors = np.concatenate(runs)
-            scale = np.maximum(np.abs(vectors).max(axis=1), 1e-9) / np.float32(127)
-            codes.append(np.rint(vectors / scale[:, None]).astype(np.int8))
-            scales.append(scale.astype(np.float32))
-            starts += _run_starts(chunk)
-            lengths += [len(run) for run in runs]
-        return cls(
-            np.concatenate(codes),
-            np.concatenate(scales),
-            borders_of(np.asarray(lengths, dtype=np.int64)),
-            np.concatenate(starts),
+    def build(
+        cls, chunks: Sequence[ChunkCodes], places: Sequence[int], dimension: int
+    ) -> LateIndex:
+        """``places``: where in its document each chunk begins."""
+        nothing = ChunkCodes(
+            np.zeros((0, dimension), np.int8), np.zeros(0, np.float32), _NOWHERE, _NOWHERE
         )
+        parts = [nothing, *chunks]
+        moved = [_NOWHERE, *(c.starts_at(place) for c, place in zip(chunks, places, strict=True))]
+        return cls(
+            np.concatenate([part.codes for part in parts]),
+            np.concatenate([part.scales for part in parts]),
+            borders_of(np.concatenate([part.lengths for part in parts])),
+            np.concatenate(moved),
+        )
+
+    def codes_of(self, first: int, last: int, place: int) -> ChunkCodes:
+        """The segments ``[first, last)`` of a chunk that begins at ``place`` in its document."""
+        borders = self.segments[first : last + 1]
+        rows = slice(int(borders[0]), int(borders[-1]))
+        starts = self.starts[rows]
+        relative = np.where(starts < 0, -1, starts - place)
+        return ChunkCodes(self.codes[rows], self.scales[rows], relative, np.diff(borders))
 
     def vectors(self, rows: slice | NDArray[np.int64]) -> Vectors:
         """Some token rows as float32."""
@@ -113,6 +143,20 @@ def chunk_tokens(
             encoded.starts[mask] - context + s.start
             for encoded, mask, s in zip(alone, own, sentences, strict=True)
         ),
+    )
+
+
+def coded(chunk: ChunkTokens, place: int) -> ChunkCodes:
+    """A chunk's tokens as int8, each with the scale that its largest component has as 127."""
+    runs = _runs(chunk)
+    vectors = np.concatenate(runs)
+    scale = np.maximum(np.abs(vectors).max(axis=1), 1e-9) / np.float32(127)
+    starts = np.concatenate(_run_starts(chunk))
+    return ChunkCodes(
+        np.rint(vectors / scale[:, None]).astype(np.int8),
+        scale.astype(np.float32),
+        np.where(starts < 0, -1, starts - place),
+        np.asarray([len(run) for run in runs], dtype=np.int64),
     )
 
 

@@ -5,6 +5,7 @@ Layout::
     NAME/manifest.json         names one generation and the checksum of each of its files
     NAME/<generation>/…        the data
     NAME/.lock                 held while writing
+    NAME/.journal-…/           what an interrupted build has encoded
 
 Writing: the data goes into a hidden folder, each file synced; the folder is renamed to its
 generation's name; then one rename of the manifest publishes it. A process that dies on the way
@@ -22,6 +23,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ragkit.errors import IndexDamagedError, IndexLockedError, IndexWriteError
+from ragkit.index.journal import JOURNAL
 from ragkit.index.manifest import KIND, MANIFEST, FileRecord, Manifest
 from ragkit.sealing import file_sha256
 
@@ -112,7 +114,7 @@ def write_lock(directory: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-        if is_new and not (directory / MANIFEST).exists():
+        if is_new and {path.name for path in directory.iterdir()} <= {_LOCK}:
             # Nothing came of it: leave no empty folder that looks like an index.
             (directory / _LOCK).unlink(missing_ok=True)
             with suppress(OSError):
@@ -140,7 +142,7 @@ def publish(directory: Path, manifest: Manifest, files: Mapping[str, bytes]) -> 
     finally:
         _remove_partials(directory)
     for path in directory.iterdir():
-        if _is_generation(path) and path != generation:
+        if (_is_generation(path) and path != generation) or path.name.startswith(JOURNAL):
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -195,7 +197,7 @@ def _is_generation(path: Path) -> bool:
 def _refuse_foreign(directory: Path) -> None:
     """An index is never written among files that are not its own."""
     names = {path.name for path in directory.iterdir()}
-    own = {n for n in names if n.startswith(_PARTIAL) or _is_generation(directory / n)}
+    own = {n for n in names if n.startswith((_PARTIAL, JOURNAL)) or _is_generation(directory / n)}
     foreign = names - own - {MANIFEST, _LOCK}
     if not foreign and MANIFEST in names:
         # A manifest that was cut to nothing is still ours if our lock lies beside it.
