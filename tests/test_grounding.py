@@ -16,12 +16,14 @@ from ragkit import (
     Abstention,
     Answer,
     ChatModel,
+    Citation,
     Conversation,
     Document,
     Index,
     InputError,
     LanguageModelError,
     MissingExtraError,
+    Passage,
     Sentence,
     Support,
 )
@@ -86,9 +88,111 @@ def test_a_sentence_is_worth_what_the_passages_make_it(
     assert sentence.kept or sentence.reason
 
 
+def passage(
+    text: str, *, rank: int = 1, title: str = "T", section: tuple[str, ...] = ()
+) -> Passage:
+    citation = Citation("d", title, section, 0, len(text), text)
+    return Passage(text, 1.0, rank, citation)
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "good"),
+    [
+        ("It was signed on April 16, 1922.", "It was signed on May 16, 1922.", False),
+        ("German officers went there in March 1922.", "German officers went there in May 1922.", False),
+        ("It was signed on May 16, 1922.", "May 16, 1922 is when it was signed.", True),
+        ("World War II began in 1939.", "World War I began in 1939.", False),
+        ("World War II began in 1939.", "World War II began in 1939.", True),
+        ("Six other Soviet republics agreed.", "One other Soviet republics agreed.", False),
+        ("One of the republics agreed to it.", "One of the republics agreed.", True),
+        ("Trade grew after 1939.", "Trade grew before 1939.", False),
+        ("Germany signed treaties.", "Only Germany signed treaties.", False),
+        ("Germany signed treaties.", "Germany signed all treaties.", False),
+        ("1.5 million tons of grain were delivered.", "5 million tons of grain were delivered.", False),
+        ("1.5 million tons of grain were delivered.", "1.5 million tons of grain were delivered", True),
+        ("1,200 tanks were delivered.", "200 tanks were delivered.", False),
+        ("1,200 tanks were delivered.", "1200 tanks were delivered.", True),
+        ("300 million tons of steel, coal and grain were delivered.", "300 billion tons of steel, coal and grain were delivered.", False),
+        ("It cost forty gold marks.", "It cost thirty gold marks.", False),
+        ("It cost forty gold marks.", "It cost 40 gold marks.", True),
+        ("It cost €15 million.", "It cost $15 million.", False),
+        ("It cost 15 million marks.", "It cost 15%.", False),
+        ("It grew by 15%.", "It grew by 15 percent.", True),
+        ("It grew by 15%.", "It grew by 15 per cent.", True),
+        ("No agreement was reached in 1925.", "Agreement was reached in 1925.", False),
+        ("Hitler did not say that Germany would attack Poland.", "Germany would attack Poland.", False),
+        ("Walther Rathenau signed the treaty.", "The treaty was signed by nobody.", False),
+        ("Georgy Chicherin and Walther Rathenau signed it.", "Georgy Chicherin signed it; Walther Rathenau did not.", False),
+        ("The Treaty annulled all mutual claims.", "The Treaty can't annul all mutual claims.", False),
+        ("The Treaty annulled all mutual claims.", "The Treaty can’t annul all mutual claims.", False),
+        ("It was signed by German Foreign Minister Walther Rathenau.", "It was refused by German Foreign Minister Walther Rathenau.", False),
+        ("The Soviets won the battle.", "The battle was won by the Soviets.", True),
+        ("The treaty was signed by Germany and Italy.", "The treaty was signed not only by Germany but also by Italy.", True),
+        ("Directive 21 was issued by Hitler.", "Directive No. 21 was issued by Hitler.", True),
+        ("It was signed or not. Germany attacked Poland.", "Germany attacked Poland.", True),
+        ("Hitler rejected the offer and attacked Poland.", "Hitler attacked Poland.", True),
+        ("Hitler refused to sign the treaty.", "Hitler signed the treaty.", False),
+        ("The treaty annulled all mutual claims.", "Additionally, the treaty annulled all mutual claims.", True),
+        ("The treaty annulled all mutual claims.", "Yes, the treaty annulled all mutual claims.", True),
+        ("Germany attacked Poland and Norway in that war.", "germany attacked france in that war", False),
+        ("Nigeria joined the league.", "Niger joined the league.", False),
+        ("Roman troops joined the league.", "Romania joined the league.", False),
+        ("George joined the league.", "Georgia joined the league.", False),
+        ("Austrian troops joined the league.", "Austria's troops joined the league.", True),
+        ("German troops joined the league.", "Germany's troops joined the league.", True),
+        ("Deutschland und die Sowjetunion schlossen 1922 einen Vertrag.", "Deutschland und die Sowjetunion schlossen 1923 einen Vertrag.", False),
+    ],
+)  # fmt: skip
+def test_what_was_made_up_is_told_from_what_is_there(text: str, said: str, good: bool) -> None:
+    sentence = Checker([passage(text)]).check(f"{said} [1]")
+    assert sentence is not None
+    assert sentence.kept == good, sentence
+
+
+def test_a_number_in_a_title_proves_no_date() -> None:
+    titled = passage(
+        "They signed it in Rapallo.",
+        title="Relations (1918–1941)",
+        section=("1922", "Rapallo treaty"),
+    )
+    checker = Checker([titled])
+    for year in ("1918", "1941", "1922"):
+        said = checker.check(f"They signed it in {year}. [1]")
+        assert said is not None
+        assert not said.kept
+    named = checker.check("They signed the Rapallo treaty. [1]")
+    assert named is not None
+    assert named.kept
+
+
+def test_passages_named_together_may_support_together_however_many_there_are() -> None:
+    two = [passage("Countries agreed on oil."), passage("Countries agreed on grain.", rank=2)]
+    for passages in (two, [*two, passage("Unrelated words.", rank=3)]):
+        said = Checker(passages).check("Countries agreed on oil and grain. [1][2]")
+        assert said is not None
+        assert (said.status, said.passages) == (Support.SUPPORTED, (1, 2))
+        unnamed = Checker(passages).check("Countries agreed on oil and grain.")
+        assert unnamed is not None
+        assert not unnamed.kept
+
+
+def test_markers_name_ranks_and_nothing_is_supported_by_nothing() -> None:
+    said = Checker([passage("Countries agreed on oil.", rank=2)]).check(
+        "Countries agreed on oil. [2]"
+    )
+    assert said is not None
+    assert said.passages == (2,)
+    nothing = Checker([]).check("Countries agreed on oil. [1]")
+    assert nothing is not None
+    assert nothing.status is Support.UNSUPPORTED
+
+
 @pytest.mark.parametrize(
     ("said", "text", "named"),
     [
+        ("So it was [Passage 1, Passage 2].", "So it was.", [1, 2]),
+        ("So it was (1).", "So it was.", [1]),
+        ("So (1) it was.", "So (1) it was.", []),
         ("So it was [1].", "So it was.", [1]),
         ("So it was. [1] [3]", "So it was.", [1, 3]),
         ("So it was [1, 2; 4].", "So it was.", [1, 2, 4]),
@@ -122,7 +226,7 @@ def test_no_text_breaks_the_reading_of_markers(said: str) -> None:
 def test_whatever_a_model_says_gets_a_verdict(checker: Checker, said: str) -> None:
     sentence = checker.check(said)
     assert sentence is None or sentence.kept == (
-        not sentence.reason or "named no passage" in sentence.reason or "not in" in sentence.reason
+        sentence.status in (Support.VERBATIM, Support.SUPPORTED)
     )
 
 
@@ -192,7 +296,40 @@ def test_the_stream_gives_each_sentence_when_it_is_checked(german_soviet: Index)
     assert all(isinstance(sentence, Sentence) for sentence in sentences)
 
 
-@pytest.mark.parametrize("piece", [1, 2, 3, 7, 1000])
+def test_sentences_end_behind_their_markers(german_soviet: Index) -> None:
+    answer = asked(
+        german_soviet,
+        "Rathenau signed the Treaty of Rapallo. [1] Bismarck wept. [1]\nRathenau signed it [1]\nBismarck wept [1]",
+    )
+    assert answer.text == "Rathenau signed the Treaty of Rapallo. [1] Rathenau signed it [1]"
+
+
+def test_a_sentence_is_said_once(german_soviet: Index) -> None:
+    answer = asked(german_soviet, f"{TRUE} " * 9)
+    assert answer.generated is not None
+    assert len(answer.generated.sentences) == 1
+
+
+@pytest.mark.parametrize("piece", [1, 3, 1000])
+def test_what_a_reasoning_model_thinks_is_not_its_answer(german_soviet: Index, piece: int) -> None:
+    said = f"<think>\n{ALSO_TRUE} Let me see.\n</think>\n\n{TRUE}"
+    answer = asked(german_soviet, Reply(said, piece=piece))
+    assert answer.text == "The treaty was signed by Walther Rathenau and Georgy Chicherin. [1]"
+    only = asked(german_soviet, Reply("<think>" + TRUE, piece=piece, finish="length"))
+    assert not only.answered
+
+
+def test_a_sentence_cut_behind_a_marker_is_not_whole(german_soviet: Index) -> None:
+    answer = asked(
+        german_soviet,
+        Reply(
+            "Rathenau and Chicherin signed the Treaty of Rapallo [1] and the diplomatic", "length"
+        ),
+    )
+    assert not answer.answered
+
+
+@pytest.mark.parametrize("piece", [1, 2, 3, 4, 5, 6, 7, 11, 1000])
 def test_how_a_stream_is_cut_into_pieces_changes_nothing(german_soviet: Index, piece: int) -> None:
     said = f"{TRUE}\n\n- {ALSO_TRUE.replace(' [2].', '. [2]')}\n- {MADE_UP}"
     answer = asked(german_soviet, Reply(said, piece=piece))

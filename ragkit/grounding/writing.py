@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterator, Sequence
+from itertools import pairwise
 from typing import Literal, get_args
 
 from ragkit.errors import InputError
-from ragkit.grounding.checking import Checker, leading_markers, without_markers
-from ragkit.grounding.model import LanguageModel, Message
+from ragkit.grounding.checking import Checker, ends_in_marker, leading_markers
+from ragkit.grounding.model import LanguageModel, Message, Piece
 from ragkit.sentences import split_sentences
 from ragkit.types import Passage, Sentence, Span
 
@@ -25,6 +26,11 @@ ending with the number of its passage, such as [1]. If they do not answer the qu
 only: Not stated."""
 
 _NUMBERED = re.compile(r"\[(\d+)\]")
+_SURE_END = re.compile(r"[.!?][\"”’)]*(?:\s*[\[【][^\]】]{1,40}[\]】])+\s+(?=[A-Z“\"])|\n+")
+"""Where a sentence ends for sure: behind a marker, and at a line's end."""
+
+_OPEN_MARKER = re.compile(r"\s*[\[【][^\]】]{0,40}$")
+_THINK, _THOUGHT = "<think>", "</think>"
 
 
 def check_policy(policy: object) -> Policy:
@@ -56,41 +62,58 @@ def write(
     Raises LanguageModelError.
     """
     checker = Checker(passages)
+    said: set[str] = set()
+
+    def checked(sentences: Sequence[str]) -> Iterator[Sentence]:
+        for one in sentences:
+            sentence = checker.check(one, keep_all=policy == "mark")
+            # Small models repeat themselves.
+            if sentence and sentence.text not in said:
+                said.add(sentence.text)
+                yield sentence
+
     text, finish = "", "stop"
-    for piece in model.stream(prompt(question, passages)):
+    for piece in _spoken(model.stream(prompt(question, passages))):
         text += piece.text
         finish = piece.finish or finish
         if any(mark in piece.text for mark in ".!?\n]"):
-            *whole, _ = _sentences(text)  # the last may still go on
-            yield from _checked(checker, [sentence for sentence, _ in whole], policy)
+            *whole, _ = _sentences(_OPEN_MARKER.sub("", text))  # the last may still go on
+            yield from checked([sentence for sentence, _ in whole])
             text = text[whole[-1][1] :] if whole else text
-    said = [sentence for sentence, _ in _sentences(text)]
-    if finish != "stop" and not _has_ended(said[-1]):
-        said.pop()
-    yield from _checked(checker, said, policy)
+    rest = [sentence for sentence, _ in _sentences(text)]
+    if finish != "stop" and not _has_ended(rest[-1]):
+        rest.pop()
+    yield from checked(rest)
     return finish
 
 
-def _checked(checker: Checker, said: Sequence[str], policy: Policy) -> Iterator[Sentence]:
-    for one in said:
-        sentence = checker.check(one, keep_all=policy == "mark")
-        if sentence:
-            yield sentence
+def _spoken(pieces: Iterator[Piece]) -> Iterator[Piece]:
+    """Without the thoughts that a reasoning model writes first."""
+    held = ""
+    for piece in pieces:
+        held += piece.text
+        begun = held.lstrip()[: len(_THINK)]
+        if _THINK.startswith(begun) and not piece.finish and _THOUGHT not in held:
+            continue
+        yield Piece(held.partition(_THOUGHT)[2] if begun == _THINK else held, piece.finish)
+        break
+    yield from pieces
 
 
 def _sentences(text: str) -> list[tuple[str, int]]:
     """The sentences, each with the markers that follow it, and where it ends; at least one."""
     found: list[tuple[str, int]] = []
-    for start, end in split_sentences(text, Span(0, len(text))):
-        sentence = text[start:end]
-        markers = leading_markers(sentence) if found else 0
-        if markers:
-            found[-1] = (found[-1][0] + f" {sentence[:markers]}", start + markers)
-        if sentence[markers:].strip():
-            found.append((sentence[markers:], end))
+    cuts = [0, *(match.end() for match in _SURE_END.finditer(text)), len(text)]
+    for first, last in pairwise(cuts):
+        for start, end in split_sentences(text, Span(first, last)):
+            sentence = text[start:end]
+            markers = leading_markers(sentence) if found else 0
+            if markers:
+                found[-1] = (found[-1][0] + f" {sentence[:markers]}", start + markers)
+            if sentence[markers:].strip():
+                found.append((sentence[markers:], end))
     return found or [("", 0)]
 
 
 def _has_ended(said: str) -> bool:
-    text, named = without_markers(said)
-    return bool(named) or text.rstrip("\"'”’»)").endswith((".", "!", "?", "…"))
+    return ends_in_marker(said) or said.rstrip(" \"'”’»)").endswith((".", "!", "?", "…"))
