@@ -33,7 +33,7 @@ from ragkit.errors import (
     InputError,
     SourceError,
 )
-from ragkit.grounding import LanguageModel, Policy, check_policy, write
+from ragkit.grounding import ChatModel, LanguageModel, Policy, check_policy, write
 from ragkit.index import (
     Earlier,
     IndexData,
@@ -81,7 +81,7 @@ class Options(TypedDict, total=False):
     k: int
     threshold: float
     where: Where | None
-    llm: LanguageModel | None
+    llm: LanguageModel | str | None
     unsupported: Policy
 
 
@@ -247,7 +247,7 @@ class Index:
         where: Where | None = None,
         before: Sequence[Said] = (),
         standalone: str | None = None,
-        llm: LanguageModel | None = None,
+        llm: LanguageModel | str | None = None,
         unsupported: Policy = "drop",
     ) -> Answer:
         """The answer to ``question`` with its ``k`` best passages (fewer if the corpus has fewer).
@@ -258,9 +258,9 @@ class Index:
         conditions must hold. ``before``: what was said before, to read the question by, and
         ``standalone``: what to ask in its place; ``Conversation`` sees to both.
 
-        ``llm``: writes the answer from the passages, unless ragkit abstains by itself; each of its
-        sentences is checked against them, and those ``unsupported`` are dropped or marked. With
-        none left it abstains.
+        ``llm``: a ``ChatModel`` (or the name of one of OpenAI's) writes the answer from the
+        passages, unless ragkit abstains by itself; each of its sentences is checked against them,
+        and those ``unsupported`` are dropped or marked. With none left it abstains.
 
         Raises QuestionError or InputError, and with ``llm`` LanguageModelError.
         """
@@ -285,13 +285,14 @@ class Index:
         where: Where | None = None,
         before: Sequence[Said] = (),
         standalone: str | None = None,
-        llm: LanguageModel | None = None,
+        llm: LanguageModel | str | None = None,
         unsupported: Policy = "drop",
     ) -> Iterator[Answer | Sentence]:
         """``ask``, as it comes about: the answer that needs no model, then what ``llm`` says, each
         sentence checked before it is given, then its Answer. Without ``llm`` the first alone.
         """
         check_policy(unsupported)
+        writer = ChatModel(llm) if isinstance(llm, str) else llm
         check_k(k)
         check_threshold(threshold)
         asked = clean_question(question)
@@ -303,8 +304,8 @@ class Index:
                 self._data, replace(query, question=asked), ranking, k=k, threshold=threshold
             )
         yield found
-        if llm is not None and found.answered:
-            yield from _written(llm, found, unsupported)
+        if writer is not None and found.answered:
+            yield from _written(writer, found, unsupported)
 
     def ask_many(
         self,

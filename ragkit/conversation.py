@@ -79,7 +79,7 @@ class Conversation:
         *,
         turns: Sequence[Turn] = (),
         rewriter: Rewriter | None = None,
-        llm: LanguageModel | None = None,
+        llm: LanguageModel | str | None = None,
         unsupported: Policy = "drop",
     ) -> None:
         """``index``, ``llm``, ``unsupported`` as for ``ask``. ``turns``: to go on with.
@@ -172,7 +172,7 @@ class Conversation:
         index: IndexLike = None,
         *,
         rewriter: Rewriter | None = None,
-        llm: LanguageModel | None = None,
+        llm: LanguageModel | str | None = None,
         unsupported: Policy = "drop",
     ) -> Conversation:
         """Go on with a conversation that ``to_dict`` kept. Raises InputError if it is none."""

@@ -498,8 +498,33 @@ def test_any_object_with_a_name_and_a_stream_is_a_language_model(german_soviet: 
 def test_settings_that_cannot_be_are_refused(options: dict[str, int]) -> None:
     with pytest.raises(InputError):
         ChatModel("m", **options)  # type: ignore[arg-type]
-    with pytest.raises(InputError):
-        ChatModel(" ")
+    for name, url in ((" ", None), ("m", "localhost:1234/v1")):
+        with pytest.raises(InputError):
+            ChatModel(name, base_url=url)
+
+
+def test_an_option_that_the_client_does_not_take_is_told_at_once(german_soviet: Index) -> None:
+    with (
+        endpoint([TRUE]) as to,
+        pytest.raises(LanguageModelError, match=r"no such option .*max_token"),
+    ):
+        german_soviet.ask(RAPALLO, llm=model(to, max_token=3, retries=2))
+
+
+def test_a_length_may_be_left_to_the_server(german_soviet: Index) -> None:
+    with endpoint([TRUE]) as to:
+        german_soviet.ask(RAPALLO, llm=model(to, max_tokens=None))
+    assert "max_tokens" not in to.requests[0]
+
+
+def test_a_name_stands_for_one_of_openais_models(
+    german_soviet: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with endpoint([TRUE]) as to:
+        monkeypatch.setenv("OPENAI_BASE_URL", to.url)
+        answer = german_soviet.ask(RAPALLO, llm="gpt")
+    assert answer.generated is not None
+    assert answer.generated.model == "gpt"
 
 
 def test_an_unknown_policy_is_refused(german_soviet: Index) -> None:

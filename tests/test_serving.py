@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from typing import Any
 
 import httpx
 import pytest
-from chat_endpoint import endpoint
+from chat_endpoint import Reply, endpoint
 from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,6 +30,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from ragkit import ChatModel, Document, Index, IndexNotFoundError, InputError
+from ragkit.conversation import Turn
 from ragkit.grounding import Message, Piece
 from ragkit.serving import Settings, create_app
 from ragkit.serving.access import listening
@@ -183,7 +185,10 @@ def test_what_a_model_says_comes_sentence_by_sentence_checked(german_soviet: Ind
     assert answer["generated"]["model"] == "scripted"
 
 
-def test_a_model_that_fails_is_an_error_in_json_and_in_events(german_soviet: Index) -> None:
+def test_a_model_that_fails_is_an_error_in_json_in_events_and_in_the_log(
+    german_soviet: Index, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "ragkit")
     with endpoint([TRUE]) as to:
         gone = ChatModel("m", base_url=to.url, retries=0)
     with client(german_soviet, llm=gone) as web:
@@ -192,9 +197,14 @@ def test_a_model_that_fails_is_an_error_in_json_and_in_events(german_soviet: Ind
             "/v1/ask", json={"question": RAPALLO}, headers={"accept": "text/event-stream"}
         )
         assert ask(web, OFF_TOPIC).status_code == 200
+        figures = web.get("/metrics").text
     (found, _), (last, problem) = events(response.text)
     assert (found, last) == ("found", "error")
     assert problem["error"]["type"] == "LanguageModelError"
+    assert 'ragkit_answers_total{outcome="failed"} 2.0' in figures
+    lines = [json.loads(r.message) for r in caplog.records if r.name == "ragkit.serving.access"]
+    assert [line.get("error") for line in lines[:3]] == ["LanguageModelError"] * 2 + [None]
+    assert "Check that it is served there" in caplog.text
 
 
 # Documents.
@@ -289,21 +299,33 @@ def test_conversations_do_not_mix(web: TestClient) -> None:
 def test_conversations_expire_and_make_room() -> None:
     now = 0.0
     kept = Conversations(most=2, expiry=10, clock=lambda: now)
+    turn = Turn("why?", "why?", ())
     first = kept.begin()
     now = 5.0
     second = kept.begin()
-    kept.put(first, ())
+    kept.add(first, turn)
     now = 14.0
-    assert kept.turns(first) == ()
+    assert kept.turns(first) == (turn,)
     third = kept.begin()
     assert kept.turns(second) is None  # silent longest
     assert len(kept) == 2
     now = 15.0
     assert kept.turns(first) is None
     assert kept.turns(third) == ()
-    kept.put(first, ())
+    kept.add(first, turn)
     assert kept.turns(first) is None
     assert len({first, second, third}) == 3
+
+
+def test_questions_asked_at_once_are_all_remembered_as_far_as_any_is() -> None:
+    kept = Conversations(most=2, expiry=10)
+    name = kept.begin()
+    turns = [Turn(f"{i}?", f"{i}?", ()) for i in range(20)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda turn: kept.add(name, turn), turns))
+    found = kept.turns(name)
+    assert found is not None
+    assert len(found) == len(set(found)) == 3
 
 
 # OpenAI's API, by OpenAI's client.
@@ -318,6 +340,7 @@ def test_the_openai_client_gets_an_answer_with_annotations(
     openai: OpenAI, german_soviet: Index
 ) -> None:
     assert [model.id for model in openai.models.list()] == ["ragkit"]
+    assert openai.models.retrieve("ragkit").id == "ragkit"
     reply = openai.chat.completions.create(
         model="ragkit", temperature=0.3, messages=[{"role": "user", "content": RAPALLO}]
     )
@@ -337,6 +360,12 @@ def test_the_openai_client_can_stream(openai: OpenAI, german_soviet: Index) -> N
             model="any", stream=True, messages=[{"role": "user", "content": RAPALLO}]
         )
     )
+    *_, usage = openai.chat.completions.create(
+        model="any", stream=True, messages=[{"role": "user", "content": RAPALLO}],
+        stream_options={"include_usage": True},
+    )  # fmt: skip
+    assert usage.usage is not None
+    assert usage.choices == []
     text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
     assert text == german_soviet.ask(RAPALLO, k=3).to_markdown()
     assert chunks[-1].choices[0].finish_reason == "stop"
@@ -355,6 +384,18 @@ def test_a_model_streams_through_the_openai_client_checked(german_soviet: Index)
     assert whole.content.startswith(TRUE.replace(" [1]. ", ". [1]"))
     assert "Hitler" not in whole.content.split("\n\n")[0]
     assert whole.annotations
+
+
+@pytest.mark.parametrize("said", [MADE_UP, TRUE + MADE_UP])
+def test_marked_sentences_are_the_same_streamed_and_whole(german_soviet: Index, said: str) -> None:
+    with client(german_soviet, Settings(unsupported="mark"), llm=Scripted(said)) as web:
+        openai = OpenAI(base_url=f"{BASE}/v1", api_key="none", http_client=web)
+        messages: Any = [{"role": "user", "content": RAPALLO}]
+        whole = openai.chat.completions.create(model="m", messages=messages).choices[0].message
+        pieces = openai.chat.completions.create(model="m", stream=True, messages=messages)
+        streamed = "".join(chunk.choices[0].delta.content or "" for chunk in pieces)
+    assert streamed == whole.content
+    assert "~~Adolf Hitler" in streamed
 
 
 def test_the_messages_before_are_read_as_a_conversation(openai: OpenAI) -> None:
@@ -487,6 +528,21 @@ def test_nothing_that_is_given_may_run_or_be_sniffed(web: TestClient) -> None:
     assert web.get("/v1/corpus").headers["content-security-policy"].startswith("default-src 'none'")
 
 
+def test_what_the_page_is_made_of_may_be_kept_and_framed(web: TestClient) -> None:
+    for path in ("/static/page.js", "/static/page.css", "/widget.js"):
+        headers = web.get(path).headers
+        assert headers["cache-control"] == "no-cache"
+        assert headers["cross-origin-resource-policy"] == "cross-origin"
+    assert web.get("/v1/corpus").headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", ["/", "/embed", "/widget.js", "/healthz", "/readyz"])
+def test_who_watches_may_ask_for_the_head_alone(web: TestClient, path: str) -> None:
+    response = web.head(path)
+    assert response.status_code == 200
+    assert response.content == b""
+
+
 def test_static_files_stay_in_their_folder(web: TestClient) -> None:
     for path in ("/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py", "/static/"):
         assert web.get(path).status_code == 404
@@ -527,23 +583,47 @@ def test_more_questions_than_it_takes_are_told_to_come_back(german_soviet: Index
         assert refused.headers["retry-after"] == "1"
 
 
-def test_an_answer_that_takes_too_long_is_given_up(german_soviet: Index) -> None:
+def test_an_answer_that_takes_too_long_is_given_up_and_holds_its_place_till_it_ends(
+    german_soviet: Index,
+) -> None:
     waiting = Waiting()
-    with client(german_soviet, Settings(timeout=0.5), llm=waiting) as web:
+    with client(german_soviet, Settings(timeout=0.5, waiting=2), llm=waiting) as web:
+        workers = web.app.state.ragkit.workers  # type: ignore[attr-defined]
         response = ask(web)
         streamed = web.post(
             "/v1/ask", json={"question": RAPALLO}, headers={"accept": "text/event-stream"}
         )
+        assert workers.under_way == 2
+        assert ask(web).status_code == 503
         waiting.go.set()
+        deadline = time.monotonic() + 20
+        while workers.under_way and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert workers.under_way == 0
     assert response.status_code == 504
     assert events(streamed.text)[-1][0] == "error"
     assert events(streamed.text)[-1][1]["error"]["type"] == "TimeoutError"
 
 
+def test_a_model_is_cut_off_when_its_client_has_gone(german_soviet: Index) -> None:
+    endless = Reply("word " * 3000, piece=5, pause=0.01)
+    with (
+        endpoint([endless]) as to,
+        client(german_soviet, Settings(timeout=0.5), llm=ChatModel("m", base_url=to.url)) as web,
+    ):
+        workers = web.app.state.ragkit.workers  # type: ignore[attr-defined]
+        assert ask(web).status_code == 504
+        deadline = time.monotonic() + 20
+        while workers.under_way and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert workers.under_way == 0
+
+
 @pytest.mark.parametrize(
     "given",
     [{"token": " "}, {"token": "ü"}, {"origins": ("example.org",)}, {"origins": ("https://a/b",)},
-     {"origins": ("*",)}, {"max_body": 0}, {"timeout": 0}, {"threshold": 2}, {"unsupported": "hide"}],
+     {"origins": ("*",)}, {"origins": ("https://A.example",)}, {"origins": ("https://a.example\nx",)},
+     {"origins": "https://a.example"}, {"hosts": "localhost"}, {"reload": -1}, {"timeout": float("nan")}, {"max_body": 0}, {"timeout": 0}, {"threshold": 2}, {"unsupported": "hide"}],
 )  # fmt: skip
 def test_settings_that_cannot_be_are_refused(given: dict[str, Any]) -> None:
     with pytest.raises(InputError):
@@ -705,6 +785,16 @@ def served(*arguments: str) -> Iterator[str]:
         reader.join()
 
 
+@pytest.mark.parametrize("command", ["serve", "mcp"])
+def test_an_empty_token_is_no_wish_for_none(command: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ragkit", command, *(["--http"] if command == "mcp" else []), "--port", "0"],
+        capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "RAGKIT_TOKEN": ""},
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "the token is blank" in done.stderr
+
+
 def test_the_command_serves_until_it_is_told_to_stop() -> None:
     process = serve(RAGKIT_TOKEN=TOKEN)
     try:
@@ -729,8 +819,6 @@ def test_small_answers_are_not_held_back() -> None:
 
 
 def test_an_answer_under_way_is_given_before_it_stops() -> None:
-    from chat_endpoint import Reply
-
     with endpoint([Reply(TRUE, pause=0.05, piece=2)]) as to:
         process = serve("--llm", "m", "--llm-url", to.url)
         try:

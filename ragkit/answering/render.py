@@ -28,7 +28,7 @@ def to_text(answer: Answer) -> str:
 
 def to_markdown(answer: Answer) -> str:
     """CommonMark: the answer with its ``[rank]``, then numbered citations with their quotes."""
-    head = _markdown_head(answer) if answer.answered else _abstention(answer)
+    head = _markdown_head(answer)
     entries = (_markdown_entry(passage) for passage in answer.passages)
     return "\n\n".join([head, *entries]) + "\n"
 
@@ -48,9 +48,13 @@ def sentence_markdown(sentence: Sentence) -> str:
 
 
 def _markdown_head(answer: Answer) -> str:
-    if answer.generated is None:
+    if answer.generated is None and answer.answered:
         return _escape(answer.text) + " [1]"
-    return " ".join(sentence_markdown(s) for s in answer.generated.sentences if s.kept)
+    said = answer.generated.sentences if answer.generated else ()
+    told = " ".join(sentence_markdown(sentence) for sentence in said if sentence.kept)
+    if answer.answered:
+        return told
+    return "\n\n".join(filter(None, [told, _abstention(answer)]))
 
 
 def _abstention(answer: Answer) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,16 @@ if TYPE_CHECKING:
 
 __all__ = ["mcp", "serve"]
 
+
+def _set_token(_: click.Context, __: click.Parameter, given: str | None) -> str | None:
+    """An empty variable is a secret that was not filled in, not the wish for none."""
+    return os.environ.get("RAGKIT_TOKEN") if given is None else given
+
+
 token_option = click.option(
     "--token",
-    envvar="RAGKIT_TOKEN",
-    show_envvar=True,
-    help="The access token that callers must send; best kept out of the command.",
+    callback=_set_token,
+    help="The access token that callers must send; best given as RAGKIT_TOKEN.",
 )
 host_option = click.option(
     "--host", default="127.0.0.1", show_default=True, help="Where to listen."
@@ -44,21 +50,24 @@ origins_option = click.option(
 @token_option
 @threshold_option
 @llm_options
+@click.option("--timeout", type=float, help="Seconds that an answer may take.")
 @click.option("--log-questions", is_flag=True, help="Write what people ask into the log.")
 def serve(
     *, index_path: Path | None, host: str, port: int, hosts: tuple[str, ...],
     origins: tuple[str, ...], token: str | None, threshold: float | None, llm_name: str | None,
-    llm_url: str | None, unsupported: Policy, log_questions: bool,
+    llm_url: str | None, unsupported: Policy, timeout: float | None, log_questions: bool,
 ) -> None:  # fmt: skip
     """Serve the chat page, the widget and the HTTP API."""
     from ragkit.serving import Settings
+    from ragkit.serving.access import names_of
     from ragkit.serving.running import run
 
-    given: dict[str, Any] = {} if threshold is None else {"threshold": threshold}
+    chosen = {"threshold": threshold, "timeout": timeout}
+    given: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
     settings = Settings(
         token=token,
         origins=origins,
-        hosts=(*Settings().hosts, host, *hosts),
+        hosts=(*Settings().hosts, *names_of(host), *hosts),
         unsupported=unsupported,
         log_questions=log_questions,
         **given,

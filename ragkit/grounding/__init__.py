@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from ragkit.grounding.checking import Checker
-from ragkit.grounding.model import ChatModel, LanguageModel, Message, Piece
+from ragkit.grounding.model import ABANDONED, ChatModel, LanguageModel, Message, Piece
 from ragkit.grounding.rewriting import rewritten
 from ragkit.grounding.writing import Policy, check_policy, write
 
 __all__ = [
+    "ABANDONED",
     "ChatModel",
     "Checker",
     "LanguageModel",

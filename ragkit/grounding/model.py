@@ -5,8 +5,10 @@ Source: https://platform.openai.com/docs/api-reference/chat, by the official cli
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -15,13 +17,17 @@ from ragkit.errors import InputError, LanguageModelError, MissingExtraError
 if TYPE_CHECKING:
     from openai import OpenAI, Stream
 
-__all__ = ["ChatModel", "LanguageModel", "Message", "Piece"]
+__all__ = ["ABANDONED", "ChatModel", "LanguageModel", "Message", "Piece"]
 
 Message = Mapping[str, str]
 """``{"role": "system" | "user" | "assistant", "content": text}``"""
 
 MAX_CHARACTERS = 20_000
 """An answer that goes on beyond this is cut: no server's word is taken for when to stop."""
+
+
+ABANDONED: ContextVar[threading.Event | None] = ContextVar("ragkit_abandoned", default=None)
+"""Set by who runs a stream for a client that may leave; when the event is, the reply is cut off."""
 
 
 class Piece(NamedTuple):
@@ -63,7 +69,7 @@ class ChatModel:
         api_key: str | None = None,
         timeout: float = 60.0,
         retries: int = 2,
-        max_tokens: int = 400,
+        max_tokens: int | None = 400,
         **options: Any,
     ) -> None:
         """``base_url``: of the endpoint, with its ``/v1``; OpenAI's own if None. ``api_key``: if
@@ -71,11 +77,15 @@ class ChatModel:
         seconds, for connecting, for each piece, and for the whole reply. ``retries``: how often a
         call that failed before its first word is made again, later each time. ``options``: passed
         on with each request (``seed``, ``top_p``, ``extra_body`` …); the temperature is 0 unless
-        given.
+        given. ``max_tokens``: None leaves it to the server.
         """
-        if not name.strip():
+        if not isinstance(name, str) or not name.strip():
             raise InputError("the model's name is blank; expected the one its server knows it by.")
-        if timeout <= 0 or retries < 0 or max_tokens <= 0:
+        if base_url is not None and not base_url.lower().startswith(("http://", "https://")):
+            raise InputError(
+                f"base_url is {base_url!r}; expected an address such as 'http://127.0.0.1:8080/v1'."
+            )
+        if timeout <= 0 or retries < 0 or (max_tokens is not None and max_tokens <= 0):
             raise InputError(
                 f"timeout {timeout}, retries {retries}, max_tokens {max_tokens}; expected more "
                 f"than 0, 0 or more, and more than 0."
@@ -85,7 +95,8 @@ class ChatModel:
         self._api_key = api_key
         self._timeout = timeout
         self._retries = retries
-        self._request = {"temperature": 0, "max_tokens": max_tokens, **options}
+        limit = {} if max_tokens is None else {"max_tokens": max_tokens}
+        self._request = {"temperature": 0, **limit, **options}
 
     @property
     def name(self) -> str:
@@ -118,7 +129,6 @@ class ChatModel:
     def _pieces(self, messages: Sequence[Message], until: float) -> Iterator[Piece]:
         """One attempt."""
         create: Any = self._client.chat.completions.create
-        import httpx
         from openai import APIStatusError, OpenAIError
 
         try:
@@ -128,7 +138,11 @@ class ChatModel:
                 yield from _read(stream, until)
         except APIStatusError as error:
             raise self._failed(error, retry=error.status_code in _PASSING) from error
-        except (OpenAIError, httpx.HTTPError, ValueError, TypeError, AttributeError) as error:
+        except TypeError as error:
+            raise _HopelessError(
+                f"the client takes no such option ({error}); expected those of OpenAI's chat API."
+            ) from error
+        except (OpenAIError, ValueError, AttributeError) as error:
             # The client lets through what it meets in a malformed stream.
             raise self._failed(error, retry=True) from error
 
@@ -178,7 +192,8 @@ def _read(stream: Stream[Any], until: float) -> Iterator[Piece]:
             return
         text = choice.delta.content or ""
         length += len(text)
-        if length > MAX_CHARACTERS or time.monotonic() > until:
+        left = ABANDONED.get()
+        if length > MAX_CHARACTERS or time.monotonic() > until or (left and left.is_set()):
             yield Piece("", "cut")
             return
         if choice.finish_reason:

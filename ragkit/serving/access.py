@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ragkit.errors import InputError
 
-__all__ = ["Token", "address_of", "check_token", "listening", "path_of", "problem"]
+__all__ = ["Token", "address_of", "check_token", "listening", "names_of", "path_of", "problem"]
 
 
 BACKLOG = 1024
@@ -40,6 +40,13 @@ def listening(host: str, port: int) -> socket.socket:
         raise InputError(
             f"cannot listen on {host} port {port} ({error}). Give another host or port."
         ) from error
+
+
+def names_of(host: str) -> tuple[str, ...]:
+    """What clients call a server that listens on ``host``; of one that listens on all, unknown."""
+    if host in ("", "0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+        return ()
+    return (f"[{host}]" if ":" in host else host,)
 
 
 def address_of(listener: socket.socket) -> str:

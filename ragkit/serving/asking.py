@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, cast
 
-from anyio import fail_after
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
@@ -16,18 +13,26 @@ from fastapi.sse import format_sse_event
 from ragkit.api import Index
 from ragkit.errors import RagkitError
 from ragkit.serving.access import problem
-from ragkit.serving.problems import responses
+from ragkit.serving.problems import note_failure, responses
 from ragkit.serving.rendering import answer_json, passage_json
 from ragkit.serving.schemas import EVENT_STREAM, AnswerOut, AskIn, SearchIn, SearchOut
 from ragkit.serving.state import Here, State
 from ragkit.types import Answer, Sentence
 
-__all__ = ["EVENTS", "Event", "events_of", "last_of", "note_question", "options", "reply", "router"]
+__all__ = ["Event", "Failure", "events_of", "final", "note_question", "options", "reply", "router"]
 
 router = APIRouter(prefix="/v1", tags=["ask"])
 
-T = TypeVar("T")
 Event = Answer | Sentence
+
+
+class Failure(NamedTuple):
+    """How a stream broke off."""
+
+    kind: str
+    message: str
+
+
 EVENTS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The answer; or, where the client accepts text/event-stream, events: "
@@ -64,7 +69,7 @@ async def search(here: Here, request: Request, wanted: SearchIn) -> dict[str, An
     index = here.live.current
     note_question(here, request, wanted.question)
     where = conditions(wanted)
-    found = await here.work(lambda: index.search(wanted.question, k=wanted.k, where=where))
+    found = await here.workers.call(lambda: index.search(wanted.question, k=wanted.k, where=where))
     return {"passages": [passage_json(passage, index) for passage in found]}
 
 
@@ -100,63 +105,53 @@ async def reply(
 ) -> Any:
     """The end of a stream as JSON, or all of it as events, as the client wishes."""
     if "text/event-stream" in request.headers.get("accept", ""):
-        here.refuse_if_busy()
-        events = _written(events_of(here, stream), index, explain)
+        here.workers.refuse_if_busy()
+        events = _written(events_of(here, request, stream), index, explain)
         return StreamingResponse(events, media_type="text/event-stream")
-    answer = await here.work(lambda: last_of(stream()))
-    here.figures.answered(answer)
+    answer = await final(here, stream)
     content = answer_json(answer, index, explain=explain)
     return Response(json.dumps(content, ensure_ascii=False), media_type="application/json")
 
 
-def last_of(stream: Iterator[Event]) -> Answer:
-    """The final answer."""
-    *_, answer = stream
-    assert isinstance(answer, Answer)  # noqa: S101 - what a stream ends with
+async def final(here: State, stream: Callable[[], Iterator[Event]]) -> Answer:
+    """What a stream ends with. Raises HTTPException, RagkitError."""
+    answer = cast("Answer", await here.workers.last(stream))
+    here.figures.answered(answer)
     return answer
 
 
-async def events_of(here: State, stream: Callable[[], Iterator[Event]]) -> AsyncIterator[Event]:
-    """What a stream gives, each step of it in a worker thread; the whole within the time allowed.
-
-    Raises RagkitError, TimeoutError.
-    """
-    until = time.monotonic() + here.settings.timeout
-    here.under_way += 1
+async def events_of(
+    here: State, request: Request, stream: Callable[[], Iterator[Event]]
+) -> AsyncIterator[Event | Failure]:
+    """What a stream gives; the status was sent long ago, so that an error is a last event too."""
+    answer: Event | None = None
     try:
-        events = await _step(here, stream, until)
-        while (event := await _step(here, partial(next, events, None), until)) is not None:
-            yield event
+        async for event in here.workers.run(stream):
             answer = event
-        if isinstance(answer, Answer):
-            here.figures.answered(answer)
-    finally:
-        here.under_way -= 1
-
-
-async def _step(here: State, call: Callable[[], T], until: float) -> T:
-    with fail_after(max(0.0, until - time.monotonic())):
-        return await here.in_thread(call)
+            yield event
+        here.figures.answered(cast("Answer", answer))
+    except (RagkitError, TimeoutError) as error:
+        note_failure(here, request, error)
+        name = type(error).__name__
+        yield Failure(name, str(error) or "the answer took too long. Ask again, or ask less.")
 
 
 async def _written(
-    events: AsyncIterator[Event], index: Index, explain: bool
+    events: AsyncIterator[Event | Failure], index: Index, explain: bool
 ) -> AsyncIterator[bytes]:
-    """As server-sent events. The status was sent long ago, so an error is an event too."""
+    """As server-sent events."""
     answer: dict[str, Any] | None = None
-    try:
-        async for event in events:
-            if isinstance(event, Sentence):
-                yield _event("sentence", event.to_dict())
-                continue
-            if answer is None:
-                yield _event("found", answer_json(event, index, explain=explain))
-            answer = answer_json(event, index, explain=explain)
-        yield _event("answer", answer)
-    except RagkitError as error:
-        yield _event("error", problem(type(error).__name__, str(error)))
-    except TimeoutError:
-        yield _event("error", problem("TimeoutError", "the answer took too long. Ask again."))
+    async for event in events:
+        if isinstance(event, Failure):
+            yield _event("error", problem(*event))
+            return
+        if isinstance(event, Sentence):
+            yield _event("sentence", event.to_dict())
+            continue
+        if answer is None:
+            yield _event("found", answer_json(event, index, explain=explain))
+        answer = answer_json(event, index, explain=explain)
+    yield _event("answer", answer)
 
 
 def _event(name: str, content: Any) -> bytes:

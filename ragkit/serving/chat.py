@@ -20,16 +20,16 @@ from fastapi.responses import StreamingResponse
 from ragkit.answering.render import sentence_markdown
 from ragkit.api import Index
 from ragkit.conversation import MEMORY, Conversation
-from ragkit.errors import RagkitError
 from ragkit.retrieval import is_askable
 from ragkit.serving.access import problem
-from ragkit.serving.asking import Event, events_of, last_of, note_question
+from ragkit.serving.asking import Event, Failure, events_of, final, note_question
 from ragkit.serving.problems import responses
 from ragkit.serving.rendering import answer_json
 from ragkit.serving.schemas import (
     EVENT_STREAM,
     ChatIn,
     ChatOut,
+    ModelLine,
     ModelsOut,
     OtherMessage,
     UserMessage,
@@ -42,6 +42,9 @@ __all__ = ["router"]
 router = APIRouter(prefix="/v1", tags=["OpenAI-compatible"])
 
 MODEL = "ragkit"
+USAGE = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+"""Nothing is billed by tokens; clients expect the field."""
+
 SHOWN = 3
 """Passages below an answer: a chat has little room."""
 
@@ -56,11 +59,21 @@ CHUNKS: dict[int | str, dict[str, Any]] = {
 }
 
 
+_MODEL = ModelLine(id=MODEL, object="model", created=0, owned_by=MODEL)
+
+
 @router.get("/models", responses=responses())
 async def models() -> ModelsOut:
     """The one model there is."""
-    line = {"id": MODEL, "object": "model", "created": 0, "owned_by": MODEL}
-    return ModelsOut.model_validate({"object": "list", "data": [line]})
+    return ModelsOut(object="list", data=[_MODEL])
+
+
+@router.get("/models/{name}", responses=responses(404))
+async def model(name: str) -> ModelLine:
+    """It, by its name."""
+    if name != MODEL:
+        raise HTTPException(404, f"there is no model {name[:64]!r}; expected {MODEL!r}.")
+    return _MODEL
 
 
 @router.post(
@@ -80,11 +93,11 @@ async def complete(here: Here, request: Request, asked: ChatIn) -> Any:
         return talk.stream(question, k=SHOWN, threshold=here.settings.threshold)
 
     if asked.stream:
-        here.refuse_if_busy()
-        chunks = _chunks(events_of(here, stream), index)
+        here.workers.refuse_if_busy()
+        wants_usage = asked.stream_options is not None and asked.stream_options.include_usage
+        chunks = _chunks(events_of(here, request, stream), index, usage=bool(wants_usage))
         return StreamingResponse(chunks, media_type="text/event-stream")
-    answer = await here.work(lambda: last_of(stream()))
-    here.figures.answered(answer)
+    answer = await final(here, stream)
     content = _completion(answer, index)
     return Response(json.dumps(content, ensure_ascii=False), media_type="application/json")
 
@@ -119,11 +132,14 @@ def _completion(answer: Answer, index: Index) -> dict[str, Any]:
     return {
         **_head("chat.completion"),
         "choices": [choice],
+        "usage": USAGE,
         "ragkit": answer_json(answer, index),
     }
 
 
-async def _chunks(events: AsyncIterator[Event], index: Index) -> AsyncIterator[bytes]:
+async def _chunks(
+    events: AsyncIterator[Event | Failure], index: Index, *, usage: bool
+) -> AsyncIterator[bytes]:
     """The same content piece by piece: each sentence when it is checked, then the citations."""
     head = _head("chat.completion.chunk")
 
@@ -134,22 +150,23 @@ async def _chunks(events: AsyncIterator[Event], index: Index) -> AsyncIterator[b
     told = ""
     answer: Answer | None = None
     yield chunk({"role": "assistant", "content": ""})
-    try:
-        async for event in events:
-            if isinstance(event, Answer):
-                answer = event
-            elif event.kept:
-                piece = (" " if told else "") + sentence_markdown(event)
-                told += piece
-                yield chunk({"content": piece})
-    except (RagkitError, TimeoutError) as error:
-        yield _data(problem(type(error).__name__, str(error) or "the answer took too long."))
-        return
+    async for event in events:
+        if isinstance(event, Failure):
+            yield _data(problem(*event))
+            return
+        if isinstance(event, Answer):
+            answer = event
+        elif event.kept:
+            piece = (" " if told else "") + sentence_markdown(event)
+            told += piece
+            yield chunk({"content": piece})
     if answer is not None:
         content = answer.to_markdown()
         yield chunk({"content": content.removeprefix(told)})
         annotations = _annotations(content, answer, index)
         yield chunk({"annotations": annotations}, "stop", ragkit=answer_json(answer, index))
+    if usage:
+        yield _data({**head, "choices": [], "usage": USAGE})
     yield b"data: [DONE]\n\n"
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ragkit.conversation import Turn
+from ragkit.conversation import MEMORY, Turn
 
 __all__ = ["Conversations"]
 
@@ -55,10 +55,14 @@ class Conversations:
         with self._current() as kept:
             return kept[name].turns if name in kept else None
 
-    def put(self, name: str, turns: tuple[Turn, ...]) -> None:
-        """Remember what was said; nothing if it was ended meanwhile."""
+    def add(self, name: str, turn: Turn) -> None:
+        """Remember one turn more; nothing if the conversation was ended meanwhile.
+
+        Turns of questions that were asked at once stand in the order of their answers.
+        """
         with self._current() as kept:
             if name in kept:
+                turns = (*kept[name].turns, turn)[-MEMORY:]
                 kept[name] = _Kept(turns, self._clock() + self._expiry)
                 kept.move_to_end(name)
 

@@ -54,7 +54,7 @@ async def ask(here: Here, request: Request, conversation_id: str, asked: AskIn) 
 
     def stream() -> Iterator[Event]:
         yield from talk.stream(asked.question, **options(asked, here))
-        here.conversations.put(conversation_id, talk.turns)
+        here.conversations.add(conversation_id, talk.turns[-1])
 
     return await reply(here, request, index, stream, explain=asked.explain)
 

@@ -58,6 +58,10 @@ class Figures:
         """Count an answer or an abstention."""
         self._answers.labels("answered" if answer.answered else "abstained").inc()
 
+    def failed(self) -> None:
+        """Count a question that neither was answered nor is the asker's fault."""
+        self._answers.labels("failed").inc()
+
     def swapped(self, opened: bool) -> None:
         """Count a new generation."""
         self._swaps.labels("served" if opened else "refused").inc()

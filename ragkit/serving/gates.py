@@ -128,6 +128,7 @@ class Observed:
             await self._app(scope, receive, send)
             return
         begun = time.perf_counter()
+        path = path_of(scope)  # before a mount inside changes it
         status = 500
         took = 0.0
         request_id = secrets.token_hex(8)
@@ -137,7 +138,7 @@ class Observed:
             nonlocal status, took
             if message["type"] == "http.response.start":
                 status, took = message["status"], time.perf_counter() - begun
-                _add_headers(message, scope, request_id, self._state.settings.origins)
+                _add_headers(message, path, request_id, self._state.settings.origins)
             await send(message)
 
         figures = self._state.figures
@@ -146,7 +147,7 @@ class Observed:
             await self._app(scope, receive, observed)
         finally:
             figures.under_way.dec()
-            route = _route(scope)
+            route = "/static" if path.startswith("/static/") else _route(scope)
             figures.requests.labels(_method(scope), route, status).inc()
             figures.seconds.labels(route).observe(took or time.perf_counter() - begun)
             _log(scope, route, status, request_id, time.perf_counter() - begun)
@@ -178,13 +179,12 @@ def _log(scope: Scope, route: str, status: int, request_id: str, seconds: float)
 
 
 def _add_headers(
-    message: MutableMapping[str, Any], scope: Scope, request_id: str, origins: tuple[str, ...]
+    message: MutableMapping[str, Any], path: str, request_id: str, origins: tuple[str, ...]
 ) -> None:
     headers = MutableHeaders(scope=message)
     for name, value in _HEADERS.items():
         headers.setdefault(name, value)
     headers["x-request-id"] = request_id
-    path = path_of(scope)
     if path in ("/", "/embed"):
         around = " ".join(["'self'", *origins]) if path == "/embed" else "'none'"
         headers["content-security-policy"] = f"{_PAGE_POLICY}; frame-ancestors {around}"

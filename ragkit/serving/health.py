@@ -27,12 +27,14 @@ class ReadyOut(HealthOut):
     generation: str
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz")
 async def healthz() -> HealthOut:
     """Whether the process lives."""
     return HealthOut(status="ok")
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz")
 async def readyz(here: Here) -> ReadyOut:
     """Whether it can answer; an app without an index does not start."""

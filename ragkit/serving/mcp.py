@@ -36,7 +36,7 @@ except ImportError as error:
 import ragkit
 from ragkit.api import Index, IndexLike, open_index
 from ragkit.errors import InputError
-from ragkit.serving.access import Token, address_of, check_token, listening
+from ragkit.serving.access import Token, address_of, check_token, listening, names_of
 from ragkit.serving.rendering import citation_of
 from ragkit.types import Answer, Citation, Document, Passage, Span
 
@@ -179,7 +179,7 @@ def serve_http(
     ``port``: 0 takes a free one. Calls under way are given ``GRACE`` seconds to end. Raises
     InputError where it cannot listen there, and what ``http_app`` raises.
     """
-    names = [*allowed_hosts, *_names_of(host)]
+    names = [*allowed_hosts, *names_of(host)]
     app = http_app(
         index,
         token=token,
@@ -424,17 +424,12 @@ def _resource(document: Document) -> Resource:
 
 def _security(hosts: Sequence[str], origins: Sequence[str]) -> TransportSecuritySettings:
     """Given always: where it is not, the SDK checks nothing unless the host is loopback."""
+    if "*" in hosts:  # which the SDK does not know
+        return TransportSecuritySettings(enable_dns_rebinding_protection=False)
     return TransportSecuritySettings(
         allowed_hosts=[form for host in hosts for form in (host, f"{host}:*")],
         allowed_origins=[*(f"http://{host}:*" for host in _LOOPBACK), *origins],
     )
-
-
-def _names_of(host: str) -> list[str]:
-    """What clients call a server that listens on ``host``; of one that listens on all, unknown."""
-    if host in ("", "0.0.0.0", "::"):  # noqa: S104 - compared, not bound
-        return []
-    return [f"[{host}]" if ":" in host else host]
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
@@ -17,7 +17,10 @@ from ragkit.errors import FilterError, InputError, LanguageModelError, RagkitErr
 from ragkit.serving.access import problem
 from ragkit.serving.schemas import ProblemOut
 
-__all__ = ["handle_problems", "responses", "status_of"]
+if TYPE_CHECKING:
+    from ragkit.serving.state import State
+
+__all__ = ["handle_problems", "note_failure", "responses"]
 
 _log = logging.getLogger("ragkit.serving")
 _MEANING = {
@@ -41,6 +44,13 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def note_failure(here: State, request: Request, error: Exception) -> None:
+    """What the operator should know: in the log with its cause, by name in the request's line."""
+    _log.warning("%s: %s", type(error).__name__, error)
+    request.scope["state"]["log"]["error"] = type(error).__name__
+    here.figures.failed()
+
+
 def status_of(error: Exception) -> int:
     """Which status an error of ragkit's is."""
     if isinstance(error, FilterError):
@@ -56,7 +66,9 @@ def handle_problems(app: FastAPI) -> None:
     """Give every error the one shape. What was not foreseen is logged and told to nobody."""
 
     @app.exception_handler(RagkitError)
-    async def _ragkit(_: Request, error: RagkitError) -> JSONResponse:
+    async def _ragkit(request: Request, error: RagkitError) -> JSONResponse:
+        if status_of(error) >= 500:
+            note_failure(app.state.ragkit, request, error)
         return _answer(status_of(error), type(error).__name__, str(error))
 
     @app.exception_handler(StarletteHTTPException)
@@ -80,7 +92,7 @@ def handle_problems(app: FastAPI) -> None:
 
 def _allowed(app: FastAPI, request: Request) -> str:
     """All methods of a path (RFC 9110, 15.5.6); the framework names those of one route alone."""
-    methods = ("DELETE", "GET", "POST")
+    methods = ("DELETE", "GET", "HEAD", "POST")
     tries = [(method, {**request.scope, "method": method}) for method in methods]
     return ", ".join(
         method

@@ -52,7 +52,7 @@ async def documents(
 async def document(here: Here, document_id: Annotated[str, Path(min_length=1)]) -> dict[str, Any]:
     """One document: its text, and the same as blocks to show."""
     found = _document(here.live.current, document_id)
-    return await here.work(lambda: document_json(found))
+    return await here.workers.call(lambda: document_json(found))
 
 
 @router.get("/passages/{passage_id:path}", responses=responses(404))

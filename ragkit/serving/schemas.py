@@ -306,7 +306,7 @@ class StreamOptions(BaseModel):
 
     model_config = ConfigDict(strict=True)
 
-    include_usage: bool = False
+    include_usage: bool | None = False
 
 
 class ChatIn(BaseModel):
@@ -324,7 +324,7 @@ class ChatIn(BaseModel):
             },
         ),
     ]
-    stream: bool = False
+    stream: bool | None = False
     stream_options: StreamOptions | None = None
 
 
@@ -370,6 +370,7 @@ class ChatOut(BaseModel):
     created: int
     model: str
     choices: list[ChatChoice]
+    usage: dict[str, int]
     ragkit: AnswerOut
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from math import inf
 
 from ragkit.answering import THRESHOLD
 from ragkit.errors import InputError
@@ -11,6 +13,8 @@ from ragkit.retrieval import check_threshold
 from ragkit.serving.access import check_token
 
 __all__ = ["Settings"]
+
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,7 @@ class Settings:
     threshold: float = THRESHOLD
     unsupported: Policy = "drop"
     max_body: int = 256 * 1024
-    timeout: float = 30.0
+    timeout: float = 90.0
     waiting: int = 256
     conversations: int = 10_000
     expiry: float = 3600.0
@@ -47,13 +51,17 @@ class Settings:
         check_threshold(self.threshold)
         check_policy(self.unsupported)
         check_token(self.token)
+        for name in ("hosts", "origins"):
+            if isinstance(getattr(self, name), str):
+                raise InputError(f"{name} is a str; expected a tuple of them.")
         for origin in self.origins:
-            scheme, _, rest = origin.partition("://")
-            if scheme not in ("http", "https") or not rest or any(c in rest for c in "/ ;,'\"*"):
+            if not _ORIGIN.fullmatch(origin):
                 raise InputError(
-                    f"origin {origin!r} is none; expected scheme and host, such as "
-                    f"'https://example.org', without a path."
+                    f"origin {origin!r} is none; expected scheme and host in small letters, such "
+                    f"as 'https://example.org', without a path."
                 )
         for name in ("max_body", "timeout", "waiting", "conversations", "expiry"):
-            if getattr(self, name) <= 0:
+            if not 0 < getattr(self, name) < inf:
                 raise InputError(f"{name} is {getattr(self, name)}; expected more than 0.")
+        if not 0 <= self.reload < inf:
+            raise InputError(f"reload is {self.reload}; expected seconds, or 0 for never.")
