@@ -27,7 +27,7 @@ import ragkit
 from ragkit.evaluation import load_questions
 
 ROOT = Path(__file__).parent.parent
-RESULTS = Path(__file__).parent / "results" / "serving.json"
+RESULTS = Path(__file__).parent / "results" / "serving.md"
 
 
 @dataclass
@@ -118,6 +118,15 @@ async def run(askers: list[int], seconds: float) -> list[dict[str, float | int]]
     return rows
 
 
+def table(rows: list[dict[str, float | int]]) -> str:
+    head = "# The server under load\n\nMade by `python -m benchmarks.serving --save`.\n\n"
+    names = list(rows[0])
+    lines = ["| " + " | ".join(name.replace("_", " ") for name in names) + " |"]
+    lines += ["|" + "---:|" * len(names)]
+    lines += ["| " + " | ".join(f"{row[name]:,}" for name in names) + " |" for row in rows]
+    return head + "\n".join(lines) + "\n"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--askers", type=int, nargs="+", default=[1, 8, 64])
@@ -126,7 +135,7 @@ def main() -> None:
     chosen = parser.parse_args()
     rows = asyncio.run(run(chosen.askers, chosen.seconds))
     if chosen.save:
-        RESULTS.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+        RESULTS.write_text(table(rows), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -524,7 +524,7 @@ def test_a_models_sentence_that_was_dropped_is_never_seen(visit: Visit, index: I
         page.keyboard.press("Enter")
         expect(page.locator(".claims > .verbatim").first).to_be_visible()
         assert "liked the food" not in page.locator("main").inner_text()
-        expect(page.locator(".claims > .verbatim")).to_have_count(2)
+        expect(page.locator(".claims > .verbatim, .claims > .supported")).to_have_count(2)
         expect(page.locator(".byline")).to_be_visible()
         expect(page.locator("main")).not_to_contain_text("liked the food")
 
