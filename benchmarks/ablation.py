@@ -78,7 +78,7 @@ def by_vector(index: Index, data: IndexData, query: Query) -> np.ndarray:
 
 
 def by_coarse(data: IndexData, query: Query) -> np.ndarray:
-    candidates = retriever._candidates(data, query, len(data))
+    candidates = retriever._candidates(data, query, len(data), None)
     scores = retriever._coarse_scores(data, query, candidates)
     return candidates.chunks[np.argsort(-scores, kind="stable")]
 

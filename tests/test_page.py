@@ -19,6 +19,7 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from conftest import ROOT
 from ragkit import Document, Index
 from ragkit.grounding import LanguageModel, Message, Piece
 from ragkit.serving import Settings, create_app
@@ -912,3 +913,36 @@ def test_axe_finds_nothing_to_mend_around_the_widget(host: Callable[..., Page]) 
             expect(page.frame_locator("iframe").locator("#welcome")).to_be_visible()
         found = Axe().run(page)
         assert found.violations_count == 0, found.generate_report()
+
+
+# --- the example
+
+
+def test_the_example_of_a_website_has_the_chat(browser: Browser, index: Index) -> None:
+    example = (ROOT / "examples" / "website" / "index.html").read_text(encoding="utf-8")
+    settings = Settings(origins=("http://localhost:9000",))
+    with listening(create_app(index, settings)) as address:
+        # Its addresses are fixed, so they are led to where the test serves.
+        context = browser.new_context()
+        context.add_init_script(OPEN_SHADOWS)
+        context.route(
+            "http://localhost:9000/",
+            lambda route: route.fulfill(body=example, content_type="text/html"),
+        )
+        context.route("http://localhost:9000/favicon.ico", lambda route: route.fulfill(status=204))
+        context.route(
+            "http://localhost:8000/**",
+            lambda route: route.fulfill(
+                response=route.fetch(
+                    url=route.request.url.replace("http://localhost:8000", address)
+                )
+            ),
+        )
+        page = context.new_page()
+        page.goto("http://localhost:9000/")
+        page.get_by_role("button", name="Ask the article").click()
+        frame = page.frame_locator("iframe")
+        frame.get_by_label("Your question").fill(OFFICERS)
+        frame.get_by_label("Your question").press("Enter")
+        expect(frame.locator(".answer")).to_have_text(OFFICERS_WENT)
+        context.close()
