@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from conftest import SEED
-from ragkit.corpus import read_sources, slug
+from ragkit.corpus import iter_sources, read_sources, slug
 from ragkit.errors import InputError, SourceError
 from ragkit.types import Document, Section
 
@@ -49,6 +49,88 @@ def test_a_folder_stands_for_its_text_files_in_order(tmp_path: Path) -> None:
     assert [d.id for d, _ in read_sources(tmp_path)] == ["a", "b", "c"]
 
 
+def test_a_folder_leaves_out_what_is_hidden_what_leads_outside_and_xml_that_is_no_dump(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "docs"
+    for name in (".git", "img", "in"):
+        (folder / name).mkdir(parents=True)
+    write(tmp_path / "secret.txt", b"outside")
+    for name in ("a.txt", ".hidden.txt", ".git/b.txt", "in/c.md"):
+        write(folder / name, b"text")
+    write(folder / "sitemap.xml", b"<urlset/>")
+    (folder / "secret.txt").symlink_to(tmp_path / "secret.txt")
+    (folder / "broken.txt").symlink_to(tmp_path / "nothing.txt")
+    (folder / "up").symlink_to(tmp_path)
+    (folder / "again.txt").symlink_to(folder / "a.txt")
+    assert [d.id for d, _ in read_sources(folder)] == ["a", "again", "c"]
+
+
+def test_a_pattern_stands_for_the_readable_files_it_matches(tmp_path: Path) -> None:
+    (tmp_path / "docs" / "deep").mkdir(parents=True)
+    for name in ("docs/b.md", "docs/deep/a.md", "docs/.c.md", "docs/d.txt", "docs/e.bin"):
+        write(tmp_path / name, b"text")
+    found = read_sources(str(tmp_path / "docs" / "**" / "*.md"))
+    assert [d.id for d, _ in found] == ["b", "a"]
+    assert [d.id for d, _ in read_sources(str(tmp_path / "docs" / "*"))] == ["b", "d"]
+    with pytest.raises(SourceError, match="matches no readable file"):
+        read_sources(str(tmp_path / "docs" / "*.pdf"))
+
+
+def test_a_file_whose_name_looks_like_a_pattern_is_that_file(tmp_path: Path) -> None:
+    assert read_sources(str(write(tmp_path / "a[1].txt", b"text")))[0][0].id == "a-1"
+
+
+def test_files_of_one_name_in_a_folder_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    for name in ("x", "y", "z"):
+        (tmp_path / name).mkdir()
+    names = ("x/intro.md", "y/intro.md", "y/more.md", "z/a.txt", "z/a.md", "z/intro.md")
+    for name in names:
+        write(tmp_path / name, b"text")
+    write(tmp_path / "z" / "intro.meta.json", b'{"id": "zed"}')
+    ids = {d.id for d, _ in read_sources(tmp_path)}
+    whole = slug(tmp_path.name)
+    assert ids == {"x-intro", "y-intro", "more", f"{whole}-z-a-txt", f"{whole}-z-a-md", "zed"}
+
+
+def test_two_folders_of_the_same_names_are_told_apart(tmp_path: Path) -> None:
+    for name in ("docs", "notes"):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name / "readme.md", b"text")
+    read = read_sources([tmp_path / "docs", tmp_path / "notes"])
+    assert [d.id for d, _ in read] == ["docs-readme", "notes-readme"]
+
+
+def test_documents_come_one_at_a_time(tmp_path: Path) -> None:
+    for name in ("a.txt", "b.txt"):
+        write(tmp_path / name, b"text")
+    (tmp_path / "c.txt").write_bytes(b"\xff")
+    read = iter_sources(tmp_path)
+    assert [next(read)[0].id, next(read)[0].id] == ["a", "b"]
+    with pytest.raises(SourceError, match=r"c\.txt"):
+        next(read)
+
+
+def test_what_lies_beside_a_file_counts_more_than_the_file(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.md", b"---\ntitle: Mine\ndate: 2020-01-02\nkind: note\n---\ntext")
+    meta = {"title": "Ours", "id": "x", "url": "https://e.org", "date": "2021", "tags": ["p", 2]}
+    path.with_suffix(".meta.json").write_text(json.dumps({**meta, "none": None}), encoding="utf-8")
+    [(document, _)] = read_sources(path)
+    assert (document.id, document.title, document.url) == ("x", "Ours", "https://e.org")
+    assert document.metadata == {"date": "2021", "kind": "note", "tags": ("p", "2")}
+
+
+@pytest.mark.parametrize(
+    "content",
+    ['{"by": {"name": "A"}}', '{"tags": [["a"]]}', '{"title": ["A"]}', '{"n": NaN}', "[" * 99999],
+)
+def test_metadata_that_is_nested_is_refused_by_name(tmp_path: Path, content: str) -> None:
+    path = write(tmp_path / "a.txt", b"text")
+    path.with_suffix(".meta.json").write_text(content, encoding="utf-8")
+    with pytest.raises(SourceError, match=r"a\.meta\.json"):
+        read_sources(path)
+
+
 def test_documents_are_taken_as_given() -> None:
     given = Document("x", "X", "text", sections=(Section(("S",), 0, 4),))
     assert read_sources([given])[0][0] == given
@@ -63,7 +145,9 @@ def test_documents_are_taken_as_given() -> None:
         ("image.txt", b"\x89PNG\r\n\0\0", "binary data"),
         ("latin1.txt", "Köln".encode("latin-1"), "not UTF-8"),
         ("utf16.txt", "Text".encode("utf-16"), "binary data"),
-        ("paper.pdf", b"%PDF-1.7", "suffix '.pdf'"),
+        ("paper.odt", b"PK", "suffix '.odt'"),
+        ("noname", b"text", "suffix ''"),
+        (".txt", b"text", "suffix ''"),
     ],
 )
 def test_an_unreadable_file_is_refused_by_name(
@@ -79,6 +163,12 @@ def test_a_missing_file_and_an_empty_folder_are_refused(tmp_path: Path) -> None:
         read_sources(tmp_path / "nothing.txt")
     with pytest.raises(SourceError, match="holds no text file"):
         read_sources(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["x" * 5000 + ".txt", "nul\0.txt", "x" * 5000 + "*.txt"])
+def test_an_impossible_name_is_refused(name: str) -> None:
+    with pytest.raises(SourceError):
+        read_sources(name)
 
 
 def test_a_file_that_the_system_will_not_read_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from ragkit.corpus.reading import Source, SourceFile, Sources, read_sources, slug
+from ragkit.corpus.reading import (
+    Source,
+    SourceFile,
+    Sources,
+    iter_sources,
+    read_sources,
+    slug,
+)
 
-__all__ = ["Source", "SourceFile", "Sources", "read_sources", "slug"]
+__all__ = ["Source", "SourceFile", "Sources", "iter_sources", "read_sources", "slug"]

@@ -1,33 +1,32 @@
 """Paths and Documents → Documents with sections.
 
-A file's text is its bytes decoded as UTF-8 and nothing else: line ends, a byte order mark and
-unnormalised accents stay, so that a citation's offsets can be checked against the file itself.
-Beside ``NAME.txt`` may stand ``NAME.meta.json`` with ``title``, ``url`` and provenance.
+A plain text or Markdown file's text is its bytes decoded as UTF-8 and nothing else: line ends, a
+byte order mark and unnormalised accents stay, so that a citation's offsets can be checked against
+the file itself. Of another format the text is what its reader makes of it, the same at each reading
+of the same bytes. Beside ``NAME.txt`` may stand ``NAME.meta.json`` with ``title``, ``url``, ``id``
+and other properties, which count more than what the file says of itself.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-import re
-import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from os import PathLike
+from io import BufferedReader
 from pathlib import Path
-from typing import Any
 
-from ragkit.corpus.wikitext import BOM, parse_sections, parse_title
+from ragkit.corpus.base import Read
+from ragkit.corpus.decoding import refuse_unusable
+from ragkit.corpus.finding import NamedFile, Source, Sources, find
+from ragkit.corpus.metadata import About, beside
+from ragkit.corpus.naming import slug, utf8
+from ragkit.corpus.readers import reader_of, split_suffix
+from ragkit.corpus.wikitext import parse_sections
 from ragkit.errors import SourceError
 from ragkit.types import Document
 
-__all__ = ["Source", "SourceFile", "Sources", "read_sources", "slug"]
-
-Source = str | PathLike[str] | Document
-Sources = Source | Iterable[Source]
-
-SUFFIXES = (".txt", ".text", ".wiki", ".mediawiki")
+__all__ = ["Source", "SourceFile", "Sources", "iter_sources", "read_sources", "slug"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,139 +41,102 @@ class SourceFile:
         """What the file hashes to now. Raises SourceError if it cannot be read, or has no path."""
         if self.path is None:
             raise SourceError(f"the document {self.document_id!r} came from memory, not a file.")
-        return hashlib.sha256(_bytes_of(self.path)).hexdigest()
+        with _opened(self.path) as file:
+            return _sha256(file)
 
 
 def read_sources(sources: Sources) -> list[tuple[Document, SourceFile]]:
-    """Read every source, in the order given; a directory stands for its text files, sorted.
+    """``iter_sources``, all at once."""
+    return list(iter_sources(sources))
 
-    Raises SourceError for a source that is missing, empty, binary, not UTF-8, unreadable or of an
-    unknown kind, and for two documents with one id. Nothing is skipped silently.
+
+def iter_sources(sources: Sources) -> Iterator[tuple[Document, SourceFile]]:
+    """Read every source, in the order given, one document at a time.
+
+    A source is a path, a ``Document`` or a pattern such as ``docs/**/*.md``; a directory stands for
+    its readable files, sorted (``finding`` says which). A file may hold many documents. Files that
+    were found in directories and would have the same id get one with their folder.
+
+    Raises SourceError for a source that is missing, empty, damaged, unreadable or of an unknown
+    kind, and for two documents with one id; MissingExtraError where a format's library is not
+    installed. Nothing is skipped silently among files that were named.
     """
-    read = [_read(source) for source in _flatten(sources)]
-    seen: dict[str, SourceFile] = {}
-    for document, origin in read:
-        if document.id in seen:
-            raise SourceError(
-                f"two sources have the document id {document.id!r} "
-                f"({seen[document.id].path or 'in memory'} and {origin.path or 'in memory'}); "
-                f"ids must be unique. Rename one file, or set the id in its .meta.json."
-            )
-        seen[document.id] = origin
-    return read
+    seen: dict[str, Path | None] = {}
+    for source in find(sources):
+        for document, origin in _given(source) if isinstance(source, Document) else _file(source):
+            if document.id in seen:
+                raise SourceError(
+                    f"two sources have the document id {document.id!r} "
+                    f"({seen[document.id] or 'in memory'} and {origin.path or 'in memory'}); "
+                    f"ids must be unique. Rename one file, or set the id in its .meta.json."
+                )
+            seen[document.id] = origin.path
+            yield document, origin
 
 
-def slug(name: str) -> str:
-    """A stable id from a name: ``'Köln (1918–41)'`` → ``'koln-1918-41'``."""
-    decomposed = unicodedata.normalize("NFKD", name)
-    bare = "".join(c for c in decomposed if not unicodedata.combining(c))
-    return re.sub(r"[\W_]+", "-", bare.casefold()).strip("-")
+def _given(document: Document) -> Iterator[tuple[Document, SourceFile]]:
+    refuse_unusable(document.text, f"the document {document.id!r}")
+    if not document.sections:
+        document = replace(document, sections=parse_sections(document.text))
+    sha256 = hashlib.sha256(document.text.encode()).hexdigest()
+    yield document, SourceFile(document.id, None, sha256)
 
 
-def _flatten(sources: Sources) -> Iterator[Source]:
-    if isinstance(sources, (str, PathLike, Document)):
-        sources = [sources]
-    for source in sources:
-        if isinstance(source, Document):
-            yield source
-        elif isinstance(source, (str, PathLike)):
-            path = Path(source)
-            yield from _files_of(path) if path.is_dir() else [path]
-        else:
-            raise SourceError(
-                f"a source is a {type(source).__name__}; expected a path or a ragkit.Document."
-            )
+def _file(source: NamedFile) -> Iterator[tuple[Document, SourceFile]]:
+    path = source.path
+    reader = reader_of(path)
+    said = beside(path, split_suffix(path)[0])
+    with _opened(path) as file:
+        # Before it is read, so that a change meanwhile makes the index stale, not wrong.
+        sha256 = _sha256(file)
+        several = False
+        for read in _same_bytes(reader(file, path), path):
+            if several and (said.title or said.url or said.id):
+                raise SourceError(
+                    f"{path} holds several documents, but its .meta.json gives one title, url or "
+                    f"id for all. Leave those out there."
+                )
+            several = True
+            document = _document(read, said, source)
+            yield document, SourceFile(document.id, path, sha256)
 
 
-def _files_of(directory: Path) -> list[Path]:
+def _document(read: Read, said: About, source: NamedFile) -> Document:
+    # A name that is not UTF-8 comes with lone surrogates, which no tokenizer takes.
+    stem = utf8(split_suffix(source.path)[0])
+    title = said.title or read.title or stem.replace("-", " ").replace("_", " ")
+    return Document(
+        id=said.id or read.id or source.name or slug(title) or "document",
+        title=title,
+        text=read.text,
+        url=said.url or read.url,
+        sections=read.sections,
+        metadata={**read.metadata, **said.metadata},
+        pages=read.pages,
+    )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BufferedReader]:
     try:
-        found = sorted(p for p in directory.rglob("*") if p.suffix.lower() in SUFFIXES)
-    except OSError as error:
-        raise SourceError(
-            f"{directory} cannot be listed: {error}. Check its permissions."
-        ) from error
-    if not found:
-        raise SourceError(
-            f"the directory {directory} holds no text file ({', '.join(SUFFIXES)}). "
-            f"Name the files, or put text files there."
-        )
+        file = path.open("rb")
+    except FileNotFoundError as error:
+        raise SourceError(f"the source {path} does not exist. Check the path.") from error
+    except (OSError, ValueError) as error:  # a name with a NUL is a ValueError
+        raise SourceError(f"the source {path} cannot be read: {error}.") from error
+    with file:
+        yield file
+
+
+def _sha256(file: BufferedReader) -> str:
+    found = hashlib.file_digest(file, "sha256").hexdigest()
+    file.seek(0)
     return found
 
 
-def _read(source: Source) -> tuple[Document, SourceFile]:
-    if isinstance(source, Document):
-        document, path, data = source, None, source.text.encode("utf-8", "surrogatepass")
-        _refuse_unusable(document.text, f"the document {document.id!r}")
-    else:
-        path = Path(source)
-        data = _bytes_of(path)
-        document = _document(path, _decode(data, path))
-    if not document.sections:
-        document = replace(document, sections=parse_sections(document.text))
-    return document, SourceFile(document.id, path, hashlib.sha256(data).hexdigest())
-
-
-def _bytes_of(path: Path) -> bytes:
-    if path.suffix.lower() not in SUFFIXES:
-        raise SourceError(
-            f"{path} has the suffix {path.suffix!r}; readable are {', '.join(SUFFIXES)} "
-            f"(UTF-8 text, with == headings == or none). Convert it to text first."
-        )
+def _same_bytes(reads: Iterator[Read], path: Path) -> Iterator[Read]:
+    """The file's documents; what the system does not let read is told as such."""
     try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise SourceError(f"the source {path} does not exist. Check the path.") from error
+        yield from reads
     except OSError as error:
         raise SourceError(f"the source {path} cannot be read: {error.strerror}.") from error
-
-
-def _decode(data: bytes, path: Path) -> str:
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        kind = "binary data" if b"\0" in data else "not UTF-8"
-        raise SourceError(
-            f"{path} is {kind} (byte {data[error.start]:#04x} at offset {error.start}); expected "
-            f"UTF-8 text. Convert it, e.g.: iconv -f latin1 -t utf-8 IN > OUT"
-        ) from error
-    _refuse_unusable(text, str(path))
-    return text
-
-
-def _refuse_unusable(text: str, name: str) -> None:
-    if not text.strip().strip(BOM).strip():
-        raise SourceError(f"{name} is empty: it holds no text. Give it text, or leave it out.")
-    if "\0" in text:
-        raise SourceError(
-            f"{name} is binary data (a NUL at offset {text.index(chr(0))}); expected UTF-8 text."
-        )
-    surrogate = re.search("[\ud800-\udfff]", text)
-    if surrogate:
-        raise SourceError(
-            f"{name} holds a lone surrogate U+{ord(surrogate[0]):04X} at offset "
-            f"{surrogate.start()}, which is no character; expected valid Unicode text."
-        )
-
-
-def _document(path: Path, text: str) -> Document:
-    meta = _metadata(path)
-    # A name that is not UTF-8 comes with lone surrogates, which no tokenizer takes.
-    stem = os.fsencode(path.stem).decode("utf-8", "replace")
-    title = meta.get("title") or parse_title(text) or stem.replace("-", " ").replace("_", " ")
-    name = meta.get("id") or slug(stem) or slug(str(title))
-    return Document(id=str(name), title=str(title), text=text, url=meta.get("url"))
-
-
-def _metadata(path: Path) -> dict[str, Any]:
-    beside = path.with_suffix(".meta.json")
-    if not beside.is_file():
-        return {}
-    try:
-        meta = json.loads(beside.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SourceError(
-            f"{beside} cannot be read as JSON: {error}. Mend or remove it."
-        ) from error
-    if not isinstance(meta, dict):
-        raise SourceError(f"{beside} holds a {type(meta).__name__}; expected a JSON object.")
-    return meta

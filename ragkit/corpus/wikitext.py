@@ -1,29 +1,21 @@
 """Section structure of text with ``=`` headings, as MediaWiki writes them.
 
-Not a wikitext parser: templates, links and tables are left as they stand, since every offset
-refers to the text exactly as given. Source of the heading rule (``min`` of both runs of ``=``, at
-most 6): https://www.mediawiki.org/wiki/Help:Formatting#Section_headings
+Not a wikitext parser (that is ``mediawiki``): whatever else stands in the text is left, since every
+offset refers to the text exactly as given. Source of the heading rule (``min`` of both runs of
+``=``, at most 6): https://www.mediawiki.org/wiki/Help:Formatting#Section_headings
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
+from ragkit.corpus.headings import BOM, TITLE, Heading, is_visible, sections_between
 from ragkit.types import Section, Span
 
-__all__ = ["BOM", "lines", "parse_sections", "parse_title"]
+__all__ = ["BOM", "heading_in", "lines", "parse_sections", "parse_title"]
 
-BOM = "\ufeff"
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
-
-
-class _Heading(NamedTuple):
-    level: int
-    title: str
-    start: int
-    end: int
 
 
 def lines(text: str, start: int = 0, end: int | None = None) -> Iterator[Span]:
@@ -41,7 +33,7 @@ def parse_title(text: str) -> str | None:
     for line in lines(text):
         content = text[line.start : line.end].strip().strip(BOM).strip()
         if content:
-            heading = _heading(content, line)
+            heading = heading_in(content, line)
             return heading.title if heading and heading.level == 1 else None
     return None
 
@@ -53,32 +45,20 @@ def parse_sections(text: str) -> tuple[Section, ...]:
     space between headings belongs to none.
     """
     headings = list(_headings(text))
-    if headings and headings[0].level == 1 and not text[: headings[0].start].strip().strip(BOM):
-        lead_start = headings.pop(0).end
-    else:
-        lead_start = 0
-    sections: list[Section] = []
-    stack: list[_Heading] = []
-    starts = [lead_start, *(heading.end for heading in headings)]
-    ends = [*(heading.start for heading in headings), len(text)]
-    for index, (start, end) in enumerate(zip(starts, ends, strict=True)):
-        if index:
-            heading = headings[index - 1]
-            stack = [above for above in stack if above.level < heading.level] + [heading]
-        if text[start:end].strip().strip(BOM).strip():
-            sections.append(Section(tuple(above.title for above in stack), start, end))
-    return tuple(sections)
+    if headings and headings[0].level == 1 and not is_visible(text[: headings[0].start]):
+        headings[0] = headings[0]._replace(level=TITLE)
+    return sections_between(text, headings)
 
 
-def _headings(text: str) -> Iterator[_Heading]:
+def _headings(text: str) -> Iterator[Heading]:
     for line in lines(text):
         if text.startswith(("=", BOM, " ", "\t"), line.start):
-            heading = _heading(text[line.start : line.end].strip().strip(BOM).strip(), line)
+            heading = heading_in(text[line.start : line.end].strip().strip(BOM).strip(), line)
             if heading:
                 yield heading
 
 
-def _heading(content: str, line: Span) -> _Heading | None:
+def heading_in(content: str, line: Span) -> Heading | None:
     """``==A==`` is level 2 titled A; the shorter run of ``=`` decides, the rest is title."""
     left = len(content) - len(content.lstrip("="))
     right = len(content) - len(content.rstrip("="))
@@ -86,4 +66,4 @@ def _heading(content: str, line: Span) -> _Heading | None:
     title = content[level : len(content) - level].strip()
     if level == 0 or left == len(content) or not title:
         return None
-    return _Heading(level, title, line.start, line.end)
+    return Heading(level, title, line.start, line.end)
