@@ -128,7 +128,7 @@ class Index:
     ) -> Index:
         """Read, chunk and encode ``sources``; save to ``path`` if one is given.
 
-        ``sources``: a path, a ``Document``, or several; a folder stands for its text files.
+        ``sources``: a path, a pattern, a ``Document``, or several; a folder stands for its files.
         ``encoder``: a name for ``load_encoder`` (default: all-MiniLM-L6-v2), whose int8 export then
         reads the questions; or an ``Encoder``, which then reads both.
         ``weights``: the retriever's free parameters. ``reranker``: a cross-encoder (or its folder
@@ -594,7 +594,8 @@ def _refuse_other(directory: Path, found: Fingerprint, expected: Fingerprint) ->
 
 
 def _refuse_changed(directory: Path, sources: Sequence[SourceFile]) -> None:
-    for source in sources:
+    # Of many documents in one file, each has its path and checksum.
+    for source in {(source.path, source.sha256): source for source in sources}.values():
         try:
             found = source.current_sha256()
         except SourceError:

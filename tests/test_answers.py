@@ -166,9 +166,9 @@ def test_to_dict_is_json_ready_and_whole(small: Index) -> None:
         "start": answer.passages[0].citation.start,
         "end": answer.passages[0].citation.end,
         "quote": answer.passages[0].text,
-            "url": "javascript:alert(1)",
-            "page": None,
-        }
+        "url": "javascript:alert(1)",
+        "page": None,
+    }
     assert passage["highlights"][0]["quote"] in passage["text"]
 
 

@@ -13,7 +13,7 @@ from ragkit import Document, Encoder, Index
 from ragkit.chunking import Chunker, context
 from ragkit.corpus.wikitext import parse_sections
 from ragkit.index import IndexData, Lexicon, Weights
-from ragkit.index.late import LateIndex, chunk_tokens
+from ragkit.index.late import LateIndex, chunk_tokens, coded
 from ragkit.index.lexicon import words_of
 from ragkit.retrieval import Query, read_questions, retrieve
 from ragkit.retrieval import retriever as retriever_module
@@ -134,7 +134,7 @@ def test_tokens_are_sorted_into_context_within_and_alone(tiny: Encoder) -> None:
     np.testing.assert_array_equal(found.within[1], whole.tokens[5:8])
     np.testing.assert_array_equal(found.alone[0], first.tokens[2:])
     np.testing.assert_array_equal(found.alone[1], second.tokens[2:])
-    late = LateIndex.build([found], tiny.dimension)
+    late = LateIndex.build([coded(found, 10)], [10], tiny.dimension)
     assert late.segments.tolist() == [0, 2, 5, 8, 11, 14]
     nowhere = [-1] * 3
     assert late.starts.tolist() == [-1, -1, *nowhere, 10, 11, 12, *nowhere, 14, 15, 16]

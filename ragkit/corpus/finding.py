@@ -1,0 +1,152 @@
+"""What was given → the files that are meant, each with the names it can have.
+
+A folder stands for its readable files, sorted, and those of its folders. What begins with a dot is
+left out there, and so is what a link leads to outside of the folder, a linked folder (its files are
+read where they lie), XML that is no dump, and what cannot be read at all. A pattern such as
+``docs/**/*.md`` stands for the readable files that it matches. A file named as such is never left
+out.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable
+from os import PathLike
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+
+from ragkit.corpus.metadata import beside
+from ragkit.corpus.naming import distinct, slug, utf8
+from ragkit.corpus.readers import SUFFIXES, split_suffix
+from ragkit.errors import SourceError
+from ragkit.types import Document
+
+__all__ = ["NamedFile", "Source", "Sources", "find"]
+
+Source = str | PathLike[str] | Document
+Sources = Source | Iterable[Source]
+
+
+class NamedFile(NamedTuple):
+    """A file, and the id it has unless it says another; ``""`` for a name without letters."""
+
+    path: Path
+    name: str
+
+
+class _Found(NamedTuple):
+    path: Path
+    root: Path | None
+    """The folder that was given, None for a file that was itself."""
+
+
+def find(sources: Sources) -> list[Document | NamedFile]:
+    """Documents as they are and files with names, in the order given."""
+    if isinstance(sources, (str, PathLike, Document)):
+        sources = [sources]
+    found: list[Document | _Found] = []
+    for source in sources:
+        if isinstance(source, Document):
+            found.append(source)
+        elif isinstance(source, (str, PathLike)):
+            found += _files(Path(source))
+        else:
+            raise SourceError(
+                f"a source is a {type(source).__name__}; expected a path or a ragkit.Document."
+            )
+    # Only files that were not named themselves get a longer name: two given files of one name,
+    # or one given twice, are a mistake to be told.
+    gathered = [one for one in found if isinstance(one, _Found) and one.root is not None]
+    names = dict(zip(map(id, gathered), _names(gathered), strict=True))
+    return [
+        one
+        if isinstance(one, Document)
+        else NamedFile(one.path, names.get(id(one), _stem_name(one.path)))
+        for one in found
+    ]
+
+
+def _files(path: Path) -> list[_Found]:
+    if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for a name that is too long
+        files = _readable(_under(path), path)
+    elif glob.has_magic(str(path)) and not os.path.lexists(path):
+        # Unlike Path.glob, this leaves hidden files out.
+        matched = [Path(name) for name in glob.glob(str(path), recursive=True)]  # noqa: PTH207
+        path, pattern = _fixed(path), path
+        files = _readable(matched, path)
+        if not files:
+            raise SourceError(
+                f"the pattern {pattern} matches no readable file ({', '.join(SUFFIXES)}). Check it."
+            )
+    else:
+        return [_Found(path, None)]
+    if not files:
+        raise SourceError(
+            f"the directory {path} holds no text file or other readable one "
+            f"({', '.join(SUFFIXES)}). Name the files, or put some there."
+        )
+    return [_Found(file, path) for file in sorted(files)]
+
+
+def _under(directory: Path) -> list[Path]:
+    found: list[Path] = []
+    for folder, folders, files in os.walk(directory, onerror=_refuse_unlisted):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(folder, name) for name in files if not name.startswith(".")]
+    return found
+
+
+def _refuse_unlisted(error: OSError) -> NoReturn:
+    raise SourceError(
+        f"{error.filename} cannot be listed: {error.strerror}. Check its permissions."
+    ) from error
+
+
+def _readable(paths: Iterable[Path], root: Path) -> list[Path]:
+    inside = os.path.realpath(root)
+    return [path for path in paths if _is_meant(path, inside)]
+
+
+def _is_meant(path: Path, root: str) -> bool:
+    suffix = split_suffix(path)[1]
+    if not suffix or not path.is_file():
+        return False
+    if path.is_symlink() and os.path.commonpath([root, os.path.realpath(path)]) != root:
+        return False
+    return not suffix.startswith(".xml") or _is_dump(path)
+
+
+def _is_dump(path: Path) -> bool:
+    from ragkit.corpus.dump import is_dump
+
+    return is_dump(path)
+
+
+def _fixed(pattern: Path) -> Path:
+    """The folder that a pattern's matches are all in."""
+    plain: list[str] = []
+    for part in pattern.parts[:-1]:
+        if glob.has_magic(part):
+            break
+        plain.append(part)
+    return Path(*plain)
+
+
+def _names(gathered: list[_Found]) -> list[str]:
+    return distinct([_candidates(one.path, one.root or Path()) for one in gathered])
+
+
+def _candidates(path: Path, root: Path) -> tuple[str, ...]:
+    """The bare name; that in its folder; that with the folder given; that with its suffix."""
+    stem, suffix = split_suffix(path)
+    said = beside(path, stem).id
+    if said is not None:
+        return (said,)
+    folders = [*path.relative_to(root).parts[:-1], stem]
+    whole = " ".join([root.resolve().name, *folders])
+    return tuple(slug(utf8(name)) for name in (stem, " ".join(folders), whole, whole + suffix))
+
+
+def _stem_name(path: Path) -> str:
+    return slug(utf8(split_suffix(path)[0]))
