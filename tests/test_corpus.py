@@ -184,6 +184,17 @@ def test_two_documents_with_one_id_are_refused(tmp_path: Path) -> None:
         read_sources([tmp_path / "a.txt", Document("a", "A", "text")])
 
 
+def test_files_of_one_name_in_two_folders_are_told_apart(tmp_path: Path) -> None:
+    for folder in "xy":
+        (tmp_path / folder).mkdir()
+        write(tmp_path / folder / "readme.txt", b"text")
+    both = [tmp_path / "x" / "readme.txt", tmp_path / "y" / "readme.txt"]
+    assert [document.id for document, _ in read_sources(both)] == ["x-readme", "y-readme"]
+    assert [document.id for document, _ in read_sources(both[:1])] == ["readme"]
+    with pytest.raises(SourceError, match="two sources have the document id"):
+        read_sources([both[0], both[0]])
+
+
 @pytest.mark.parametrize("content", ["[1]", "{", '"x"'])
 def test_broken_metadata_is_refused(tmp_path: Path, content: str) -> None:
     path = write(tmp_path / "a.txt", b"text")

@@ -55,15 +55,10 @@ def find(sources: Sources) -> list[Document | NamedFile]:
             raise SourceError(
                 f"a source is a {type(source).__name__}; expected a path or a ragkit.Document."
             )
-    # Only files that were not named themselves get a longer name: two given files of one name,
-    # or one given twice, are a mistake to be told.
-    gathered = [one for one in found if isinstance(one, _Found) and one.root is not None]
-    names = dict(zip(map(id, gathered), _names(gathered), strict=True))
+    files = [one for one in found if isinstance(one, _Found)]
+    names = dict(zip(map(id, files), _names(files), strict=True))
     return [
-        one
-        if isinstance(one, Document)
-        else NamedFile(one.path, names.get(id(one), _stem_name(one.path)))
-        for one in found
+        one if isinstance(one, Document) else NamedFile(one.path, names[id(one)]) for one in found
     ]
 
 
@@ -133,20 +128,21 @@ def _fixed(pattern: Path) -> Path:
     return Path(*plain)
 
 
-def _names(gathered: list[_Found]) -> list[str]:
-    return distinct([_candidates(one.path, one.root or Path()) for one in gathered])
+def _names(files: list[_Found]) -> list[str]:
+    return distinct([_candidates(one.path, one.root) for one in files])
 
 
-def _candidates(path: Path, root: Path) -> tuple[str, ...]:
-    """The bare name; that in its folder; that with the folder given; that with its suffix."""
+def _candidates(path: Path, root: Path | None) -> tuple[str, ...]:
+    """The bare name; that in its folder; that with the folder given; that with its suffix.
+
+    A file that was named itself stands, for this, in the folder of its folder.
+    """
     stem, suffix = split_suffix(path)
     said = beside(path, stem).id
     if said is not None:
         return (said,)
-    folders = [*path.relative_to(root).parts[:-1], stem]
-    whole = " ".join([root.resolve().name, *folders])
+    folder = Path(os.path.abspath(path)).parent  # noqa: PTH100 - resolve() fails for odd names
+    root = folder.parent if root is None else Path(os.path.abspath(root))  # noqa: PTH100
+    folders = [*folder.relative_to(root).parts, stem]
+    whole = " ".join([root.name, *folders])
     return tuple(slug(utf8(name)) for name in (stem, " ".join(folders), whole, whole + suffix))
-
-
-def _stem_name(path: Path) -> str:
-    return slug(utf8(split_suffix(path)[0]))
