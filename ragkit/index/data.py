@@ -159,7 +159,7 @@ class IndexData:
     def from_files(cls, read: Callable[[str], bytes], locate: Callable[[str], Path]) -> IndexData:
         """From checked contents: ``read`` gives a file's bytes by name, ``locate`` its path.
 
-        Token vectors, by far the largest, are memory-mapped: read where a question needs them.
+        What grows with the corpus's tokens is memory-mapped: read where a question needs it.
         """
         texts = read("texts.bin")
         documents = [
@@ -172,22 +172,22 @@ class IndexData:
             _array_from(read("sentences.npy")),
             Lexicon.from_parts(
                 read("lexicon.json"),
-                _array_from(read("postings.npy")),
+                _mapped_array(locate("postings.npy")),
                 _array_from(read("posting_borders.npy")),
             ),
             DenseIndex.from_bytes(read("dense.faiss")),
             LateIndex(
                 _mapped_array(locate("tokens.npy")),
-                _array_from(read("token_scales.npy")),
-                _array_from(read("segments.npy")),
-                _array_from(read("token_starts.npy")),
+                _mapped_array(locate("token_scales.npy")),
+                _mapped_array(locate("segments.npy")),
+                _mapped_array(locate("token_starts.npy")),
             ),
             CoarseIndex(
                 _array_from(read("centroids.npy")),
-                _array_from(read("bags.npy")),
-                _array_from(read("bag_borders.npy")),
-                _array_from(read("within.npy")),
-                _array_from(read("within_borders.npy")),
+                _mapped_array(locate("bags.npy")),
+                _mapped_array(locate("bag_borders.npy")),
+                _mapped_array(locate("within.npy")),
+                _mapped_array(locate("within_borders.npy")),
             ),
         )
 
