@@ -25,6 +25,7 @@ from ragkit.grounding import LanguageModel, Message, Piece
 from ragkit.serving import Settings, create_app
 
 pytestmark = pytest.mark.browser
+expect.set_options(timeout=20_000)
 
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
@@ -942,6 +943,7 @@ def test_the_example_of_a_website_has_the_chat(browser: Browser, index: Index) -
         page.goto("http://localhost:9000/")
         page.get_by_role("button", name="Ask the article").click()
         frame = page.frame_locator("iframe")
+        expect(frame.get_by_label("Your question")).to_be_focused()  # its script is there
         frame.get_by_label("Your question").fill(OFFICERS)
         frame.get_by_label("Your question").press("Enter")
         expect(frame.locator(".answer")).to_have_text(OFFICERS_WENT)
