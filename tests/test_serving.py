@@ -185,6 +185,29 @@ def test_what_a_model_says_comes_sentence_by_sentence_checked(german_soviet: Ind
     assert answer["generated"]["model"] == "scripted"
 
 
+def test_conditions_hold_over_http(web: TestClient) -> None:
+    for path in ("/v1/ask", "/v1/search"):
+        body = {"question": RAPALLO, "where": {"license": "CC BY-SA 4.0", "title": {"min": "G"}}}
+        assert web.post(path, json=body).json()["passages"]
+        none = web.post(path, json={"question": RAPALLO, "where": {"license": ["MIT"]}})
+        assert none.json()["passages"] == []
+        unknown = web.post(path, json={"question": RAPALLO, "where": {"licence": "MIT"}})
+        assert unknown.status_code == 409
+        assert "they have authors" in unknown.json()["error"]["message"]
+        malformed: list[Any] = [{"title": {}}, {"title": {"least": 1}}, {"title": None}, []]
+        for bad in malformed:
+            assert web.post(path, json={"question": RAPALLO, "where": bad}).status_code == 422
+
+
+def test_a_client_may_do_without_the_model(german_soviet: Index) -> None:
+    with client(german_soviet, llm=Scripted(MADE_UP)) as web:
+        begun = web.post("/v1/conversations").json()["id"]
+        for path in ("/v1/ask", f"/v1/conversations/{begun}/ask"):
+            given = web.post(path, json={"question": RAPALLO, "generate": False}).json()
+            assert given["answered"] is True
+            assert given["generated"] is None
+
+
 def test_a_model_that_fails_is_an_error_in_json_in_events_and_in_the_log(
     german_soviet: Index, caplog: pytest.LogCaptureFixture
 ) -> None:

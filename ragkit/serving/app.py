@@ -50,7 +50,8 @@ def create_app(
     written by it and checked.
 
     Raises what ``Index.open`` raises: a server that cannot answer does not start. An index given as
-    a path is exchanged for each new generation that is published there.
+    a path is exchanged for each new generation that is published there, while the app's lifespan
+    runs; who mounts it inside another app has to run that.
     """
     state = State.make(index, settings or Settings(), llm)
     app = FastAPI(

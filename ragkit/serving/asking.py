@@ -12,6 +12,7 @@ from fastapi.sse import format_sse_event
 
 from ragkit.api import Index
 from ragkit.errors import RagkitError
+from ragkit.grounding import LanguageModel
 from ragkit.serving.access import problem
 from ragkit.serving.problems import note_failure, responses
 from ragkit.serving.rendering import answer_json, passage_json
@@ -19,7 +20,18 @@ from ragkit.serving.schemas import EVENT_STREAM, AnswerOut, AskIn, SearchIn, Sea
 from ragkit.serving.state import Here, State
 from ragkit.types import Answer, Sentence
 
-__all__ = ["Event", "Failure", "events_of", "final", "note_question", "options", "reply", "router"]
+__all__ = [
+    "EVENTS",
+    "Event",
+    "Failure",
+    "events_of",
+    "final",
+    "note_question",
+    "options",
+    "reply",
+    "router",
+    "writer",
+]
 
 router = APIRouter(prefix="/v1", tags=["ask"])
 
@@ -43,7 +55,7 @@ EVENTS: dict[int | str, dict[str, Any]] = {
 
 
 @router.post(
-    "/ask", response_model=AnswerOut, responses={**EVENTS, **responses(400, 404, 502, 503, 504)}
+    "/ask", response_model=AnswerOut, responses={**EVENTS, **responses(400, 409, 502, 503, 504)}
 )
 async def ask(here: Here, request: Request, asked: AskIn) -> Any:
     """What the corpus says, with cited passages."""
@@ -55,7 +67,7 @@ async def ask(here: Here, request: Request, asked: AskIn) -> Any:
         index,
         lambda: index.stream(
             asked.question,
-            llm=here.llm,
+            llm=writer(asked, here),
             unsupported=here.settings.unsupported,
             **options(asked, here),
         ),
@@ -63,7 +75,7 @@ async def ask(here: Here, request: Request, asked: AskIn) -> Any:
     )
 
 
-@router.post("/search", responses=responses(400, 404, 503, 504), response_model=SearchOut)
+@router.post("/search", responses=responses(400, 409, 503, 504), response_model=SearchOut)
 async def search(here: Here, request: Request, wanted: SearchIn) -> dict[str, Any]:
     """The best passages alone."""
     index = here.live.current
@@ -82,6 +94,11 @@ def options(asked: AskIn, here: State) -> dict[str, Any]:
         "where": conditions(asked),
         "standalone": asked.standalone,
     }
+
+
+def writer(asked: AskIn, here: State) -> LanguageModel | None:
+    """The language model, unless the client would rather do without."""
+    return here.llm if asked.generate else None
 
 
 def conditions(asked: SearchIn) -> dict[str, Any] | None:

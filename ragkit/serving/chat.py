@@ -12,9 +12,9 @@ import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import APIRouter, HTTPException, Path, Request, Response
 from fastapi.responses import StreamingResponse
 
 from ragkit.answering.render import sentence_markdown
@@ -69,7 +69,7 @@ async def models() -> ModelsOut:
 
 
 @router.get("/models/{name}", responses=responses(404))
-async def model(name: str) -> ModelLine:
+async def model(name: Annotated[str, Path(examples=[MODEL])]) -> ModelLine:
     """It, by its name."""
     if name != MODEL:
         raise HTTPException(404, f"there is no model {name[:64]!r}; expected {MODEL!r}.")

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Request
 
 from ragkit.conversation import Conversation
-from ragkit.serving.asking import EVENTS, Event, note_question, options, reply
+from ragkit.serving.asking import EVENTS, Event, note_question, options, reply, writer
 from ragkit.serving.problems import responses
 from ragkit.serving.schemas import AnswerOut, AskIn, ConversationOut
 from ragkit.serving.state import Here, State
@@ -41,7 +41,7 @@ async def end(here: Here, conversation_id: str) -> None:
 @router.post(
     "/{conversation_id}/ask",
     response_model=AnswerOut,
-    responses={**EVENTS, **responses(400, 404, 502, 503, 504)},
+    responses={**EVENTS, **responses(400, 404, 409, 502, 503, 504)},
 )
 async def ask(here: Here, request: Request, conversation_id: str, asked: AskIn) -> Any:
     """Like /v1/ask, with follow-up questions understood by what was asked before."""
@@ -50,7 +50,9 @@ async def ask(here: Here, request: Request, conversation_id: str, asked: AskIn) 
         raise _gone(conversation_id)
     note_question(here, request, asked.question)
     index = here.live.current
-    talk = Conversation(index, turns=turns, llm=here.llm, unsupported=here.settings.unsupported)
+    talk = Conversation(
+        index, turns=turns, llm=writer(asked, here), unsupported=here.settings.unsupported
+    )
 
     def stream() -> Iterator[Event]:
         yield from talk.stream(asked.question, **options(asked, here))

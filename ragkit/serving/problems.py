@@ -28,6 +28,7 @@ _MEANING = {
     401: "The access token is missing or wrong.",
     404: "There is no such thing here.",
     408: "The body did not arrive in time.",
+    409: "No document of this corpus has a property that a condition is on.",
     413: "The body is too long.",
     422: "The body is not what the schema says.",
     502: "The language model failed.",
@@ -54,7 +55,7 @@ def note_failure(here: State, request: Request, error: Exception) -> None:
 def status_of(error: Exception) -> int:
     """Which status an error of ragkit's is."""
     if isinstance(error, FilterError):
-        return 404
+        return 409
     if isinstance(error, InputError):
         return 400
     if isinstance(error, LanguageModelError):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -78,6 +80,7 @@ class _In(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+Bounds = TypeVar("Bounds", bound=Mapping[str, object])
 _Exact = ConfigDict(extra="forbid", strict=True, json_schema_extra={"minProperties": 1})
 
 
@@ -97,7 +100,20 @@ class WithinNumbers(TypedDict, total=False):
     max: float
 
 
-Condition = str | bool | float | list[str] | WithinTexts | WithinNumbers
+def _bounded(bounds: Bounds) -> Bounds:
+    if not bounds:
+        raise ValueError("expected min, max, or both")
+    return bounds
+
+
+Condition = (
+    str
+    | bool
+    | float
+    | list[str]
+    | Annotated[WithinTexts, AfterValidator(_bounded)]
+    | Annotated[WithinNumbers, AfterValidator(_bounded)]
+)
 Conditions = Annotated[
     dict[str, Condition],
     Field(
@@ -122,6 +138,7 @@ class AskIn(SearchIn):
     threshold: Annotated[float, Field(ge=0, le=1)] | None = Field(
         None, description="The confidence below which it abstains; the server's own if absent."
     )
+    generate: bool = Field(True, description="Whether the language model, if any, may write.")
     explain: bool = Field(False, description="Give each passage's signals and matched words too.")
 
 
