@@ -431,8 +431,14 @@ def test_what_was_cited_of_an_older_text_is_not_marked_in_the_newer(
             block["start"], block["end"] = block["start"] + 7, block["end"] + 7
         route.fulfill(json=content)
 
+    def moved_once(route: Route) -> None:
+        if loads:
+            route.continue_()
+        else:
+            moved(route)
+
     page = visit("about:blank")
-    page.route("**/v1/documents/*", moved, times=1)
+    page.route("**/v1/documents/*", moved_once)
     page.goto(f"{origin}/")
     expect(page.locator("#text article")).to_be_visible()
     ask(page, OFFICERS)
