@@ -34,6 +34,7 @@ export class Article {
     if (!(await this.#show(id))) return;
     this.#dress(passage);
     if (!this.#stands(passage)) {
+      this.undress(); // nothing wrong is marked meanwhile
       this.#loads.delete(id); // what was loaded may be older than the answer
       this.#shown = null;
       if (!(await this.#show(id))) return;
