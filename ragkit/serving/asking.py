@@ -165,9 +165,10 @@ async def _written(
         if isinstance(event, Sentence):
             yield _event("sentence", event.to_dict())
             continue
+        shown = answer_json(event, index, explain=explain)
         if answer is None:
-            yield _event("found", answer_json(event, index, explain=explain))
-        answer = answer_json(event, index, explain=explain)
+            yield _event("found", shown)
+        answer = shown
     yield _event("answer", answer)
 
 

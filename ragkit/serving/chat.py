@@ -35,7 +35,7 @@ from ragkit.serving.schemas import (
     UserMessage,
 )
 from ragkit.serving.state import Here
-from ragkit.types import Answer, Passage
+from ragkit.types import Answer
 
 __all__ = ["router"]
 
@@ -121,19 +121,19 @@ def _text(message: UserMessage) -> str:
 
 
 def _completion(answer: Answer, index: Index) -> dict[str, Any]:
-    content = answer.to_markdown()
+    content, shown = answer.to_markdown(), answer_json(answer, index)
     message = {
         "role": "assistant",
         "content": content,
         "refusal": None,
-        "annotations": _annotations(content, answer, index),
+        "annotations": _annotations(content, answer, shown),
     }
     choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
     return {
         **_head("chat.completion"),
         "choices": [choice],
         "usage": USAGE,
-        "ragkit": answer_json(answer, index),
+        "ragkit": shown,
     }
 
 
@@ -163,8 +163,8 @@ async def _chunks(
     if answer is not None:
         content = answer.to_markdown()
         yield chunk({"content": content.removeprefix(told)})
-        annotations = _annotations(content, answer, index)
-        yield chunk({"annotations": annotations}, "stop", ragkit=answer_json(answer, index))
+        shown = answer_json(answer, index)
+        yield chunk({"annotations": _annotations(content, answer, shown)}, "stop", ragkit=shown)
     if usage:
         yield _data({**head, "choices": [], "usage": USAGE})
     yield b"data: [DONE]\n\n"
@@ -183,11 +183,14 @@ def _data(content: Any) -> bytes:
     return f"data: {json.dumps(content, ensure_ascii=False)}\n\n".encode()
 
 
-def _annotations(content: str, answer: Answer, index: Index) -> list[dict[str, Any]]:
-    """A ``url_citation`` for each marker in the answer's own text, where its passage has a URL."""
+def _annotations(content: str, answer: Answer, shown: dict[str, Any]) -> list[dict[str, Any]]:
+    """A ``url_citation`` for each marker in the answer's own text, where its passage has a URL.
+
+    ``shown``: the answer as ``answer_json`` gives it, with its links.
+    """
     if not answer.answered:
         return []
-    links = {p.rank: _link(p, index) for p in answer.passages}
+    links = {passage["rank"]: passage["link"] for passage in shown["passages"]}
     titles = {p.rank: p.citation.label for p in answer.passages}
     head = content.partition("\n\n")[0]
     found = []
@@ -202,8 +205,3 @@ def _annotations(content: str, answer: Answer, index: Index) -> list[dict[str, A
             }
             found.append({"type": "url_citation", "url_citation": citation})
     return found
-
-
-def _link(passage: Passage, index: Index) -> str | None:
-    document = index.document(passage.citation.document_id)
-    return passage.citation.deep_link(document, span=passage.highlights[0])

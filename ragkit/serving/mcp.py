@@ -37,8 +37,8 @@ import ragkit
 from ragkit.api import Index, IndexLike, open_index
 from ragkit.errors import InputError
 from ragkit.serving.access import Token, address_of, check_token, listening, names_of
-from ragkit.serving.rendering import citation_of
-from ragkit.types import Answer, Citation, Document, Passage, Span
+from ragkit.serving.rendering import citation_of, link_of
+from ragkit.types import Answer, Citation, Document, Passage
 
 __all__ = ["http_app", "mcp_server", "serve_http", "serve_stdio"]
 
@@ -385,7 +385,7 @@ def _part(name: str, citation: Citation, index: Index) -> FetchResult:
         id=name,
         title=citation.label,
         text=citation.quote,
-        url=_place(citation, index.document(citation.document_id)),
+        url=_address(citation.deep_link(index.document(citation.document_id)), citation),
         metadata={
             "document_id": citation.document_id,
             "title": citation.title,
@@ -398,14 +398,12 @@ def _part(name: str, citation: Citation, index: Index) -> FetchResult:
 
 def _link(passage: Passage, index: Index) -> str:
     """To the highlight."""
-    highlight = passage.highlights[0] if passage.highlights else None
-    return _place(passage.citation, index.document(passage.citation.document_id), highlight)
+    return _address(link_of(passage, index), passage.citation)
 
 
-def _place(citation: Citation, document: Document, span: Span | None = None) -> str:
+def _address(link: str | None, citation: Citation) -> str:
     """An address is never absent: ChatGPT cites nothing without one."""
-    link = citation.deep_link(document, span=span)
-    return link or document.url or _uri(document.id)
+    return link or citation.url or _uri(citation.document_id)
 
 
 def _uri(document_id: str) -> str:

@@ -13,34 +13,48 @@ from ragkit.integrations.common import passage_id
 from ragkit.sentences import paragraphs, trim
 from ragkit.types import Answer, Citation, Document, Passage, Section, Span
 
-__all__ = ["answer_json", "citation_of", "document_json", "document_line", "passage_json"]
+__all__ = [
+    "answer_json",
+    "citation_of",
+    "document_json",
+    "document_line",
+    "link_of",
+    "passage_json",
+]
 
 _PASSAGE = re.compile(r"(?P<document>.+)#(?P<start>\d{1,12})-(?P<end>\d{1,12})", re.DOTALL)
 
 
 def answer_json(answer: Answer, index: Index, *, explain: bool = False) -> dict[str, Any]:
     """``Answer.to_dict`` with what a page needs besides: ids, links, confidence in words."""
+    content = answer.to_dict()
+    given = zip(answer.passages, content["passages"], strict=True)
     return {
-        **answer.to_dict(),
+        **content,
         "confidence_words": in_words(answer.confidence),
         "index_generation": index.generation,
-        "passages": [passage_json(p, index, explain=explain) for p in answer.passages],
+        "passages": [_linked(p, shown, index, explain=explain) for p, shown in given],
     }
 
 
 def passage_json(passage: Passage, index: Index, *, explain: bool = False) -> dict[str, Any]:
     """``Passage.to_dict`` with its id and a link to the highlight; the signals on demand."""
-    content = passage.to_dict()
+    return _linked(passage, passage.to_dict(), index, explain=explain)
+
+
+def link_of(passage: Passage, index: Index) -> str | None:
+    """The address that scrolls to the passage's highlight, if its document has one."""
+    document = index.document(passage.citation.document_id)
+    highlight = passage.highlights[0] if passage.highlights else None
+    return passage.citation.deep_link(document, span=highlight)
+
+
+def _linked(
+    passage: Passage, content: dict[str, Any], index: Index, *, explain: bool
+) -> dict[str, Any]:
     if not explain:
         del content["signals"], content["matches"]
-    citation = passage.citation
-    document = index.document(citation.document_id)
-    highlight = passage.highlights[0] if passage.highlights else None
-    return {
-        **content,
-        "id": passage_id(passage),
-        "link": citation.deep_link(document, span=highlight),
-    }
+    return {**content, "id": passage_id(passage), "link": link_of(passage, index)}
 
 
 def document_line(document: Document) -> dict[str, Any]:
