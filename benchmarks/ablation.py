@@ -54,7 +54,7 @@ def weighed(index: Index, **changed: float) -> Index:
 
 
 def by_reference(index: Index) -> Index:
-    return Index(index._data, load_encoder(), index.chunker, index._sources, weights=index.weights)
+    return Index(index._made, load_encoder())
 
 
 def ask_in_order(
@@ -72,9 +72,7 @@ def ask_in_order(
 def by_vector(index: Index, data: IndexData, query: Query) -> np.ndarray:
     """As the peers do it: the question's own vector, no title in front of it."""
     [encoded] = index.encoder.encode([query.question])
-    _, ids = data.dense.search(encoded.vector[None, :], len(data))
-    found: np.ndarray = ids[0]
-    return found
+    return data.nearest(encoded.vector, len(data))[0]
 
 
 def by_coarse(data: IndexData, query: Query) -> np.ndarray:

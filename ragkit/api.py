@@ -6,17 +6,17 @@ This module only constructs and calls; what is done is done in the rooms below i
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TypedDict, Unpack, cast
 
+from ragkit import index
 from ragkit.answering import DEPTH, THRESHOLD, compose, passages_of
 from ragkit.answering.quotes import QuoteChecker, QuoteReport
 from ragkit.chunking import Chunker
-from ragkit.corpus import SourceFile, Sources, read_sources
+from ragkit.corpus import Sources
 from ragkit.encoding import (
     DEFAULT_MODEL,
     Encoder,
@@ -26,34 +26,24 @@ from ragkit.encoding import (
     load_encoder,
     load_reranker,
 )
-from ragkit.errors import (
-    IndexDamagedError,
-    IndexMismatchError,
-    IndexStaleError,
-    InputError,
-    SourceError,
-)
+from ragkit.errors import InputError
 from ragkit.grounding import ChatModel, LanguageModel, Policy, check_policy, write
 from ragkit.index import (
-    Earlier,
+    Conditions,
     IndexData,
-    Journal,
+    Made,
     Manifest,
     Progress,
-    SourceRecord,
+    Recipe,
     Weights,
-    build_data,
-    checked_path,
-    publish,
-    read_file,
-    record,
-    write_lock,
+    Where,
+    parse_memory,
+    refuse_changed,
+    refuse_other,
 )
 from ragkit.retrieval import (
     Found,
     Query,
-    Where,
-    allowed_chunks,
     check_k,
     check_threshold,
     clean_question,
@@ -94,25 +84,11 @@ class Index:
     Make one with ``Index.build`` or ``Index.open``.
     """
 
-    def __init__(
-        self,
-        data: IndexData,
-        encoder: Encoder,
-        chunker: Chunker,
-        sources: Sequence[SourceFile],
-        *,
-        weights: Weights,
-        reranker: Reranker | None = None,
-        generation: str | None = None,
-    ) -> None:
-        self._data = data
-        self._weights = weights
+    def __init__(self, made: Made, encoder: Encoder, *, reranker: Reranker | None = None) -> None:
+        self._made = made
+        self._data: IndexData = made.data
         self._encoder = encoder
         self._reranker = reranker
-        self._chunker = chunker
-        self._sources = tuple(sources)
-        self._documents = {document.id: document for document in data.documents}
-        self._generation = generation
 
     @classmethod
     def build(
@@ -124,6 +100,7 @@ class Index:
         chunker: Chunker | None = None,
         weights: Weights | None = None,
         reranker: Reranker | str | None = None,
+        memory: int | str | None = None,
         progress: Progress | None = None,
     ) -> Index:
         """Read, chunk and encode ``sources``; save to ``path`` if one is given.
@@ -137,22 +114,25 @@ class Index:
 
         With ``path``, a build that was interrupted goes on where it stopped when it is run again.
 
-        Raises SourceError, EncoderError, and with a path IndexLockedError or IndexWriteError.
-        No sources make an empty index, which answers every question with an abstention.
+        ``memory``: how much of the index an asking process may keep in memory, in bytes or as
+        ``"2GiB"`` (the default); by it and by the corpus's size is chosen how vectors are searched.
+
+        Raises SourceError, EncoderError, InputError, and with a path IndexLockedError or
+        IndexWriteError. No sources make an empty index, which answers every question with an
+        abstention.
         """
-        read = read_sources(sources)
-        documents, origins = [d for d, _ in read], [origin for _, origin in read]
-        builder, settings = _resolve(encoder), chunker or Chunker()
-        weighed, second = weights or Weights(), _resolve_reranker(reranker)
-        # Locked before the work, so that a second builder is told now and not at the end.
-        with nullcontext() if path is None else write_lock(Path(path)):
-            journal = None if path is None else Journal(Path(path), builder)
-            data = build_data(documents, builder, settings, progress, journal=journal)
-            asker = builder if builder is encoder else asking_encoder(builder.fingerprint)
-            index = cls(data, asker, settings, origins, weights=weighed, reranker=second)
-            if path is not None:
-                index._publish(Path(path))
-        return index
+        builder = _resolve(encoder)
+        recipe = Recipe(
+            chunker or Chunker(),
+            weights or Weights(),
+            parse_memory(memory) if isinstance(memory, str) else memory,
+        )
+        second = _resolve_reranker(reranker)
+        made = index.build(
+            sources, builder, recipe, None if path is None else Path(path), progress=progress
+        )
+        asker = builder if builder is encoder else asking_encoder(builder.fingerprint)
+        return cls(made, asker, reranker=second)
 
     @classmethod
     def update(
@@ -172,25 +152,10 @@ class Index:
 
         Raises what ``open`` and ``build`` raise.
         """
-        directory = Path(path)
-        read = read_sources(sources)
-        with write_lock(directory):
-            manifest, old = _read(directory)
-            builder = _resolve(manifest.encoder.source if encoder is None else encoder)
-            _refuse_other(directory, builder.fingerprint, manifest.encoder)
-            data = build_data(
-                [document for document, _ in read],
-                builder,
-                manifest.chunker,
-                progress,
-                earlier=Earlier.of(old),
-                journal=Journal(directory, builder),
-            )
-            asker = builder if builder is encoder else asking_encoder(builder.fingerprint)
-            origins = [origin for _, origin in read]
-            index = cls(data, asker, manifest.chunker, origins, weights=manifest.weights)
-            index._publish(directory)
-        return index
+        recorded = Manifest.read(Path(path)).encoder
+        builder = _resolve(recorded.source if encoder is None else encoder)
+        made = index.update(Path(path), sources, builder, progress=progress)
+        return cls(made, builder if builder is encoder else asking_encoder(builder.fingerprint))
 
     @classmethod
     def open(
@@ -206,37 +171,28 @@ class Index:
         Questions are read by the int8 export of the model recorded, without torch; an ``encoder``
         given (an ``Encoder``, or a name where the one recorded cannot be found) is used instead. A
         ``reranker``, the folder or hub name of a cross-encoder, reads the best 50 again. With
-        ``check_sources`` a source file that lies where it was, but changed, is an error too.
+        ``check_sources`` a source file that lies where it was, but changed, is an error too. Of
+        files over 32 MiB each block is checked when it is first read.
 
         Raises IndexNotFoundError, IndexDamagedError, IndexMismatchError, IndexStaleError,
         EncoderError.
         """
         directory = Path(path)
         with stage("read and check the index"):
-            manifest, data = _read(directory)
+            made = index.read(directory)
         with stage("find and check the model"):
-            model = _asker(manifest.encoder if encoder is None else encoder)
-        _refuse_other(directory, model.fingerprint, manifest.encoder)
-        sources = [_source_file(directory, source) for source in manifest.sources]
+            model = _asker(made.fingerprint if encoder is None else encoder)
+        refuse_other(directory, model.fingerprint, made.fingerprint)
         if check_sources:
-            _refuse_changed(directory, sources)
-        return cls(
-            data,
-            model,
-            manifest.chunker,
-            sources,
-            weights=manifest.weights,
-            reranker=_resolve_reranker(reranker),
-            generation=manifest.generation,
-        )
+            refuse_changed(directory, made.sources)
+        return cls(made, model, reranker=_resolve_reranker(reranker))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Publish this index at ``path`` in one step: a reader sees the old one or the new one.
 
         Raises IndexLockedError or IndexWriteError; what stood at ``path`` then still stands.
         """
-        with write_lock(Path(path)):
-            self._publish(Path(path))
+        index.save(self._made, Path(path))
 
     def ask(
         self,
@@ -336,16 +292,17 @@ class Index:
     def document(self, document_id: str) -> Document:
         """The document a citation names, to resolve or show it. Raises InputError if not here."""
         try:
-            return self._documents[document_id]
+            return self._data.document(document_id)
         except KeyError as error:
+            some = ", ".join(repr(document.id) for document in self.documents[:3])
             raise InputError(
-                f"the index has no document {document_id!r}; it has {len(self._documents)}, e.g. "
-                f"{', '.join(map(repr, list(self._documents)[:3])) or 'none'}."
+                f"the index has no document {document_id!r}; it has {len(self.documents)}, e.g. "
+                f"{some or 'none'}."
             ) from error
 
     @property
-    def documents(self) -> tuple[Document, ...]:
-        """All documents, in the order they were given."""
+    def documents(self) -> Sequence[Document]:
+        """All documents, in the order they were given, each read when it is asked for."""
         return self._data.documents
 
     @property
@@ -356,23 +313,17 @@ class Index:
     @property
     def chunker(self) -> Chunker:
         """The settings that cut the documents into chunks."""
-        return self._chunker
+        return self._made.recipe.chunker
 
     @property
     def weights(self) -> Weights:
         """The retriever's free parameters."""
-        return self._weights
+        return self._made.recipe.weights
 
     def with_weights(self, weights: Weights) -> Index:
         """The same index, asked with other parameters; ``save`` it to keep them."""
-        return Index(
-            self._data,
-            self._encoder,
-            self._chunker,
-            self._sources,
-            weights=weights,
-            reranker=self._reranker,
-        )
+        recipe = replace(self._made.recipe, weights=weights)
+        return Index(replace(self._made, recipe=recipe), self._encoder, reranker=self._reranker)
 
     @cached_property
     def _quotes(self) -> QuoteChecker:
@@ -381,16 +332,12 @@ class Index:
     @cached_property
     def generation(self) -> str:
         """16 hexadecimal digits that follow from all the data: equal indexes, equal generations."""
-        return self._generation or self._manifest(self._data.to_files()).generation
+        return self._made.named()
 
     @property
     def counts(self) -> dict[str, int]:
         """How many documents, chunks and sentences there are."""
-        return {
-            "documents": len(self._data.documents),
-            "chunks": len(self._data),
-            "sentences": len(self._data.sentences),
-        }
+        return dict(self._data.counts)
 
     def __len__(self) -> int:
         """How many chunks there are to find."""
@@ -411,26 +358,11 @@ class Index:
             raise InputError("questions is one str; expected a list of them. Use ask for one.")
         cleaned = [clean_question(question) for question in questions]
         with stage("read the question"):
-            queries = read_questions(self._data, self._encoder, cleaned, self._weights, before)
-        allowed = allowed_chunks(self._data, where)
+            queries = read_questions(self._data, self._encoder, cleaned, self.weights, before)
+        allowed = None if where is None else self._data.allowed(Conditions.of(where))
         return [
             (query, find(self._data, query, depth, self._reranker, allowed)) for query in queries
         ]
-
-    def _publish(self, directory: Path) -> None:
-        files = self._data.to_files()
-        publish(directory, self._manifest(files, directory), files)
-
-    def _manifest(self, files: Mapping[str, bytes], directory: Path = Path()) -> Manifest:
-        return Manifest(
-            encoder=self._encoder.fingerprint,
-            dimension=self._encoder.dimension,
-            chunker=self._chunker,
-            weights=self._weights,
-            sources=tuple(_source_record(directory, source) for source in self._sources),
-            counts=self.counts,
-            files={name: record(content) for name, content in files.items()},
-        )
 
 
 IndexLike = Index | str | os.PathLike[str] | None
@@ -524,25 +456,6 @@ def _resolve_reranker(reranker: Reranker | str | None) -> Reranker | None:
     return reranker
 
 
-def _read(directory: Path) -> tuple[Manifest, IndexData]:
-    """Read the published generation; if it was replaced meanwhile, read the new one."""
-    manifest = Manifest.read(directory)
-    while True:
-        try:
-            return manifest, _data(directory, manifest)
-        except IndexDamagedError:
-            current = Manifest.read(directory)
-            if current.generation == manifest.generation:
-                raise
-            manifest = current
-
-
-def _data(directory: Path, manifest: Manifest) -> IndexData:
-    return IndexData.from_files(
-        partial(read_file, directory, manifest), partial(checked_path, directory, manifest)
-    )
-
-
 def _written(llm: LanguageModel, found: Answer, policy: Policy) -> Iterator[Answer | Sentence]:
     """What the model says, and then the answer that is left of it."""
     writing = write(llm, found.standalone, found.passages, policy=policy)
@@ -568,41 +481,3 @@ def _with_markers(sentence: Sentence) -> str:
     if sentence.status in GOOD:
         return sentence.text + "".join(f" [{rank}]" for rank in sentence.passages)
     return f"{sentence.text} [{sentence.status}]"
-
-
-def _source_record(directory: Path, source: SourceFile) -> SourceRecord:
-    """The path is kept relative to the index, so that a checkout can lie anywhere."""
-    if source.path is None:
-        return SourceRecord(source.document_id, None, source.sha256)
-    relative = os.path.relpath(source.path.resolve(), directory.resolve())
-    return SourceRecord(source.document_id, Path(relative).as_posix(), source.sha256)
-
-
-def _source_file(directory: Path, source: SourceRecord) -> SourceFile:
-    path = None if source.path is None else directory / source.path
-    return SourceFile(source.document_id, path, source.sha256)
-
-
-def _refuse_other(directory: Path, found: Fingerprint, expected: Fingerprint) -> None:
-    if found.digest != expected.digest:
-        raise IndexMismatchError(
-            f"the index at {directory} was made by the model {expected.name!r} (fingerprint "
-            f"{expected.digest[:16]}), but {found.name!r} (fingerprint {found.digest[:16]}) would "
-            f"read for it; their vectors cannot be compared. Use that model, or rebuild: "
-            f"ragkit index build SOURCE… --out {directory}"
-        )
-
-
-def _refuse_changed(directory: Path, sources: Sequence[SourceFile]) -> None:
-    # Of many documents in one file, each has its path and checksum.
-    for source in {(source.path, source.sha256): source for source in sources}.values():
-        try:
-            found = source.current_sha256()
-        except SourceError:
-            continue  # The index was carried elsewhere; it stands for itself.
-        if found != source.sha256:
-            raise IndexStaleError(
-                f"{source.path} has sha256 {found[:16]}…, but the index at {directory} was built "
-                f"from {source.sha256[:16]}…. Rebuild it: ragkit index build {source.path} --out "
-                f"{directory} (or open it with check_sources=False)."
-            )

@@ -20,7 +20,8 @@ from ragkit.answering import THRESHOLD
 from ragkit.api import IndexLike, open_index
 from ragkit.errors import InputError
 from ragkit.grounding import LanguageModel, Policy, rewritten
-from ragkit.retrieval import Where, clean_question
+from ragkit.index import Where
+from ragkit.retrieval import clean_question
 from ragkit.types import Answer, Said, Sentence
 
 __all__ = ["MEMORY", "Conversation", "Rewriter", "Turn", "leans_on_what_was_said", "rewriter"]

@@ -13,7 +13,8 @@
     │   ├── IndexMismatchError     made by another model or another format
     │   ├── IndexStaleError        its source changed after it was built
     │   ├── IndexLockedError       another process is writing it
-    │   └── IndexWriteError        it could not be written; what stood there still stands
+    │   ├── IndexWriteError        it could not be written; what stood there still stands
+    │   └── IndexServerError       the server that it lies on does not answer, or refuses
     └── MissingExtraError          an optional dependency is not installed
 
 A message says what was found, what was expected and what to do. Catching ``RagkitError``
@@ -29,6 +30,7 @@ __all__ = [
     "IndexLockedError",
     "IndexMismatchError",
     "IndexNotFoundError",
+    "IndexServerError",
     "IndexStaleError",
     "IndexWriteError",
     "InputError",
@@ -95,6 +97,10 @@ class IndexLockedError(StoreError):
 
 class IndexWriteError(StoreError):
     """The index could not be written. What stood at the path before still stands."""
+
+
+class IndexServerError(StoreError):
+    """The server that an index lies on could not be reached, refused the call, or failed."""
 
 
 class MissingExtraError(RagkitError, ImportError):

@@ -32,23 +32,18 @@ def by_hand(data: IndexData, query: Query) -> float:
     ranking = retrieve(data, query, 5)
     s = [r.score for r in ranking]
     margin = (math.sqrt(s[0] - s[1]) + math.sqrt(s[0] - sum(s[1:]) / len(s[1:]))) / 2
-    chunk, borders = ranking[0].chunk, data.late.segments
-
-    def run(segment: int) -> np.ndarray:
-        return data.late.vectors(slice(borders[segment], borders[segment + 1]))
-
-    rows = data.sentence_rows(chunk)
-    around = run(chunk + 2 * rows.start)
+    tokens = data.tokens(np.asarray([ranking[0].chunk]))
+    vectors = tokens.codes * tokens.scales[:, None]
+    around, *runs = np.split(vectors, np.cumsum(tokens.lengths)[:-1])
     best: tuple[float, float] = (-1.0, 0.0)
     explained = []
-    for row in rows:
-        partners = [*run(chunk + 2 + 2 * row), *around]
+    for inside, alone in zip(runs[::2], runs[1::2], strict=True):
+        partners = [*alone, *around]
         met = [max(float(q @ d) for d in partners) for q in query.tokens]
         forward = sum(w * a for w, a in zip(query.weights, met, strict=True))
         unmet = sum(w * max(0.0, 1 - a) ** 3 for w, a in zip(query.weights, met, strict=True))
         best = max(best, (float(forward), float(unmet) ** (1 / 3)))
-        within = run(chunk + 1 + 2 * row)
-        explained.append(np.mean([max(float(q @ d) for q in query.tokens) for d in within]))
+        explained.append(np.mean([max(float(q @ d) for q in query.tokens) for d in inside]))
     logit = 8.3 * margin - 7.4 * best[1] + 3.9 * float(max(explained)) - 0.35
     return 1 / (1 + math.exp(-logit))
 

@@ -13,7 +13,8 @@ from hypothesis.extra.numpy import arrays
 from ragkit import Document, Encoder, Index
 from ragkit.chunking import Chunker
 from ragkit.index import Weights
-from ragkit.index.products import product, product_of_runs
+from ragkit.index.coarse import coarse_scores
+from ragkit.index.products import product
 from ragkit.index.segments import borders_of, ranges, row_max, segment_max, segment_mean
 from ragkit.retrieval import read_questions, retrieve
 from ragkit.retrieval import retriever as retriever_module
@@ -39,11 +40,9 @@ def test_runs_are_reduced_like_slices(sizes: list[int], columns: int) -> None:
 @given(arrays(np.int8, st.tuples(st.integers(1, 300), st.just(7))), st.integers(1, 5))
 def test_products_in_pieces_are_products(matrix: np.ndarray, columns: int) -> None:
     right = np.random.default_rng(1).normal(size=(7, columns)).astype(np.float32)
-    middle = len(matrix) // 2
-    runs = [(middle, len(matrix)), (0, middle)]
-    expected = np.concatenate([matrix[a:b] for a, b in runs]).astype(np.float32) @ right
-    np.testing.assert_allclose(product_of_runs(matrix, runs, right), expected, rtol=1e-4, atol=1e-3)
     floats = matrix.astype(np.float32)
+    found = product(matrix, right, lambda rows: rows.astype(np.float32))
+    np.testing.assert_allclose(found, floats @ right, rtol=1e-4, atol=1e-3)
     np.testing.assert_allclose(product(floats, right), floats @ right, rtol=1e-4, atol=1e-3)
 
 
@@ -57,25 +56,17 @@ def test_coarse_scores_are_those_of_the_centroids_token_by_token(
     tiny: Encoder, article: Document
 ) -> None:
     index = Index.build([article], encoder=tiny, chunker=Chunker(min_chars=400))
-    data, coarse = index._data, index._data.coarse
+    data = index._data
     [query] = read_questions(data, tiny, ["Who signed the Treaty of Rapallo?"], Weights())
-    chunks = np.arange(len(data))
-    found = coarse.scores(query.tokens, query.weights, query.reverse, chunks, data.first_sentences)
-    tokens = data.late.vectors(slice(None))
-    nearest = (tokens @ coarse.centroids.T).argmax(axis=1)
+    coarse = data.coarse(np.arange(len(data)))
+    found = coarse_scores(coarse, query.tokens, query.weights, query.reverse)
     similarity = query.tokens @ coarse.centroids.T
-    borders = data.late.segments
     for chunk in (0, 7, len(data) - 1):
-        rows = data.sentence_rows(chunk)
-        context = chunk + 2 * rows.start
-        forward_segments = [context, *(chunk + 2 + 2 * row for row in rows)]
-        seen = np.concatenate([nearest[borders[s] : borders[s + 1]] for s in forward_segments])
-        forward = query.weights @ similarity[:, seen].max(axis=1)
-        reverse = max(
-            similarity[:, nearest[borders[s] : borders[s + 1]]].max(axis=0).mean()
-            for s in (chunk + 1 + 2 * row for row in rows)
-            if borders[s + 1] > borders[s]
-        )
+        tokens = data.tokens(np.asarray([chunk]))
+        nearest = ((tokens.codes * tokens.scales[:, None]) @ coarse.centroids.T).argmax(axis=1)
+        context, *runs = np.split(nearest, np.cumsum(tokens.lengths)[:-1])
+        forward = query.weights @ similarity[:, np.concatenate([context, *runs[1::2]])].max(axis=1)
+        reverse = max(similarity[:, run].max(axis=0).mean() for run in runs[::2] if len(run))
         assert found[chunk] == pytest.approx(forward + 0.5 * reverse, abs=1e-5)
 
 
@@ -106,7 +97,7 @@ def test_a_rare_word_makes_a_chunk_a_candidate_even_if_no_vector_is_near(
     monkeypatch.setattr(retriever_module, "CANDIDATES", 4)
     data = index._data
     [query] = read_questions(data, tiny, ["Who likes bread, flour, flour and zyxw?"], Weights())
-    _, near = data.dense.search(query.vector[None, :], 4)
+    near, _ = data.nearest(query.vector, 4)
     assert 31 not in near
     assert 31 in {r.chunk for r in retrieve(data, query, 6)}
 

@@ -55,11 +55,14 @@ def test_rebuilding_the_seed_gives_the_committed_index(
         "texts.bin",
         "chunks.npy",
         "sentences.npy",
-        "lexicon.json",
+        "stems.bin",
+        "postings.npy",
+        "chunk_keys.npy",
         "segments.npy",
     ):
         assert committed["files"][name] == fresh["files"][name]  # type: ignore[index]
-    one, other = german_soviet._data, rebuilt._data
-    np.testing.assert_allclose(one.dense.vectors(), other.dense.vectors(), atol=2e-5)
-    steps = one.late.codes.astype(int) - other.late.codes.astype(int)
+    one, other = german_soviet._made.data, rebuilt._made.data
+    chunks = np.arange(len(one))
+    np.testing.assert_allclose(one.vectors_of(chunks), other.vectors_of(chunks), atol=2e-5)
+    steps = one.tokens(chunks).codes.astype(int) - other.tokens(chunks).codes.astype(int)
     assert np.abs(steps).max() <= 1

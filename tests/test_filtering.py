@@ -15,8 +15,10 @@ from ragkit import Abstention, Conversation, Document, Index, InputError
 from ragkit.cli import cli
 from ragkit.encoding import Encoder
 from ragkit.errors import FilterError
+from ragkit.index import Conditions, Where
 from ragkit.index.dense import DenseIndex
-from ragkit.retrieval import Where, allowed_chunks
+from ragkit.index.layout import choose_layout
+from ragkit.index.tables import MemoryTables
 
 RHINE = Document(
     id="rhine", title="Rhine", text="The river rises in Switzerland.",
@@ -129,7 +131,8 @@ def test_a_filtered_search_is_the_best_of_what_is_allowed(data: st.DataObject) -
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     allowed = np.asarray(data.draw(st.lists(st.booleans(), min_size=n, max_size=n)))
     depth = data.draw(st.integers(1, 50))
-    [scores], [ids] = DenseIndex.build(vectors).search(vectors[:1], depth, allowed)
+    index = DenseIndex.write(MemoryTables(), choose_layout(n, 8), vectors, vectors[:1])
+    scores, ids = index.search(vectors[0], depth, allowed)
     exact = np.where(allowed, vectors @ vectors[0], -9)
     expected = np.argsort(-exact, kind="stable")[: min(depth, int(allowed.sum()))]
     assert set(ids) <= set(np.flatnonzero(allowed))
@@ -139,8 +142,7 @@ def test_a_filtered_search_is_the_best_of_what_is_allowed(data: st.DataObject) -
 def test_all_chunks_of_a_document_share_its_fate(tiny: Encoder) -> None:
     long = Document(id="l", title="L", text="\n\n".join(f"Paragraph {i}. " * 30 for i in range(9)))
     index = Index.build([RHINE, long, BREAD], encoder=tiny)
-    allowed = allowed_chunks(index._data, {"id": "l"})
-    assert allowed is not None
+    allowed = index._data.allowed(Conditions.of({"id": "l"}))
     assert allowed.sum() == len(index) - 2
 
 

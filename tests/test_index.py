@@ -25,8 +25,10 @@ from ragkit.errors import (
     IndexWriteError,
     RagkitError,
 )
-from ragkit.index import building, read_file
+from ragkit.index import LocalData, Manifest, building, making, store
 from ragkit.index.dense import DenseIndex
+from ragkit.index.layout import choose_layout
+from ragkit.index.tables import MemoryTables
 
 
 def unit(rng: np.random.Generator, n: int, d: int) -> Vectors:
@@ -49,17 +51,20 @@ def data_files(path: Path) -> list[Path]:
 def test_dense_search_equals_brute_force_in_values_and_order() -> None:
     rng = np.random.default_rng(0)
     vectors, queries = unit(rng, 50, 8), unit(rng, 5, 8)
-    scores, ids = DenseIndex.build(vectors).search(queries, 10)
-    truth = queries @ vectors.T
-    expected = np.argsort(-truth, axis=1)[:, :10]
-    np.testing.assert_array_equal(ids, expected)
-    np.testing.assert_allclose(scores, np.take_along_axis(truth, expected, axis=1), atol=1e-6)
+    index = DenseIndex.write(MemoryTables(), choose_layout(50, 8), vectors, queries)
+    for query in queries:
+        scores, ids = index.search(query, 10)
+        expected = np.argsort(-(vectors @ query))[:10]
+        np.testing.assert_array_equal(ids, expected)
+        np.testing.assert_allclose(scores, (vectors @ query)[expected], atol=1e-6)
 
 
 def test_dense_vectors_survive_the_round_trip_bit_for_bit() -> None:
     vectors = unit(np.random.default_rng(1), 20, 8)
-    again = DenseIndex.from_bytes(DenseIndex.build(vectors).to_bytes())
-    np.testing.assert_array_equal(again.vectors(), vectors)
+    tables = MemoryTables()
+    made = DenseIndex.write(tables, choose_layout(20, 8), vectors, vectors[:1])
+    again = DenseIndex.open(tables.finished(), made.searching)
+    np.testing.assert_array_equal(again.vectors_of(np.arange(20)), vectors)
 
 
 def test_a_build_in_many_groups_is_the_build_in_one(
@@ -71,12 +76,15 @@ def test_a_build_in_many_groups_is_the_build_in_one(
     parts = Index.build(
         [*documents, article], encoder=tiny, progress=lambda *done: shown.append(done)
     )
-    np.testing.assert_array_equal(parts._data.late.segments, whole._data.late.segments)
-    np.testing.assert_array_equal(parts._data.late.starts, whole._data.late.starts)
+    chunks = np.arange(len(whole))
+    one, other = parts._made.data, whole._made.data
+    np.testing.assert_allclose(one.vectors_of(chunks), other.vectors_of(chunks), atol=1e-5)
+    some, same = one.tokens(chunks), other.tokens(chunks)
+    np.testing.assert_array_equal(some.lengths, same.lengths)
+    np.testing.assert_array_equal(some.starts, same.starts)
     np.testing.assert_allclose(
-        parts._data.late.vectors(slice(None)), whole._data.late.vectors(slice(None)), atol=0.01
+        some.codes * some.scales[:, None], same.codes * same.scales[:, None], atol=0.01
     )
-    np.testing.assert_allclose(parts._data.dense.vectors(), whole._data.dense.vectors(), atol=1e-5)
     done, totals = zip(*shown, strict=True)
     assert list(done) == sorted(done)
     assert set(totals) == {done[-1]}
@@ -269,18 +277,16 @@ def test_a_builder_killed_while_writing_leaves_the_old_generation_and_the_next_o
 def test_a_reader_that_meets_a_swap_reads_the_new_generation(
     built: Path, tiny: Encoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ragkit import api
-
-    real = read_file
+    real = store.opened
     swapped: list[bool] = []
 
-    def swap_first(directory: Path, manifest: object, name: str) -> bytes:
+    def swap_first(directory: Path, manifest: Manifest) -> LocalData:
         if not swapped:
             swapped.append(True)
             Index.build([Document("new", "New", "Fresh text.")], built, encoder=tiny)
-        return real(directory, manifest, name)  # type: ignore[arg-type]
+        return real(directory, manifest)
 
-    monkeypatch.setattr(api, "read_file", swap_first)
+    monkeypatch.setattr(making, "opened", swap_first)
     assert [d.id for d in Index.open(built).documents] == ["new"]
 
 

@@ -206,11 +206,10 @@ def test_the_deep_link_of_every_sentence_of_the_article_lands_on_that_sentence_a
     german_soviet: Index,
 ) -> None:
     data = german_soviet._data
-    for chunk in range(len(data)):
-        document = data.document_of(chunk)
-        citation = cite(document, *data.span_of(chunk))
-        for row in data.sentence_rows(chunk):
-            start, end = data.sentence_span(row)
+    for chunk in map(data.chunk, range(len(data))):
+        document = data.document(chunk.document_id)
+        citation = cite(document, chunk.start, chunk.end)
+        for start, end in chunk.sentences:
             sentence = document.text[start:end]
             bullet = BULLET.match(sentence)
             shown = Span(start + (bullet.end() if bullet else 0), end)
@@ -220,9 +219,8 @@ def test_the_deep_link_of_every_sentence_of_the_article_lands_on_that_sentence_a
 
 def test_the_deep_link_of_every_chunk_lands_on_the_whole_chunk(german_soviet: Index) -> None:
     data = german_soviet._data
-    for chunk in range(len(data)):
-        document = data.document_of(chunk)
-        start, end = data.span_of(chunk)
+    for chunk in map(data.chunk, range(len(data))):
+        document, start, end = data.document(chunk.document_id), chunk.start, chunk.end
         [found] = resolve_link(deep_link(cite(document, start, end), document) or "", document.text)
         assert found.end == end
         assert document.text[start : found.start].strip("-123. ") == ""
@@ -554,8 +552,8 @@ def test_every_chunk_of_the_article_is_found_again_after_one_word_in_eight_chang
     words[::8] = ["changed" if word.isalpha() else word for word in words[::8]]
     new = dataclasses.replace(document, text=" ".join(words), sections=())
     begun = time.perf_counter()
-    for chunk in range(0, len(data), 4):
-        citation = cite(document, *data.span_of(chunk))
+    for chunk in map(data.chunk, range(0, len(data), 4)):
+        citation = cite(document, chunk.start, chunk.end)
         anchor = reanchor(citation, new)
         assert anchor.status in {"moved", "changed"}, citation.quote
         assert anchor.citation

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -12,9 +14,11 @@ from hypothesis import strategies as st
 from ragkit import Document, Encoder, Index
 from ragkit.chunking import Chunker, context
 from ragkit.corpus.wikitext import parse_sections
-from ragkit.index import IndexData, Lexicon, Weights
-from ragkit.index.late import LateIndex, chunk_tokens, coded
-from ragkit.index.lexicon import words_of
+from ragkit.index import IndexData, Weights
+from ragkit.index import lexicon as lexicon_module
+from ragkit.index.late import chunk_tokens, coded
+from ragkit.index.lexicon import Lexicon, LexiconBuilder, words_of
+from ragkit.index.tables import MemoryTables
 from ragkit.retrieval import Query, read_questions, retrieve
 from ragkit.retrieval import retriever as retriever_module
 from ragkit.types import Span
@@ -25,13 +29,12 @@ def brute_force(data: IndexData, encoder: Encoder, query: Query) -> list[float]:
     """Every chunk's score from the texts themselves, token by token, without the stored tokens."""
     found = []
     for c in range(len(data)):
-        document = data.document_of(c)
-        front = context(document.title, data.section_of(c))
-        start, end = data.span_of(c)
-        [whole] = encoder.encode([front + document.text[start:end]])
-        spans = [data.sentence_span(row) for row in data.sentence_rows(c)]
+        chunk = data.chunk(c)
+        document, start = data.document(chunk.document_id), chunk.start
+        front = context(document.title, document.sections[chunk.section].path)
+        [whole] = encoder.encode([front + document.text[start : chunk.end]])
         forwards, reverses = [], []
-        for span in spans:
+        for span in chunk.sentences:
             [alone] = encoder.encode([front + document.text[span.start : span.end]])
             keys = [v for v, s in zip(alone.tokens, alone.starts, strict=True) if s >= len(front)]
             keys += [v for v, s in zip(whole.tokens, whole.starts, strict=True) if s < len(front)]
@@ -83,11 +86,11 @@ def test_a_chunks_score_does_not_depend_on_which_others_are_looked_at(
     monkeypatch.setattr(retriever_module, "CANDIDATES", 20)
     monkeypatch.setattr(retriever_module, "EXACT", 15)
     some = retrieve(data, query, 15)
-    _, nearest = data.dense.search(query.vector[None, :], 20)
-    coverage = data.lexicon.coverage({word.stem: 1.0 for word in query.words if word})
+    nearest, _ = data.nearest(query.vector, 20)
+    worded = data.with_words({word.stem: 1.0 for word in query.words if word}, len(data))
     assert len(some) == 15
     for ranked in some:
-        assert ranked.chunk in nearest[0] or coverage[ranked.chunk]
+        assert ranked.chunk in nearest or ranked.chunk in worded
         assert ranked.score == pytest.approx(everything[ranked.chunk].score, abs=1e-5)
 
 
@@ -98,23 +101,60 @@ def test_rare_words_weigh_more_and_a_words_pieces_share_its_weight(tiny: Encoder
     the, danube = query.weights[:3], query.weights[3:9]
     assert query.weights.sum() == pytest.approx(1, abs=1e-6)
     assert query.weights[9] == 0  # the question mark
-    lexicon = index._data.lexicon
+    data = index._data
     assert the.sum() / danube.sum() == pytest.approx(
-        (lexicon.idf("the") * 3) ** 0.5 / (lexicon.idf("danub") * 6) ** 0.5, rel=1e-5
+        (data.idf("the") * 3) ** 0.5 / (data.idf("danub") * 6) ** 0.5, rel=1e-5
     )
 
 
+def lexicon_of(texts: Sequence[str]) -> Lexicon:
+    builder, tables = LexiconBuilder(), MemoryTables()
+    for text in texts:
+        builder.add(text)
+    builder.write(tables)
+    return Lexicon(tables.finished(), len(texts))
+
+
 def test_the_lexicon_knows_the_chunks_of_each_stem() -> None:
-    lexicon = Lexicon.build(["Treaties, treaty!", "No treaty.", "Bread"])
-    postings = {stem: lexicon.chunks_with(stem).tolist() for stem in lexicon.rows}
+    lexicon = lexicon_of(["Treaties, treaty!", "No treaty.", "Bread"])
+    postings = {stem: chunks.tolist() for stem, chunks in lexicon}
     assert postings == {"treati": [0, 1], "no": [1], "bread": [2]}
     assert lexicon.chunks_with("unseen").tolist() == []
-    assert lexicon.coverage({"treati": 0.5, "no": 0.25, "unseen": 1.0}).tolist() == [0.5, 0.75, 0]
+    assert "treati" in lexicon
+    assert "treat" not in lexicon
+    weights = {"treati": 0.5, "no": 0.25, "unseen": 1.0}
+    assert lexicon.coverage(weights, np.arange(3)).tolist() == [0.5, 0.75, 0]
+    assert lexicon.best(weights, 1).tolist() == [1]
+    assert lexicon.best(weights, 9).tolist() == [0, 1]
     # ln(1 + (3 − 2 + ½)/(2 + ½)) = ln 1.6
     assert lexicon.idf("treati") == pytest.approx(np.log(1.6))
     assert lexicon.idf("unseen") > lexicon.idf("bread") > lexicon.idf("treati") > 0
-    again = Lexicon.from_parts(lexicon.to_bytes(), lexicon.postings, lexicon.borders)
-    assert (again.chunks, again.rows) == (lexicon.chunks, lexicon.rows)
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_the_best_by_words_are_those_of_brute_force_however_few_are_looked_through(
+    data: st.DataObject,
+) -> None:
+    words = ["apple", "bread", "crumb", "dough", "egg", "flour"]
+    texts = data.draw(st.lists(st.lists(st.sampled_from(words)), max_size=40))
+    lexicon = lexicon_of([" ".join(text) for text in texts])
+    shares = data.draw(st.lists(st.floats(0, 1), min_size=6, max_size=6))
+    weights = {next(words_of(w)).stem: s for w, s in zip(words, shares, strict=True)}
+    number = data.draw(st.integers(1, 10))
+    allowed = np.asarray(
+        data.draw(st.lists(st.booleans(), min_size=len(texts), max_size=len(texts))), np.bool_
+    )
+    every = lexicon.coverage(weights, np.arange(len(texts)))
+    expected = np.sort(np.where(allowed, every, 0))[::-1][:number]
+    for enough in (0, 1 << 16):
+        with patch.object(lexicon_module, "_ENOUGH", enough):
+            found = lexicon.best(weights, number, allowed)
+        assert list(found) == sorted(set(found))
+        assert allowed[found].all()
+        scores = np.sort(every[found])[::-1]
+        np.testing.assert_allclose(scores, expected[expected > 0][: len(scores)], atol=1e-5)
+        assert len(found) >= (expected > 1e-6).sum()
 
 
 def test_words_know_where_they_stand() -> None:
@@ -134,12 +174,13 @@ def test_tokens_are_sorted_into_context_within_and_alone(tiny: Encoder) -> None:
     np.testing.assert_array_equal(found.within[1], whole.tokens[5:8])
     np.testing.assert_array_equal(found.alone[0], first.tokens[2:])
     np.testing.assert_array_equal(found.alone[1], second.tokens[2:])
-    late = LateIndex.build([coded(found, 10)], [10], tiny.dimension)
-    assert late.segments.tolist() == [0, 2, 5, 8, 11, 14]
+    codes = coded(found, 10)
+    assert codes.lengths.tolist() == [2, 3, 3, 3, 3]
     nowhere = [-1] * 3
-    assert late.starts.tolist() == [-1, -1, *nowhere, 10, 11, 12, *nowhere, 14, 15, 16]
-    worst = late.scales[:2].max() / 2 + 1e-6
-    np.testing.assert_allclose(late.vectors(slice(0, 2)), whole.tokens[:2], atol=worst)
+    assert codes.starts.tolist() == [-1, -1, *nowhere, 0, 1, 2, *nowhere, 4, 5, 6]
+    worst = codes.scales[:2].max() / 2 + 1e-6
+    vectors = codes.codes[:2] * codes.scales[:2, None]
+    np.testing.assert_allclose(vectors, whole.tokens[:2], atol=worst)
 
 
 def test_matches_take_the_forward_signal_apart_and_point_at_words(german_soviet: Index) -> None:

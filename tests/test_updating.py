@@ -69,8 +69,9 @@ def document(name: str, text: str, **more: object) -> Document:
 def assert_same(updated: Index, fresh: Index) -> None:
     """Equal to the last byte: what it was made from does not show."""
     assert updated.documents == fresh.documents
-    left, right = updated._data.to_files(), fresh._data.to_files()
-    assert [name for name in left if left[name] != right[name]] == []
+    left, right = updated._made.data.files, fresh._made.data.files
+    assert left.keys() == right.keys()
+    assert [name for name in left if left[name][:].tobytes() != right[name][:].tobytes()] == []
     assert updated.generation == fresh.generation
 
 
@@ -103,7 +104,7 @@ def test_only_what_reads_otherwise_is_encoded(tmp_path: Path, int8: Encoder) -> 
     def read(documents: list[Document]) -> int:
         counting = Counting(int8)
         Index.update(tmp_path / "i", documents, encoder=counting)
-        return counting.read - 1  # the probe
+        return max(0, counting.read - 1)  # the probe of the journal
 
     assert read(first) == 0
     assert read(first[:1]) == 0
@@ -130,7 +131,7 @@ def test_metadata_alone_may_change(tmp_path: Path, int8: Encoder) -> None:
     counting = Counting(int8)
     tagged = document("a", TEXTS[0], metadata={"tag": "x"})
     Index.update(tmp_path / "i", [tagged], encoder=counting)
-    assert counting.read == 1
+    assert counting.read == 0
     [opened] = Index.open(tmp_path / "i", encoder=int8).documents
     assert opened.metadata == {"tag": "x"}
 
@@ -214,7 +215,7 @@ def test_another_models_journal_is_not_used(tmp_path: Path, int8: Encoder, tiny:
 
 def test_a_journal_gives_back_what_was_put_in(tmp_path: Path, int8: Encoder) -> None:
     index = Index.build([document("a", TEXTS[1]), document("b", TEXTS[2])], encoder=int8)
-    read = [index._data.read_chunk(chunk) for chunk in range(len(index))]
+    read = [index._made.data.read_chunk(chunk) for chunk in range(len(index))]
     keys = [bytes([i]) * 16 for i in range(len(index))]
     Journal(tmp_path, int8).add(keys, read)
     again = Journal(tmp_path, int8)

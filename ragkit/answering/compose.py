@@ -8,7 +8,7 @@ from ragkit.answering.confidence import confidence
 from ragkit.answering.phrases import phrase_of
 from ragkit.index import IndexData
 from ragkit.retrieval import Found, Query, Ranked, matches_of
-from ragkit.types import Abstention, Answer, Passage, Span
+from ragkit.types import Abstention, Answer, Citation, Passage, Span
 
 __all__ = ["compose", "passages_of"]
 
@@ -43,9 +43,10 @@ def compose(data: IndexData, query: Query, found: Found, *, k: int, threshold: f
 
 
 def _passage(data: IndexData, query: Query, ranked: Ranked, rank: int) -> Passage:
-    document = data.document_of(ranked.chunk)
-    citation = document.cite(data.span_of(ranked.chunk))
-    best = _best_sentence(data, ranked)
+    chunk = data.chunk(ranked.chunk)
+    document = data.document(chunk.document_id)
+    citation = document.cite(Span(chunk.start, chunk.end))
+    best = chunk.sentences[max(range(len(ranked.sentences)), key=ranked.sentences.__getitem__)]
     return Passage(
         text=citation.quote,
         score=ranked.score,
@@ -54,11 +55,11 @@ def _passage(data: IndexData, query: Query, ranked: Ranked, rank: int) -> Passag
         highlights=(best,),
         phrase=phrase_of(query.question, document.text, best),
         signals=ranked.signals,
-        matches=matches_of(data, query, ranked),
-        also=tuple(data.document_of(c).cite(data.span_of(c)) for c in ranked.also),
+        matches=matches_of(document.text, query, ranked),
+        also=tuple(_citation(data, number) for number in ranked.also),
     )
 
 
-def _best_sentence(data: IndexData, ranked: Ranked) -> Span:
-    best = max(range(len(ranked.sentences)), key=ranked.sentences.__getitem__)
-    return data.sentence_span(data.sentence_rows(ranked.chunk)[best])
+def _citation(data: IndexData, number: int) -> Citation:
+    chunk = data.chunk(number)
+    return data.document(chunk.document_id).cite(Span(chunk.start, chunk.end))

@@ -62,7 +62,7 @@ def in_words(confidence: float) -> str:
 
 def _is_known(data: IndexData, query: Query) -> bool:
     """Whether any word of the question stands in the corpus: "hi" matches a little of anything."""
-    return any(word and word.stem in data.lexicon for word in query.words)
+    return any(word and data.knows(word.stem) for word in query.words)
 
 
 def _margin(ranking: Sequence[Ranked]) -> float:

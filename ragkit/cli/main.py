@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -152,15 +152,29 @@ def index() -> None:
     show_default=True,
     help="What reads the sources; int8 is twice as fast.",
 )
+@click.option(
+    "--memory",
+    default=None,
+    metavar="SIZE",
+    help="What an asking process may keep in memory, such as 500MB; default 2GiB.",
+)
 @json_option
 def build(
-    *, sources: tuple[str, ...], out: Path, model: str | None, runtime: Runtime, as_json: bool
+    *,
+    sources: tuple[str, ...],
+    out: Path,
+    model: str | None,
+    runtime: Runtime,
+    memory: str | None,
+    as_json: bool,
 ) -> None:
     """Build the index of SOURCES: files, folders, patterns. Run it again after an interruption."""
     with progress("Encoding") as show:
         named = {} if model is None else {"name": model}
         encoder = model if runtime == "reference" else ragkit.load_encoder(**named, runtime=runtime)
-        built = ragkit.Index.build(list(sources), out, encoder=encoder, progress=show)
+        built = ragkit.Index.build(
+            list(sources), out, encoder=encoder, memory=memory, progress=show
+        )
     if as_json:
         print_json({"index": str(out), **built.counts})
     else:
@@ -198,7 +212,7 @@ def update(*, path: Path, sources: tuple[str, ...], as_json: bool) -> None:
 @json_option
 def info(path: Path, as_json: bool) -> None:
     """Say what made the index at PATH and what it holds, from its manifest."""
-    from ragkit.index import Manifest
+    from ragkit.index import MEMORY, Manifest
 
     manifest = Manifest.read(path).to_dict()
     if as_json:
@@ -209,14 +223,19 @@ def info(path: Path, as_json: bool) -> None:
         "generation": manifest["generation"],
         "encoder": f"{encoder['name']} ({encoder['dimension']}-d, {encoder['digest'][:16]})",
         "chunker": ", ".join(f"{k}={v}" for k, v in manifest["chunker"].items()),
-        "dense": f"{manifest['dense']['faiss']}, {manifest['dense']['similarity']}",
+        "dense": _searching(manifest["dense"]),
+        "tokens": f"{manifest['tokens']['bits']} bits a component",
+        "memory": f"{(manifest['memory'] or MEMORY) / 2**20:,.0f} MiB",
         **{name: str(number) for name, number in manifest["counts"].items()},
         "bytes": f"{sum(f['bytes'] for f in manifest['files'].values()):,}",
     }
     for name, value in rows.items():
         click.echo(f"{name:12}{value}")
     for source in manifest["sources"]:
-        click.echo(f"{'source':12}{source['document_id']} ({source['path'] or 'in memory'})")
+        names = ", ".join(source["documents"][:3])
+        more = len(source["documents"]) - 3
+        shown = f"{names} and {more} more" if more > 0 else names
+        click.echo(f"{'source':12}{shown} ({source['path'] or 'in memory'})")
 
 
 @index.command()
@@ -254,6 +273,10 @@ def reanchor(citations: Path, path: Path, as_json: bool) -> None:
 @json_option
 def verify(path: Path, as_json: bool) -> None:
     """Check every file, the model and the sources of the index at PATH."""
+    from ragkit.index import Manifest
+    from ragkit.index import verify as prove
+
+    prove(path, Manifest.read(path))
     opened = ragkit.Index.open(path)
     if as_json:
         print_json({"index": str(path), "ok": True, **opened.counts})
@@ -303,6 +326,15 @@ def _citations(path: Path) -> list[Citation]:
             f"{path} holds no citations ({type(error).__name__}: {error}); expected what "
             f"`ragkit ask --json` prints, or a list of citations."
         ) from error
+
+
+def _searching(dense: Mapping[str, Any]) -> str:
+    if not dense["sample"]:
+        return f"{dense['faiss']}, {dense['similarity']}, exact"
+    return (
+        f"{dense['faiss']}, {dense['similarity']}, {dense['probes']} lists looked into, recall@10 "
+        f"{dense['recall']:.3f} on {dense['sample']} sentences"
+    )
 
 
 def _status(error: RagkitError) -> int:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ragkit.grounding import LanguageModel
-    from ragkit.retrieval import Where
+    from ragkit.index import Where
     from ragkit.types import Document
 
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -2,27 +2,47 @@
 
 from __future__ import annotations
 
-from ragkit.index.building import Earlier, Progress, build_data
-from ragkit.index.data import IndexData
-from ragkit.index.journal import Journal
-from ragkit.index.lexicon import Lexicon
-from ragkit.index.manifest import Manifest, SourceRecord
-from ragkit.index.store import checked_path, publish, read_file, record, write_lock
+from ragkit.index.base import Allowed, IndexData, Numbers, TokenRows
+from ragkit.index.building import Progress, Reader
+from ragkit.index.data import LocalData
+from ragkit.index.filtering import Conditions, Where
+from ragkit.index.layout import MEMORY, parse_memory
+from ragkit.index.making import (
+    Made,
+    Recipe,
+    build,
+    read,
+    refuse_changed,
+    refuse_other,
+    save,
+    update,
+)
+from ragkit.index.manifest import Manifest
+from ragkit.index.store import verify, write_lock
 from ragkit.index.weights import Weights
 
 __all__ = [
-    "Earlier",
+    "MEMORY",
+    "Allowed",
+    "Conditions",
     "IndexData",
-    "Journal",
-    "Lexicon",
+    "LocalData",
+    "Made",
     "Manifest",
+    "Numbers",
     "Progress",
-    "SourceRecord",
+    "Reader",
+    "Recipe",
+    "TokenRows",
     "Weights",
-    "build_data",
-    "checked_path",
-    "publish",
-    "read_file",
-    "record",
+    "Where",
+    "build",
+    "parse_memory",
+    "read",
+    "refuse_changed",
+    "refuse_other",
+    "save",
+    "update",
+    "verify",
     "write_lock",
 ]

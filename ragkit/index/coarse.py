@@ -9,92 +9,121 @@ XQuAD, what exact late interaction puts first is then always among the first 24.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ragkit.encoding import Vectors
+from ragkit.index.base import CoarseRows, Numbers
 from ragkit.index.late import LateIndex
 from ragkit.index.products import product
-from ragkit.index.segments import borders_of, ranges, row_max, runs_of, segment_max, segment_mean
+from ragkit.index.rows import Rows
+from ragkit.index.segments import borders_of, ranges, row_max, segment_max, segment_mean
+from ragkit.index.tables import Tables
 
-__all__ = ["CoarseIndex"]
+__all__ = ["CoarseIndex", "coarse_scores"]
 
 _CENTROIDS, _OF_MANY, _MANY = 1024, 4096, 3_000_000
 _TOKENS_PER_CENTROID = 16
 _ITERATIONS, _SAMPLE, _SEED = 5, 32, 1
-_BLOCK = 1 << 16
+_CHUNKS = 1 << 8
 
 
-@dataclass(frozen=True, slots=True)
 class CoarseIndex:
-    """``centroids``: ``(c, d)`` float32, unit.
+    """The centroids, and which of them the tokens of each chunk are nearest to."""
 
-    ``bags``: the distinct centroids of each chunk's tokens that ``forward`` looks at, chunk by
-    chunk, borders ``bag_borders`` ``(n + 1,)``. ``within``: the centroid of each token that
-    ``reverse`` looks at, sentence by sentence, borders
-    ``within_borders`` ``(m + 1,)``. Both are uint16.
-    """
+    def __init__(self, files: Mapping[str, Rows], first_sentences: Rows) -> None:
+        """``files``: what ``write`` wrote; ``first_sentences``: of each chunk, and their number."""
+        self._centroids: Vectors = files["centroids.npy"][:]
+        self._bags, self._bag_borders = files["bags.npy"], files["bag_borders.npy"]
+        self._within, self._within_borders = files["within.npy"], files["within_borders.npy"]
+        self._first = first_sentences
 
-    centroids: Vectors
-    bags: NDArray[np.uint16]
-    bag_borders: NDArray[np.int64]
-    within: NDArray[np.uint16]
-    within_borders: NDArray[np.int64]
+    @staticmethod
+    def write(tables: Tables, late: LateIndex, chunks: int) -> None:
+        """Train the centroids on a sample of ``late``'s tokens and look up all of them."""
+        turned = _trained(late)
+        tables.append("centroids.npy", late.code.turned_back(turned))
+        for name in ("bags.npy", "within.npy"):
+            tables.append(name, np.zeros(0, dtype=np.uint16))
+        for name in ("bag_borders.npy", "within_borders.npy"):
+            tables.append(name, np.zeros(1, dtype=np.int64))
+        ends = {"bags.npy": 0, "within.npy": 0}
+        for first in range(0, chunks, _CHUNKS):
+            numbers = np.arange(first, min(chunks, first + _CHUNKS))
+            for name, borders, values, lengths in _runs(late, numbers, turned):
+                tables.append(name, values)
+                tables.append(borders, ends[name] + np.cumsum(lengths))
+                ends[name] += len(values)
 
-    @classmethod
-    def build(cls, late: LateIndex, first_sentences: NDArray[np.int64]) -> CoarseIndex:
-        """``first_sentences``: ``(n + 1,)``, the first row of each chunk in the sentence table."""
-        centroids = _trained(late)
-        codes = _nearest(late, centroids)
-        chunks, is_within = _segments(first_sentences)
-        lengths = np.diff(late.segments)
-        inside = np.repeat(is_within, lengths)
-        number = max(len(centroids), 1)
-        seen = np.unique((np.repeat(chunks, lengths) * number + codes)[~inside])
-        return cls(
-            centroids,
-            (seen % number).astype(np.uint16),
-            borders_of(np.bincount(seen // number, minlength=len(first_sentences) - 1)),
-            codes[inside].astype(np.uint16),
-            borders_of(lengths[is_within]),
+    def rows(self, chunks: Numbers) -> CoarseRows:
+        """Of ``chunks``, ascending."""
+        firsts, lasts = self._first[chunks], self._first[chunks + 1]
+        sentences = ranges(firsts, lasts)
+        bags, bag_borders = _taken(self._bags, self._bag_borders, chunks)
+        within, within_borders = _taken(self._within, self._within_borders, sentences)
+        return CoarseRows(
+            self._centroids, bags, bag_borders, within, within_borders, lasts - firsts
         )
 
-    def scores(
-        self,
-        tokens: Vectors,
-        weights: NDArray[np.float32],
-        reverse: float,
-        chunks: NDArray[np.int64],
-        first_sentences: NDArray[np.int64],
-    ) -> NDArray[np.float32]:
-        """About ``forward + reverse × reverse``, not divided, of each of ``chunks`` (ascending)."""
-        similarity = product(self.centroids, np.ascontiguousarray(tokens.T))
-        bags, borders = runs_of(self.bags, self.bag_borders, chunks)
-        forward = segment_max(np.take(similarity * weights, bags, axis=0), borders).sum(axis=1)
-        sentences = ranges(first_sentences[chunks], first_sentences[chunks + 1])
-        within, borders = runs_of(self.within, self.within_borders, sentences)
-        explained = segment_mean(np.take(row_max(similarity), within), borders)
-        best = segment_max(explained, borders_of(np.diff(first_sentences)[chunks]))
-        scores: NDArray[np.float32] = forward + np.float32(reverse) * best
-        return scores
+
+def coarse_scores(
+    rows: CoarseRows, tokens: Vectors, weights: NDArray[np.float32], reverse: float
+) -> NDArray[np.float32]:
+    """About ``forward + reverse × reverse``, not divided, of each chunk."""
+    similarity = product(rows.centroids, np.ascontiguousarray(tokens.T))
+    met = segment_max(np.take(similarity * weights, rows.bags, axis=0), rows.bag_borders)
+    explained = segment_mean(np.take(row_max(similarity), rows.within), rows.within_borders)
+    best = segment_max(explained, borders_of(rows.sentences))
+    scores: NDArray[np.float32] = met.sum(axis=1) + np.float32(reverse) * best
+    return scores
 
 
-def _segments(
-    first_sentences: NDArray[np.int64],
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Of every segment the chunk, and whether it is a sentence within its chunk."""
-    segments = 1 + 2 * np.diff(first_sentences)  # the context, and two of each sentence
-    chunks = np.repeat(np.arange(len(segments)), segments)
-    position = np.arange(len(chunks)) - borders_of(segments)[:-1][chunks]
-    return chunks, position % 2 == 1
+def _taken(values: Rows, borders: Rows, chosen: Numbers) -> tuple[NDArray[np.uint16], Numbers]:
+    """The values of the chosen runs, one after the other, and the borders between them."""
+    if len(chosen) == len(borders) - 1:
+        return values[:], borders[:]
+    starts, ends = borders[chosen], borders[chosen + 1]
+    return values[ranges(starts, ends)], borders_of(ends - starts)
+
+
+def _runs(
+    late: LateIndex, chunks: Numbers, centroids: Vectors
+) -> list[tuple[str, str, NDArray[np.uint16], Numbers]]:
+    """Of some chunks the bags and the tokens within, each with the lengths of its runs."""
+    rows = late.rows(chunks)
+    vectors = late.code.decoded(rows.codes) * rows.scales[:, None]
+    nearest = (vectors @ centroids.T).argmax(axis=1) if len(vectors) else np.zeros(0, np.int64)
+    owners, is_within = _segments(rows.sentences)
+    inside = np.repeat(is_within, rows.lengths)
+    number = max(len(centroids), 1)
+    seen = np.unique((np.repeat(owners, rows.lengths) * number + nearest)[~inside])
+    bags = np.bincount(seen // number, minlength=len(chunks))
+    return [
+        ("bags.npy", "bag_borders.npy", (seen % number).astype(np.uint16), bags),
+        (
+            "within.npy",
+            "within_borders.npy",
+            nearest[inside].astype(np.uint16),
+            rows.lengths[is_within],
+        ),
+    ]
+
+
+def _segments(sentences: Numbers) -> tuple[Numbers, NDArray[np.bool_]]:
+    """Of every segment whose chunk it is, and whether it is a sentence within its chunk."""
+    segments = 1 + 2 * sentences  # the context, and two of each sentence
+    owners = np.repeat(np.arange(len(segments)), segments)
+    position = np.arange(len(owners)) - borders_of(segments)[:-1][owners]
+    return owners, position % 2 == 1
 
 
 def _trained(late: LateIndex) -> Vectors:
+    """``(c, d)``, unit; turned as the late index's code turns vectors."""
     import faiss
 
-    tokens, dimension = late.codes.shape
+    tokens, dimension = len(late), late.code.dimension
     most = _OF_MANY if tokens > _MANY else _CENTROIDS
     number = min(most, -(-tokens // _TOKENS_PER_CENTROID))
     if not number:
@@ -106,13 +135,5 @@ def _trained(late: LateIndex) -> Vectors:
         dimension, number, niter=_ITERATIONS, spherical=True, seed=_SEED,
         min_points_per_centroid=1, max_points_per_centroid=_SAMPLE,
     )  # fmt: skip
-    kmeans.train(late.vectors(sample))
+    kmeans.train(np.ascontiguousarray(late.vectors(sample)))
     return np.asarray(kmeans.centroids, dtype=np.float32)
-
-
-def _nearest(late: LateIndex, centroids: Vectors) -> NDArray[np.int64]:
-    blocks = [
-        (late.vectors(slice(start, start + _BLOCK)) @ centroids.T).argmax(axis=1)
-        for start in range(0, len(late.codes), _BLOCK)
-    ]
-    return np.concatenate([np.zeros(0, dtype=np.int64), *blocks])

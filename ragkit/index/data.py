@@ -1,242 +1,189 @@
-"""What an index holds, in memory and as named files. Immutable, so readers share it freely.
+"""What an index holds, in memory or as files. Immutable, so readers share it freely.
 
-Files of a generation:
+Tables of a generation, each a file where it lies on a disk:
 
-    documents.jsonl        a line a document: id, title, url, byte range in texts.bin, sections
-    texts.bin              all documents' texts, UTF-8, one after the other
-    chunks.npy             (n, 4) int64: document, section, start, end
-    sentences.npy          (m, 3) int64: chunk, start, end
-    lexicon.json           the stems of all words
-    postings.npy, posting_borders.npy   per stem, which chunks have it (int32)
-    dense.faiss            (n, d) chunk vectors
-    tokens.npy             (t, d) int8: token vectors for late interaction
-    token_scales.npy       (t,) float32: int8 × scale = component
-    token_starts.npy       (t,) int64: where in its document a token begins, or -1
-    segments.npy           (n + 2m + 1,) int64: where each run of token rows begins
-    centroids.npy          (c, d) float32: what the coarse order compares a question with
+    corpus.json             what the others mean: sizes, how they are searched and coded
+    documents.jsonl, document_borders.npy, document_ids.npy, texts.bin
+                            the documents, as ``documents`` has them
+    chunks.npy              (n, 4) int64: document, section, start, end
+    chunk_keys.npy          (n, 16) uint8: a digest of what the model read of each chunk
+    first_sentences.npy     (n + 1,) int64: the first row of each chunk in ``sentences``
+    sentences.npy           (m, 2) int64: start, end
+    stems.bin, stem_borders.npy, postings.npy, posting_borders.npy
+                            the ``lexicon``: per stem, which chunks have it (int32)
+    dense.faiss             the chunk vectors, as FAISS searches them
+    vectors.npy             (n, d) float32: the same in full, where FAISS does not keep them so
+    tokens.npy, token_scales.npy, token_starts.npy, segments.npy
+                            token vectors for ``late`` interaction, a row each
+    centroids.npy           (c, d) float32: what the ``coarse`` order compares a question with
     bags.npy, bag_borders.npy        per chunk, the centroids of its tokens
     within.npy, within_borders.npy   per sentence, the centroids of its tokens
 """
 
 from __future__ import annotations
 
-import io
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ragkit.encoding import Vectors
+from ragkit.index.base import CoarseRows, Numbers, TokenRows
 from ragkit.index.coarse import CoarseIndex
-from ragkit.index.dense import DenseIndex
+from ragkit.index.codes import TokenCode
+from ragkit.index.dense import DenseIndex, Searching
+from ragkit.index.documents import Documents
+from ragkit.index.filtering import Conditions, refuse_unknown
 from ragkit.index.late import LateIndex, ReadChunk
 from ragkit.index.lexicon import Lexicon
-from ragkit.types import Chunk, Document, Section, Span
+from ragkit.index.rows import Rows
+from ragkit.types import Chunk, Document, Span
 
-__all__ = ["IndexData"]
-
-Table = NDArray[np.int64]
+__all__ = ["LocalData", "describe"]
 
 
-@dataclass(frozen=True, slots=True)
-class IndexData:
-    """Documents, the tables of their chunks and sentences, and what is searched."""
+class LocalData:
+    """An index in memory or on disk. What it offers to retrieval says ``IndexData``."""
 
-    documents: tuple[Document, ...]
-    chunks: Table
-    sentences: Table
-    lexicon: Lexicon
-    dense: DenseIndex
-    late: LateIndex
-    coarse: CoarseIndex
-    first_sentences: Table = field(init=False, repr=False)
-    """``(n + 1,)``: the first row of each chunk in ``sentences``, and their number."""
-    only_title: str | None = field(init=False, repr=False)
-    """The title of all documents, None if they have several or there are none."""
+    def __init__(self, files: Mapping[str, Rows]) -> None:
+        """``files``: the tables, by name."""
+        self.files = files
+        self.about: dict[str, Any] = json.loads(files["corpus.json"][:].tobytes())
+        self._chunks, self._sentences = files["chunks.npy"], files["sentences.npy"]
+        self._first = files["first_sentences.npy"]
+        code = TokenCode(self.about["token_bits"], self.about["dimension"])
+        self._documents = Documents(files)
+        self._lexicon = Lexicon(files, len(self._chunks))
+        self._late = LateIndex(files, code, self._first)
+        self._coarse = CoarseIndex(files, self._first)
+        self._dense = DenseIndex.open(files, Searching(**self.about["dense"]))
+        self._values = lru_cache(maxsize=64)(self._documents.values_of)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "first_sentences", _first(self.sentences, len(self.chunks)))
-        titles = {document.title for document in self.documents}
-        object.__setattr__(self, "only_title", titles.pop() if len(titles) == 1 else None)
+    # What retrieval asks.
 
-    @classmethod
-    def assemble(
-        cls,
-        documents: Sequence[Document],
-        chunks: Sequence[Chunk],
-        lexicon: Lexicon,
-        dense: DenseIndex,
-        late: LateIndex,
-    ) -> IndexData:
-        """From the parts, chunks in document order."""
-        number = {document.id: i for i, document in enumerate(documents)}
-        rows = [(number[c.document_id], c.section, c.start, c.end) for c in chunks]
-        sentences = np.asarray(
-            [(i, s.start, s.end) for i, c in enumerate(chunks) for s in c.sentences],
-            dtype=np.int64,
-        ).reshape(-1, 3)
-        return cls(
-            tuple(documents),
-            np.asarray(rows, dtype=np.int64).reshape(-1, 4),
-            sentences,
-            lexicon,
-            dense,
-            late,
-            CoarseIndex.build(late, _first(sentences, len(rows))),
-        )
+    @property
+    def only_title(self) -> str | None:
+        title: str | None = self.about["title"]
+        return title
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        return {
+            "documents": len(self._documents),
+            "chunks": len(self._chunks),
+            "sentences": len(self._sentences),
+        }
+
+    @property
+    def documents(self) -> Documents:
+        return self._documents
 
     def __len__(self) -> int:
-        return len(self.chunks)
+        return len(self._chunks)
 
-    def document_of(self, chunk: int) -> Document:
-        return self.documents[int(self.chunks[chunk, 0])]
+    def document(self, document_id: str) -> Document:
+        number = self._documents.number_of(document_id)
+        if number is None:
+            raise KeyError(document_id)
+        return self._documents[number]
 
-    def section_of(self, chunk: int) -> tuple[str, ...]:
-        return self.document_of(chunk).sections[int(self.chunks[chunk, 1])].path
+    def chunk(self, number: int) -> Chunk:
+        document, section, start, end = self._chunks[number].tolist()
+        first, last = self._first[number : number + 2].tolist()
+        sentences = tuple(Span(a, b) for a, b in self._sentences[first:last].tolist())
+        return Chunk(self._documents[document].id, section, start, end, sentences)
 
-    def span_of(self, chunk: int) -> Span:
-        return Span(int(self.chunks[chunk, 2]), int(self.chunks[chunk, 3]))
+    def text_of(self, number: int) -> str:
+        document, _, start, end = self._chunks[number].tolist()
+        return str(self._documents[document].text[start:end])
 
-    def chunk(self, chunk: int) -> Chunk:
-        """A chunk as the chunker made it."""
-        document, section, start, end = self.chunks[chunk].tolist()
-        sentences = tuple(self.sentence_span(row) for row in self.sentence_rows(chunk))
-        return Chunk(self.documents[document].id, section, start, end, sentences)
+    def idf(self, stem: str) -> float:
+        return self._lexicon.idf(stem)
+
+    def knows(self, stem: str) -> bool:
+        return stem in self._lexicon
+
+    def allowed(self, conditions: Conditions) -> NDArray[np.bool_]:
+        """``(n,)``: which chunks are of documents that fulfil all conditions."""
+        if len(self._documents):
+            refuse_unknown(conditions, self.about["properties"])
+        fine = np.ones(len(self._documents), dtype=np.bool_)
+        for name, test in conditions.tests.items():
+            fine &= np.fromiter(map(test.holds, self._values(name)), np.bool_, len(fine))
+        found: NDArray[np.bool_] = fine[self._chunks[:][:, 0]]
+        return found
+
+    def nearest(
+        self, vector: Vectors, depth: int, allowed: NDArray[np.bool_] | None = None
+    ) -> tuple[Numbers, Vectors]:
+        cosines, chunks = self._dense.search(vector, depth, allowed)
+        return chunks, cosines
+
+    def with_words(
+        self, weights: Mapping[str, float], depth: int, allowed: NDArray[np.bool_] | None = None
+    ) -> Numbers:
+        return self._lexicon.best(weights, depth, allowed)
+
+    def cosines(self, vector: Vectors, chunks: Numbers) -> Vectors:
+        found: Vectors = self._dense.vectors_of(chunks) @ vector
+        return found
+
+    def coverage(self, weights: Mapping[str, float], chunks: Numbers) -> NDArray[np.float32]:
+        return self._lexicon.coverage(weights, chunks)
+
+    def coarse(self, chunks: Numbers) -> CoarseRows:
+        return self._coarse.rows(chunks)
+
+    def tokens(self, chunks: Numbers) -> TokenRows:
+        return self._late.rows(chunks)
+
+    # What other builds and stores take over.
+
+    @property
+    def token_code(self) -> TokenCode:
+        """How its token vectors are kept."""
+        return self._late.code
+
+    @property
+    def searching(self) -> Searching:
+        """How its vectors are searched, and how well."""
+        return self._dense.searching
 
     def chunks_of(self, document: int) -> list[Chunk]:
         """The chunks of a document, by its number."""
-        first, last = np.searchsorted(self.chunks[:, 0], [document, document + 1]).tolist()
-        return [self.chunk(chunk) for chunk in range(first, last)]
+        borders = np.searchsorted(self._chunks[:][:, 0], [document, document + 1]).tolist()
+        return [self.chunk(number) for number in range(*borders)]
 
-    def read_chunk(self, chunk: int) -> ReadChunk:
-        """What the model read of a chunk."""
-        rows = self.sentence_rows(chunk)
-        first, last = chunk + 2 * rows.start, chunk + 1 + 2 * rows.stop
-        [vector] = self.dense.vectors_of(np.asarray([chunk]))
-        return ReadChunk(vector, self.late.codes_of(first, last, int(self.chunks[chunk, 2])))
+    def keys(self) -> NDArray[np.uint8]:
+        """``(n, 16)``: a digest of what the model read of each chunk."""
+        return self.files["chunk_keys.npy"][:]
 
-    def sentence_rows(self, chunk: int) -> range:
-        """Which rows of ``sentences`` are this chunk's."""
-        return range(int(self.first_sentences[chunk]), int(self.first_sentences[chunk + 1]))
+    def read_chunk(self, number: int) -> ReadChunk:
+        """What is kept of what the model read of a chunk."""
+        [vector] = self.vectors_of(np.asarray([number]))
+        return ReadChunk(vector, self._late.chunk(number, int(self._chunks[number][2])))
 
-    def sentence_span(self, row: int) -> Span:
-        return Span(int(self.sentences[row, 1]), int(self.sentences[row, 2]))
+    def vectors_of(self, chunks: Numbers) -> Vectors:
+        """``(n, d)``: the one vector of each of ``chunks``."""
+        return self._dense.vectors_of(chunks)
 
-    def to_files(self) -> dict[str, bytes]:
-        """File name → content; equal data gives equal bytes."""
-        lines: list[str] = []
-        texts: list[bytes] = []
-        position = 0
-        for document in self.documents:
-            data = document.text.encode()
-            lines.append(_document_line(document, position, position + len(data)))
-            texts.append(data)
-            position += len(data)
-        return {
-            "documents.jsonl": "".join(lines).encode(),
-            "texts.bin": b"".join(texts),
-            "chunks.npy": _array_bytes(self.chunks),
-            "sentences.npy": _array_bytes(self.sentences),
-            "lexicon.json": self.lexicon.to_bytes(),
-            "postings.npy": _array_bytes(self.lexicon.postings),
-            "posting_borders.npy": _array_bytes(self.lexicon.borders),
-            "dense.faiss": self.dense.to_bytes(),
-            "tokens.npy": _array_bytes(self.late.codes),
-            "token_scales.npy": _array_bytes(self.late.scales),
-            "token_starts.npy": _array_bytes(self.late.starts),
-            "segments.npy": _array_bytes(self.late.segments),
-            "centroids.npy": _array_bytes(self.coarse.centroids),
-            "bags.npy": _array_bytes(self.coarse.bags),
-            "bag_borders.npy": _array_bytes(self.coarse.bag_borders),
-            "within.npy": _array_bytes(self.coarse.within),
-            "within_borders.npy": _array_bytes(self.coarse.within_borders),
-        }
-
-    @classmethod
-    def from_files(cls, read: Callable[[str], bytes], locate: Callable[[str], Path]) -> IndexData:
-        """From checked contents: ``read`` gives a file's bytes by name, ``locate`` its path.
-
-        What grows with the corpus's tokens is memory-mapped: read where a question needs it.
-        """
-        texts = read("texts.bin")
-        documents = [
-            _document_from(json.loads(line), texts)
-            for line in read("documents.jsonl").decode().splitlines()
-        ]
-        return cls(
-            tuple(documents),
-            _array_from(read("chunks.npy")),
-            _array_from(read("sentences.npy")),
-            Lexicon.from_parts(
-                read("lexicon.json"),
-                _mapped_array(locate("postings.npy")),
-                _array_from(read("posting_borders.npy")),
-            ),
-            DenseIndex.from_bytes(read("dense.faiss")),
-            LateIndex(
-                _mapped_array(locate("tokens.npy")),
-                _mapped_array(locate("token_scales.npy")),
-                _mapped_array(locate("segments.npy")),
-                _mapped_array(locate("token_starts.npy")),
-            ),
-            CoarseIndex(
-                _array_from(read("centroids.npy")),
-                _mapped_array(locate("bags.npy")),
-                _mapped_array(locate("bag_borders.npy")),
-                _mapped_array(locate("within.npy")),
-                _mapped_array(locate("within_borders.npy")),
-            ),
-        )
+    def stems(self) -> Iterator[tuple[str, NDArray[np.int32]]]:
+        """Each stem, in the order of its bytes, and the chunks that have it."""
+        return iter(self._lexicon)
 
 
-def _first(sentences: Table, chunks: int) -> Table:
-    first: Table = np.searchsorted(sentences[:, 0], np.arange(chunks + 1))
-    return first
-
-
-def _document_line(document: Document, start: int, end: int) -> str:
-    content: dict[str, Any] = {
-        "id": document.id,
-        "title": document.title,
-        "url": document.url,
-        "bytes": [start, end],
-        "sections": [[list(s.path), s.start, s.end] for s in document.sections],
+def describe(
+    *, dimension: int, title: str | None, properties: set[str], bits: int, searching: Searching
+) -> dict[str, Any]:
+    """The content of ``corpus.json``."""
+    return {
+        "dimension": dimension,
+        "title": title,
+        "properties": sorted(properties),
+        "token_bits": bits,
+        "dense": asdict(searching),
     }
-    # What most documents do not have is left out.
-    content |= {"metadata": dict(document.metadata)} if document.metadata else {}
-    content |= {"pages": list(document.pages)} if document.pages else {}
-    # ASCII, so that no character of a title can be taken for a line end.
-    return json.dumps(content) + "\n"
-
-
-def _document_from(content: dict[str, Any], texts: bytes) -> Document:
-    start, end = content["bytes"]
-    sections = tuple(Section(tuple(path), a, b) for path, a, b in content["sections"])
-    text = texts[start:end].decode()
-    return Document(
-        content["id"],
-        content["title"],
-        text,
-        content["url"],
-        sections,
-        content.get("metadata", {}),
-        tuple(content.get("pages", ())),
-    )
-
-
-def _array_bytes(array: NDArray[Any]) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=False)
-    return buffer.getvalue()
-
-
-def _array_from(data: bytes) -> NDArray[Any]:
-    return np.asarray(np.load(io.BytesIO(data), allow_pickle=False))
-
-
-def _mapped_array(path: Path) -> NDArray[Any]:
-    # As a plain array: every slice of a memmap costs ten times a plain one's.
-    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))

@@ -11,6 +11,8 @@ import hashlib
 import io
 import os
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -28,29 +30,44 @@ Key = bytes
 """16 bytes: a digest of all texts that a model reads of a chunk, and of where its sentences are."""
 
 _KEY = 16
+_OPEN = 32
+"""So many entries stay read: a few megabytes each."""
+
 _PROBE = "What made these vectors?"
 
 
 class Journal:
-    """Entries of one encoder in one folder. Not thread-safe; the index's write lock is held."""
+    """Entries of one encoder in one folder. Not thread-safe; the index's write lock is held.
 
-    def __init__(self, directory: Path, encoder: Encoder) -> None:
-        # The same weights on another runtime give other last digits.
-        probe = encoder.encode([_PROBE])[0].vector.tobytes() + encoder.fingerprint.digest.encode()
-        self._folder = directory / f"{JOURNAL}{hashlib.sha256(probe).hexdigest()[:16]}"
-        self._known = dict(self._entries())
+    With no folder all that is added stays in memory.
+    """
+
+    def __init__(self, directory: Path | None, encoder: Encoder) -> None:
+        self._directory = directory
+        self._encoder = encoder
+        self._kept: dict[Key, ReadChunk] = {}
+        self._paths: dict[Key, Path] = {}
+        self._entry = lru_cache(maxsize=_OPEN)(_entry)
+        if directory is not None and any(directory.glob(f"{JOURNAL}*")):
+            self._find()
 
     def __len__(self) -> int:
         """How many chunks are known."""
-        return len(self._known)
+        return len(self._kept) + len(self._paths)
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._kept or key in self._paths
 
     def get(self, key: Key) -> ReadChunk | None:
         """What was read of a chunk, if it was."""
-        return self._known.get(key)
+        path = self._paths.get(key)
+        return self._kept.get(key) if path is None else self._entry(path)[key]
 
     def add(self, keys: Sequence[Key], read: Sequence[ReadChunk]) -> None:
         """Keep a group; it is on the disk, whole, when this returns."""
-        self._known.update(zip(keys, read, strict=True))
+        if self._directory is None:
+            self._kept.update(zip(keys, read, strict=True))
+            return
         data = _to_bytes(keys, read)
         self._folder.mkdir(exist_ok=True)
         partial = self._folder / "partial"
@@ -58,15 +75,32 @@ class Journal:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(self._folder / hashlib.sha256(data).hexdigest())
+        path = self._folder / hashlib.sha256(data).hexdigest()
+        partial.replace(path)
+        self._paths.update(dict.fromkeys(keys, path))
 
-    def _entries(self) -> list[tuple[Key, ReadChunk]]:
-        found: list[tuple[Key, ReadChunk]] = []
-        for path in sorted(self._folder.glob("*")) if self._folder.is_dir() else []:
-            data = path.read_bytes()
-            if hashlib.sha256(data).hexdigest() == path.name:
-                found += _from_bytes(data)
-        return found
+    @cached_property
+    def _folder(self) -> Path:
+        # The same weights on another runtime give other last digits.
+        [read] = self._encoder.encode([_PROBE])
+        made_by = read.vector.tobytes() + self._encoder.fingerprint.digest.encode()
+        return Path(self._directory or "") / f"{JOURNAL}{hashlib.sha256(made_by).hexdigest()[:16]}"
+
+    def _find(self) -> None:
+        for path in sorted(self._folder.glob("*")):
+            with suppress(_DamagedError):
+                self._paths.update(dict.fromkeys(_entry(path), path))
+
+
+class _DamagedError(Exception):
+    """An entry is not what its name says."""
+
+
+def _entry(path: Path) -> dict[Key, ReadChunk]:
+    data = path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != path.name:
+        raise _DamagedError(path)
+    return dict(_from_bytes(data))
 
 
 def _to_bytes(keys: Sequence[Key], read: Sequence[ReadChunk]) -> bytes:

@@ -6,28 +6,29 @@ and heading path in front. Kept are, per chunk and in this order:
 - the *context* tokens, as read in front of the whole chunk;
 - per sentence, its tokens as read in the whole chunk, then its tokens as read alone.
 
-Each of these runs is a segment. A vector is kept as int8 with a scale of its own: on the seed and
-on XQuAD no ranking measure changed against float32.
+Each of these runs is a segment. A vector is kept with 8 bits a component, with which no ranking
+measure changed on the seed and on XQuAD against float32; or with fewer, as ``codes`` says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ragkit.encoding import Encoded, Vectors
-from ragkit.index.products import product_of_runs
-from ragkit.index.segments import borders_of, ranges
+from ragkit.index.base import Numbers, TokenRows
+from ragkit.index.codes import TokenCode
+from ragkit.index.rows import Rows
+from ragkit.index.tables import Tables
 from ragkit.types import Span
 
 __all__ = ["ChunkCodes", "ChunkTokens", "LateIndex", "ReadChunk", "chunk_tokens", "coded"]
 
-
-_NOWHERE = np.zeros(0, dtype=np.int64)
+_NOWHERE = np.zeros(0, dtype=np.int32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +45,17 @@ class ChunkTokens:
 
 
 class ChunkCodes(NamedTuple):
-    """One chunk's tokens as they are kept, wherever it stands.
+    """One chunk's tokens, wherever it stands.
 
-    ``codes``, ``scales``: as in ``LateIndex``. ``starts``: from the chunk's beginning, -1 for
-    tokens that are not of a sentence alone. ``lengths``: of its segments.
+    ``codes``: as the model's reading is kept until the index is whole, ``(t, d)`` int8, or as an
+    index has them; times ``scales``, ``(t,)``, they are unit vectors. ``starts``: from the chunk's
+    beginning, -1 for tokens that are not of a sentence alone. ``lengths``: of its segments.
     """
 
-    codes: NDArray[np.int8]
+    codes: NDArray[Any]
     scales: NDArray[np.float32]
     starts: NDArray[np.int64]
-    lengths: NDArray[np.int64]
-
-    def starts_at(self, place: int) -> NDArray[np.int64]:
-        """``starts`` in the document, where the chunk begins at ``place``."""
-        moved: NDArray[np.int64] = np.where(self.starts < 0, -1, self.starts + place)
-        return moved
+    lengths: Numbers
 
 
 class ReadChunk(NamedTuple):
@@ -68,60 +65,73 @@ class ReadChunk(NamedTuple):
     tokens: ChunkCodes
 
 
-@dataclass(frozen=True, slots=True)
 class LateIndex:
-    """``codes``: ``(t, d)`` int8; times ``scales``, ``(t,)``, they are unit vectors.
-
-    ``segments``: the borders of their runs.
+    """The tokens of all chunks, one row each, and the borders of their segments.
 
     For chunk c whose first sentence is row f of the sentence table, the context is segment
     ``c + 2f``; its sentence in row r has the segments ``c + 1 + 2r`` (within) and ``c + 2 + 2r``
-    (alone). ``starts``: ``(t,)``, where in its document a token of a sentence alone begins, -1 for
-    the others.
+    (alone).
     """
 
-    codes: NDArray[np.int8]
-    scales: NDArray[np.float32]
-    segments: NDArray[np.int64]
-    starts: NDArray[np.int64]
+    NAMES = ("tokens.npy", "token_scales.npy", "token_starts.npy", "segments.npy")
 
-    @classmethod
-    def build(
-        cls, chunks: Sequence[ChunkCodes], places: Sequence[int], dimension: int
-    ) -> LateIndex:
-        """``places``: where in its document each chunk begins."""
-        nothing = ChunkCodes(
-            np.zeros((0, dimension), np.int8), np.zeros(0, np.float32), _NOWHERE, _NOWHERE
+    def __init__(self, files: Mapping[str, Rows], code: TokenCode, first_sentences: Rows) -> None:
+        """``files``: what ``write`` wrote; ``first_sentences``: of each chunk, and their number."""
+        self.code = code
+        self._codes, self._scales = files["tokens.npy"], files["token_scales.npy"]
+        self._starts, self._segments = files["token_starts.npy"], files["segments.npy"]
+        self._first = first_sentences
+
+    @staticmethod
+    def write(
+        tables: Tables, read: Iterable[ReadChunk], places: Iterable[int], code: TokenCode
+    ) -> None:
+        """Append the tokens of all chunks; ``places``: where in its document each begins."""
+        tables.append("tokens.npy", np.zeros((0, code.width), code.dtype))
+        tables.append("token_scales.npy", np.zeros(0, np.float32))
+        tables.append("token_starts.npy", _NOWHERE)
+        tables.append("segments.npy", np.zeros(1, dtype=np.int64))
+        end = 0
+        for chunk, place in zip(read, places, strict=True):
+            tokens = chunk.tokens
+            codes, scales = code.code(tokens.codes, tokens.scales)
+            starts = np.where(tokens.starts < 0, -1, tokens.starts + place)
+            tables.append("tokens.npy", codes)
+            tables.append("token_scales.npy", scales)
+            tables.append("token_starts.npy", starts.astype(np.int32))
+            tables.append("segments.npy", end + np.cumsum(tokens.lengths))
+            end += len(codes)
+
+    def __len__(self) -> int:
+        """How many tokens there are."""
+        return len(self._codes)
+
+    def rows(self, chunks: Numbers) -> TokenRows:
+        """All tokens of ``chunks``, one after the other."""
+        firsts, lasts = self._first[chunks], self._first[chunks + 1]
+        segments = [
+            self._segments[c + 2 * first : c + 2 + 2 * last]
+            for c, first, last in zip(chunks.tolist(), firsts.tolist(), lasts.tolist(), strict=True)
+        ]
+        runs = [slice(int(borders[0]), int(borders[-1])) for borders in segments]
+        return TokenRows(
+            self.code,
+            np.concatenate([self._codes[:0], *(self._codes[run] for run in runs)]),
+            np.concatenate([self._scales[:0], *(self._scales[run] for run in runs)]),
+            np.concatenate([_NOWHERE, *(self._starts[run] for run in runs)]),
+            np.concatenate([_NOWHERE, *map(np.diff, segments)]).astype(np.int64),
+            lasts - firsts,
         )
-        parts = [nothing, *chunks]
-        moved = [_NOWHERE, *(c.starts_at(place) for c, place in zip(chunks, places, strict=True))]
-        return cls(
-            np.concatenate([part.codes for part in parts]),
-            np.concatenate([part.scales for part in parts]),
-            borders_of(np.concatenate([part.lengths for part in parts])),
-            np.concatenate(moved),
-        )
 
-    def codes_of(self, first: int, last: int, place: int) -> ChunkCodes:
-        """The segments ``[first, last)`` of a chunk that begins at ``place`` in its document."""
-        borders = self.segments[first : last + 1]
-        rows = slice(int(borders[0]), int(borders[-1]))
-        starts = self.starts[rows]
-        relative = np.where(starts < 0, -1, starts - place)
-        return ChunkCodes(self.codes[rows], self.scales[rows], relative, np.diff(borders))
+    def chunk(self, chunk: int, place: int) -> ChunkCodes:
+        """What is kept of a chunk that begins at ``place``."""
+        rows = self.rows(np.asarray([chunk]))
+        starts = np.where(rows.starts < 0, -1, rows.starts.astype(np.int64) - place)
+        return ChunkCodes(rows.codes, rows.scales, starts, rows.lengths)
 
-    def vectors(self, rows: slice | NDArray[np.int64]) -> Vectors:
-        """Some token rows as float32."""
-        found: Vectors = self.codes[rows] * self.scales[rows, None]
-        return found
-
-    def similarities(
-        self, starts: NDArray[np.int64], ends: NDArray[np.int64], queries: Vectors
-    ) -> Vectors:
-        """Cosine of each token of the runs of rows with each of ``(t, d)`` queries: ``(n, t)``."""
-        runs = zip(starts.tolist(), ends.tolist(), strict=True)
-        found = product_of_runs(self.codes, runs, np.ascontiguousarray(queries.T))
-        found *= self.scales[ranges(starts, ends), None]
+    def vectors(self, rows: slice | Numbers) -> Vectors:
+        """Some token rows as float32, turned as ``code`` has them."""
+        found: Vectors = self.code.decoded(self._codes[rows]) * self._scales[rows][:, None]
         return found
 
 

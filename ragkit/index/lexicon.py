@@ -5,26 +5,30 @@ Words are runs of letters and digits, lower-cased and stemmed (Snowball English,
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from array import array
+from collections.abc import Iterator, Mapping
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ragkit.index.rows import Rows
 from ragkit.index.segments import borders_of
+from ragkit.index.tables import Tables
 
 if TYPE_CHECKING:
     from Stemmer import Stemmer
 
-__all__ = ["Lexicon", "Word", "words_of"]
+__all__ = ["Lexicon", "LexiconBuilder", "Word", "words_of"]
 
 _WORD = re.compile(r"\w+")
+
+_ENOUGH = 1 << 16
+"""So many postings are looked through in any case; then words that cannot matter are left out."""
 
 
 class Word(NamedTuple):
@@ -42,67 +46,129 @@ def words_of(text: str) -> Iterator[Word]:
         yield Word(stemmer.stemWord(match[0].lower()), *match.span())
 
 
-@dataclass(frozen=True, slots=True)
+class LexiconBuilder:
+    """Takes the chunks' texts one by one; what it holds is four bytes a posting."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, array[int]] = {}
+        self._chunks = 0
+
+    def add(self, text: str) -> None:
+        """What is embedded of the next chunk, its context included."""
+        for stem in {word.stem for word in words_of(text)}:
+            self._found.setdefault(stem, array("i")).append(self._chunks)
+        self._chunks += 1
+
+    def write(self, tables: Tables) -> None:
+        """Stems in the order of their bytes, then the postings, stem by stem."""
+        stems = sorted((stem.encode(), stem) for stem in self._found)
+        tables.append("stems.bin", np.frombuffer(b"".join(s for s, _ in stems), dtype=np.uint8))
+        lengths = [len(encoded) for encoded, _ in stems]
+        tables.append("stem_borders.npy", borders_of(np.asarray(lengths, dtype=np.int64)))
+        tables.append("postings.npy", np.zeros(0, dtype=np.int32))
+        for _, stem in stems:
+            tables.append("postings.npy", np.asarray(self._found[stem], dtype=np.int32))
+        numbers = [len(self._found[stem]) for _, stem in stems]
+        tables.append("posting_borders.npy", borders_of(np.asarray(numbers, dtype=np.int64)))
+
+
 class Lexicon:
-    """``rows``: stem → its row. ``postings``: which chunks have the stem, ascending, stem by stem.
+    """Stems in the order of their bytes, and of each the chunks that have it, ascending."""
 
-    ``borders``: ``(s + 1,)``, where each stem's postings begin. ``chunks``: how many there are.
-    """
-
-    chunks: int
-    rows: Mapping[str, int]
-    postings: NDArray[np.int32]
-    borders: NDArray[np.int64]
-
-    @classmethod
-    def build(cls, texts: Iterable[str]) -> Lexicon:
-        """From what is embedded of each chunk, its context included."""
-        found: dict[str, list[int]] = {}
-        number = 0
-        for number, text in enumerate(texts, start=1):
-            for stem in {word.stem for word in words_of(text)}:
-                found.setdefault(stem, []).append(number - 1)
-        stems = sorted(found)
-        postings = [chunk for stem in stems for chunk in found[stem]]
-        return cls(
-            number,
-            {stem: row for row, stem in enumerate(stems)},
-            np.asarray(postings, dtype=np.int32),
-            borders_of(np.asarray([len(found[stem]) for stem in stems], dtype=np.int64)),
-        )
+    def __init__(self, files: Mapping[str, Rows], chunks: int) -> None:
+        """``files``: what ``LexiconBuilder.write`` wrote; ``chunks``: how many there are."""
+        self._stems, self._borders = files["stems.bin"], files["stem_borders.npy"]
+        self._postings, self._runs = files["postings.npy"], files["posting_borders.npy"]
+        self._chunks = chunks
+        self._run = lru_cache(maxsize=4096)(self._found)
 
     def __contains__(self, stem: str) -> bool:
-        return stem in self.rows
+        return self._run(stem) is not None
+
+    def __iter__(self) -> Iterator[tuple[str, NDArray[np.int32]]]:
+        """Each stem and the chunks that have it."""
+        for row in range(len(self._borders) - 1):
+            stem = self._stem(row).decode()
+            yield stem, self.chunks_with(stem)
 
     def chunks_with(self, stem: str) -> NDArray[np.int32]:
         """The chunks that have the stem, ascending."""
-        row = self.rows.get(stem)
-        return _NONE if row is None else self.postings[self.borders[row] : self.borders[row + 1]]
+        run = self._run(stem)
+        return _NONE if run is None else self._postings[slice(*run)]
 
     def idf(self, stem: str) -> float:
         """``ln(1 + (N − n + ½)/(n + ½))`` (Robertson & Spärck Jones); always positive."""
-        n = len(self.chunks_with(stem))
-        return math.log(1 + (self.chunks - n + 0.5) / (n + 0.5))
+        start, end = self._run(stem) or (0, 0)
+        return math.log(1 + (self._chunks - (end - start) + 0.5) / (end - start + 0.5))
 
-    def coverage(self, weights: Mapping[str, float]) -> NDArray[np.float32]:
-        """``(chunks,)``: the sum of the weights of the stems that a chunk has."""
-        found = np.zeros(self.chunks, dtype=np.float32)
+    def best(
+        self, weights: Mapping[str, float], number: int, allowed: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.int64]:
+        """At most ``number`` chunks that have the most of the weights, of those allowed.
+
+        Words are looked through from the heaviest on, and no further once those left together
+        could bring no other chunk among the best (MaxScore: Turtle & Flood 1995).
+        """
+        found = np.zeros(self._chunks, dtype=np.float32)
+        met: list[NDArray[np.int32]] = [_NONE]
+        left, seen, least = sum(weights.values()), 0, 0.0
+        for stem, weight in sorted(weights.items(), key=lambda item: -item[1]):
+            if seen > _ENOUGH:
+                least = _least(found, met, number)
+            if not np.float32(weight) > 0 or left < least:
+                break
+            chunks = self.chunks_with(stem)
+            if allowed is not None:
+                chunks = chunks[allowed[chunks]]
+            met.append(chunks[found[chunks] == 0])
+            found[chunks] += np.float32(weight)
+            seen += len(chunks)
+            left -= weight
+        candidates = np.concatenate(met)
+        if least:
+            candidates = candidates[found[candidates] >= least - left]
+        scores = self.coverage(weights, candidates) if least else found[candidates]
+        if len(candidates) > number:
+            candidates = candidates[np.argpartition(-scores, number - 1)[:number]]
+        return np.sort(candidates).astype(np.int64)
+
+    def coverage(
+        self, weights: Mapping[str, float], chunks: NDArray[np.integer]
+    ) -> NDArray[np.float32]:
+        """``(n,)``: of each of ``chunks`` the sum of the weights of the stems that it has."""
+        found = np.zeros(len(chunks), dtype=np.float32)
         for stem, weight in weights.items():
-            found[self.chunks_with(stem)] += np.float32(weight)
+            postings = self.chunks_with(stem)
+            if len(postings):
+                place = np.searchsorted(postings, chunks.astype(np.int32))
+                here = postings[np.minimum(place, len(postings) - 1)] == chunks
+                found += here * np.float32(weight)
         return found
 
-    def to_bytes(self) -> bytes:
-        """Stems and the number of chunks; the arrays are kept beside it."""
-        content = {"chunks": self.chunks, "stems": list(self.rows)}
-        return (json.dumps(content, ensure_ascii=False) + "\n").encode()
+    def _found(self, stem: str) -> tuple[int, int] | None:
+        """Where the stem's postings begin and end; None if no chunk has it."""
+        wanted = stem.encode("utf-8", "surrogatepass")
+        low, high = 0, len(self._borders) - 1
+        while low < high:
+            middle = (low + high) // 2
+            if self._stem(middle) < wanted:
+                low = middle + 1
+            else:
+                high = middle
+        if low == len(self._borders) - 1 or self._stem(low) != wanted:
+            return None
+        start, end = self._runs[low : low + 2].tolist()
+        return start, end
 
-    @classmethod
-    def from_parts(
-        cls, data: bytes, postings: NDArray[np.int32], borders: NDArray[np.int64]
-    ) -> Lexicon:
-        content = json.loads(data)
-        rows = {stem: row for row, stem in enumerate(content["stems"])}
-        return cls(content["chunks"], rows, postings, borders)
+    def _stem(self, row: int) -> bytes:
+        start, end = self._borders[row : row + 2].tolist()
+        return self._stems[start:end].tobytes()
+
+
+def _least(found: NDArray[np.float32], met: list[NDArray[np.int32]], number: int) -> float:
+    """What the last of the ``number`` best has so far; 0 if there are not so many."""
+    scores = found[np.concatenate(met)]
+    return float(-np.partition(-scores, number - 1)[number - 1]) if len(scores) >= number else 0.0
 
 
 _NONE = np.zeros(0, dtype=np.int32)

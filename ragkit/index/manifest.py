@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from ragkit.chunking import Chunker
 from ragkit.encoding import Fingerprint
 from ragkit.errors import IndexDamagedError, IndexMismatchError, IndexNotFoundError
+from ragkit.index.dense import Searching
 from ragkit.index.weights import Weights
 from ragkit.sealing import SealBrokenError, seal, unseal
 
 __all__ = ["FORMAT", "KIND", "MANIFEST", "FileRecord", "Manifest", "SourceRecord"]
 
 MANIFEST = "manifest.json"
-FORMAT = 2
+FORMAT = 3
 KIND = "ragkit index"
 
 
@@ -45,12 +47,19 @@ class SourceRecord:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """All that is recorded about an index. ``counts`` has documents, chunks and sentences."""
+    """All that is recorded about an index. ``counts`` has documents, chunks and sentences.
+
+    ``searching``: how its vectors are searched, and how well. ``token_bits``: of a component of a
+    token vector. ``memory``: the budget it was laid out for, bytes; None for the usual one.
+    """
 
     encoder: Fingerprint
     dimension: int
     chunker: Chunker
     weights: Weights
+    searching: Searching
+    token_bits: int
+    memory: int | None
     sources: tuple[SourceRecord, ...]
     counts: Mapping[str, int]
     files: Mapping[str, FileRecord]
@@ -69,11 +78,10 @@ class Manifest:
             "encoder": {**self.encoder.to_dict(), "dimension": self.dimension},
             "chunker": self.chunker.to_dict(),
             "weights": self.weights.to_dict(),
-            "dense": {"faiss": "IndexFlatIP", "similarity": "cosine"},
-            "sources": [
-                {"document_id": s.document_id, "path": s.path, "sha256": s.sha256}
-                for s in self.sources
-            ],
+            "dense": {"similarity": "cosine", **asdict(self.searching)},
+            "tokens": {"bits": self.token_bits},
+            "memory": self.memory,
+            "sources": _grouped(self.sources),
             "counts": dict(self.counts),
             "files": {
                 name: {"bytes": record.bytes, "sha256": record.sha256}
@@ -124,10 +132,25 @@ class Manifest:
             dimension=int(content["encoder"]["dimension"]),
             chunker=Chunker(**content["chunker"]),
             weights=Weights(**content["weights"]),
-            sources=tuple(SourceRecord(**source) for source in content["sources"]),
+            searching=Searching(**{k: v for k, v in content["dense"].items() if k != "similarity"}),
+            token_bits=int(content["tokens"]["bits"]),
+            memory=content["memory"],
+            sources=tuple(
+                SourceRecord(name, source["path"], source["sha256"])
+                for source in content["sources"]
+                for name in source["documents"]
+            ),
             counts=dict(content["counts"]),
             files={name: FileRecord(**record) for name, record in content["files"].items()},
         )
+
+
+def _grouped(sources: Sequence[SourceRecord]) -> list[dict[str, Any]]:
+    """A file of many documents is named once."""
+    return [
+        {"path": path, "sha256": sha256, "documents": [one.document_id for one in group]}
+        for (path, sha256), group in groupby(sources, key=lambda one: (one.path, one.sha256))
+    ]
 
 
 def _damaged(path: Path, what: str) -> IndexDamagedError:

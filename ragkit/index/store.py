@@ -10,7 +10,8 @@ Layout::
 Writing: the data goes into a hidden folder, each file synced; the folder is renamed to its
 generation's name; then one rename of the manifest publishes it. A process that dies on the way
 leaves the published generation as it was, and a hidden folder that the next writer removes.
-Reading: every file's bytes are checked before anything is made of them.
+Reading: every byte is proved before anything is made of it; those of small files when the index is
+opened, those of large ones block by block, when they are first read.
 """
 
 from __future__ import annotations
@@ -18,56 +19,111 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from ragkit.errors import IndexDamagedError, IndexLockedError, IndexWriteError
+from ragkit.index.data import LocalData
 from ragkit.index.journal import JOURNAL
+from ragkit.index.layout import MEMORY
 from ragkit.index.manifest import KIND, MANIFEST, FileRecord, Manifest
+from ragkit.index.rows import BLOCK, SUMS, Residency, Rows, map_file, sums_of
 from ragkit.sealing import file_sha256
 
-__all__ = ["checked_path", "publish", "read_file", "record", "write_lock"]
+__all__ = ["drafting", "opened", "publish", "records", "verify", "write_lock"]
 
 _LOCK = ".lock"
 _PARTIAL = ".partial-"
 
-
-def record(data: bytes) -> FileRecord:
-    """What the manifest says of a file with this content."""
-    return FileRecord(len(data), hashlib.sha256(data).hexdigest())
+_LARGE = 32 << 20
+"""Bytes from which on a file is not proved when it is opened, but as it is read."""
 
 
-def read_file(directory: Path, manifest: Manifest, name: str) -> bytes:
-    """The content of a data file, proved against the manifest.
-
-    Raises IndexDamagedError naming the file, what was found and what was expected.
+def records(folder: Path) -> dict[str, FileRecord]:
+    """What the manifest says of the files in ``folder``; a large one's blocks get digests beside
+    it. All of it is on the disk, not only in its cache, when this returns.
     """
+    found = {}
+    for path in sorted(folder.iterdir()):
+        whole, sums = sums_of(path)
+        found[path.name] = FileRecord(path.stat().st_size, whole)
+        if path.stat().st_size > _LARGE:
+            (folder / f"{path.name}{SUMS}").write_bytes(sums)
+            found[path.name + SUMS] = FileRecord(len(sums), hashlib.sha256(sums).hexdigest())
+    for name in found:
+        _sync(folder / name)
+    _sync_folder(folder)
+    return found
+
+
+def opened(directory: Path, manifest: Manifest) -> LocalData:
+    """The data of a generation, memory-mapped.
+
+    Small files are proved now, large ones block by block as they are read, so that nothing
+    unproved is ever believed. Raises IndexDamagedError naming the file, what was found and what was
+    expected, now or at a question.
+    """
+    residency = Residency((MEMORY if manifest.memory is None else manifest.memory) // 2)
+    return LocalData(
+        {
+            name: _mapped(directory, manifest, name, residency)
+            for name in manifest.files
+            if not name.endswith(SUMS)
+        }
+    )
+
+
+def verify(directory: Path, manifest: Manifest) -> None:
+    """Prove every byte of every file. Raises IndexDamagedError."""
+    for name in manifest.files:
+        _proved(directory, manifest, name)
+
+
+def _mapped(directory: Path, manifest: Manifest, name: str, residency: Residency) -> Rows:
+    if name + SUMS not in manifest.files:
+        path, expected = _proved(directory, manifest, name), manifest.files[name]
+        with _as_damage(directory, path, expected):
+            return map_file(path, residency)
     path, expected = _listed(directory, manifest, name)
     with _as_damage(directory, path, expected):
-        data = path.read_bytes()
-    _compare(directory, path, record(data), expected)
-    return data
+        sums = _proved(directory, manifest, name + SUMS).read_bytes()
+        size = path.stat().st_size
+        if size != expected.bytes:
+            raise _size_differs(directory, path, size, expected)
+        return map_file(path, residency, sums, partial(_block_differs, directory, path))
 
 
-def checked_path(directory: Path, manifest: Manifest, name: str) -> Path:
-    """Where a data file lies, proved against the manifest without keeping its content.
-
-    Raises IndexDamagedError like ``read_file``.
-    """
+def _proved(directory: Path, manifest: Manifest, name: str) -> Path:
     path, expected = _listed(directory, manifest, name)
     with _as_damage(directory, path, expected):
         found = FileRecord(path.stat().st_size, file_sha256(path))
-    _compare(directory, path, found, expected)
+    if found != expected:
+        raise IndexDamagedError(
+            f"{path} is damaged: found {found.bytes} bytes with sha256 {found.sha256}, expected "
+            f"{expected.bytes} bytes with sha256 {expected.sha256}. {_mend(directory)}"
+        )
     return path
 
 
+def _size_differs(
+    directory: Path, path: Path, size: int, expected: FileRecord
+) -> IndexDamagedError:
+    return IndexDamagedError(
+        f"{path} is damaged: found {size} bytes, expected {expected.bytes}. {_mend(directory)}"
+    )
+
+
+def _block_differs(directory: Path, path: Path, block: int) -> IndexDamagedError:
+    return IndexDamagedError(
+        f"{path} is damaged: the bytes from {block * BLOCK:,} on, a block of {BLOCK:,}, are not "
+        f"those that were written. {_mend(directory)}"
+    )
+
+
 def _listed(directory: Path, manifest: Manifest, name: str) -> tuple[Path, FileRecord]:
-    expected = manifest.files.get(name)
-    if expected is None:
-        raise IndexDamagedError(
-            f"{directory / MANIFEST} lists no file {name!r}; expected one. {_mend(directory)}"
-        )
+    expected = manifest.files[name]
     return directory / manifest.generation / name, expected
 
 
@@ -80,14 +136,6 @@ def _as_damage(directory: Path, path: Path, expected: FileRecord) -> Iterator[No
             f"{path} cannot be read ({error.strerror}); expected a file of {expected.bytes} bytes. "
             f"{_mend(directory)}"
         ) from error
-
-
-def _compare(directory: Path, path: Path, found: FileRecord, expected: FileRecord) -> None:
-    if found != expected:
-        raise IndexDamagedError(
-            f"{path} is damaged: found {found.bytes} bytes with sha256 {found.sha256}, expected "
-            f"{expected.bytes} bytes with sha256 {expected.sha256}. {_mend(directory)}"
-        )
 
 
 @contextmanager
@@ -121,43 +169,51 @@ def write_lock(directory: Path) -> Iterator[None]:
                 directory.rmdir()
 
 
-def publish(directory: Path, manifest: Manifest, files: Mapping[str, bytes]) -> None:
-    """Make ``files`` the current generation of the index in ``directory``; the lock must be held.
+@contextmanager
+def drafting(directory: Path) -> Iterator[Path]:
+    """An empty folder to write a generation's files into; the lock must be held.
+
+    Raises IndexWriteError for what goes wrong with the disk while it is filled.
+    """
+    folder = directory / f"{_PARTIAL}draft"
+    with _as_write_error(directory):
+        try:
+            _remove_partials(directory)
+            folder.mkdir()
+            yield folder
+        finally:
+            _remove_partials(directory)
+
+
+def publish(directory: Path, folder: Path, manifest: Manifest) -> None:
+    """Make the files in ``folder``, of which the manifest has the ``records``, the current
+    generation of the index in ``directory``; the lock must be held.
 
     Raises IndexWriteError, after which the generation published before is still current.
     """
     generation = directory / manifest.generation
-    try:
-        with _as_write_error(directory):
-            _remove_partials(directory)
-            if not _is_whole(directory, manifest):
-                _write_generation(directory / f"{_PARTIAL}{generation.name}", files)
-                if generation.exists():  # damaged, and nothing else bears this name
-                    generation.rename(directory / f"{_PARTIAL}damaged")
-                (directory / f"{_PARTIAL}{generation.name}").rename(generation)
-                _sync_folder(directory)
-            _write(directory / f"{_PARTIAL}{MANIFEST}", manifest.to_bytes())
-            (directory / f"{_PARTIAL}{MANIFEST}").replace(directory / MANIFEST)
+    with _as_write_error(directory):
+        if not _is_whole(directory, manifest):
+            if generation.exists():  # damaged, and nothing else bears this name
+                generation.rename(directory / f"{_PARTIAL}damaged")
+            folder.rename(generation)
             _sync_folder(directory)
-    finally:
-        _remove_partials(directory)
+        partial_manifest = directory / f"{_PARTIAL}{MANIFEST}"
+        partial_manifest.write_bytes(manifest.to_bytes())
+        _sync(partial_manifest)
+        partial_manifest.replace(directory / MANIFEST)
+        _sync_folder(directory)
     for path in directory.iterdir():
         if (_is_generation(path) and path != generation) or path.name.startswith(JOURNAL):
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _write_generation(partial: Path, files: Mapping[str, bytes]) -> None:
-    partial.mkdir()
-    for name, data in files.items():
-        _write(partial / name, data)
-    _sync_folder(partial)
-
-
-def _write(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _sync_folder(path: Path) -> None:
@@ -172,8 +228,7 @@ def _sync_folder(path: Path) -> None:
 
 def _is_whole(directory: Path, manifest: Manifest) -> bool:
     try:
-        for name in manifest.files:
-            read_file(directory, manifest, name)
+        verify(directory, manifest)
     except IndexDamagedError:
         return False
     return True

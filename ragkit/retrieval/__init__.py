@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ragkit.retrieval.filtering import Allowed, Where, allowed_chunks
 from ragkit.retrieval.matching import matches_of, met_by
 from ragkit.retrieval.question import (
     ASKABLE,
@@ -18,12 +17,9 @@ from ragkit.retrieval.retriever import Query, Ranked, read_questions, retrieve
 __all__ = [
     "ASKABLE",
     "MAX_QUESTION",
-    "Allowed",
     "Found",
     "Query",
     "Ranked",
-    "Where",
-    "allowed_chunks",
     "check_k",
     "check_threshold",
     "clean_question",

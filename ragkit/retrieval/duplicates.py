@@ -50,8 +50,7 @@ class _Text:
 
     @classmethod
     def of(cls, data: IndexData, chunk: int) -> _Text:
-        start, end = data.span_of(chunk)
-        words = data.document_of(chunk).text[start:end].casefold().split()
+        words = data.text_of(chunk).casefold().split()
         return cls(tuple(words), frozenset(words))
 
     @cached_property

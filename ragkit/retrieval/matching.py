@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragkit.encoding import Vectors
-from ragkit.index import IndexData
 from ragkit.index.lexicon import Word
+from ragkit.index.segments import borders_of
 from ragkit.retrieval.retriever import Query, Ranked
 from ragkit.types import Match, Span
 
@@ -30,29 +30,26 @@ def _best_sentence(query: Query, ranked: Ranked) -> tuple[int, Vectors]:
     return sentence, met[sentence]
 
 
-def _partner_starts(data: IndexData, ranked: Ranked, sentence: int) -> NDArray[np.int64]:
+def _partner_starts(ranked: Ranked, sentence: int) -> NDArray[np.integer]:
     """``(t,)``: where in the document each token's partner begins, -1 in the context."""
-    first = ranked.chunk + 2 * data.sentence_rows(ranked.chunk).start
-    alone = first + 2 + 2 * sentence
-    borders = data.late.segments[[first, first + 1, alone, alone + 1]]
-    seen = np.concatenate([np.arange(*borders[:2]), np.arange(*borders[2:])])
+    borders = borders_of(ranked.lengths)
+    alone = 2 + 2 * sentence
+    seen = np.concatenate([np.arange(borders[1]), np.arange(*borders[alone : alone + 2])])
     if not len(seen):
         return np.full(ranked.similarity.shape[1], -1)
-    partner = ranked.similarity[seen - borders[0]].argmax(axis=0)
-    starts: NDArray[np.int64] = data.late.starts[seen[partner]]
+    starts: NDArray[np.integer] = ranked.starts[seen[ranked.similarity[seen].argmax(axis=0)]]
     return starts
 
 
-def matches_of(data: IndexData, query: Query, ranked: Ranked) -> tuple[Match, ...]:
+def matches_of(text: str, query: Query, ranked: Ranked) -> tuple[Match, ...]:
     """The question's words in order, each with its partner in the chunk's best sentence.
 
     A word's partner is that of its best matched piece. What has no weight, such as punctuation, is
-    left out.
+    left out. ``text``: of the chunk's document.
     """
     sentence, met = _best_sentence(query, ranked)
-    similarities, starts = met.tolist(), _partner_starts(data, ranked, sentence).tolist()
+    similarities, starts = met.tolist(), _partner_starts(ranked, sentence).tolist()
     parts = (met * query.weights / (1 + query.reverse)).tolist()
-    text = data.document_of(ranked.chunk).text
     pieces: dict[Word, list[int]] = {}
     for i, owner in enumerate(query.words):
         if owner is not None and parts[i]:

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 
 from ragkit.chunking import context
 from ragkit.encoding import Reranker
-from ragkit.index import IndexData
+from ragkit.index import Allowed, IndexData
 from ragkit.retrieval.duplicates import distinct
-from ragkit.retrieval.filtering import Allowed
 from ragkit.retrieval.retriever import EXACT, Query, Ranked, retrieve
 
 __all__ = ["RERANKED", "Found", "find", "rerank"]
@@ -59,5 +58,6 @@ def rerank(
 
 
 def _text(data: IndexData, chunk: int) -> str:
-    document, (start, end) = data.document_of(chunk), data.span_of(chunk)
-    return context(document.title, data.section_of(chunk)) + document.text[start:end]
+    place = data.chunk(chunk)
+    document = data.document(place.document_id)
+    return context(document.title, document.sections[place.section].path) + data.text_of(chunk)

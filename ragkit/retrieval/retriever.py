@@ -27,10 +27,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragkit.encoding import Encoded, Encoder, Vectors
-from ragkit.index import IndexData, Lexicon, Weights
+from ragkit.index import Allowed, IndexData, Numbers, TokenRows, Weights
+from ragkit.index.coarse import coarse_scores
 from ragkit.index.lexicon import Word, words_of
-from ragkit.index.segments import borders_of, ranges, row_max, segment_max, segment_mean
-from ragkit.retrieval.filtering import Allowed
+from ragkit.index.segments import borders_of, row_max, segment_max, segment_mean
 from ragkit.timing import stage
 from ragkit.types import Said
 
@@ -42,8 +42,6 @@ that have the question's rarest words."""
 
 EXACT = 24
 """How many of the coarse order are scored exactly, if no more are asked for."""
-
-Table = NDArray[np.int64]
 
 _DENSE, _LEXICAL = 0.5, 0.2
 _BLOCK = 512
@@ -71,8 +69,10 @@ class Ranked:
     """A chunk's number and score (0–1, higher is better), and how well each sentence matches.
 
     ``signals`` add up to the score. ``similarity``: ``(n, t)``, of the chunk's n tokens (all its
-    segments, in order) with the question's t; ``best``: ``(s, t)``, its maxima over each of the s
-    segments. ``explained``: the best reverse direction of its sentences, 0–1.
+    segments, in order) with the question's t; ``starts``: ``(n,)``, where in the document each
+    begins, -1 for those that are not of a sentence alone; ``lengths``: ``(s,)``, of its segments;
+    ``best``: ``(s, t)``, the maxima over each. ``explained``: the best reverse direction of its
+    sentences, 0–1.
     ``also``: chunks further down that say the same in the same words.
     """
 
@@ -81,6 +81,8 @@ class Ranked:
     signals: Mapping[str, float]
     sentences: tuple[float, ...]
     similarity: Vectors = field(repr=False, compare=False)
+    starts: NDArray[np.int32] = field(repr=False, compare=False)
+    lengths: Numbers = field(repr=False, compare=False)
     best: Vectors = field(repr=False, compare=False)
     explained: float
     also: tuple[int, ...] = ()
@@ -102,22 +104,22 @@ def read_questions(
     context = "".join(f"{said.text} " for said in before)
     read = encoder.encode([front + context + question for question in questions])
     return [
-        _query(_behind(encoded, len(front)), question, before, data.lexicon, weights)
+        _query(_behind(encoded, len(front)), question, before, data, weights)
         for encoded, question in zip(read, questions, strict=True)
     ]
 
 
 def retrieve(data: IndexData, query: Query, k: int, allowed: Allowed = None) -> list[Ranked]:
     """The ``min(k, n)`` best chunks of those ``allowed``, best first."""
-    if not (len(data) if allowed is None else allowed.any()):
-        return []
     with stage("candidates by vector and words"):
         candidates = _candidates(data, query, max(k, CANDIDATES), allowed)
+    if not len(candidates.chunks):
+        return []
     with stage("coarse order"):
         chunks = _promising(data, query, candidates, max(k, EXACT))
     with stage("late interaction"):
         blocks = np.split(chunks, range(_BLOCK, len(chunks), _BLOCK))
-        ranked = [one for block in blocks for one in _match(data, query, block)]
+        ranked = [one for b in blocks for one in _match(query, b, data.tokens(b))]
     return sorted(ranked, key=lambda one: (-one.score, one.chunk))[:k]
 
 
@@ -128,7 +130,7 @@ def _behind(encoded: Encoded, front: int) -> Encoded:
 
 
 def _query(
-    encoded: Encoded, question: str, before: Sequence[Said], lexicon: Lexicon, weights: Weights
+    encoded: Encoded, question: str, before: Sequence[Said], data: IndexData, weights: Weights
 ) -> Query:
     text = " ".join([*(said.text for said in before), question])
     owners = _owners(encoded.starts, list(words_of(text)))
@@ -137,7 +139,7 @@ def _query(
     part = np.searchsorted(ends, encoded.starts, side="right")
     counts = np.asarray([*(said.weight for said in before), 1.0])[part].tolist()
     raw = [
-        0.0 if o is None else count * lexicon.idf(o.stem) ** weights.rarity / pieces[o] ** 0.5
+        0.0 if o is None else count * data.idf(o.stem) ** weights.rarity / pieces[o] ** 0.5
         for o, count in zip(owners, counts, strict=True)
     ]
     # A question of punctuation alone has no word to weigh.
@@ -157,28 +159,22 @@ def _owners(starts: NDArray[np.int64], words: Sequence[Word]) -> list[Word | Non
 
 @dataclass(frozen=True, slots=True)
 class _Candidates:
-    """Chunks in the corpus's order, with the cosine and the lexical coverage of each."""
+    """Chunks in the corpus's order, with the cosine of each."""
 
-    chunks: Table
+    chunks: Numbers
     cosines: Vectors
-    coverage: Vectors
 
 
 def _candidates(data: IndexData, query: Query, depth: int, allowed: Allowed) -> _Candidates:
     """The nearest by one vector, and those that have most of the question's words."""
-    [cosines], [near] = data.dense.search(query.vector[None, :], depth, allowed)
-    coverage = data.lexicon.coverage(_stem_weights(query))
-    if allowed is not None:
-        coverage = np.where(allowed, coverage, np.float32(0))
-    if len(near) < depth:  # all that may be found
-        order = np.argsort(near)
-        return _Candidates(near[order], cosines[order], coverage)
-    most = np.argpartition(-coverage, depth // 2)[: depth // 2]
-    lexical = np.setdiff1d(most[coverage[most] > 0], near)
-    chunks = np.concatenate([near, lexical])
-    cosines = np.concatenate([cosines, data.dense.vectors_of(lexical) @ query.vector])
-    order = np.argsort(chunks)
-    return _Candidates(chunks[order], cosines[order], coverage[chunks[order]])
+    near, cosines = data.nearest(query.vector, depth, allowed)
+    if len(near) == depth:  # else all that may be found
+        found = data.with_words(_stem_weights(query), depth // 2, allowed)
+        lexical = np.setdiff1d(found, near)
+        near = np.concatenate([near, lexical])
+        cosines = np.concatenate([cosines, data.cosines(query.vector, lexical)])
+    order = np.argsort(near)
+    return _Candidates(near[order], cosines[order])
 
 
 def _stem_weights(query: Query) -> dict[str, float]:
@@ -189,7 +185,7 @@ def _stem_weights(query: Query) -> dict[str, float]:
     return weights
 
 
-def _promising(data: IndexData, query: Query, candidates: _Candidates, number: int) -> Table:
+def _promising(data: IndexData, query: Query, candidates: _Candidates, number: int) -> Numbers:
     """The ``number`` first candidates of the coarse order, in the corpus's order."""
     chunks = candidates.chunks
     if len(chunks) <= number:
@@ -200,24 +196,20 @@ def _promising(data: IndexData, query: Query, candidates: _Candidates, number: i
 
 def _coarse_scores(data: IndexData, query: Query, candidates: _Candidates) -> Vectors:
     """``(n,)``: what the coarse order sorts the n candidates by, higher is better."""
-    scores = data.coarse.scores(
-        query.tokens, query.weights, query.reverse, candidates.chunks, data.first_sentences
-    )
-    scores += np.float32(_DENSE) * candidates.cosines + np.float32(_LEXICAL) * candidates.coverage
+    chunks = candidates.chunks
+    scores = coarse_scores(data.coarse(chunks), query.tokens, query.weights, query.reverse)
+    scores += np.float32(_DENSE) * candidates.cosines
+    scores += np.float32(_LEXICAL) * data.coverage(_stem_weights(query), chunks)
     return scores
 
 
-def _match(data: IndexData, query: Query, chunks: Table) -> list[Ranked]:
-    """Score chunks exactly, in the order given."""
-    rows, ends = data.first_sentences[chunks], data.first_sentences[chunks + 1]
-    first, last = chunks + 2 * rows, chunks + 1 + 2 * ends  # their segments
-    segments = data.late.segments
-    similarity = data.late.similarities(segments[first], segments[last], query.tokens)
-    inside = ranges(first, last)
-    borders = borders_of(segments[inside + 1] - segments[inside])
-    contexts = borders_of(last - first)[:-1]
-    chunk_of = np.repeat(np.arange(len(chunks)), ends - rows)
-    starts = borders_of(ends - rows)[:-1]
+def _match(query: Query, chunks: Numbers, tokens: TokenRows) -> list[Ranked]:
+    """Score chunks exactly, in the order given; ``tokens``: theirs."""
+    borders = borders_of(tokens.lengths)
+    similarity = tokens.similarities(query.tokens)
+    contexts = borders_of(1 + 2 * tokens.sentences)[:-1]
+    chunk_of = np.repeat(np.arange(len(chunks)), tokens.sentences)
+    starts = borders_of(tokens.sentences)[:-1]
     alone = 2 + contexts[chunk_of] + 2 * (np.arange(len(chunk_of)) - starts[chunk_of])
 
     best = segment_max(similarity, borders)
@@ -234,11 +226,13 @@ def _match(data: IndexData, query: Query, chunks: Table) -> list[Ranked]:
         top_reverse.tolist(),
         np.split((own + query.reverse * reverse) / total, starts[1:]),
         np.split(similarity, borders[contexts[1:]]),
+        np.split(tokens.starts, borders[contexts[1:]]),
+        np.split(tokens.lengths, contexts[1:]),
         np.split(best, contexts[1:]),
         explained.tolist(),
         strict=True,
     )
     return [
-        Ranked(c, f + r, {"forward": f, "reverse": r}, tuple(s.tolist()), tokens, segments, e)
-        for c, f, r, s, tokens, segments, e in matched
+        Ranked(c, f + r, {"forward": f, "reverse": r}, tuple(s.tolist()), *rest)
+        for c, f, r, s, *rest in matched
     ]

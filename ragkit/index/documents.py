@@ -1,0 +1,151 @@
+"""The documents of an index, each read when it is asked for.
+
+``documents.jsonl`` has a line a document: id, title, url, byte range in ``texts.bin``, sections.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, overload
+
+import numpy as np
+
+from ragkit.index.filtering import OWN
+from ragkit.index.rows import Rows
+from ragkit.index.segments import borders_of
+from ragkit.index.tables import Tables
+from ragkit.types import Document, MetadataValue, Section
+
+__all__ = ["Documents", "DocumentsBuilder"]
+
+_KEPT = 256
+"""So many documents stay read."""
+
+
+class DocumentsBuilder:
+    """Takes documents one by one."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._lines: list[int] = []
+        self._keys: list[int] = []
+        self._end = 0
+        self.titles: set[str] = set()
+        self.properties: set[str] = set()
+        for name in ("documents.jsonl", "texts.bin"):
+            tables.append(name, np.zeros(0, dtype=np.uint8))
+
+    def add(self, document: Document) -> None:
+        """The next document."""
+        text = document.text.encode()
+        line = _line(document, self._end, self._end + len(text)).encode()
+        self._tables.append("documents.jsonl", np.frombuffer(line, dtype=np.uint8))
+        self._tables.append("texts.bin", np.frombuffer(text, dtype=np.uint8))
+        self._end += len(text)
+        self._lines.append(len(line))
+        self._keys.append(_key(document.id))
+        self.titles.add(document.title)
+        self.properties.update(document.metadata)
+
+    def write(self) -> None:
+        """Where each line begins, and which document has which id."""
+        keys = np.asarray(self._keys, dtype=np.int64)
+        order = np.argsort(keys, kind="stable")
+        self._tables.append("document_borders.npy", borders_of(np.asarray(self._lines, np.int64)))
+        self._tables.append("document_ids.npy", np.stack([keys[order], order], axis=1))
+
+
+class Documents(Sequence[Document]):
+    """All documents in the corpus's order; only what is asked for is read."""
+
+    def __init__(self, files: Mapping[str, Rows]) -> None:
+        """``files``: what ``DocumentsBuilder`` wrote."""
+        self._content, self._borders = files["documents.jsonl"], files["document_borders.npy"]
+        self._texts, self._ids = files["texts.bin"], files["document_ids.npy"]
+        self._read = lru_cache(maxsize=_KEPT)(self._document)
+
+    def __len__(self) -> int:
+        return len(self._borders) - 1
+
+    @overload
+    def __getitem__(self, number: int) -> Document: ...
+    @overload
+    def __getitem__(self, number: slice) -> Sequence[Document]: ...
+    def __getitem__(self, number: int | slice) -> Document | Sequence[Document]:
+        if isinstance(number, slice):
+            return tuple(self._read(one) for one in range(len(self))[number])
+        return self._read(range(len(self))[number])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as of what it equals
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} documents>"
+
+    def number_of(self, document_id: str) -> int | None:
+        """Which one has that id."""
+        key = _key(document_id)
+        low, high = 0, len(self._ids)
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (middle + 1, high) if self._ids[middle][0] < key else (low, middle)
+        while low < len(self._ids) and self._ids[low][0] == key:
+            number = int(self._ids[low][1])
+            if self.about(number)["id"] == document_id:
+                return number
+            low += 1
+        return None
+
+    def values_of(self, name: str) -> list[MetadataValue | None]:
+        """A property of every document, None where it has none."""
+        abouts = map(self.about, range(len(self)))
+        return [_property(about, name) for about in abouts]
+
+    def about(self, number: int) -> dict[str, Any]:
+        """What is kept of a document beside its text."""
+        start, end = self._borders[number : number + 2].tolist()
+        found: dict[str, Any] = json.loads(self._content[start:end].tobytes())
+        return found
+
+    def _document(self, number: int) -> Document:
+        about = self.about(number)
+        start, end = about["bytes"]
+        return Document(
+            about["id"],
+            about["title"],
+            self._texts[start:end].tobytes().decode(),
+            about["url"],
+            tuple(Section(tuple(path), a, b) for path, a, b in about["sections"]),
+            about.get("metadata", {}),
+            tuple(about.get("pages", ())),
+        )
+
+
+def _property(about: Mapping[str, Any], name: str) -> MetadataValue | None:
+    found: MetadataValue | None = about.get("metadata", {}).get(name)
+    return about[name] if found is None and name in OWN else found
+
+
+def _key(document_id: str) -> int:
+    digest = hashlib.blake2b(document_id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "little", signed=True)
+
+
+def _line(document: Document, start: int, end: int) -> str:
+    content: dict[str, Any] = {
+        "id": document.id,
+        "title": document.title,
+        "url": document.url,
+        "bytes": [start, end],
+        "sections": [[list(s.path), s.start, s.end] for s in document.sections],
+    }
+    # What most documents do not have is left out.
+    content |= {"metadata": dict(document.metadata)} if document.metadata else {}
+    content |= {"pages": list(document.pages)} if document.pages else {}
+    # ASCII, so that no character of a title can be taken for a line end.
+    return json.dumps(content) + "\n"

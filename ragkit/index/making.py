@@ -1,0 +1,246 @@
+"""Sources → an index, in memory or published in a folder; and how one is read again."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ragkit.chunking import Chunker
+from ragkit.corpus import SourceFile, Sources, iter_sources
+from ragkit.encoding import Encoder, Fingerprint
+from ragkit.errors import (
+    IndexDamagedError,
+    IndexMismatchError,
+    IndexStaleError,
+    SourceError,
+)
+from ragkit.index.building import Earlier, Progress, Reader, build_data
+from ragkit.index.data import LocalData
+from ragkit.index.journal import Journal
+from ragkit.index.manifest import FileRecord, Manifest, SourceRecord
+from ragkit.index.store import drafting, opened, publish, records, write_lock
+from ragkit.index.tables import FolderTables, MemoryTables, Tables, copy_tables
+from ragkit.index.weights import Weights
+from ragkit.types import Document
+
+__all__ = ["Made", "Recipe", "build", "read", "refuse_changed", "refuse_other", "save", "update"]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What shapes an index beside its sources and its model.
+
+    ``memory``: as for ``choose_layout``.
+    """
+
+    chunker: Chunker = field(default_factory=Chunker)
+    weights: Weights = field(default_factory=Weights)
+    memory: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An index with all that its manifest says. ``generation``: None for one in memory."""
+
+    data: LocalData
+    fingerprint: Fingerprint
+    recipe: Recipe
+    sources: tuple[SourceFile, ...]
+    generation: str | None = None
+
+    def manifest(self, files: Mapping[str, FileRecord], directory: Path = Path()) -> Manifest:
+        """What to publish with those files in ``directory``."""
+        return Manifest(
+            encoder=self.fingerprint,
+            dimension=self.data.token_code.dimension,
+            chunker=self.recipe.chunker,
+            weights=self.recipe.weights,
+            searching=self.data.searching,
+            token_bits=self.data.token_code.bits,
+            memory=self.recipe.memory,
+            sources=tuple(_source_record(directory, source) for source in self.sources),
+            counts=dict(self.data.counts),
+            files=files,
+        )
+
+    def named(self) -> str:
+        """The generation that its data has, published or not."""
+        if self.generation is not None:
+            return self.generation
+        with tempfile.TemporaryDirectory() as folder:
+            _copy(self.data, Path(folder))
+            return self.manifest(records(Path(folder))).generation
+
+
+def build(
+    sources: Sources,
+    encoder: Encoder,
+    recipe: Recipe,
+    directory: Path | None = None,
+    *,
+    progress: Progress | None = None,
+    reader: Reader | None = None,
+) -> Made:
+    """Read, chunk and encode; publish in ``directory`` if one is given.
+
+    What was encoded until an interruption is kept there and used again. ``reader``: as for
+    ``build_data``.
+
+    Raises SourceError, EncoderError, InputError, IndexLockedError, IndexWriteError.
+    """
+    if directory is None:
+        data, origins = _filled(
+            sources, encoder, recipe, MemoryTables(), Journal(None, encoder),
+            progress=progress, reader=reader,
+        )  # fmt: skip
+        return Made(data, encoder.fingerprint, recipe, origins)
+    # Locked before the work, so that a second builder is told now and not at the end.
+    with write_lock(directory):
+        return _published(directory, sources, encoder, recipe, progress=progress, reader=reader)
+
+
+def update(
+    directory: Path,
+    sources: Sources,
+    encoder: Encoder,
+    *,
+    progress: Progress | None = None,
+    reader: Reader | None = None,
+) -> Made:
+    """Make the index in ``directory`` that of ``sources``, as a fresh build would.
+
+    Raises what ``build`` and ``read`` raise.
+    """
+    with write_lock(directory):
+        old = read(directory)
+        refuse_other(directory, encoder.fingerprint, old.fingerprint)
+        return _published(
+            directory, sources, encoder, old.recipe,
+            progress=progress, earlier=Earlier.of(old.data), reader=reader,
+        )  # fmt: skip
+
+
+def save(made: Made, directory: Path) -> None:
+    """Publish a copy in ``directory``. Raises IndexLockedError or IndexWriteError."""
+    with write_lock(directory), drafting(directory) as folder:
+        _copy(made.data, folder)
+        publish(directory, folder, made.manifest(records(folder), directory))
+
+
+def read(directory: Path) -> Made:
+    """The published generation; if it is replaced meanwhile, the new one.
+
+    Raises IndexNotFoundError, IndexDamagedError, IndexMismatchError.
+    """
+    manifest = Manifest.read(directory)
+    while True:
+        try:
+            data = opened(directory, manifest)
+        except IndexDamagedError:
+            current = Manifest.read(directory)
+            if current.generation == manifest.generation:
+                raise
+            manifest = current
+            continue
+        return Made(
+            data,
+            manifest.encoder,
+            Recipe(manifest.chunker, manifest.weights, manifest.memory),
+            tuple(_source_file(directory, source) for source in manifest.sources),
+            manifest.generation,
+        )
+
+
+def refuse_other(directory: Path, found: Fingerprint, expected: Fingerprint) -> None:
+    """Raises IndexMismatchError if another model would read for the index than made it."""
+    if found.digest != expected.digest:
+        raise IndexMismatchError(
+            f"the index at {directory} was made by the model {expected.name!r} (fingerprint "
+            f"{expected.digest[:16]}), but {found.name!r} (fingerprint {found.digest[:16]}) would "
+            f"read for it; their vectors cannot be compared. Use that model, or rebuild: "
+            f"ragkit index build SOURCE… --out {directory}"
+        )
+
+
+def refuse_changed(directory: Path, sources: Sequence[SourceFile]) -> None:
+    """Raises IndexStaleError if a source lies where it lay, but is another."""
+    # Of many documents in one file, each has its path and checksum.
+    for source in {(source.path, source.sha256): source for source in sources}.values():
+        try:
+            found = source.current_sha256()
+        except SourceError:
+            continue  # The index was carried elsewhere; it stands for itself.
+        if found != source.sha256:
+            raise IndexStaleError(
+                f"{source.path} has sha256 {found[:16]}…, but the index at {directory} was built "
+                f"from {source.sha256[:16]}…. Rebuild it: ragkit index build {source.path} --out "
+                f"{directory} (or open it with check_sources=False)."
+            )
+
+
+def _published(
+    directory: Path,
+    sources: Sources,
+    encoder: Encoder,
+    recipe: Recipe,
+    *,
+    progress: Progress | None,
+    earlier: Earlier | None = None,
+    reader: Reader | None,
+) -> Made:
+    with drafting(directory) as folder:
+        data, origins = _filled(
+            sources, encoder, recipe, FolderTables(folder), Journal(directory, encoder),
+            progress=progress, earlier=earlier, reader=reader,
+        )  # fmt: skip
+        made = Made(data, encoder.fingerprint, recipe, origins)
+        manifest = made.manifest(records(folder), directory)
+        publish(directory, folder, manifest)
+    return replace(made, data=opened(directory, manifest), generation=manifest.generation)
+
+
+def _filled(
+    sources: Sources,
+    encoder: Encoder,
+    recipe: Recipe,
+    tables: Tables,
+    journal: Journal,
+    *,
+    progress: Progress | None,
+    earlier: Earlier | None = None,
+    reader: Reader | None,
+) -> tuple[LocalData, tuple[SourceFile, ...]]:
+    origins: list[SourceFile] = []
+
+    def documents() -> Iterator[Document]:
+        for document, origin in iter_sources(sources):
+            origins.append(origin)
+            yield document
+
+    data = build_data(
+        documents(), encoder, recipe.chunker, tables, journal,
+        progress=progress, earlier=earlier, memory=recipe.memory, reader=reader,
+    )  # fmt: skip
+    return data, tuple(origins)
+
+
+def _copy(data: LocalData, folder: Path) -> None:
+    tables = FolderTables(folder)
+    copy_tables(data.files, tables)
+    tables.finished()
+
+
+def _source_record(directory: Path, source: SourceFile) -> SourceRecord:
+    """The path is kept relative to the index, so that a checkout can lie anywhere."""
+    if source.path is None:
+        return SourceRecord(source.document_id, None, source.sha256)
+    relative = os.path.relpath(source.path.resolve(), directory.resolve())
+    return SourceRecord(source.document_id, Path(relative).as_posix(), source.sha256)
+
+
+def _source_file(directory: Path, source: SourceRecord) -> SourceFile:
+    path = None if source.path is None else directory / source.path
+    return SourceFile(source.document_id, path, source.sha256)
