@@ -91,7 +91,7 @@ def test_the_layout_follows_from_size_and_memory_and_stands_in_the_manifest(
     dense: Any = manifest["dense"]
     assert dense["faiss"].startswith("IVF")
     assert dense["recall"] >= 0.98
-    assert dense["sample"] == len(built)
+    assert dense["sample"] == len(built) // 4
     assert dense["probes"] >= 1
     tokens: Any = manifest["tokens"]
     assert tokens["bits"] in (2, 4)
@@ -188,7 +188,7 @@ def test_a_filtered_search_in_lists_finds_only_what_is_allowed(few: int) -> None
 # Token vectors in few bits.
 
 
-@pytest.mark.parametrize(("bits", "cosine"), [(4, 0.995), (2, 0.93)])
+@pytest.mark.parametrize(("bits", "cosine"), [(4, 0.99), (2, 0.93)])
 def test_a_code_keeps_directions_and_its_products_are_right_on_average(
     bits: int, cosine: float
 ) -> None:
@@ -204,7 +204,10 @@ def test_a_code_keeps_directions_and_its_products_are_right_on_average(
     # With its own vector the product is right; with others its error has no direction.
     np.testing.assert_allclose((back * vectors).sum(1), 1, atol=0.02)
     queries = unit(6, 20, 96)
-    error = (code.decoded(codes) * kept[:, None]) @ code.queries(queries).T - vectors @ queries.T
+    products = code.products(codes, queries) * kept[:, None]
+    by_hand = (code.decoded(codes) * kept[:, None]) @ code.turned(queries).T
+    np.testing.assert_allclose(products, by_hand, atol=1e-5)
+    error = products - vectors @ queries.T
     assert abs(error.mean()) < 0.002
     assert error.std() < (0.012 if bits == 4 else 0.04)
 
@@ -214,13 +217,9 @@ def test_bytes_are_decoded_as_the_docstring_has_them(
     codes: np.ndarray, bits: int, spare: int
 ) -> None:
     dimension = 12 * 8 // bits - min(spare, 8 // bits - 1)
-    half = {
-        2: [0.4528, 1.5104],
-        4: [0.1284, 0.3881, 0.6568, 0.9424, 1.2562, 1.6181, 2.0690, 2.7326],
-    }
-    levels = [-x for x in reversed(half[bits])] + half[bits]
+    middle = (2**bits - 1) / 2
     expected = [
-        [levels[int(f"{byte:08b}"[i : i + bits], 2)] for byte in row for i in range(0, 8, bits)]
+        [int(f"{byte:08b}"[i : i + bits], 2) - middle for i in range(0, 8, bits) for byte in row]
         for row in codes
     ]
     found = TokenCode(bits, dimension).decoded(codes)

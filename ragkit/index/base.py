@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from ragkit.encoding import Vectors
 from ragkit.index.codes import TokenCode
 from ragkit.index.filtering import Conditions
-from ragkit.index.products import product
 from ragkit.types import Chunk, Document
 
 __all__ = ["Allowed", "CoarseRows", "IndexData", "Numbers", "TokenRows"]
@@ -63,8 +62,7 @@ class TokenRows:
 
     def similarities(self, queries: Vectors) -> Vectors:
         """Cosine of each token with each of ``(t, d)`` queries: ``(n, t)``."""
-        columns = np.ascontiguousarray(self.code.queries(queries).T)
-        found = product(self.codes, columns, self.code.decoded)
+        found = self.code.products(self.codes, queries)
         found *= self.scales[:, None]
         return found
 

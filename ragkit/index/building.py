@@ -38,7 +38,7 @@ Progress = Callable[[int, int], None]
 """Called with how many texts are encoded and how many there are to encode."""
 
 _BATCH = 256
-_QUERIES = 256
+_SAMPLED, _MIXED = 1024, 4
 _KEY = 16
 
 
@@ -283,7 +283,7 @@ def _assembled(
 ) -> LocalData:
     """Fill the tables of what was read, in the corpus's order."""
     code = TokenCode(layout.token_bits, dimension)
-    chosen = np.random.default_rng(1).permutation(len(draft.keys))[:_QUERIES]
+    chosen = np.random.default_rng(1).permutation(len(draft.keys))[:_SAMPLED]
     sample = _Sample(set() if layout.is_exact else set(chosen.tolist()), code)
     vectors: list[Vectors] = [np.zeros((0, dimension), np.float32)]
 
@@ -323,15 +323,17 @@ def _known(key: Key, sources: Sequence[Known]) -> ReadChunk:
 
 
 class _Sample:
-    """Sentences of some chunks as questions: the mean of their tokens as read alone.
+    """Sentences of some chunks, each the mean of its tokens as read alone, mixed to questions.
 
-    A model that pools by the mean makes the vector of a question so.
+    A model that pools by the mean makes the vector of a question so. One that stands between four
+    sentences has its neighbours in as many lists as a real question: measured on 100,000 passages,
+    where a sentence by itself finds its neighbours in a fourth of the lists that a question needs.
     """
 
     def __init__(self, chunks: set[int], code: TokenCode) -> None:
         self._chunks = chunks
         self._code = code
-        self._queries: list[Vectors] = []
+        self._sentences: list[Vectors] = []
 
     def see(self, number: int, tokens: ChunkCodes) -> None:
         """The next chunk."""
@@ -342,10 +344,13 @@ class _Sample:
             # As it is kept, which is all that an update knows.
             codes, scales = self._code.code(tokens.codes[start:end], tokens.scales[start:end])
             turned = (self._code.decoded(codes) * scales[:, None]).mean(axis=0)
-            self._queries.append(self._code.turned_back(turned))
+            sentence = self._code.turned_back(turned)
+            self._sentences.append(sentence / max(float(np.linalg.norm(sentence)), 1e-9))
 
     def queries(self, dimension: int) -> Vectors:
         """``(q, d)``, unit."""
-        found = np.asarray(self._queries, dtype=np.float32).reshape(-1, dimension)
-        lengths = np.linalg.norm(found, axis=1, keepdims=True)
-        return np.ascontiguousarray(found / np.maximum(lengths, 1e-9))
+        number = len(self._sentences) // _MIXED
+        found = np.asarray(self._sentences[: number * _MIXED], np.float32)
+        mixed = found.reshape(number, _MIXED, dimension).sum(axis=1)
+        lengths = np.linalg.norm(mixed, axis=1, keepdims=True)
+        return np.ascontiguousarray(mixed / np.maximum(lengths, 1e-9))

@@ -1,7 +1,7 @@
 """How token vectors are kept: with 8 bits a component, or rotated and with 4 or 2.
 
 Of a vector rotated at random every component is about normally distributed, whatever the model, so
-one quantiser made for that distribution (Lloyd 1982, Max 1960) serves all without being trained:
+one quantiser made for that distribution (Max 1960, uniform steps) serves all without being trained:
 the idea of RaBitQ (Gao & Long 2024, arXiv:2405.12497) and TurboQuant (Zandieh et al. 2025,
 arXiv:2504.19874). A code then depends on its vector alone, so an updated index equals a fresh one.
 The scale kept with it makes its product with its own vector right, and so that with others right
@@ -10,6 +10,7 @@ on average.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -18,25 +19,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragkit.encoding import Vectors
+from ragkit.index.products import product
 
 __all__ = ["TokenCode"]
 
-_LEVELS = {
-    4: (0.1284, 0.3881, 0.6568, 0.9424, 1.2562, 1.6181, 2.0690, 2.7326),
-    2: (0.4528, 1.5104),
-}
-"""The positive half of the best 2ᵇ levels for a standard normal distribution (Max 1960)."""
+_STEP = {4: 0.3352, 2: 0.9957}
+"""The best distance of 2ᵇ even levels for a standard normal distribution (Max 1960, table II)."""
 
 _SEED = 1
 _BLOCK = 1 << 14
+_CACHED = 1 << 17
+"""So many floats stay in a processor's cache between being made and being used."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenCode:
     """``bits`` a component (8, 4 or 2) of vectors of ``dimension`` components.
 
-    With 4 and 2, ``8 / bits`` components share a byte, the first in its highest bits; where the
-    dimension is no multiple of that, the last byte is filled up.
+    With 4 and 2, byte i of a code holds the components i, i + width, …: the first in its highest
+    bits. Level k of 2ᵇ stands for k − (2ᵇ − 1)/2.
     """
 
     bits: int
@@ -67,33 +68,58 @@ class TokenCode:
         packed, scaled = zip(nothing, *parts, strict=True)
         return np.concatenate(packed), np.concatenate(scaled)
 
-    def queries(self, queries: Vectors) -> Vectors:
-        """``(t, d)`` vectors as their products with decoded ones need them: turned likewise."""
-        return queries if self.bits == 8 else queries @ _rotation(self.dimension)
+    def products(self, codes: NDArray[Any], queries: Vectors) -> Vectors:
+        """``(n, t)``: times the scales, the product of each coded vector with each query."""
+        columns = np.ascontiguousarray(self.turned(queries).T)
+        found = np.zeros((len(codes), len(queries)), np.float32)
+        step = max(1, _CACHED // self.width)
+        for start in range(0, len(codes), step):
+            for part, rows in self._parts(codes[start : start + step]):
+                found[start : start + step] += product(part, columns[rows])
+        found -= np.float32(self._middle) * columns.sum(axis=0)
+        return found
+
+    def turned(self, vectors: Vectors) -> Vectors:
+        """``(t, d)`` vectors as ``decoded`` has them."""
+        return vectors if self.bits == 8 else vectors @ _rotation(self.dimension)
 
     def decoded(self, codes: NDArray[Any]) -> Vectors:
         """``(t, d)``: times the scales, they are the vectors, turned."""
-        if self.bits == 8:
-            return codes.astype(np.float32)
-        table = _table(self.bits)
-        found: Vectors = table[codes].reshape(len(codes), -1)[:, : self.dimension]
+        parts = [part for part, _ in self._parts(codes)]
+        found: Vectors = np.concatenate(parts, axis=1) - np.float32(self._middle)
         return found
 
+    @property
+    def _middle(self) -> float:
+        return 0.0 if self.bits == 8 else ((1 << self.bits) - 1) / 2
+
+    def _parts(self, codes: NDArray[Any]) -> Iterator[tuple[Vectors, slice]]:
+        """The levels as floats, and which components each part of them has."""
+        if self.bits == 8:
+            yield codes.astype(np.float32), slice(0, self.dimension)
+            return
+        for place in range(8 // self.bits):
+            first, last = place * self.width, min(self.dimension, (place + 1) * self.width)
+            levels = (codes >> np.uint8(8 - self.bits * (place + 1))) & np.uint8(
+                (1 << self.bits) - 1
+            )
+            yield levels[:, : last - first].astype(np.float32), slice(first, last)
+
     def turned_back(self, vectors: Vectors) -> Vectors:
-        """What ``queries`` turned, as it was."""
+        """What ``turned`` turned, as it was."""
         return vectors if self.bits == 8 else vectors @ _rotation(self.dimension).T
 
     def _rotated(self, vectors: Vectors) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         turned = vectors @ _rotation(self.dimension)
         norms = np.linalg.norm(turned, axis=1, keepdims=True)
-        levels = _levels(self.bits)
-        borders = (levels[1:] + levels[:-1]) / 2
-        turned *= np.float32(self.dimension**0.5) / np.maximum(norms, 1e-9)
-        chosen = np.searchsorted(borders, turned).astype(np.uint8)
+        most = (1 << self.bits) - 1
+        steps = turned * np.float32(self.dimension**0.5 / _STEP[self.bits])
+        steps /= np.maximum(norms, 1e-9)
+        chosen = np.clip(np.rint(steps + most / 2), 0, most)
         # So that a vector's product with its own code is its squared norm.
-        product = np.einsum("ij,ij->i", levels[chosen], turned)
-        scales = norms[:, 0] * np.float32(self.dimension**0.5) / np.maximum(product, 1e-9)
-        return self._packed(chosen), scales.astype(np.float32)
+        product = np.einsum("ij,ij->i", chosen - np.float32(most / 2), turned)
+        scales = norms[:, 0] ** 2 / np.maximum(product, 1e-9)
+        return self._packed(chosen.astype(np.uint8)), scales.astype(np.float32)
 
     def _packed(self, chosen: NDArray[np.uint8]) -> NDArray[np.uint8]:
         share = 8 // self.bits
@@ -101,24 +127,9 @@ class TokenCode:
         filled[:, : self.dimension] = chosen
         packed = np.zeros((len(chosen), self.width), np.uint8)
         for place in range(share):
-            packed |= filled[:, place::share] << np.uint8(8 - self.bits * (place + 1))
+            part = filled[:, place * self.width : (place + 1) * self.width]
+            packed |= part << np.uint8(8 - self.bits * (place + 1))
         return packed
-
-
-def _levels(bits: int) -> NDArray[np.float32]:
-    half = np.asarray(_LEVELS[bits], dtype=np.float32)
-    return np.concatenate([-half[::-1], half])
-
-
-@lru_cache
-def _table(bits: int) -> Vectors:
-    """``(256, 8 / bits)``: the components that a byte stands for."""
-    places = range(8 // bits)
-    byte = np.arange(256)
-    mask = (1 << bits) - 1
-    return np.stack(
-        [_levels(bits)[(byte >> (8 - bits * (place + 1))) & mask] for place in places], axis=1
-    )
 
 
 @lru_cache

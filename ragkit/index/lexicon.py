@@ -9,7 +9,7 @@ import math
 import re
 import threading
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -55,7 +55,11 @@ class LexiconBuilder:
 
     def add(self, text: str) -> None:
         """What is embedded of the next chunk, its context included."""
-        for stem in {word.stem for word in words_of(text)}:
+        self.add_stems({word.stem for word in words_of(text)})
+
+    def add_stems(self, stems: Iterable[str]) -> None:
+        """The next chunk, by its distinct stems."""
+        for stem in stems:
             self._found.setdefault(stem, array("i")).append(self._chunks)
         self._chunks += 1
 

@@ -8,11 +8,7 @@ in the processor's cache.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from ragkit.encoding import Vectors
 
@@ -21,17 +17,11 @@ __all__ = ["product"]
 _SHARED_FROM = 1 << 18
 
 
-def product(
-    matrix: NDArray[Any],
-    columns: Vectors,
-    decoded: Callable[[NDArray[Any]], Vectors] | None = None,
-) -> Vectors:
-    """``matrix @ columns`` for ``(n, d)`` and ``(d, t)``; ``decoded`` makes floats of its rows."""
+def product(matrix: Vectors, columns: Vectors) -> Vectors:
+    """``matrix @ columns`` for ``(n, d)`` and ``(d, t)``."""
     found = np.empty((len(matrix), columns.shape[1]), np.float32)
     step = max(1, (_SHARED_FROM - 1) // max(columns.size, 1))
     for start in range(0, len(matrix), step):
         rows = matrix[start : start + step]
-        np.matmul(
-            rows if decoded is None else decoded(rows), columns, out=found[start : start + step]
-        )
+        np.matmul(rows, columns, out=found[start : start + len(rows)])
     return found

@@ -1,0 +1,221 @@
+"""Indexes of a million passages, generated from a few thousand real ones.
+
+No corpus of that size comes with this repository, so passages are made that look like real ones to
+everything that is measured here: each has a real parent's length, sentences and token counts; of
+the parent's words one in six is replaced by another of the same length, drawn by Zipf's law from a
+vocabulary that grows with the corpus (Heaps' law); its vector stands about as far from the parent's
+as a real passage from its neighbour; of its coded tokens one bit in thirty-two is another.
+Nothing is encoded, so what is found means little; how fast and in what memory it is, does not.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import string
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ragkit import Document, Index
+from ragkit.encoding import Vectors
+from ragkit.index import LocalData, Made
+from ragkit.index.base import CoarseRows
+from ragkit.index.codes import TokenCode
+from ragkit.index.data import describe
+from ragkit.index.dense import DenseIndex
+from ragkit.index.documents import DocumentsBuilder
+from ragkit.index.late import ChunkCodes, LateIndex, ReadChunk
+from ragkit.index.layout import Layout, choose_layout
+from ragkit.index.lexicon import LexiconBuilder, words_of
+from ragkit.index.segments import borders_of
+from ragkit.index.store import drafting, publish, records, write_lock
+from ragkit.index.tables import FolderTables, json_bytes
+from ragkit.types import Section
+
+__all__ = ["generate"]
+
+_REPLACED = 1 / 6
+_OF_A_DOCUMENT = 6
+_NOISE = 0.75  # a child's cosine with its parent is then 0.8, as the nearest neighbours' is
+_MASKS = 1 << 14
+_QUERIES = 256
+_WORD = re.compile(r"[A-Za-z]{3,}")
+
+
+@dataclass(frozen=True)
+class Parent:
+    """A real passage, ready to be varied."""
+
+    text: str
+    words: tuple[tuple[int, int], ...]
+    stems: frozenset[str]
+    sentences: tuple[tuple[int, int], ...]
+    vector: Vectors
+    tokens: ChunkCodes
+    coarse: CoarseRows
+
+
+def generate(parents: Index, path: Path, chunks: int, *, seed: int = 0) -> None:
+    """Publish an index of so many passages at ``path``, made from those of ``parents``."""
+    made = parents._made
+    dimension = made.data.token_code.dimension
+    layout = choose_layout(chunks, dimension)
+    pool = _pool(made.data, TokenCode(layout.token_bits, dimension))
+    with write_lock(path), drafting(path) as folder:
+        tables = FolderTables(folder)
+        rng = np.random.default_rng(seed)
+        data = _fill(tables, pool, chunks, layout=layout, origin=made.data, rng=rng)
+        shown = replace(made, data=data, sources=())
+        publish(path, folder, shown.manifest(records(folder), path))
+
+
+def _pool(data: LocalData, code: TokenCode) -> list[Parent]:
+    rng = np.random.default_rng(1)
+    chosen = rng.permutation(len(data))[:5000]
+    return [_parent(data, int(number), code) for number in chosen]
+
+
+def _parent(data: LocalData, number: int, code: TokenCode) -> Parent:
+    chunk, text = data.chunk(number), data.text_of(number)
+    vector, tokens = data.read_chunk(number)
+    codes, scales = code.code(tokens.codes, tokens.scales)
+    return Parent(
+        text,
+        tuple(match.span() for match in _WORD.finditer(text)),
+        frozenset(word.stem for word in words_of(text)),
+        tuple((s.start - chunk.start, s.end - chunk.start) for s in chunk.sentences),
+        vector,
+        tokens._replace(codes=codes, scales=scales),
+        data.coarse(np.asarray([number])),
+    )
+
+
+class _Words:
+    """Words of each length by Zipf's law, ever rarer ones the longer one draws."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._rng = rng
+        self._spelled = lru_cache(maxsize=1 << 20)(_spelled)
+
+    def of(self, length: int) -> str:
+        return self._spelled(min(int(self._rng.zipf(1.25)), 5_000_000), length)
+
+
+def _spelled(rank: int, length: int) -> str:
+    letters = random.Random(rank * 64 + length)  # noqa: S311
+    return "".join(letters.choices(string.ascii_lowercase, k=length))
+
+
+def _fill(
+    tables: FolderTables,
+    pool: list[Parent],
+    chunks: int,
+    *,
+    layout: Layout,
+    origin: LocalData,
+    rng: np.random.Generator,
+) -> LocalData:
+    """All tables, as ``ragkit.index.building`` fills them."""
+    chosen = rng.integers(0, len(pool), chunks)
+    _texts(tables, [pool[n] for n in chosen], rng)
+    code = TokenCode(layout.token_bits, origin.token_code.dimension)
+    starts = tables.rows("chunks.npy")[:][:, 2].tolist()
+    vectors: list[Vectors] = []
+
+    def read() -> Iterator[ReadChunk]:
+        masks = _masks(rng, code)
+        for number in chosen:
+            parent = pool[number]
+            noise = rng.standard_normal(code.dimension).astype(np.float32)
+            noise *= _NOISE / np.linalg.norm(noise)
+            vector = (parent.vector + noise) / np.linalg.norm(parent.vector + noise)
+            if layout.is_exact:
+                vectors.append(vector)
+            else:
+                tables.append("vectors.npy", vector[None, :])
+            first = int(rng.integers(0, _MASKS))
+            bits = np.take(masks, range(first, first + len(parent.tokens.codes)), 0, mode="wrap")
+            codes = (parent.tokens.codes.view(np.uint8) ^ bits).view(parent.tokens.codes.dtype)
+            yield ReadChunk(vector, parent.tokens._replace(codes=codes))
+
+    LateIndex.write(tables, read(), starts, code)
+    _coarse(tables, [pool[n].coarse for n in chosen], origin)
+    written = np.asarray(vectors) if layout.is_exact else tables.rows("vectors.npy")
+    sampled = [written[rng.integers(0, chunks, _QUERIES)] for _ in range(4)]
+    queries = sum(sampled[1:], sampled[0])
+    queries = queries / np.linalg.norm(queries, axis=1, keepdims=True)
+    dense = DenseIndex.write(tables, layout, written, queries)
+    about = describe(
+        dimension=code.dimension, title=None, properties=set(),
+        bits=code.bits, searching=dense.searching,
+    )  # fmt: skip
+    tables.append("corpus.json", json_bytes(about))
+    return LocalData(tables.finished())
+
+
+def _masks(rng: np.random.Generator, code: TokenCode) -> NDArray[np.uint8]:
+    """Rows of bytes with one bit in thirty-two set; none where each code is a whole byte."""
+    if code.bits == 8:
+        return np.zeros((_MASKS, code.width), np.uint8)
+    parts = rng.integers(0, 256, (5, _MASKS, code.width), dtype=np.uint8)
+    masks: NDArray[np.uint8] = np.bitwise_and.reduce(parts, axis=0)
+    return masks
+
+
+def _texts(tables: FolderTables, parents: list[Parent], rng: np.random.Generator) -> None:
+    """Documents of six passages each, their chunks, sentences and words."""
+    documents, lexicon, words = DocumentsBuilder(tables), LexiconBuilder(), _Words(rng)
+    tables.append("chunks.npy", np.zeros((0, 4), np.int64))
+    tables.append("sentences.npy", np.zeros((0, 2), np.int64))
+    for number, first in enumerate(range(0, len(parents), _OF_A_DOCUMENT)):
+        parts, place = [], 0
+        for parent in parents[first : first + _OF_A_DOCUMENT]:
+            text, stems = _varied(parent, words, rng)
+            lexicon.add_stems(stems)
+            row = (number, 0, place, place + len(text))
+            tables.append("chunks.npy", np.asarray([row], np.int64))
+            tables.append("sentences.npy", np.asarray(parent.sentences, np.int64) + place)
+            parts.append(text)
+            place += len(text) + 2
+        text = "\n\n".join(parts)
+        section = Section((), 0, len(text))
+        documents.add(Document(f"g{number}", f"Generated {number}", text, None, (section,)))
+    documents.write()
+    lexicon.write(tables)
+    numbers = np.asarray([len(parent.sentences) for parent in parents], np.int64)
+    tables.append("first_sentences.npy", borders_of(numbers))
+    tables.append("chunk_keys.npy", rng.integers(0, 256, (len(parents), 16), dtype=np.uint8))
+
+
+def _varied(parent: Parent, words: _Words, rng: np.random.Generator) -> tuple[str, frozenset[str]]:
+    """The text with some words replaced, and its stems."""
+    text, new = parent.text, []
+    for place in np.flatnonzero(rng.random(len(parent.words)) < _REPLACED).tolist():
+        start, end = parent.words[place]
+        word = words.of(end - start)
+        new.append(word)
+        text = text[:start] + word + text[end:]
+    return text, parent.stems | frozenset(new)
+
+
+def _coarse(tables: FolderTables, rows: list[CoarseRows], origin: LocalData) -> None:
+    """Every passage has its parent's centroids."""
+    tables.append("centroids.npy", origin.coarse(np.zeros(0, np.int64)).centroids)
+    for name, values, lengths in (
+        ("bag", [one.bags for one in rows], [np.diff(one.bag_borders) for one in rows]),
+        ("within", [one.within for one in rows], [np.diff(one.within_borders) for one in rows]),
+    ):
+        table = "bags.npy" if name == "bag" else "within.npy"
+        for start in range(0, len(values), 1 << 14):
+            tables.append(table, np.concatenate(values[start : start + (1 << 14)]))
+        tables.append(f"{name}_borders.npy", borders_of(np.concatenate(lengths)))
+
+
+def made_from(made: Made) -> str:
+    """What the parents were, for the report."""
+    return f"{made.data.counts['chunks']:,} passages of {made.data.counts['documents']:,} documents"
