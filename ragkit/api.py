@@ -187,6 +187,25 @@ class Index:
             refuse_changed(directory, made.sources)
         return cls(made, model, reranker=_resolve_reranker(reranker))
 
+    @classmethod
+    def repair(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        encoder: Encoder | str | None = None,
+        progress: Progress | None = None,
+    ) -> list[str]:
+        """Make a damaged index whole again; the names of the files that were damaged.
+
+        Texts come from the index, or where those are damaged from its sources, if they are what
+        they were; only chunks whose vectors are damaged are read by the model again.
+
+        Raises what ``open`` raises; IndexDamagedError where too little is left.
+        """
+        recorded = Manifest.read(Path(path)).encoder
+        builder = _resolve(recorded.source if encoder is None else encoder)
+        return index.repair(Path(path), builder, progress=progress)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Publish this index at ``path`` in one step: a reader sees the old one or the new one.
 

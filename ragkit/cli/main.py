@@ -284,6 +284,21 @@ def verify(path: Path, as_json: bool) -> None:
         click.echo(f"{path} is whole: every file, the model and the sources match the manifest.")
 
 
+@index.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@json_option
+def repair(path: Path, as_json: bool) -> None:
+    """Make the index at PATH whole again, from what of it is whole and from its sources."""
+    with progress("Encoding") as show:
+        damaged = ragkit.Index.repair(path, progress=show)
+    if as_json:
+        print_json({"index": str(path), "repaired": damaged})
+    elif damaged:
+        click.echo(f"Repaired {path}: {', '.join(damaged)}.")
+    else:
+        click.echo(f"{path} is whole; nothing was done.")
+
+
 cli.add_command(evaluation)
 cli.add_command(tune)
 cli.add_command(serve)

@@ -18,6 +18,7 @@ from ragkit.index.making import (
     update,
 )
 from ragkit.index.manifest import Manifest
+from ragkit.index.repairing import repair
 from ragkit.index.store import verify, write_lock
 from ragkit.index.weights import Weights
 
@@ -41,6 +42,7 @@ __all__ = [
     "read",
     "refuse_changed",
     "refuse_other",
+    "repair",
     "save",
     "update",
     "verify",

@@ -32,7 +32,7 @@ from ragkit.index.segments import borders_of
 from ragkit.index.tables import Tables, json_bytes
 from ragkit.types import Chunk, Document, Span
 
-__all__ = ["Earlier", "Group", "Progress", "Reader", "build_data", "read_group"]
+__all__ = ["Earlier", "Group", "Known", "Progress", "Reader", "build_data", "read_group"]
 
 Progress = Callable[[int, int], None]
 """Called with how many texts are encoded and how many there are to encode."""
@@ -74,11 +74,26 @@ Reader = Callable[[Iterable[Group]], Iterator[tuple[Sequence[Key], Sequence[Read
 """Reads groups, in any order; gives each group's keys and what was read of them."""
 
 
-class Known(Protocol):
+class Kept(Protocol):
     """Where a chunk that was read before can be had."""
 
-    def get(self, key: Key) -> ReadChunk | None: ...
+    def get(self, key: Key) -> ReadChunk | None:
+        """What is kept of a chunk, if it is here."""
+        ...
+
     def __contains__(self, key: Key) -> bool: ...
+
+
+class Known(Kept, Protocol):
+    """An index whose work need not be done again."""
+
+    def chunks(self, document: Document) -> list[Chunk] | None:
+        """The chunks of a document that has not changed."""
+        ...
+
+    def serves(self, layout: Layout) -> bool:
+        """Whether what it keeps of a chunk is enough for that layout."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +108,12 @@ class Earlier:
         return cls(data, {key.tobytes(): row for row, key in enumerate(data.keys())})
 
     def chunks(self, document: Document) -> list[Chunk] | None:
-        """The chunks of a document that has not changed."""
         number = self.data.documents.number_of(document.id)
         if number is None or self.data.documents[number] != document:
             return None
         return self.data.chunks_of(number)
 
     def get(self, key: Key) -> ReadChunk | None:
-        """What is kept of a chunk, if it is here."""
         row = self.rows.get(key)
         return None if row is None else self.data.read_chunk(row)
 
@@ -108,7 +121,6 @@ class Earlier:
         return key in self.rows
 
     def serves(self, layout: Layout) -> bool:
-        """Whether what it keeps of a chunk is enough for that layout."""
         return self.data.token_code.bits in (8, layout.token_bits)
 
 
@@ -120,7 +132,7 @@ def build_data(
     journal: Journal,
     *,
     progress: Progress | None = None,
-    earlier: Earlier | None = None,
+    earlier: Known | None = None,
     memory: int | None = None,
     reader: Reader | None = None,
 ) -> LocalData:
@@ -132,7 +144,7 @@ def build_data(
     """
     draft = _chunked(documents, encoder, chunker, tables, earlier)
     layout = choose_layout(len(draft.keys), encoder.dimension, memory)
-    sources: list[Known] = [journal]
+    sources: list[Kept] = [journal]
     if earlier is not None and earlier.serves(layout):
         sources.insert(0, earlier)
     _read(draft, sources, reader or _by(encoder), journal, progress)
@@ -169,7 +181,7 @@ def _chunked(
     encoder: Encoder,
     chunker: Chunker,
     tables: Tables,
-    earlier: Earlier | None,
+    earlier: Known | None,
 ) -> _Draft:
     """Write documents, chunks, sentences and words."""
     kept, lexicon = DocumentsBuilder(tables), LexiconBuilder()
@@ -193,9 +205,8 @@ def _chunked(
     tables.append("first_sentences.npy", borders_of(np.asarray(numbers, np.int64)))
     digests = np.frombuffer(b"".join(keys), np.uint8).reshape(-1, _KEY)
     tables.append("chunk_keys.npy", digests)
-    names = ("documents.jsonl", "document_borders.npy", "texts.bin", "document_ids.npy")
     return _Draft(
-        Documents({name: tables.rows(name) for name in names}),
+        Documents({name: tables.rows(name) for name in Documents.NAMES}),
         tables.rows("chunks.npy"),
         tables.rows("first_sentences.npy"),
         tables.rows("sentences.npy"),
@@ -206,7 +217,7 @@ def _chunked(
 
 
 def _chunks(
-    document: Document, encoder: Encoder, chunker: Chunker, earlier: Earlier | None
+    document: Document, encoder: Encoder, chunker: Chunker, earlier: Known | None
 ) -> list[Chunk]:
     known = earlier.chunks(document) if earlier else None
     if known is not None:
@@ -216,7 +227,7 @@ def _chunks(
 
 def _read(
     draft: _Draft,
-    sources: Sequence[Known],
+    sources: Sequence[Kept],
     reader: Reader,
     journal: Journal,
     progress: Progress | None,
@@ -236,7 +247,7 @@ def _read(
             progress(done, total)
 
 
-def _unknown(keys: NDArray[np.uint8], sources: Sequence[Known]) -> list[int]:
+def _unknown(keys: NDArray[np.uint8], sources: Sequence[Kept]) -> list[int]:
     """The first chunk of each key that is in none of ``sources``."""
     seen: dict[bytes, int] = {}
     for number, key in enumerate(keys):
@@ -279,7 +290,7 @@ def read_group(group: Group, encoder: Encoder) -> list[ReadChunk]:
 
 
 def _assembled(
-    draft: _Draft, sources: Sequence[Known], tables: Tables, layout: Layout, dimension: int
+    draft: _Draft, sources: Sequence[Kept], tables: Tables, layout: Layout, dimension: int
 ) -> LocalData:
     """Fill the tables of what was read, in the corpus's order."""
     code = TokenCode(layout.token_bits, dimension)
@@ -315,7 +326,7 @@ def _assembled(
     return LocalData(tables.finished())
 
 
-def _known(key: Key, sources: Sequence[Known]) -> ReadChunk:
+def _known(key: Key, sources: Sequence[Kept]) -> ReadChunk:
     for source in sources:
         if (found := source.get(key)) is not None:
             return found

@@ -61,6 +61,8 @@ class DocumentsBuilder:
 class Documents(Sequence[Document]):
     """All documents in the corpus's order; only what is asked for is read."""
 
+    NAMES = ("documents.jsonl", "document_borders.npy", "document_ids.npy", "texts.bin")
+
     def __init__(self, files: Mapping[str, Rows]) -> None:
         """``files``: what ``DocumentsBuilder`` wrote."""
         self._content, self._borders = files["documents.jsonl"], files["document_borders.npy"]

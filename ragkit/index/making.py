@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from ragkit.errors import (
     IndexStaleError,
     SourceError,
 )
-from ragkit.index.building import Earlier, Progress, Reader, build_data
+from ragkit.index.building import Earlier, Known, Progress, Reader, build_data
 from ragkit.index.data import LocalData
 from ragkit.index.journal import Journal
 from ragkit.index.manifest import FileRecord, Manifest, SourceRecord
@@ -26,7 +26,19 @@ from ragkit.index.tables import FolderTables, MemoryTables, Tables, copy_tables
 from ragkit.index.weights import Weights
 from ragkit.types import Document
 
-__all__ = ["Made", "Recipe", "build", "read", "refuse_changed", "refuse_other", "save", "update"]
+__all__ = [
+    "Made",
+    "Recipe",
+    "build",
+    "publish_read",
+    "read",
+    "recipe_of",
+    "refuse_changed",
+    "refuse_other",
+    "save",
+    "sources_of",
+    "update",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +103,16 @@ def build(
 
     Raises SourceError, EncoderError, InputError, IndexLockedError, IndexWriteError.
     """
+    read = iter_sources(sources)
     if directory is None:
         data, origins = _filled(
-            sources, encoder, recipe, MemoryTables(), Journal(None, encoder),
+            read, encoder, recipe, MemoryTables(), Journal(None, encoder),
             progress=progress, reader=reader,
         )  # fmt: skip
         return Made(data, encoder.fingerprint, recipe, origins)
     # Locked before the work, so that a second builder is told now and not at the end.
     with write_lock(directory):
-        return _published(directory, sources, encoder, recipe, progress=progress, reader=reader)
+        return publish_read(directory, read, encoder, recipe, progress=progress, reader=reader)
 
 
 def update(
@@ -117,8 +130,8 @@ def update(
     with write_lock(directory):
         old = read(directory)
         refuse_other(directory, encoder.fingerprint, old.fingerprint)
-        return _published(
-            directory, sources, encoder, old.recipe,
+        return publish_read(
+            directory, iter_sources(sources), encoder, old.recipe,
             progress=progress, earlier=Earlier.of(old.data), reader=reader,
         )  # fmt: skip
 
@@ -148,8 +161,8 @@ def read(directory: Path) -> Made:
         return Made(
             data,
             manifest.encoder,
-            Recipe(manifest.chunker, manifest.weights, manifest.memory),
-            tuple(_source_file(directory, source) for source in manifest.sources),
+            recipe_of(manifest),
+            sources_of(directory, manifest),
             manifest.generation,
         )
 
@@ -181,19 +194,23 @@ def refuse_changed(directory: Path, sources: Sequence[SourceFile]) -> None:
             )
 
 
-def _published(
+def publish_read(
     directory: Path,
-    sources: Sources,
+    read: Iterable[tuple[Document, SourceFile]],
     encoder: Encoder,
     recipe: Recipe,
     *,
-    progress: Progress | None,
-    earlier: Earlier | None = None,
-    reader: Reader | None,
+    progress: Progress | None = None,
+    earlier: Known | None = None,
+    reader: Reader | None = None,
 ) -> Made:
+    """Make an index of documents and publish it; the lock must be held.
+
+    ``earlier``, ``reader``: as for ``build_data``.
+    """
     with drafting(directory) as folder:
         data, origins = _filled(
-            sources, encoder, recipe, FolderTables(folder), Journal(directory, encoder),
+            read, encoder, recipe, FolderTables(folder), Journal(directory, encoder),
             progress=progress, earlier=earlier, reader=reader,
         )  # fmt: skip
         made = Made(data, encoder.fingerprint, recipe, origins)
@@ -202,21 +219,31 @@ def _published(
     return replace(made, data=opened(directory, manifest), generation=manifest.generation)
 
 
+def recipe_of(manifest: Manifest) -> Recipe:
+    """What shaped the index of that manifest."""
+    return Recipe(manifest.chunker, manifest.weights, manifest.memory)
+
+
+def sources_of(directory: Path, manifest: Manifest) -> tuple[SourceFile, ...]:
+    """Where each document of the index in ``directory`` came from."""
+    return tuple(_source_file(directory, source) for source in manifest.sources)
+
+
 def _filled(
-    sources: Sources,
+    read: Iterable[tuple[Document, SourceFile]],
     encoder: Encoder,
     recipe: Recipe,
     tables: Tables,
     journal: Journal,
     *,
     progress: Progress | None,
-    earlier: Earlier | None = None,
+    earlier: Known | None = None,
     reader: Reader | None,
 ) -> tuple[LocalData, tuple[SourceFile, ...]]:
     origins: list[SourceFile] = []
 
     def documents() -> Iterator[Document]:
-        for document, origin in iter_sources(sources):
+        for document, origin in read:
             origins.append(origin)
             yield document
 

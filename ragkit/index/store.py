@@ -19,7 +19,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -32,7 +32,7 @@ from ragkit.index.manifest import KIND, MANIFEST, FileRecord, Manifest
 from ragkit.index.rows import BLOCK, SUMS, Residency, Rows, map_file, sums_of
 from ragkit.sealing import file_sha256
 
-__all__ = ["drafting", "opened", "publish", "records", "verify", "write_lock"]
+__all__ = ["drafting", "mapped", "opened", "publish", "records", "verify", "write_lock"]
 
 _LOCK = ".lock"
 _PARTIAL = ".partial-"
@@ -65,19 +65,20 @@ def opened(directory: Path, manifest: Manifest) -> LocalData:
     unproved is ever believed. Raises IndexDamagedError naming the file, what was found and what was
     expected, now or at a question.
     """
-    residency = Residency((MEMORY if manifest.memory is None else manifest.memory) // 2)
     return LocalData(
-        {
-            name: _mapped(directory, manifest, name, residency)
-            for name in manifest.files
-            if not name.endswith(SUMS)
-        }
+        mapped(directory, manifest, [n for n in manifest.files if not n.endswith(SUMS)])
     )
 
 
-def verify(directory: Path, manifest: Manifest) -> None:
-    """Prove every byte of every file. Raises IndexDamagedError."""
-    for name in manifest.files:
+def mapped(directory: Path, manifest: Manifest, names: Iterable[str]) -> dict[str, Rows]:
+    """Some tables of a generation, as ``opened`` has them."""
+    residency = Residency((MEMORY if manifest.memory is None else manifest.memory) // 2)
+    return {name: _mapped(directory, manifest, name, residency) for name in names}
+
+
+def verify(directory: Path, manifest: Manifest, names: Iterable[str] | None = None) -> None:
+    """Prove every byte of every file, or of those named. Raises IndexDamagedError."""
+    for name in manifest.files if names is None else names:
         _proved(directory, manifest, name)
 
 

@@ -1,0 +1,166 @@
+"""The seed article among many other passages: ``python -m benchmarks.mixed --index MIXED``.
+
+MIXED is an index of the article in ``seeds/`` and of anything else. Every question of ``eval/`` is
+asked of the article's own index, of MIXED, and of MIXED with the others filtered out; and for each
+question that is lost among the others, the stage that lost it is named.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.report import machine, today
+from ragkit import Index
+from ragkit.evaluation import (
+    Comparison,
+    Question,
+    QuestionSet,
+    Report,
+    compare_reports,
+    evaluate_index,
+    load_set,
+)
+from ragkit.index import Conditions, Numbers
+from ragkit.retrieval import read_questions, retrieve
+from ragkit.retrieval import retriever as stages
+from ragkit.types import Chunk, Span
+
+ROOT = Path(__file__).parent.parent
+RESULTS = Path(__file__).parent / "results" / "mixed.md"
+SEED = "germany-soviet-union-relations-1918-1941"
+MEASURES = ("Success@1", "Success@3", "Success@5", "abstention")
+LOST = {
+    "candidates": "not among the candidates by vector and words",
+    "coarse": "left behind by the coarse order",
+    "others": "behind passages of other documents",
+    "own": "behind passages of the article itself",
+}
+
+
+def reports(mixed: Index, alone: Index, questions: QuestionSet) -> dict[str, Report]:
+    """The same questions asked in three ways; single questions only."""
+    only_seed = partial(mixed.ask, k=10, where={"id": SEED})
+    return {
+        "the article alone": evaluate_index(questions, alone, ask=partial(alone.ask, k=10)),
+        "among the others": evaluate_index(questions, mixed, ask=partial(mixed.ask, k=10)),
+        "among them, filtered": evaluate_index(questions, mixed, ask=only_seed),
+    }
+
+
+def lost_at(mixed: Index, question: Question, gold: Numbers) -> str:
+    """Which stage put something else before every passage with evidence."""
+    data = mixed._made.data
+    [query] = read_questions(data, mixed.encoder, [question.text], mixed.weights)
+    candidates = stages._candidates(data, query, stages.CANDIDATES, None)
+    if not np.isin(gold, candidates.chunks).any():
+        return "candidates"
+    promising = stages._promising(data, query, candidates, stages.EXACT)
+    if not np.isin(gold, promising).any():
+        return "coarse"
+    first = retrieve(data, query, stages.EXACT)[0]
+    return "own" if data.chunk(first.chunk).document_id == SEED else "others"
+
+
+def gold_chunks(mixed: Index, question: Question) -> Numbers:
+    """The chunks that have at least half of a piece of evidence, or are half of it."""
+    data = mixed._made.data
+    of_seed = np.flatnonzero(data.allowed(Conditions.of({"id": SEED})))
+    chosen = [c for c in of_seed.tolist() if _has_evidence(data.chunk(c), question)]
+    return np.asarray(chosen, dtype=np.int64)
+
+
+def _has_evidence(chunk: Chunk, question: Question) -> bool:
+    own = Span(chunk.start, chunk.end)
+    return any(
+        2 * own.overlap(Span(e.start, e.end)) >= min(e.end - e.start, own.end - own.start)
+        for e in question.evidence
+    )
+
+
+def losses(
+    mixed: Index, questions: QuestionSet, before: Report, after: Report
+) -> dict[str, list[Question]]:
+    """Questions right at rank 1 before and not after, by the stage that lost them."""
+    was, now = before.values("Success@1"), after.values("Success@1")
+    found: dict[str, list[Question]] = {name: [] for name in LOST}
+    for question in questions:
+        if was.get(question.id) == 1 and now.get(question.id) == 0:
+            found[lost_at(mixed, question, gold_chunks(mixed, question))].append(question)
+    return found
+
+
+def usurpers(mixed: Index, questions: Sequence[Question], name: str) -> Counter[str]:
+    """Which documents' property stands first in place of the article."""
+    firsts = [mixed.search(question.text, k=1)[0].citation.document_id for question in questions]
+    return Counter(str(mixed.document(first).metadata.get(name, first)) for first in firsts)
+
+
+def render(
+    found: Mapping[str, Report],
+    compared: Sequence[Comparison],
+    lost: Mapping[str, Sequence[Question]],
+    *,
+    mixed: Index,
+    by: str,
+    others: str,
+) -> str:
+    """Markdown."""
+    on = machine()
+    lines = [
+        "# The article among a hundred thousand other passages",
+        "",
+        f"Measured on {today()}: {on['processor']}, {on['cores']} cores. The seed article's 112 "
+        f"passages among {len(mixed) - 112:,} others, {len(mixed.documents):,} documents in all: "
+        f"{others}. All answerable questions of `eval/` (dev and test), single questions; "
+        "abstention is over all.",
+        "",
+        "| | " + " | ".join(MEASURES) + " | p50, ms | p95, ms |",
+        "|---|" + "---:|" * (len(MEASURES) + 2),
+    ]
+    for name, report in found.items():
+        summary, latency = report.summary(), report.latency() or {}
+        cells = [f"{summary[m] or 0:.3f}" for m in MEASURES]
+        cells += [f"{latency.get(q, 0):.1f}" for q in ("p50", "p95")]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    lines += ["", "Among the others against alone, paired:", ""]
+    lines += [
+        f"- {c.measure}: {c.difference:+.3f} (95 %: {c.low:+.3f} … {c.high:+.3f}, p = {c.p:.3f})"
+        for c in compared
+    ]
+    lines += ["", "## Why", "", "Questions first alone and not first among the others:", ""]
+    lines += [f"- {len(lost[name])} {text}" for name, text in LOST.items()]
+    first = usurpers(mixed, [q for name in LOST for q in lost[name] if name != "own"], by)
+    ranked = ", ".join(f"{name} ({number})" for name, number in first.most_common(8))
+    lines += ["", f"What stands first instead: {ranked or 'nothing'}.", ""]
+    lines += [
+        f"- *{question.text}* ({name})" for name in LOST for question in list(lost[name])[:12]
+    ]
+    return "\n".join([*lines, ""])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--index", type=Path, required=True)
+    parser.add_argument("--by", default="from", help="a property that tells the others apart")
+    parser.add_argument("--others", default="other documents", help="what they are, for the report")
+    chosen = parser.parse_args()
+    mixed = Index.open(chosen.index, check_sources=False)
+    alone = Index.open(ROOT / "indexes" / SEED)
+    questions = load_set(ROOT / "eval" / "questions.jsonl", alone)
+    found = reports(mixed, alone, questions)
+    before, after = found["the article alone"], found["among the others"]
+    compared = compare_reports(before, after)
+    lost = losses(mixed, questions, before, after)
+    text = render(found, compared, lost, mixed=mixed, by=chosen.by, others=chosen.others)
+    RESULTS.write_text(text, encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
