@@ -54,7 +54,7 @@ def weighed(index: Index, **changed: float) -> Index:
 
 
 def by_reference(index: Index) -> Index:
-    return Index(index._made, load_encoder())
+    return Index(index._local(), load_encoder())
 
 
 def ask_in_order(

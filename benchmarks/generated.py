@@ -13,7 +13,7 @@ from __future__ import annotations
 import random
 import re
 import string
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -43,56 +43,72 @@ _REPLACED = 1 / 6
 _OF_A_DOCUMENT = 6
 _NOISE = 0.75  # a child's cosine with its parent is then 0.8, as the nearest neighbours' is
 _MASKS = 1 << 14
+_PARENTS, _TEXT_VARIANTS, _TOKEN_VARIANTS = 512, 256, 16
 _QUERIES = 256
 _WORD = re.compile(r"[A-Za-z]{3,}")
 
 
 @dataclass(frozen=True)
 class Parent:
-    """A real passage, ready to be varied."""
+    """A real passage, and its variants."""
 
-    text: str
-    words: tuple[tuple[int, int], ...]
-    stems: frozenset[str]
     sentences: tuple[tuple[int, int], ...]
     vector: Vectors
-    tokens: ChunkCodes
+    tokens: tuple[ChunkCodes, ...]
     coarse: CoarseRows
+    texts: tuple[tuple[str, frozenset[str]], ...]
+    """Each with its stems."""
 
 
 def generate(parents: Index, path: Path, chunks: int, *, seed: int = 0) -> None:
     """Publish an index of so many passages at ``path``, made from those of ``parents``."""
-    made = parents._made
+    made = parents._local()
     dimension = made.data.token_code.dimension
     layout = choose_layout(chunks, dimension)
-    pool = _pool(made.data, TokenCode(layout.token_bits, dimension))
+    rng = np.random.default_rng(seed)
+    pool = _pool(made.data, TokenCode(layout.token_bits, dimension), rng)
     with write_lock(path), drafting(path) as folder:
         tables = FolderTables(folder)
-        rng = np.random.default_rng(seed)
         data = _fill(tables, pool, chunks, layout=layout, origin=made.data, rng=rng)
-        shown = replace(made, data=data, sources=())
-        publish(path, folder, shown.manifest(records(folder), path))
+        shown = replace(made, data=data, sources=(), published=records(folder))
+        publish(path, folder, shown.manifest(path))
 
 
-def _pool(data: LocalData, code: TokenCode) -> list[Parent]:
-    rng = np.random.default_rng(1)
-    chosen = rng.permutation(len(data))[:5000]
-    return [_parent(data, int(number), code) for number in chosen]
+def _pool(data: LocalData, code: TokenCode, rng: np.random.Generator) -> list[Parent]:
+    words, masks = _Words(rng), _masks(rng, code)
+    chosen = rng.permutation(len(data))[:_PARENTS].tolist()
+    return [_parent(data, number, code, words=words, masks=masks, rng=rng) for number in chosen]
 
 
-def _parent(data: LocalData, number: int, code: TokenCode) -> Parent:
+def _parent(
+    data: LocalData,
+    number: int,
+    code: TokenCode,
+    *,
+    words: _Words,
+    masks: NDArray[np.uint8],
+    rng: np.random.Generator,
+) -> Parent:
     chunk, text = data.chunk(number), data.text_of(number)
     vector, tokens = data.read_chunk(number)
     codes, scales = code.code(tokens.codes, tokens.scales)
+    places = [match.span() for match in _WORD.finditer(text)]
+    stems = frozenset(word.stem for word in words_of(text))
+    coded = tokens._replace(codes=codes, scales=scales)
     return Parent(
-        text,
-        tuple(match.span() for match in _WORD.finditer(text)),
-        frozenset(word.stem for word in words_of(text)),
         tuple((s.start - chunk.start, s.end - chunk.start) for s in chunk.sentences),
         vector,
-        tokens._replace(codes=codes, scales=scales),
+        tuple(_flipped(coded, masks, rng) for _ in range(_TOKEN_VARIANTS)),
         data.coarse(np.asarray([number])),
+        tuple(_varied(text, places, stems, words, rng=rng) for _ in range(_TEXT_VARIANTS)),
     )
+
+
+def _flipped(tokens: ChunkCodes, masks: NDArray[np.uint8], rng: np.random.Generator) -> ChunkCodes:
+    first = int(rng.integers(0, _MASKS))
+    bits = np.take(masks, range(first, first + len(tokens.codes)), 0, mode="wrap")
+    flipped = (tokens.codes.view(np.uint8) ^ bits).view(tokens.codes.dtype)
+    return tokens._replace(codes=flipped)
 
 
 class _Words:
@@ -128,8 +144,7 @@ def _fill(
     vectors: list[Vectors] = []
 
     def read() -> Iterator[ReadChunk]:
-        masks = _masks(rng, code)
-        for number in chosen:
+        for number, variant in zip(chosen, rng.integers(0, _TOKEN_VARIANTS, chunks), strict=True):
             parent = pool[number]
             noise = rng.standard_normal(code.dimension).astype(np.float32)
             noise *= _NOISE / np.linalg.norm(noise)
@@ -138,10 +153,7 @@ def _fill(
                 vectors.append(vector)
             else:
                 tables.append("vectors.npy", vector[None, :])
-            first = int(rng.integers(0, _MASKS))
-            bits = np.take(masks, range(first, first + len(parent.tokens.codes)), 0, mode="wrap")
-            codes = (parent.tokens.codes.view(np.uint8) ^ bits).view(parent.tokens.codes.dtype)
-            yield ReadChunk(vector, parent.tokens._replace(codes=codes))
+            yield ReadChunk(vector, parent.tokens[variant])
 
     LateIndex.write(tables, read(), starts, code)
     _coarse(tables, [pool[n].coarse for n in chosen], origin)
@@ -169,13 +181,13 @@ def _masks(rng: np.random.Generator, code: TokenCode) -> NDArray[np.uint8]:
 
 def _texts(tables: FolderTables, parents: list[Parent], rng: np.random.Generator) -> None:
     """Documents of six passages each, their chunks, sentences and words."""
-    documents, lexicon, words = DocumentsBuilder(tables), LexiconBuilder(), _Words(rng)
+    documents, lexicon = DocumentsBuilder(tables), LexiconBuilder()
     tables.append("chunks.npy", np.zeros((0, 4), np.int64))
     tables.append("sentences.npy", np.zeros((0, 2), np.int64))
     for number, first in enumerate(range(0, len(parents), _OF_A_DOCUMENT)):
         parts, place = [], 0
         for parent in parents[first : first + _OF_A_DOCUMENT]:
-            text, stems = _varied(parent, words, rng)
+            text, stems = parent.texts[int(rng.integers(0, _TEXT_VARIANTS))]
             lexicon.add_stems(stems)
             row = (number, 0, place, place + len(text))
             tables.append("chunks.npy", np.asarray([row], np.int64))
@@ -192,15 +204,22 @@ def _texts(tables: FolderTables, parents: list[Parent], rng: np.random.Generator
     tables.append("chunk_keys.npy", rng.integers(0, 256, (len(parents), 16), dtype=np.uint8))
 
 
-def _varied(parent: Parent, words: _Words, rng: np.random.Generator) -> tuple[str, frozenset[str]]:
+def _varied(
+    text: str,
+    places: Sequence[tuple[int, int]],
+    stems: frozenset[str],
+    words: _Words,
+    *,
+    rng: np.random.Generator,
+) -> tuple[str, frozenset[str]]:
     """The text with some words replaced, and its stems."""
-    text, new = parent.text, []
-    for place in np.flatnonzero(rng.random(len(parent.words)) < _REPLACED).tolist():
-        start, end = parent.words[place]
+    new = []
+    for place in np.flatnonzero(rng.random(len(places)) < _REPLACED).tolist():
+        start, end = places[place]
         word = words.of(end - start)
         new.append(word)
         text = text[:start] + word + text[end:]
-    return text, parent.stems | frozenset(new)
+    return text, stems | frozenset(new)
 
 
 def _coarse(tables: FolderTables, rows: list[CoarseRows], origin: LocalData) -> None:

@@ -55,7 +55,7 @@ def reports(mixed: Index, alone: Index, questions: QuestionSet) -> dict[str, Rep
 
 def lost_at(mixed: Index, question: Question, gold: Numbers) -> str:
     """Which stage put something else before every passage with evidence."""
-    data = mixed._made.data
+    data = mixed._local().data
     [query] = read_questions(data, mixed.encoder, [question.text], mixed.weights)
     candidates = stages._candidates(data, query, stages.CANDIDATES, None)
     if not np.isin(gold, candidates.chunks).any():
@@ -69,7 +69,7 @@ def lost_at(mixed: Index, question: Question, gold: Numbers) -> str:
 
 def gold_chunks(mixed: Index, question: Question) -> Numbers:
     """The chunks that have at least half of a piece of evidence, or are half of it."""
-    data = mixed._made.data
+    data = mixed._local().data
     of_seed = np.flatnonzero(data.allowed(Conditions.of({"id": SEED})))
     chosen = [c for c in of_seed.tolist() if _has_evidence(data.chunk(c), question)]
     return np.asarray(chosen, dtype=np.int64)

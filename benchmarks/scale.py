@@ -74,7 +74,7 @@ def asked(path: Path, questions: Sequence[str], rounds: int) -> dict[str, Any]:
 
 def recall(index: Index, questions: Sequence[str]) -> float:
     """Of the ten chunks nearest to each question's vector, what part is found."""
-    data = index._made.data
+    data = index._local().data
     queries = read_questions(data, index.encoder, questions, index.weights)
     vectors = np.stack([query.vector for query in queries])
     scores = np.concatenate(
@@ -218,7 +218,7 @@ def main() -> None:
         return
     WORK.mkdir(parents=True, exist_ok=True)
     questions = [q.text for q in load_questions(ROOT / "eval" / "questions.jsonl")]
-    origin = made_from(Index.open(chosen.parents, check_sources=False)._made)
+    origin = made_from(Index.open(chosen.parents, check_sources=False)._local())
     rows = []
     for size in map(int, chosen.sizes.split(",")):
         rows.append(measured(chosen.parents, size, questions, chosen.keep))

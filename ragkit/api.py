@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
-from typing import TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, TypedDict, Unpack, cast
 
 from ragkit import index
 from ragkit.answering import DEPTH, THRESHOLD, compose, passages_of
@@ -37,6 +37,7 @@ from ragkit.index import (
     Recipe,
     Weights,
     Where,
+    is_remote,
     parse_memory,
     refuse_changed,
     refuse_other,
@@ -52,6 +53,9 @@ from ragkit.retrieval import (
 )
 from ragkit.timing import stage
 from ragkit.types import GOOD, Abstention, Answer, Document, Generated, Passage, Said, Sentence
+
+if TYPE_CHECKING:
+    from ragkit.index.remote import Remote
 
 __all__ = [
     "Index",
@@ -84,11 +88,13 @@ class Index:
     Make one with ``Index.build`` or ``Index.open``.
     """
 
-    def __init__(self, made: Made, encoder: Encoder, *, reranker: Reranker | None = None) -> None:
+    def __init__(
+        self, made: Made | Remote, encoder: Encoder, *, reranker: Reranker | None = None
+    ) -> None:
         self._made = made
-        self._data: IndexData = made.data
         self._encoder = encoder
         self._reranker = reranker
+        self._quotes_of = lru_cache(maxsize=1)(lambda _: QuoteChecker(self.documents))
 
     @classmethod
     def build(
@@ -174,17 +180,19 @@ class Index:
         ``check_sources`` a source file that lies where it was, but changed, is an error too. Of
         files over 32 MiB each block is checked when it is first read.
 
+        ``path`` may be where an index was pushed to, such as ``milvus://host:19530/name``. It is
+        then always the newest one there, and has no sources to check.
+
         Raises IndexNotFoundError, IndexDamagedError, IndexMismatchError, IndexStaleError,
-        EncoderError.
+        EncoderError; of a server also IndexServerError and MissingExtraError.
         """
-        directory = Path(path)
         with stage("read and check the index"):
-            made = index.read(directory)
+            made = _connected(str(path)) if is_remote(path) else index.read(Path(path))
         with stage("find and check the model"):
             model = _asker(made.fingerprint if encoder is None else encoder)
-        refuse_other(directory, model.fingerprint, made.fingerprint)
-        if check_sources:
-            refuse_changed(directory, made.sources)
+        refuse_other(path, model.fingerprint, made.fingerprint)
+        if check_sources and isinstance(made, Made):
+            refuse_changed(Path(path), made.sources)
         return cls(made, model, reranker=_resolve_reranker(reranker))
 
     @classmethod
@@ -211,7 +219,20 @@ class Index:
 
         Raises IndexLockedError or IndexWriteError; what stood at ``path`` then still stands.
         """
-        index.save(self._made, Path(path))
+        index.save(self._local(), Path(path))
+
+    def push(self, location: str, *, progress: Progress | None = None) -> None:
+        """Copy this index to a server, where ``Index.open(location)`` asks it.
+
+        ``location``: such as ``milvus://host:19530/name``. Readers there see the old one whole, and
+        then the new one whole. ``progress``: called with (chunks pushed, chunks in all).
+
+        Raises InputError for a location that cannot be read, IndexWriteError, IndexServerError,
+        MissingExtraError.
+        """
+        from ragkit.index.remote import push
+
+        push(self._local(), location, progress=progress)
 
     def ask(
         self,
@@ -273,11 +294,10 @@ class Index:
         asked = clean_question(question)
         read = asked if standalone is None else clean_question(standalone)
         said = [Said(clean_question(text), weight) for text, weight in before]
-        [(query, ranking)] = self._found([read], max(k, DEPTH), where, said)
+        data = self._data
+        [(query, ranking)] = self._found(data, [read], max(k, DEPTH), where, said)
         with stage("compose the answer"):
-            found = compose(
-                self._data, replace(query, question=asked), ranking, k=k, threshold=threshold
-            )
+            found = compose(data, replace(query, question=asked), ranking, k=k, threshold=threshold)
         yield found
         if writer is not None and found.answered:
             yield from _written(writer, found, unsupported)
@@ -293,9 +313,10 @@ class Index:
         """``ask`` for several questions, encoded in one batch; answers in the order asked."""
         check_k(k)
         check_threshold(threshold)
-        found = self._found(questions, max(k, DEPTH), where)
+        data = self._data
+        found = self._found(data, questions, max(k, DEPTH), where)
         with stage("compose the answer"):
-            return [compose(self._data, *one, k=k, threshold=threshold) for one in found]
+            return [compose(data, *one, k=k, threshold=threshold) for one in found]
 
     async def aask(self, question: str, **options: Unpack[Options]) -> Answer:
         """``ask`` without blocking the event loop."""
@@ -305,8 +326,9 @@ class Index:
 
     def search(self, question: str, *, k: int = 5, where: Where | None = None) -> list[Passage]:
         """The ``k`` best passages alone, best first; ``where`` as for ``ask``."""
-        [(query, found)] = self._found([question], check_k(k), where)
-        return list(passages_of(self._data, query, found.ranking[:k]))
+        data = self._data
+        [(query, found)] = self._found(data, [question], check_k(k), where)
+        return list(passages_of(data, query, found.ranking[:k]))
 
     def document(self, document_id: str) -> Document:
         """The document a citation names, to resolve or show it. Raises InputError if not here."""
@@ -344,14 +366,14 @@ class Index:
         recipe = replace(self._made.recipe, weights=weights)
         return Index(replace(self._made, recipe=recipe), self._encoder, reranker=self._reranker)
 
-    @cached_property
+    @property
     def _quotes(self) -> QuoteChecker:
-        return QuoteChecker(self.documents)
+        return self._quotes_of(self.generation)
 
-    @cached_property
+    @property
     def generation(self) -> str:
         """16 hexadecimal digits that follow from all the data: equal indexes, equal generations."""
-        return self._made.named()
+        return self._made.named
 
     @property
     def counts(self) -> dict[str, int]:
@@ -366,8 +388,22 @@ class Index:
         sizes = ", ".join(f"{number} {name}" for name, number in self.counts.items())
         return f"<ragkit.Index: {sizes}, {self._encoder.fingerprint.name}>"
 
+    @property
+    def _data(self) -> IndexData:
+        """Take it once for a question: the next time it may be a newer one."""
+        return self._made.data
+
+    def _local(self) -> Made:
+        if isinstance(self._made, Made):
+            return self._made
+        raise InputError(
+            f"the index at {self._made.location} lies on a server; expected one on this machine to "
+            f"copy. Build it here from its sources."
+        )
+
     def _found(
         self,
+        data: IndexData,
         questions: Sequence[str],
         depth: int,
         where: Where | None,
@@ -377,11 +413,9 @@ class Index:
             raise InputError("questions is one str; expected a list of them. Use ask for one.")
         cleaned = [clean_question(question) for question in questions]
         with stage("read the question"):
-            queries = read_questions(self._data, self._encoder, cleaned, self.weights, before)
-        allowed = None if where is None else self._data.allowed(Conditions.of(where))
-        return [
-            (query, find(self._data, query, depth, self._reranker, allowed)) for query in queries
-        ]
+            queries = read_questions(data, self._encoder, cleaned, self.weights, before)
+        allowed = None if where is None else data.allowed(Conditions.of(where))
+        return [(query, find(data, query, depth, self._reranker, allowed)) for query in queries]
 
 
 IndexLike = Index | str | os.PathLike[str] | None
@@ -445,7 +479,7 @@ def default_index() -> Index:
 
 
 def open_index(index: IndexLike) -> Index:
-    """The Index that is meant: itself, the one at a path, or for None the one ragkit carries."""
+    """The Index that is meant: itself, one at a path or server, or for None ragkit's own."""
     if index is None:
         return default_index()
     if isinstance(index, Index):
@@ -455,6 +489,12 @@ def open_index(index: IndexLike) -> Index:
     raise InputError(
         f"index is a {type(index).__name__}; expected a ragkit.Index, a path, or None."
     )
+
+
+def _connected(location: str) -> Remote:
+    from ragkit.index.remote import connect
+
+    return connect(location)
 
 
 def _resolve(encoder: Encoder | str | None) -> Encoder:

@@ -61,7 +61,7 @@ def test_rebuilding_the_seed_gives_the_committed_index(
         "segments.npy",
     ):
         assert committed["files"][name] == fresh["files"][name]  # type: ignore[index]
-    one, other = german_soviet._made.data, rebuilt._made.data
+    one, other = german_soviet._local().data, rebuilt._local().data
     chunks = np.arange(len(one))
     np.testing.assert_allclose(one.vectors_of(chunks), other.vectors_of(chunks), atol=2e-5)
     steps = one.tokens(chunks).codes.astype(int) - other.tokens(chunks).codes.astype(int)

@@ -77,7 +77,7 @@ def test_a_build_in_many_groups_is_the_build_in_one(
         [*documents, article], encoder=tiny, progress=lambda *done: shown.append(done)
     )
     chunks = np.arange(len(whole))
-    one, other = parts._made.data, whole._made.data
+    one, other = parts._local().data, whole._local().data
     np.testing.assert_allclose(one.vectors_of(chunks), other.vectors_of(chunks), atol=1e-5)
     some, same = one.tokens(chunks), other.tokens(chunks)
     np.testing.assert_array_equal(some.lengths, same.lengths)

@@ -69,7 +69,7 @@ def document(name: str, text: str, **more: object) -> Document:
 def assert_same(updated: Index, fresh: Index) -> None:
     """Equal to the last byte: what it was made from does not show."""
     assert updated.documents == fresh.documents
-    left, right = updated._made.data.files, fresh._made.data.files
+    left, right = updated._local().data.files, fresh._local().data.files
     assert left.keys() == right.keys()
     assert [name for name in left if left[name][:].tobytes() != right[name][:].tobytes()] == []
     assert updated.generation == fresh.generation
@@ -215,7 +215,7 @@ def test_another_models_journal_is_not_used(tmp_path: Path, int8: Encoder, tiny:
 
 def test_a_journal_gives_back_what_was_put_in(tmp_path: Path, int8: Encoder) -> None:
     index = Index.build([document("a", TEXTS[1]), document("b", TEXTS[2])], encoder=int8)
-    read = [index._made.data.read_chunk(chunk) for chunk in range(len(index))]
+    read = [index._local().data.read_chunk(chunk) for chunk in range(len(index))]
     keys = [bytes([i]) * 16 for i in range(len(index))]
     Journal(tmp_path, int8).add(keys, read)
     again = Journal(tmp_path, int8)

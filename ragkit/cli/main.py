@@ -286,6 +286,16 @@ def verify(path: Path, as_json: bool) -> None:
 
 @index.command()
 @click.argument("path", type=click.Path(path_type=Path))
+@click.argument("location")
+def push(path: Path, location: str) -> None:
+    """Copy the index at PATH to a server, such as milvus://localhost:19530/name."""
+    with progress("Pushing") as show:
+        ragkit.Index.open(path).push(location, progress=show)
+    click.echo(f"Pushed {path} to {location.rpartition('@')[2]}.")
+
+
+@index.command()
+@click.argument("path", type=click.Path(path_type=Path))
 @json_option
 def repair(path: Path, as_json: bool) -> None:
     """Make the index at PATH whole again, from what of it is whole and from its sources."""

@@ -45,11 +45,26 @@ __all__ = [
     "writing",
 ]
 
+
+class IndexPlace(click.Path):
+    """A folder's path, or where an index was pushed to."""
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> str | bytes | os.PathLike[str]:
+        from ragkit.index import is_remote
+
+        return value if is_remote(value) else super().convert(value, param, ctx)
+
+
 index_option = click.option(
     "--index",
     "index_path",
-    type=click.Path(path_type=Path),
-    help="Folder of the index to ask (default: the article that ragkit carries).",
+    type=IndexPlace(path_type=Path),
+    help="Folder of the index to ask, or milvus://… (default: the article that ragkit carries).",
 )
 threshold_option = click.option(
     "--threshold", type=float, help="Abstain below this confidence (0–1)."

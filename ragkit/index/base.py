@@ -101,6 +101,10 @@ class IndexData(Protocol):
         """What stands there."""
         ...
 
+    def learn(self, stems: Sequence[str]) -> None:
+        """Be told which stems will be asked about, so that a store far away reads them at once."""
+        ...
+
     def idf(self, stem: str) -> float:
         """``ln(1 + (N − n + ½)/(n + ½))`` for a stem in n of N chunks; always positive."""
         ...

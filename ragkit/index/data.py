@@ -23,7 +23,7 @@ Tables of a generation, each a file where it lies on a disk:
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
@@ -100,6 +100,9 @@ class LocalData:
     def text_of(self, number: int) -> str:
         document, _, start, end = self._chunks[number].tolist()
         return str(self._documents[document].text[start:end])
+
+    def learn(self, stems: Sequence[str]) -> None:
+        """Nothing is far away here."""
 
     def idf(self, stem: str) -> float:
         return self._lexicon.idf(stem)

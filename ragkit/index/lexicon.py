@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 import threading
+from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property, lru_cache
@@ -23,7 +24,7 @@ from ragkit.index.tables import Tables
 if TYPE_CHECKING:
     from Stemmer import Stemmer
 
-__all__ = ["Lexicon", "LexiconBuilder", "Word", "words_of"]
+__all__ = ["Lexicon", "LexiconBuilder", "PostingLists", "Word", "words_of"]
 
 _WORD = re.compile(r"\w+")
 
@@ -76,34 +77,28 @@ class LexiconBuilder:
         tables.append("posting_borders.npy", borders_of(np.asarray(numbers, dtype=np.int64)))
 
 
-class Lexicon:
-    """Stems in the order of their bytes, and of each the chunks that have it, ascending."""
+class PostingLists(ABC):
+    """Of each stem the chunks that have it, wherever that is kept."""
 
-    def __init__(self, files: Mapping[str, Rows], chunks: int) -> None:
-        """``files``: what ``LexiconBuilder.write`` wrote; ``chunks``: how many there are."""
-        self._stems, self._borders = files["stems.bin"], files["stem_borders.npy"]
-        self._postings, self._runs = files["postings.npy"], files["posting_borders.npy"]
+    def __init__(self, chunks: int) -> None:
+        """``chunks``: how many there are."""
         self._chunks = chunks
-        self._run = lru_cache(maxsize=4096)(self._found)
 
-    def __contains__(self, stem: str) -> bool:
-        return self._run(stem) is not None
-
-    def __iter__(self) -> Iterator[tuple[str, NDArray[np.int32]]]:
-        """Each stem and the chunks that have it."""
-        for row in range(len(self._borders) - 1):
-            stem = self._stem(row).decode()
-            yield stem, self.chunks_with(stem)
-
+    @abstractmethod
     def chunks_with(self, stem: str) -> NDArray[np.int32]:
         """The chunks that have the stem, ascending."""
-        run = self._run(stem)
-        return _NONE if run is None else self._postings[slice(*run)]
+
+    @abstractmethod
+    def frequency(self, stem: str) -> int:
+        """How many those are."""
+
+    def __contains__(self, stem: str) -> bool:
+        return self.frequency(stem) > 0
 
     def idf(self, stem: str) -> float:
         """``ln(1 + (N − n + ½)/(n + ½))`` (Robertson & Spärck Jones); always positive."""
-        start, end = self._run(stem) or (0, 0)
-        return math.log(1 + (self._chunks - (end - start) + 0.5) / (end - start + 0.5))
+        n = self.frequency(stem)
+        return math.log(1 + (self._chunks - n + 0.5) / (n + 0.5))
 
     def best(
         self, weights: Mapping[str, float], number: int, allowed: NDArray[np.bool_] | None = None
@@ -149,8 +144,32 @@ class Lexicon:
                 found += here * np.float32(weight)
         return found
 
-    def _found(self, stem: str) -> tuple[int, int] | None:
-        """Where the stem's postings begin and end; None if no chunk has it."""
+
+class Lexicon(PostingLists):
+    """Stems in the order of their bytes, and their postings, as tables."""
+
+    def __init__(self, files: Mapping[str, Rows], chunks: int) -> None:
+        """``files``: what ``LexiconBuilder.write`` wrote."""
+        super().__init__(chunks)
+        self._stems, self._borders = files["stems.bin"], files["stem_borders.npy"]
+        self._postings, self._runs = files["postings.npy"], files["posting_borders.npy"]
+        self._run = lru_cache(maxsize=4096)(self._found)
+
+    def __iter__(self) -> Iterator[tuple[str, NDArray[np.int32]]]:
+        """Each stem and the chunks that have it."""
+        for row in range(len(self._borders) - 1):
+            stem = self._stem(row).decode()
+            yield stem, self.chunks_with(stem)
+
+    def chunks_with(self, stem: str) -> NDArray[np.int32]:
+        return self._postings[slice(*self._run(stem))]
+
+    def frequency(self, stem: str) -> int:
+        start, end = self._run(stem)
+        return end - start
+
+    def _found(self, stem: str) -> tuple[int, int]:
+        """Where the stem's postings begin and end."""
         wanted = stem.encode("utf-8", "surrogatepass")
         low, high = 0, len(self._borders) - 1
         while low < high:
@@ -160,7 +179,7 @@ class Lexicon:
             else:
                 high = middle
         if low == len(self._borders) - 1 or self._stem(low) != wanted:
-            return None
+            return 0, 0
         start, end = self._runs[low : low + 2].tolist()
         return start, end
 

@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from ragkit.chunking import Chunker
@@ -30,6 +31,7 @@ __all__ = [
     "Made",
     "Recipe",
     "build",
+    "is_remote",
     "publish_read",
     "read",
     "recipe_of",
@@ -53,18 +55,21 @@ class Recipe:
     memory: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Made:
-    """An index with all that its manifest says. ``generation``: None for one in memory."""
+    """An index with all that its manifest says.
+
+    ``published``: what the manifest says of its files; None for one in memory.
+    """
 
     data: LocalData
     fingerprint: Fingerprint
     recipe: Recipe
     sources: tuple[SourceFile, ...]
-    generation: str | None = None
+    published: Mapping[str, FileRecord] | None = None
 
-    def manifest(self, files: Mapping[str, FileRecord], directory: Path = Path()) -> Manifest:
-        """What to publish with those files in ``directory``."""
+    def manifest(self, directory: Path = Path()) -> Manifest:
+        """What to publish in ``directory``."""
         return Manifest(
             encoder=self.fingerprint,
             dimension=self.data.token_code.dimension,
@@ -75,16 +80,22 @@ class Made:
             memory=self.recipe.memory,
             sources=tuple(_source_record(directory, source) for source in self.sources),
             counts=dict(self.data.counts),
-            files=files,
+            files=self.files,
         )
 
-    def named(self) -> str:
-        """The generation that its data has, published or not."""
-        if self.generation is not None:
-            return self.generation
+    @cached_property
+    def files(self) -> Mapping[str, FileRecord]:
+        """What its files are, or would be."""
+        if self.published is not None:
+            return self.published
         with tempfile.TemporaryDirectory() as folder:
             _copy(self.data, Path(folder))
-            return self.manifest(records(Path(folder))).generation
+            return records(Path(folder))
+
+    @property
+    def named(self) -> str:
+        """The generation that its data has, published or not."""
+        return self.manifest().generation
 
 
 def build(
@@ -140,7 +151,8 @@ def save(made: Made, directory: Path) -> None:
     """Publish a copy in ``directory``. Raises IndexLockedError or IndexWriteError."""
     with write_lock(directory), drafting(directory) as folder:
         _copy(made.data, folder)
-        publish(directory, folder, made.manifest(records(folder), directory))
+        copied = replace(made, published=records(folder))
+        publish(directory, folder, copied.manifest(directory))
 
 
 def read(directory: Path) -> Made:
@@ -163,11 +175,18 @@ def read(directory: Path) -> Made:
             manifest.encoder,
             recipe_of(manifest),
             sources_of(directory, manifest),
-            manifest.generation,
+            manifest.files,
         )
 
 
-def refuse_other(directory: Path, found: Fingerprint, expected: Fingerprint) -> None:
+def is_remote(location: object) -> bool:
+    """Whether it is an address, and no path."""
+    return isinstance(location, str) and "://" in location
+
+
+def refuse_other(
+    directory: str | os.PathLike[str], found: Fingerprint, expected: Fingerprint
+) -> None:
     """Raises IndexMismatchError if another model would read for the index than made it."""
     if found.digest != expected.digest:
         raise IndexMismatchError(
@@ -213,10 +232,10 @@ def publish_read(
             read, encoder, recipe, FolderTables(folder), Journal(directory, encoder),
             progress=progress, earlier=earlier, reader=reader,
         )  # fmt: skip
-        made = Made(data, encoder.fingerprint, recipe, origins)
-        manifest = made.manifest(records(folder), directory)
+        made = Made(data, encoder.fingerprint, recipe, origins, records(folder))
+        manifest = made.manifest(directory)
         publish(directory, folder, manifest)
-    return replace(made, data=opened(directory, manifest), generation=manifest.generation)
+    return replace(made, data=opened(directory, manifest))
 
 
 def recipe_of(manifest: Manifest) -> Recipe:

@@ -120,13 +120,13 @@ class Manifest:
                 f"format {FORMAT}. Rebuild it: ragkit index build SOURCE… --out {directory}"
             )
         try:
-            return cls._from_dict(unseal(data))
+            return cls.from_dict(unseal(data))
         except SealBrokenError as error:
             raise _damaged(path, str(error)) from error
 
     @classmethod
-    def _from_dict(cls, content: Mapping[str, Any]) -> Manifest:
-        """Trusts its argument: the checksum has matched."""
+    def from_dict(cls, content: Mapping[str, Any]) -> Manifest:
+        """What ``to_dict`` gave; trusts its argument: the checksum has matched."""
         return cls(
             encoder=Fingerprint.from_dict(content["encoder"]),
             dimension=int(content["encoder"]["dimension"]),

@@ -85,8 +85,8 @@ def _read_again(
             return found
     raise IndexDamagedError(
         f"the index at {directory} cannot be repaired: {', '.join(damaged)} is damaged, and not "
-        f"all of its {len(paths)} source files are where and what they were. Restore them, or build "
-        f"the index from others: ragkit index build SOURCE… --out {directory}"
+        f"all of its {len(paths)} source files are where and what they were. Restore them, or "
+        f"build the index from others: ragkit index build SOURCE… --out {directory}"
     )
 
 

@@ -133,7 +133,9 @@ def _query(
     encoded: Encoded, question: str, before: Sequence[Said], data: IndexData, weights: Weights
 ) -> Query:
     text = " ".join([*(said.text for said in before), question])
-    owners = _owners(encoded.starts, list(words_of(text)))
+    words = list(words_of(text))
+    data.learn([word.stem for word in words])
+    owners = _owners(encoded.starts, words)
     pieces = Counter(owners)
     ends = np.cumsum([len(said.text) + 1 for said in before])
     part = np.searchsorted(ends, encoded.starts, side="right")

@@ -7,10 +7,11 @@ import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 from ragkit.api import Index, IndexLike, open_index
 from ragkit.errors import RagkitError
-from ragkit.index import Manifest
+from ragkit.index import Manifest, is_remote
 
 __all__ = ["LiveIndex"]
 
@@ -26,7 +27,9 @@ class LiveIndex:
 
     def __init__(self, index: IndexLike, *, on_swap: Callable[[bool], None]) -> None:
         """``on_swap`` is told of each exchange, and with False of each that failed."""
-        self._path = Path(index) if isinstance(index, (str, os.PathLike)) else None
+        # An index on a server sees to that by itself.
+        is_here = isinstance(index, (str, os.PathLike)) and not is_remote(index)
+        self._path = Path(cast("str", index)) if is_here else None
         self._current = open_index(index)
         self._on_swap = on_swap
 

@@ -1,0 +1,230 @@
+"""The same index on disk and on Milvus: ``python -m benchmarks.milvus --xquad FILE``.
+
+Each index is pushed to milvus-lite as a file, to milvus-lite as a server, and to Milvus 2.3.5, and
+asked the same questions there. Needs the packages ``pymilvus``, ``milvus-lite`` and ``milvus``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from benchmarks.milvus_servers import full_server, lite_server
+from benchmarks.report import machine, today
+from ragkit import Index
+from ragkit.encoding import asking_encoder
+from ragkit.evaluation import load_questions
+from ragkit.evaluation.formats import load_squad
+from ragkit.index import IndexData, Manifest, making
+from ragkit.index.milvus import MilvusData, MilvusLocation, open_data, push
+from ragkit.retrieval import find, read_questions
+
+ROOT = Path(__file__).parent.parent
+RESULTS = Path(__file__).parent / "results" / "milvus.md"
+PAGE = Path(__file__).parent / "milvus_page.md"
+SEED = ROOT / "indexes" / "germany-soviet-union-relations-1918-1941"
+
+_K = 5
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """An index on disk and what is asked of it."""
+
+    name: str
+    path: Path
+    questions: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One engine on one corpus. Times are of finding the five best passages, encoding included.
+
+    ``first_ms``: percentiles of asking each question for the first time, nothing being kept yet;
+    ``again_ms``: of asking all of them once more. ``top1``, ``top5``: the share of questions for
+    which the best passage, or all five in their order, are those of the index on disk.
+    """
+
+    corpus: str
+    chunks: int
+    engine: str
+    questions: int
+    push_s: float | None
+    open_ms: float
+    first_ms: tuple[float, float]
+    again_ms: tuple[float, float]
+    top1: float
+    top5: float
+    score: float
+
+
+Found = list[list[tuple[int, float]]]
+
+
+def asked(
+    data: IndexData, manifest: Manifest, questions: Sequence[str]
+) -> tuple[Found, list[float]]:
+    """What each question finds, as chunk and score, and the milliseconds that it takes."""
+    encoder = asking_encoder(manifest.encoder)
+    encoder.encode(questions[:1])
+    found, taken = [], []
+    for question in questions:
+        begun = time.perf_counter()
+        [query] = read_questions(data, encoder, [question], manifest.weights)
+        ranking = find(data, query, _K, None).ranking
+        taken.append((time.perf_counter() - begun) * 1000)
+        found.append([(ranked.chunk, ranked.score) for ranked in ranking[:_K]])
+    return found, taken
+
+
+def measured(corpus: Corpus, engine: str, opening: Callable[[], IndexData]) -> tuple[Row, Found]:
+    """An engine's row, not yet compared with another."""
+    manifest = Manifest.read(corpus.path)
+    begun = time.perf_counter()
+    data = opening()
+    opened = (time.perf_counter() - begun) * 1000
+    found, first = asked(data, manifest, corpus.questions)
+    _, again = asked(data, manifest, corpus.questions)
+    if isinstance(data, MilvusData):
+        data.close()
+    row = Row(
+        corpus.name, len(data), engine, len(again), None, opened, _cuts(first), _cuts(again),
+        1.0, 1.0, 0.0,
+    )  # fmt: skip
+    return row, found
+
+
+def compared(row: Row, found: Found, expected: Found, seconds: float) -> Row:
+    """The row, with how far it agrees, and how many seconds the push took."""
+    pairs = list(zip(found, expected, strict=True))
+    same = [[chunk for chunk, _ in a] == [chunk for chunk, _ in b] for a, b in pairs]
+    best = [a[0][0] == b[0][0] for a, b in pairs]
+    apart = [abs(a[0][1] - b[0][1]) for a, b in pairs if a[0][0] == b[0][0]]
+    return replace(
+        row,
+        push_s=seconds,
+        top1=sum(best) / len(pairs),
+        top5=sum(same) / len(pairs),
+        score=max(apart, default=0.0),
+    )
+
+
+def run(corpora: Sequence[Corpus], engines: Sequence[str]) -> Iterator[Row]:
+    """Corpus by corpus, one engine after the other, each on a server that has nothing else."""
+    for corpus in corpora:
+        made = making.read(corpus.path)
+        row, expected = measured(corpus, "on disk (FAISS)", partial(_on_disk, corpus.path))
+        yield row
+        for engine in engines:
+            with ExitStack() as stack:
+                folder = stack.enter_context(tempfile.TemporaryDirectory())
+                location = stack.enter_context(ENGINES[engine](Path(folder)))
+                begun = time.perf_counter()
+                push(made.data, Manifest.read(corpus.path), location)
+                seconds = time.perf_counter() - begun
+                row, found = measured(corpus, engine, partial(_on_server, location))
+                yield compared(row, found, expected, seconds)
+
+
+def _on_disk(path: Path) -> IndexData:
+    return making.read(path).data
+
+
+def _on_server(location: MilvusLocation) -> IndexData:
+    return open_data(location, timeout=60).data
+
+
+@contextmanager
+def _file(folder: Path) -> Iterator[MilvusLocation]:
+    yield MilvusLocation.parse(f"milvus://{folder / 'store.db'}#corpus")
+
+
+@contextmanager
+def _served(folder: Path) -> Iterator[MilvusLocation]:
+    with lite_server(folder / "data") as address:
+        yield MilvusLocation.parse(f"milvus://{address}/corpus")
+
+
+@contextmanager
+def _full(folder: Path) -> Iterator[MilvusLocation]:
+    with full_server(folder / "data") as address:
+        yield MilvusLocation.parse(f"milvus://{address}/corpus")
+
+
+ENGINES: dict[str, Callable[[Path], AbstractContextManager[MilvusLocation]]] = {
+    "milvus-lite, a file": _file,
+    "milvus-lite, a server": _served,
+    "Milvus 2.3.5": _full,
+}
+
+
+def _cuts(taken: Sequence[float]) -> tuple[float, float]:
+    cuts = statistics.quantiles(taken, n=20)
+    return cuts[9], cuts[18]
+
+
+def table(rows: Sequence[Row]) -> str:
+    head = (
+        "| corpus | passages | engine | push, s | open, ms | first asked, ms p50 | p95 "
+        "| again, ms p50 | p95 | same best | same five | scores apart |\n"
+        "|---|---:|---|" + "---:|" * 9 + "\n"
+    )
+    return head + "".join(_line(row) for row in rows)
+
+
+def _line(row: Row) -> str:
+    pushed = "" if row.push_s is None else f"{row.push_s:,.1f}"
+    figures = [*row.first_ms, *row.again_ms]
+    milliseconds = " | ".join(f"{figure:,.1f}" for figure in figures)
+    return (
+        f"| {row.corpus} ({row.questions:,} questions) | {row.chunks:,} | {row.engine} | {pushed} "
+        f"| {row.open_ms:,.0f} | {milliseconds} | {row.top1:.1%} | {row.top5:.1%} "
+        f"| {row.score:.0e} |\n"
+    )
+
+
+def xquad(path: Path) -> Corpus:
+    """XQuAD as an index, built once and kept."""
+    documents, questions = load_squad(path)
+    folder = Path(__file__).parent / ".work" / "milvus" / "xquad"
+    if not (folder / "manifest.json").exists():
+        Index.build(documents, folder)
+    return Corpus("XQuAD", folder, [question.text for question in questions])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--xquad", type=Path)
+    parser.add_argument(
+        "--index", type=Path, nargs="*", default=[], help="Others, asked as the seed."
+    )
+    parser.add_argument("--engines", nargs="+", choices=list(ENGINES), default=list(ENGINES))
+    parser.add_argument("--questions", type=int, default=1_000_000, help="At most, of a corpus.")
+    parser.add_argument("--save", action="store_true", help=f"Write {RESULTS.name}.")
+    chosen = parser.parse_args()
+    plain = [q.text for q in load_questions(ROOT / "eval" / "questions.jsonl")]
+    corpora = [Corpus("the seed", SEED, plain)]
+    corpora += [xquad(chosen.xquad)] if chosen.xquad else []
+    corpora += [Corpus(path.name, path, plain) for path in chosen.index]
+    corpora = [Corpus(c.name, c.path, c.questions[: chosen.questions]) for c in corpora]
+    rows = []
+    for row in run(corpora, chosen.engines):
+        print(_line(row), end="", flush=True)
+        rows.append(row)
+    if chosen.save:
+        on = machine()
+        text = PAGE.read_text(encoding="utf-8").format(
+            **{**on, "memory": on["memory"] / 2**30}, today=today(), table=table(rows)
+        )
+        RESULTS.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

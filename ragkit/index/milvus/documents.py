@@ -1,0 +1,178 @@
+"""Documents on a server: read when they are asked for, found by id, filtered by their properties.
+
+Conditions are evaluated here, over columns of values that are read once: the filters of Milvus
+differ from version to version in what they do with truth values, lists, and quotes in a name.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ragkit.index.filtering import OWN, Conditions
+from ragkit.index.milvus.blobs import Blobs
+from ragkit.index.milvus.coding import Kind, packed, unpacked
+from ragkit.index.milvus.directory import (
+    Directory,
+    blocks,
+    encoded,
+    packed_keys,
+    unpacked_keys,
+)
+from ragkit.types import Document, MetadataValue, Section
+
+__all__ = ["Columns", "StoredDocuments", "document_bytes", "document_from", "id_blobs"]
+
+_BLOCK = 4096
+"""So many documents' values of one property share a blob."""
+
+_COLUMNS = 1 << 12
+"""More properties than any corpus has; a blob's number is its block's times this, plus its own."""
+
+_READ = 64
+
+
+def document_bytes(document: Document) -> bytes:
+    content = {
+        "id": document.id,
+        "title": document.title,
+        "text": document.text,
+        "url": document.url,
+        "sections": [[list(s.path), s.start, s.end] for s in document.sections],
+        "metadata": dict(document.metadata),
+        "pages": list(document.pages),
+    }
+    return _json_bytes(content)
+
+
+def document_from(data: bytes) -> Document:
+    content = _json_from(data)
+    sections = tuple(Section(tuple(path), a, b) for path, a, b in content.pop("sections"))
+    return Document(**{**content, "sections": sections, "pages": tuple(content["pages"])})
+
+
+def id_blobs(ids: Sequence[str], firsts: list[bytes]) -> Iterator[tuple[Kind, int, bytes]]:
+    """Which document has which id; ``firsts`` gets the first id of each block."""
+    ordered = sorted((encoded(document_id), number) for number, document_id in enumerate(ids))
+    for number, block in enumerate(blocks(ordered)):
+        firsts.append(block[0][0])
+        numbers = np.asarray([own for _, own in block], dtype=np.int64)
+        yield Kind.IDS, number, packed(*packed_keys([key for key, _ in block]), numbers)
+
+
+@dataclass
+class Columns:
+    """Takes documents' properties one document after the other, and gives them as columns.
+
+    ``begun``: of each property, in the order they were met, the block that has its first value.
+    """
+
+    begun: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OWN, 0))
+    _block: int = 0
+    _rows: list[Mapping[str, MetadataValue | None]] = field(default_factory=list)
+
+    def add(self, document: Document) -> Iterator[tuple[Kind, int, bytes]]:
+        """The blobs that are full with it."""
+        own = {"id": document.id, "title": document.title, "url": document.url}
+        self._rows.append({**own, **document.metadata})
+        if len(self._rows) == _BLOCK:
+            yield from self.rest()
+
+    def rest(self) -> Iterator[tuple[Kind, int, bytes]]:
+        """The blobs of what was added since the last."""
+        for name in dict.fromkeys(name for row in self._rows for name in row):
+            self.begun.setdefault(name, self._block)
+        for column, name in enumerate(self.begun):
+            values = [row.get(name) for row in self._rows]
+            yield Kind.COLUMNS, self._block * _COLUMNS + column, _json_bytes(values)
+        self._rows = []
+        self._block += 1
+
+
+class StoredDocuments(Sequence[Document]):
+    """All documents in the corpus's order."""
+
+    def __init__(
+        self, blobs: Blobs, number: int, directory: Directory, begun: Mapping[str, int]
+    ) -> None:
+        """``number``: of documents; ``begun``: as in ``Columns``."""
+        self._blobs = blobs
+        self._number = number
+        self._directory = directory
+        self._begun = begun
+
+    def __len__(self) -> int:
+        return self._number
+
+    @overload
+    def __getitem__(self, number: int) -> Document: ...
+    @overload
+    def __getitem__(self, number: slice) -> Sequence[Document]: ...
+    def __getitem__(self, number: int | slice) -> Document | Sequence[Document]:
+        if isinstance(number, slice):
+            return tuple(self._several(range(self._number)[number]))
+        return self._blobs.one(Kind.DOCUMENT, range(self._number)[number], document_from)
+
+    def __iter__(self) -> Iterator[Document]:
+        return self._several(range(self._number))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as of what it equals
+
+    def __repr__(self) -> str:
+        return f"<{self._number} documents>"
+
+    @property
+    def properties(self) -> Iterable[str]:
+        """What documents can be filtered by."""
+        return self._begun.keys()
+
+    def number_of(self, document_id: str) -> int | None:
+        """Which one has that id."""
+        key = encoded(document_id)
+        block = self._directory.block(key)
+        if block is None:
+            return None
+        keys, numbers = self._blobs.one(Kind.IDS, block, _ids_from)
+        place = bisect_left(keys, key)
+        return int(numbers[place]) if place < len(keys) and keys[place] == key else None
+
+    def fulfilling(self, conditions: Conditions) -> NDArray[np.bool_]:
+        """``(m,)``: which of the m documents fulfil conditions on properties that are known."""
+        fine = np.ones(self._number, dtype=np.bool_)
+        for name, test in conditions.tests.items():
+            fine &= np.fromiter(map(test.holds, self._values(name)), np.bool_, self._number)
+        return fine
+
+    def _values(self, name: str) -> Iterator[MetadataValue | None]:
+        column, first = list(self._begun).index(name), self._begun[name]
+        yield from (None for _ in range(first * _BLOCK))
+        numbers = [block * _COLUMNS + column for block in range(first, -(-self._number // _BLOCK))]
+        for values in self._blobs.get(Kind.COLUMNS, numbers, _json_from):
+            yield from values
+
+    def _several(self, numbers: range) -> Iterator[Document]:
+        for start in range(0, len(numbers), _READ):
+            yield from self._blobs.get(Kind.DOCUMENT, numbers[start : start + _READ], document_from)
+
+
+def _ids_from(data: bytes) -> tuple[list[bytes], NDArray[np.int64]]:
+    content, lengths, numbers = unpacked(data)
+    return unpacked_keys(content, lengths), numbers
+
+
+def _json_bytes(content: Any) -> bytes:
+    return zlib.compress(json.dumps(content).encode())
+
+
+def _json_from(data: bytes) -> Any:
+    return json.loads(zlib.decompress(data))
