@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         RagkitError,
         SourceError,
         StoreError,
+        WorkersError,
     )
     from ragkit.grounding import ChatModel, LanguageModel
     from ragkit.index import Weights
@@ -76,6 +77,7 @@ _HOME = {
         "RagkitError",
         "SourceError",
         "StoreError",
+        "WorkersError",
     ),
     "ragkit.grounding": ("ChatModel", "LanguageModel"),
     "ragkit.index": ("Weights",),
@@ -139,6 +141,7 @@ __all__ = [
     "Turn",
     "Verification",
     "Weights",
+    "WorkersError",
     "__version__",
     "aask",
     "ask",

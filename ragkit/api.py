@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -34,6 +35,7 @@ from ragkit.index import (
     Made,
     Manifest,
     Progress,
+    Reader,
     Recipe,
     Weights,
     Where,
@@ -108,6 +110,7 @@ class Index:
         reranker: Reranker | str | None = None,
         memory: int | str | None = None,
         progress: Progress | None = None,
+        workers: str | None = None,
     ) -> Index:
         """Read, chunk and encode ``sources``; save to ``path`` if one is given.
 
@@ -123,9 +126,13 @@ class Index:
         ``memory``: how much of the index an asking process may keep in memory, in bytes or as
         ``"2GiB"`` (the default); by it and by the corpus's size is chosen how vectors are searched.
 
-        Raises SourceError, EncoderError, InputError, and with a path IndexLockedError or
-        IndexWriteError. No sources make an empty index, which answers every question with an
-        abstention.
+        ``workers``: a Ray cluster that encodes, such as ``"ray://host:10001"``, or ``"ray"`` for
+        this machine's (``ragkit.index.spreading`` says what its workers need); the index is the
+        same.
+
+        Raises SourceError, EncoderError, InputError; with a path IndexLockedError or
+        IndexWriteError; with workers WorkersError or MissingExtraError. No sources make an empty
+        index, which answers every question with an abstention.
         """
         builder = _resolve(encoder)
         recipe = Recipe(
@@ -134,9 +141,9 @@ class Index:
             parse_memory(memory) if isinstance(memory, str) else memory,
         )
         second = _resolve_reranker(reranker)
-        made = index.build(
-            sources, builder, recipe, None if path is None else Path(path), progress=progress
-        )
+        place = None if path is None else Path(path)
+        with _reader(builder, workers) as reader:
+            made = index.build(sources, builder, recipe, place, progress=progress, reader=reader)
         asker = builder if builder is encoder else asking_encoder(builder.fingerprint)
         return cls(made, asker, reranker=second)
 
@@ -148,6 +155,7 @@ class Index:
         *,
         encoder: Encoder | str | None = None,
         progress: Progress | None = None,
+        workers: str | None = None,
     ) -> Index:
         """Make the index at ``path`` that of ``sources``, as a fresh build would, and give it.
 
@@ -155,12 +163,14 @@ class Index:
         are encoded; what is no longer among ``sources`` is left out. Who reads meanwhile reads the
         old generation; an update that dies leaves it, and what it had encoded for the next.
         ``encoder``: the one that made the index, where the one recorded is not to be used.
+        ``workers``: as for ``build``.
 
         Raises what ``open`` and ``build`` raise.
         """
         recorded = Manifest.read(Path(path)).encoder
         builder = _resolve(recorded.source if encoder is None else encoder)
-        made = index.update(Path(path), sources, builder, progress=progress)
+        with _reader(builder, workers) as reader:
+            made = index.update(Path(path), sources, builder, progress=progress, reader=reader)
         return cls(made, builder if builder is encoder else asking_encoder(builder.fingerprint))
 
     @classmethod
@@ -501,6 +511,15 @@ def _resolve(encoder: Encoder | str | None) -> Encoder:
     if encoder is None or isinstance(encoder, (str, os.PathLike)):
         return load_encoder(DEFAULT_MODEL if encoder is None else os.fspath(encoder))
     return encoder
+
+
+def _reader(encoder: Encoder, workers: str | None) -> AbstractContextManager[Reader | None]:
+    """Context: who reads, None for this process."""
+    if workers is None:
+        return nullcontext()
+    from ragkit.index.spreading import spread
+
+    return spread(encoder, workers)
 
 
 def _asker(encoder: Encoder | Fingerprint | str) -> Encoder:

@@ -15,6 +15,7 @@
     │   ├── IndexLockedError       another process is writing it
     │   ├── IndexWriteError        it could not be written; what stood there still stands
     │   └── IndexServerError       the server that it lies on does not answer, or refuses
+    ├── WorkersError               a cluster's workers cannot be reached, differ, or failed
     └── MissingExtraError          an optional dependency is not installed
 
 A message says what was found, what was expected and what to do. Catching ``RagkitError``
@@ -40,6 +41,7 @@ __all__ = [
     "RagkitError",
     "SourceError",
     "StoreError",
+    "WorkersError",
 ]
 
 
@@ -101,6 +103,10 @@ class IndexWriteError(StoreError):
 
 class IndexServerError(StoreError):
     """The server that an index lies on could not be reached, refused the call, or failed."""
+
+
+class WorkersError(RagkitError):
+    """Workers cannot be reached, do not read as this process does, or failed."""
 
 
 class MissingExtraError(RagkitError, ImportError):

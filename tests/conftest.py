@@ -31,7 +31,9 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(os.environ["RAGKIT_CACHE"], ignore_errors=True)
 
 
-def make_model(folder: Path, *, seed: int = 0, window: int = 64) -> Path:
+def make_model(
+    folder: Path, *, seed: int = 0, window: int = 64, width: int = 16, layers: int = 1
+) -> Path:
     """A whole sentence-transformers model of a few thousand weights, saved in ``folder``."""
     import torch
     from sentence_transformers import SentenceTransformer
@@ -45,10 +47,10 @@ def make_model(folder: Path, *, seed: int = 0, window: int = 64) -> Path:
     BertTokenizerFast(str(bert / "vocab.txt")).save_pretrained(bert)
     config = BertConfig(
         vocab_size=len(VOCABULARY),
-        hidden_size=16,
-        num_hidden_layers=1,
+        hidden_size=width,
+        num_hidden_layers=layers,
         num_attention_heads=2,
-        intermediate_size=32,
+        intermediate_size=2 * width,
         max_position_embeddings=window,
     )
     BertModel(config).save_pretrained(bert)

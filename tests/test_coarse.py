@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from ragkit import Document, Encoder, Index
 from ragkit.chunking import Chunker
-from ragkit.index import Weights
+from ragkit.index import Weights, coarse
 from ragkit.index.coarse import coarse_scores
 from ragkit.index.products import product
 from ragkit.index.segments import borders_of, ranges, row_max, segment_max, segment_mean
@@ -56,12 +56,12 @@ def test_coarse_scores_are_those_of_the_centroids_token_by_token(
     index = Index.build([article], encoder=tiny, chunker=Chunker(min_chars=400))
     data = index._data
     [query] = read_questions(data, tiny, ["Who signed the Treaty of Rapallo?"], Weights())
-    coarse = data.coarse(np.arange(len(data)))
-    found = coarse_scores(coarse, query.tokens, query.weights, query.reverse)
-    similarity = query.tokens @ coarse.centroids.T
+    rows = data.coarse(np.arange(len(data)))
+    found = coarse_scores(rows, query.tokens, query.weights, query.reverse)
+    similarity = query.tokens @ rows.centroids.T
     for chunk in (0, 7, len(data) - 1):
         tokens = data.tokens(np.asarray([chunk]))
-        nearest = ((tokens.codes * tokens.scales[:, None]) @ coarse.centroids.T).argmax(axis=1)
+        nearest = ((tokens.codes * tokens.scales[:, None]) @ rows.centroids.T).argmax(axis=1)
         context, *runs = np.split(nearest, np.cumsum(tokens.lengths)[:-1])
         forward = query.weights @ similarity[:, np.concatenate([context, *runs[1::2]])].max(axis=1)
         reverse = max(similarity[:, run].max(axis=0).mean() for run in runs[::2] if len(run))
@@ -119,3 +119,18 @@ def test_what_is_sealed_is_unsealed_and_no_byte_may_change(
         unseal(data[:place] + bytes([value]) + data[place + 1 :])
     with pytest.raises(SealBrokenError):
         unseal(data[:place])
+
+
+def test_of_thousands_of_centroids_nearly_the_nearest_is_found() -> None:
+    rng = np.random.default_rng(5)
+    centroids = rng.normal(size=(2000, 32)).astype(np.float32)
+    centroids /= np.linalg.norm(centroids, axis=1, keepdims=True)
+    vectors = centroids[rng.integers(0, 2000, 500)] + 0.1 * rng.normal(size=(500, 32))
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    cosines = vectors @ centroids.T
+    found = coarse._nearest(centroids)(vectors)
+    assert (found == cosines.argmax(axis=1)).mean() > 0.9
+    assert cosines[np.arange(500), found].mean() > 0.995 * cosines.max(axis=1).mean()
+    few = coarse._nearest(centroids[:100])(vectors)
+    np.testing.assert_array_equal(few, cosines[:, :100].argmax(axis=1))
+    assert coarse._nearest(centroids[:0])(vectors).tolist() == [0] * 500

@@ -320,7 +320,7 @@ def test_questions_find_everything_though_what_is_read_must_go_at_once(
 def taken(rows: Rows, key: Any) -> np.ndarray | int:
     """The rows, or the block that is damaged."""
     try:
-        return rows[key]
+        return rows.runs(*key) if isinstance(key, tuple) else rows[key]
     except KeyError as error:
         return int(error.args[0])
 
@@ -350,6 +350,13 @@ def test_mapped_rows_are_the_arrays_and_every_damaged_row_is_told(
                 slice(*sorted(data.draw(st.tuples(st.integers(0, n), st.integers(0, n))))),
                 data.draw(arrays(np.int64, st.integers(0, 5), elements=st.integers(0, n - 1))),
             ]
+            cuts = np.asarray(sorted(data.draw(st.lists(st.integers(0, n), max_size=6))), np.int64)
+            starts, ends = cuts[0 : len(cuts) - 1 : 2], cuts[1::2]
+            joined = [array[:0], *(array[a:b] for a, b in zip(starts, ends, strict=False))]
+            found = taken(mapped, (starts, ends))
+            assert found == place // 32 if isinstance(found, int) else True
+            if not isinstance(found, int):
+                np.testing.assert_array_equal(found, np.concatenate(joined))
             for key in keys:
                 found = taken(mapped, key)
                 if isinstance(found, int):

@@ -27,6 +27,7 @@ from ragkit.cli.printing import (
     threshold_option,
     where_of,
     where_option,
+    workers_option,
 )
 from ragkit.cli.serving import mcp, serve
 from ragkit.errors import (
@@ -36,6 +37,7 @@ from ragkit.errors import (
     MissingExtraError,
     RagkitError,
     StoreError,
+    WorkersError,
 )
 from ragkit.timing import stage, timings
 from ragkit.types import Citation
@@ -158,6 +160,7 @@ def index() -> None:
     metavar="SIZE",
     help="What an asking process may keep in memory, such as 500MB; default 2GiB.",
 )
+@workers_option
 @json_option
 def build(
     *,
@@ -166,6 +169,7 @@ def build(
     model: str | None,
     runtime: Runtime,
     memory: str | None,
+    workers: str | None,
     as_json: bool,
 ) -> None:
     """Build the index of SOURCES: files, folders, patterns. Run it again after an interruption."""
@@ -173,7 +177,7 @@ def build(
         named = {} if model is None else {"name": model}
         encoder = model if runtime == "reference" else ragkit.load_encoder(**named, runtime=runtime)
         built = ragkit.Index.build(
-            list(sources), out, encoder=encoder, memory=memory, progress=show
+            list(sources), out, encoder=encoder, memory=memory, progress=show, workers=workers
         )
     if as_json:
         print_json({"index": str(out), **built.counts})
@@ -185,14 +189,15 @@ def build(
 @index.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @click.argument("sources", nargs=-1, required=True)
+@workers_option
 @json_option
-def update(*, path: Path, sources: tuple[str, ...], as_json: bool) -> None:
+def update(*, path: Path, sources: tuple[str, ...], workers: str | None, as_json: bool) -> None:
     """Make the index at PATH that of SOURCES; only what is new or changed is read by the model."""
     from ragkit.index import Manifest
 
     before = {s.document_id: s.sha256 for s in Manifest.read(path).sources}
     with progress("Encoding") as show:
-        updated = ragkit.Index.update(path, list(sources), progress=show)
+        updated = ragkit.Index.update(path, list(sources), progress=show, workers=workers)
     after = {s.document_id: s.sha256 for s in Manifest.read(path).sources}
     both = before.keys() & after.keys()
     changes = {
@@ -365,7 +370,7 @@ def _searching(dense: Mapping[str, Any]) -> str:
 def _status(error: RagkitError) -> int:
     if isinstance(error, StoreError):
         return BAD_STORE
-    models = (EncoderError, LanguageModelError, MissingExtraError)
+    models = (EncoderError, LanguageModelError, MissingExtraError, WorkersError)
     return BAD_MODEL if isinstance(error, models) else BAD_INPUT
 
 

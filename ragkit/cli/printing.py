@@ -41,6 +41,7 @@ __all__ = [
     "threshold_option",
     "where_of",
     "where_option",
+    "workers_option",
     "write_text",
     "writing",
 ]
@@ -65,6 +66,11 @@ index_option = click.option(
     "index_path",
     type=IndexPlace(path_type=Path),
     help="Folder of the index to ask, or milvus://… (default: the article that ragkit carries).",
+)
+workers_option = click.option(
+    "--workers",
+    metavar="ADDRESS",
+    help="A Ray cluster that encodes, such as ray://host:10001; `ray` for this machine's.",
 )
 threshold_option = click.option(
     "--threshold", type=float, help="Abstain below this confidence (0–1)."

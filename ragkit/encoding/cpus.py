@@ -11,7 +11,8 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 
 def usable_cpus(cgroup: Path = _CGROUP) -> int:
-    """At least 1: the machine's processors, or fewer by affinity or a container's quota.
+    """At least 1: the machine's processors, or fewer by affinity, a container's quota, or the
+    environment's OMP_NUM_THREADS, by which who shares out a machine says what each process gets.
 
     Linux states a quota in control groups, version 2 (``cpu.max``) or 1 (``cpu.cfs_quota_us``).
     More threads than the quota allows are stopped in mid-run and make every question slower.
@@ -20,7 +21,12 @@ def usable_cpus(cgroup: Path = _CGROUP) -> int:
         allowed = len(os.sched_getaffinity(0))
     except AttributeError:  # macOS and Windows have none
         allowed = os.cpu_count() or 1
-    return max(1, min(allowed, _quota(cgroup) or allowed))
+    return max(1, min(allowed, _quota(cgroup) or allowed, _share() or allowed))
+
+
+def _share() -> int | None:
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    return int(given) if given.isdigit() else None
 
 
 def _quota(cgroup: Path) -> int | None:

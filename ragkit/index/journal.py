@@ -22,7 +22,7 @@ from ragkit.encoding import Encoder
 from ragkit.index.late import ChunkCodes, ReadChunk
 from ragkit.index.segments import borders_of
 
-__all__ = ["JOURNAL", "Journal", "Key"]
+__all__ = ["JOURNAL", "Journal", "Key", "entry_bytes", "entry_from"]
 
 JOURNAL = ".journal-"
 
@@ -68,7 +68,7 @@ class Journal:
         if self._directory is None:
             self._kept.update(zip(keys, read, strict=True))
             return
-        data = _to_bytes(keys, read)
+        data = entry_bytes(keys, read)
         self._folder.mkdir(exist_ok=True)
         partial = self._folder / "partial"
         with partial.open("wb") as file:
@@ -100,10 +100,11 @@ def _entry(path: Path) -> dict[Key, ReadChunk]:
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != path.name:
         raise _DamagedError(path)
-    return dict(_from_bytes(data))
+    return dict(entry_from(data))
 
 
-def _to_bytes(keys: Sequence[Key], read: Sequence[ReadChunk]) -> bytes:
+def entry_bytes(keys: Sequence[Key], read: Sequence[ReadChunk]) -> bytes:
+    """A group as an entry has it; workers send theirs so too."""
     buffer = io.BytesIO()
     np.savez(
         buffer,
@@ -118,7 +119,8 @@ def _to_bytes(keys: Sequence[Key], read: Sequence[ReadChunk]) -> bytes:
     return buffer.getvalue()
 
 
-def _from_bytes(data: bytes) -> list[tuple[Key, ReadChunk]]:
+def entry_from(data: bytes) -> list[tuple[Key, ReadChunk]]:
+    """What ``entry_bytes`` was given."""
     with np.load(io.BytesIO(data), allow_pickle=False) as stored:
         part = {name: stored[name] for name in stored.files}
     runs = borders_of(part["runs"])

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ragkit.index.segments import ranges
+
 __all__ = ["BLOCK", "SUMS", "Proof", "Residency", "Rows", "map_file", "sums_of"]
 
 BLOCK = 1 << 16
@@ -76,11 +78,16 @@ class Proof:
 
     def rows(self, offset: int, size: int, numbers: NDArray[np.int64]) -> None:
         """Prove rows of ``size`` bytes, the first of which begins at ``offset``."""
-        self._residency.count(len(numbers) * max(size, mmap.PAGESIZE))
-        first = (offset + numbers * size) // BLOCK
-        last = (offset + numbers * size + (size - 1)) // BLOCK
-        for step in range(int((last - first).max(initial=0)) + 1):
-            self._blocks(np.unique(np.minimum(first + step, last)))
+        self.runs(offset + numbers * size, offset + (numbers + 1) * size)
+
+    def runs(self, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> None:
+        """Prove ``[start, end)`` of each; none is empty."""
+        first, last = starts // BLOCK, (ends - 1) // BLOCK
+        for step in range(int((last - first).max(initial=-1)) + 1):
+            blocks = np.unique(np.minimum(first + step, last))
+            self._residency.count(len(blocks) * mmap.PAGESIZE)
+            self._blocks(blocks)
+        self._residency.count(int((ends - starts).sum()))
 
     def _blocks(self, blocks: NDArray[np.int64]) -> None:
         for block in blocks[~self._proved[blocks]].tolist():
@@ -119,6 +126,15 @@ class Rows:
         if self._proof is not None:
             self._prove(self._proof, key)
         found: NDArray[Any] = self._array[key]
+        return found
+
+    def runs(self, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[Any]:
+        """The rows ``[start, end)`` of each run, one after the other."""
+        if self._proof is not None:
+            filled = ends > starts
+            first = self._offset + starts[filled] * self._size
+            self._proof.runs(first, self._offset + ends[filled] * self._size)
+        found: NDArray[Any] = self._array[ranges(starts, ends)]
         return found
 
     def _prove(self, proof: Proof, key: int | slice | NDArray[np.int64]) -> None:
