@@ -152,9 +152,8 @@ def _trained(late: LateIndex) -> Vectors:
     number = min(most, -(-tokens // _TOKENS_PER_CENTROID))
     if not number:
         return np.zeros((0, dimension), dtype=np.float32)
-    sample = np.arange(tokens)
-    if tokens > number * _SAMPLE:
-        sample = np.sort(np.random.default_rng(_SEED).choice(tokens, number * _SAMPLE, False))
+    rng, wanted = np.random.default_rng(_SEED), number * _SAMPLE
+    sample = np.arange(tokens) if tokens <= wanted else np.sort(rng.choice(tokens, wanted, False))
     kmeans = faiss.Kmeans(
         dimension, number, niter=_ITERATIONS, spherical=True, seed=_SEED,
         min_points_per_centroid=1, max_points_per_centroid=_SAMPLE,

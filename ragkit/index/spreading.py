@@ -454,6 +454,7 @@ def _connected(address: str) -> Iterator[Any]:
         _connect(ray, address)
     # Ray raises many unrelated types, and another version's refusal as a RuntimeError.
     except Exception as error:
+        ray.shutdown()  # a client that could not connect would stand in the next one's way
         raise WorkersError(
             f"the Ray cluster at {address!r} cannot be used ({_last_line(error)}); expected one of "
             f"Ray {ray.__version__} and of this Python's version. One that this machine is no part "
