@@ -276,13 +276,18 @@ def test_an_interruption_stops_the_work_at_once_and_keeps_what_came_back(
     import ray
 
     readings, moments = Readings(caplog), []
+    # Where tests run in the background, a shell may have had the signal ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def interrupt(*_: int) -> None:
         moments.append(time.monotonic())
         os.kill(os.getpid(), signal.SIGINT)
 
-    with pytest.raises(KeyboardInterrupt), spread(encoder, cluster.address) as reader:
-        build(DOCUMENTS, encoder, Recipe(), tmp_path / "i", reader=reader, progress=interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt), spread(encoder, cluster.address) as reader:
+            build(DOCUMENTS, encoder, Recipe(), tmp_path / "i", reader=reader, progress=interrupt)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert time.monotonic() - moments[0] < 10
     assert len(entries(tmp_path / "i")) == len(list(readings)) == 1
     ray.init(cluster.address, log_to_driver=False)
