@@ -35,7 +35,7 @@ from ragkit.types import Chunk, Document, Span
 __all__ = ["Earlier", "Group", "Known", "Progress", "Reader", "build_data", "read_group"]
 
 Progress = Callable[[int, int], None]
-"""Called with how many texts are encoded and how many there are to encode."""
+"""Called with how much is done and how much there is: texts to encode, or chunks to push."""
 
 _BATCH = 256
 _SAMPLED, _MIXED = 1024, 4
@@ -162,11 +162,6 @@ class _Draft:
     keys: NDArray[np.uint8]
     title: str | None
     properties: set[str]
-
-    def texts(self) -> Iterator[ChunkTexts]:
-        """Of every chunk, in order."""
-        for number in range(len(self.keys)):
-            yield self.texts_of(number)
 
     def texts_of(self, number: int) -> ChunkTexts:
         document, section, start, end = self.chunks[number].tolist()

@@ -25,7 +25,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -61,7 +60,6 @@ class LocalData:
         self._late = LateIndex(files, code, self._first)
         self._coarse = CoarseIndex(files, self._first)
         self._dense = DenseIndex.open(files, Searching(**self.about["dense"]))
-        self._values = lru_cache(maxsize=64)(self._documents.values_of)
 
     # What retrieval asks.
 
@@ -86,10 +84,7 @@ class LocalData:
         return len(self._chunks)
 
     def document(self, document_id: str) -> Document:
-        number = self._documents.number_of(document_id)
-        if number is None:
-            raise KeyError(document_id)
-        return self._documents[number]
+        return self._documents.by_id(document_id)
 
     def chunk(self, number: int) -> Chunk:
         document, section, start, end = self._chunks[number].tolist()
@@ -114,10 +109,7 @@ class LocalData:
         """``(n,)``: which chunks are of documents that fulfil all conditions."""
         if len(self._documents):
             refuse_unknown(conditions, self.about["properties"])
-        fine = np.ones(len(self._documents), dtype=np.bool_)
-        for name, test in conditions.tests.items():
-            fine &= np.fromiter(map(test.holds, self._values(name)), np.bool_, len(fine))
-        found: NDArray[np.bool_] = fine[self._chunks[:][:, 0]]
+        found: NDArray[np.bool_] = self._documents.fulfilling(conditions)[self._chunks[:][:, 0]]
         return found
 
     def nearest(

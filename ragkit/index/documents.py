@@ -7,22 +7,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ragkit.index.filtering import OWN
+from ragkit.index.filtering import OWN, Conditions
 from ragkit.index.rows import Rows
 from ragkit.index.segments import borders_of
 from ragkit.index.tables import Tables
 from ragkit.types import Document, MetadataValue, Section
 
-__all__ = ["Documents", "DocumentsBuilder"]
+__all__ = ["Documents", "DocumentsBuilder", "LazyDocuments", "about_of", "document_of"]
 
 _KEPT = 256
 """So many documents stay read."""
+
+_COLUMNS = 64
+"""Of so many properties the values do."""
 
 
 class DocumentsBuilder:
@@ -58,28 +63,48 @@ class DocumentsBuilder:
         self._tables.append("document_ids.npy", np.stack([keys[order], order], axis=1))
 
 
-class Documents(Sequence[Document]):
+class LazyDocuments(Sequence[Document], ABC):
     """All documents in the corpus's order; only what is asked for is read."""
 
-    NAMES = ("documents.jsonl", "document_borders.npy", "document_ids.npy", "texts.bin")
+    @abstractmethod
+    def number_of(self, document_id: str) -> int | None:
+        """Which one has that id."""
 
-    def __init__(self, files: Mapping[str, Rows]) -> None:
-        """``files``: what ``DocumentsBuilder`` wrote."""
-        self._content, self._borders = files["documents.jsonl"], files["document_borders.npy"]
-        self._texts, self._ids = files["texts.bin"], files["document_ids.npy"]
-        self._read = lru_cache(maxsize=_KEPT)(self._document)
+    @abstractmethod
+    def values_of(self, name: str) -> Iterable[MetadataValue | None]:
+        """A property of every document, None where it has none."""
 
-    def __len__(self) -> int:
-        return len(self._borders) - 1
+    @abstractmethod
+    def _several(self, numbers: range) -> Iterator[Document]:
+        """Those of these numbers."""
+
+    def by_id(self, document_id: str) -> Document:
+        """The document of that id. Raises KeyError."""
+        number = self.number_of(document_id)
+        if number is None:
+            raise KeyError(document_id)
+        return self[number]
+
+    def fulfilling(self, conditions: Conditions) -> NDArray[np.bool_]:
+        """``(m,)``: which of the m documents fulfil conditions on properties that are known."""
+        fine = np.ones(len(self), dtype=np.bool_)
+        for name, test in conditions.tests.items():
+            fine &= np.fromiter(map(test.holds, self.values_of(name)), np.bool_, len(self))
+        return fine
 
     @overload
     def __getitem__(self, number: int) -> Document: ...
     @overload
     def __getitem__(self, number: slice) -> Sequence[Document]: ...
     def __getitem__(self, number: int | slice) -> Document | Sequence[Document]:
+        every = range(len(self))
         if isinstance(number, slice):
-            return tuple(self._read(one) for one in range(len(self))[number])
-        return self._read(range(len(self))[number])
+            return tuple(self._several(every[number]))
+        one = every[number]
+        return next(self._several(range(one, one + 1)))
+
+    def __iter__(self) -> Iterator[Document]:
+        return self._several(range(len(self)))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and tuple(self) == tuple(other)
@@ -89,8 +114,30 @@ class Documents(Sequence[Document]):
     def __repr__(self) -> str:
         return f"<{len(self)} documents>"
 
+
+class Documents(LazyDocuments):
+    """Documents in tables."""
+
+    NAMES = ("documents.jsonl", "document_borders.npy", "document_ids.npy", "texts.bin")
+
+    def __init__(self, files: Mapping[str, Rows]) -> None:
+        """``files``: what ``DocumentsBuilder`` wrote."""
+        self._content, self._borders = files["documents.jsonl"], files["document_borders.npy"]
+        self._texts, self._ids = files["texts.bin"], files["document_ids.npy"]
+        self._read = lru_cache(maxsize=_KEPT)(self._document)
+        self._number = lru_cache(maxsize=_KEPT)(self._found)
+        self._values = lru_cache(maxsize=_COLUMNS)(self._column)
+
+    def __len__(self) -> int:
+        return len(self._borders) - 1
+
     def number_of(self, document_id: str) -> int | None:
-        """Which one has that id."""
+        return self._number(document_id)
+
+    def _several(self, numbers: range) -> Iterator[Document]:
+        return map(self._read, numbers)
+
+    def _found(self, document_id: str) -> int | None:
         key = _key(document_id)
         low, high = 0, len(self._ids)
         while low < high:
@@ -104,7 +151,9 @@ class Documents(Sequence[Document]):
         return None
 
     def values_of(self, name: str) -> list[MetadataValue | None]:
-        """A property of every document, None where it has none."""
+        return self._values(name)
+
+    def _column(self, name: str) -> list[MetadataValue | None]:
         abouts = map(self.about, range(len(self)))
         return [_property(about, name) for about in abouts]
 
@@ -117,15 +166,35 @@ class Documents(Sequence[Document]):
     def _document(self, number: int) -> Document:
         about = self.about(number)
         start, end = about["bytes"]
-        return Document(
-            about["id"],
-            about["title"],
-            self._texts[start:end].tobytes().decode(),
-            about["url"],
-            tuple(Section(tuple(path), a, b) for path, a, b in about["sections"]),
-            about.get("metadata", {}),
-            tuple(about.get("pages", ())),
-        )
+        return document_of(about, self._texts[start:end].tobytes().decode())
+
+
+def about_of(document: Document, **place: object) -> dict[str, Any]:
+    """A document beside its text, JSON-ready; ``place``: what says where that is."""
+    content: dict[str, Any] = {
+        "id": document.id,
+        "title": document.title,
+        "url": document.url,
+        **place,
+        "sections": [[list(s.path), s.start, s.end] for s in document.sections],
+    }
+    # What most documents do not have is left out.
+    content |= {"metadata": dict(document.metadata)} if document.metadata else {}
+    content |= {"pages": list(document.pages)} if document.pages else {}
+    return content
+
+
+def document_of(about: Mapping[str, Any], text: str) -> Document:
+    """The document of which ``about_of`` said that."""
+    return Document(
+        about["id"],
+        about["title"],
+        text,
+        about["url"],
+        tuple(Section(tuple(path), a, b) for path, a, b in about["sections"]),
+        about.get("metadata", {}),
+        tuple(about.get("pages", ())),
+    )
 
 
 def _property(about: Mapping[str, Any], name: str) -> MetadataValue | None:
@@ -139,15 +208,5 @@ def _key(document_id: str) -> int:
 
 
 def _line(document: Document, start: int, end: int) -> str:
-    content: dict[str, Any] = {
-        "id": document.id,
-        "title": document.title,
-        "url": document.url,
-        "bytes": [start, end],
-        "sections": [[list(s.path), s.start, s.end] for s in document.sections],
-    }
-    # What most documents do not have is left out.
-    content |= {"metadata": dict(document.metadata)} if document.metadata else {}
-    content |= {"pages": list(document.pages)} if document.pages else {}
     # ASCII, so that no character of a title can be taken for a line end.
-    return json.dumps(content) + "\n"
+    return json.dumps(about_of(document, bytes=[start, end])) + "\n"

@@ -11,7 +11,7 @@ that sort as dates do (ISO 8601).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ragkit.errors import FilterError
 from ragkit.types import MetadataValue
@@ -32,10 +32,14 @@ class AnyOf:
     """Equal to one of these; ``True`` is no 1."""
 
     values: tuple[Value, ...]
+    _wanted: frozenset[tuple[bool, Value]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        wanted = frozenset((isinstance(one, bool), one) for one in self.values)
+        object.__setattr__(self, "_wanted", wanted)
 
     def holds(self, found: MetadataValue | None) -> bool:
-        wanted = {(isinstance(one, bool), one) for one in self.values}
-        return any((isinstance(one, bool), one) in wanted for one in _values(found))
+        return any((isinstance(one, bool), one) in self._wanted for one in _values(found))
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,14 +30,13 @@ class Layout:
     """``faiss``: what FAISS's ``index_factory`` makes; ``lists``: of an IVF index, else 0.
 
     ``refine``: how many times the depth asked for is looked up and compared again with the full
-    vectors. ``token_bits``: of each component of a token vector. ``memory``: the budget, bytes.
+    vectors. ``token_bits``: of each component of a token vector.
     """
 
     faiss: str
     lists: int
     refine: int
     token_bits: int
-    memory: int
 
     @property
     def is_exact(self) -> bool:
@@ -65,7 +64,7 @@ def choose_layout(chunks: int, dimension: int, memory: int | None = None) -> Lay
         if size <= budget // 2:
             is_flat = faiss == "Flat"
             refine = 2 if faiss.endswith("RaBitQ") else 1
-            return Layout(faiss, 0 if is_flat else lists, refine, bits, budget)
+            return Layout(faiss, 0 if is_flat else lists, refine, bits)
     least = max(_LEAST, 2 * min(sizes.values()))
     raise InputError(
         f"a memory budget of {budget / 2**20:,.0f} MiB is too small for {chunks:,} passages of "

@@ -123,7 +123,8 @@ class PostingLists(ABC):
             met.append(chunks[found[chunks] == 0])
             found[chunks] += np.float32(weight)
             seen += len(chunks)
-        candidates = _best(np.concatenate(met), found[np.concatenate(met)], _SPARE * number)
+        every = np.concatenate(met)
+        candidates = _best(every, found[every], _SPARE * number)
         scores = self.coverage(weights, candidates)
         return np.sort(_best(candidates, scores, number)).astype(np.int64)
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from ragkit.index.milvus.data import MEMORY, MilvusData, Opened, open_data
 from ragkit.index.milvus.location import MilvusLocation
-from ragkit.index.milvus.pushing import Progress, Pushable, push
+from ragkit.index.milvus.pushing import Pushable, push
 
 __all__ = [
     "MEMORY",
     "MilvusData",
     "MilvusLocation",
     "Opened",
-    "Progress",
     "Pushable",
     "open_data",
     "push",

@@ -103,10 +103,7 @@ class MilvusData:
         return self._counts["chunks"]
 
     def document(self, document_id: str) -> Document:
-        number = self._documents.number_of(document_id)
-        if number is None:
-            raise KeyError(document_id)
-        return self._documents[number]
+        return self._documents.by_id(document_id)
 
     def chunk(self, number: int) -> Chunk:
         return self._blobs.one(Kind.ROW, number, ChunkRow.from_bytes).chunk

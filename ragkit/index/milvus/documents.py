@@ -11,12 +11,13 @@ import zlib
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ragkit.index.filtering import OWN, Conditions
+from ragkit.index.documents import LazyDocuments, about_of, document_of
+from ragkit.index.filtering import OWN
 from ragkit.index.milvus.blobs import Blobs
 from ragkit.index.milvus.coding import Kind, packed, unpacked
 from ragkit.index.milvus.directory import (
@@ -26,7 +27,7 @@ from ragkit.index.milvus.directory import (
     packed_keys,
     unpacked_keys,
 )
-from ragkit.types import Document, MetadataValue, Section
+from ragkit.types import Document, MetadataValue
 
 __all__ = ["Columns", "StoredDocuments", "document_bytes", "document_from", "id_blobs"]
 
@@ -40,22 +41,12 @@ _READ = 64
 
 
 def document_bytes(document: Document) -> bytes:
-    content = {
-        "id": document.id,
-        "title": document.title,
-        "text": document.text,
-        "url": document.url,
-        "sections": [[list(s.path), s.start, s.end] for s in document.sections],
-        "metadata": dict(document.metadata),
-        "pages": list(document.pages),
-    }
-    return _json_bytes(content)
+    return _json_bytes(about_of(document, text=document.text))
 
 
 def document_from(data: bytes) -> Document:
     content = _json_from(data)
-    sections = tuple(Section(tuple(path), a, b) for path, a, b in content.pop("sections"))
-    return Document(**{**content, "sections": sections, "pages": tuple(content["pages"])})
+    return document_of(content, content["text"])
 
 
 def id_blobs(ids: Sequence[str], firsts: list[bytes]) -> Iterator[tuple[Kind, int, bytes]]:
@@ -96,8 +87,8 @@ class Columns:
         self._block += 1
 
 
-class StoredDocuments(Sequence[Document]):
-    """All documents in the corpus's order."""
+class StoredDocuments(LazyDocuments):
+    """Documents on a server."""
 
     def __init__(
         self, blobs: Blobs, number: int, directory: Directory, begun: Mapping[str, int]
@@ -111,33 +102,12 @@ class StoredDocuments(Sequence[Document]):
     def __len__(self) -> int:
         return self._number
 
-    @overload
-    def __getitem__(self, number: int) -> Document: ...
-    @overload
-    def __getitem__(self, number: slice) -> Sequence[Document]: ...
-    def __getitem__(self, number: int | slice) -> Document | Sequence[Document]:
-        if isinstance(number, slice):
-            return tuple(self._several(range(self._number)[number]))
-        return self._blobs.one(Kind.DOCUMENT, range(self._number)[number], document_from)
-
-    def __iter__(self) -> Iterator[Document]:
-        return self._several(range(self._number))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and tuple(self) == tuple(other)
-
-    __hash__ = None  # type: ignore[assignment]  # as of what it equals
-
-    def __repr__(self) -> str:
-        return f"<{self._number} documents>"
-
     @property
     def properties(self) -> Iterable[str]:
         """What documents can be filtered by."""
         return self._begun.keys()
 
     def number_of(self, document_id: str) -> int | None:
-        """Which one has that id."""
         key = encoded(document_id)
         block = self._directory.block(key)
         if block is None:
@@ -146,14 +116,7 @@ class StoredDocuments(Sequence[Document]):
         place = bisect_left(keys, key)
         return int(numbers[place]) if place < len(keys) and keys[place] == key else None
 
-    def fulfilling(self, conditions: Conditions) -> NDArray[np.bool_]:
-        """``(m,)``: which of the m documents fulfil conditions on properties that are known."""
-        fine = np.ones(self._number, dtype=np.bool_)
-        for name, test in conditions.tests.items():
-            fine &= np.fromiter(map(test.holds, self._values(name)), np.bool_, self._number)
-        return fine
-
-    def _values(self, name: str) -> Iterator[MetadataValue | None]:
+    def values_of(self, name: str) -> Iterator[MetadataValue | None]:
         column, first = list(self._begun).index(name), self._begun[name]
         yield from (None for _ in range(first * _BLOCK))
         numbers = [block * _COLUMNS + column for block in range(first, -(-self._number // _BLOCK))]

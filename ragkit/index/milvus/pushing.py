@@ -8,7 +8,7 @@ the next one removes them. The generation that was replaced stays until the next
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ragkit.encoding import Vectors
 from ragkit.errors import IndexDamagedError, IndexNotFoundError, IndexWriteError, StoreError
 from ragkit.index.base import IndexData, Numbers
+from ragkit.index.building import Progress
 from ragkit.index.manifest import Manifest
 from ragkit.index.milvus.blobs import Blobs
 from ragkit.index.milvus.coding import Kind, packed, pieces
@@ -31,10 +32,7 @@ from ragkit.index.milvus.rows import rows_of
 from ragkit.index.milvus.server import TIMEOUT, Server
 from ragkit.index.milvus.words import stem_blobs
 
-__all__ = ["Progress", "Pushable", "push"]
-
-Progress = Callable[[int, int], None]
-"""Called with how many chunks are pushed and how many there are."""
+__all__ = ["Pushable", "push"]
 
 _CHUNKS = 64
 _SENT = 4 << 20
