@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -105,6 +106,7 @@ def measured(parents: Path, chunks: int, questions: Sequence[str], keep: bool) -
         generate(Index.open(parents, check_sources=False), path, chunks)
     made = time.perf_counter() - begun
     (WORK / "questions.json").write_text(json.dumps(questions), encoding="utf-8")
+    os.sync()  # what was just generated is still being written, and would slow down every reading
     command = [sys.executable, "-m", "benchmarks.scale", "--asked", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)  # noqa: S603
     manifest = Manifest.read(path).to_dict()

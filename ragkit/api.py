@@ -96,7 +96,7 @@ class Index:
         self._made = made
         self._encoder = encoder
         self._reranker = reranker
-        self._quotes_of = lru_cache(maxsize=1)(lambda _: QuoteChecker(self.documents))
+        self._checking: tuple[str, QuoteChecker] | None = None
 
     @classmethod
     def build(
@@ -193,8 +193,8 @@ class Index:
         ``path`` may be where an index was pushed to, such as ``milvus://host:19530/name``. It is
         then always the newest one there, and has no sources to check.
 
-        Raises IndexNotFoundError, IndexDamagedError, IndexMismatchError, IndexStaleError,
-        EncoderError; of a server also IndexServerError and MissingExtraError.
+        Raises IndexNotFoundError, IndexDamagedError, IndexReadError, IndexMismatchError,
+        IndexStaleError, EncoderError; of a server also IndexServerError and MissingExtraError.
         """
         with stage("read and check the index"):
             made = _connected(str(path)) if is_remote(path) else index.read(Path(path))
@@ -378,7 +378,10 @@ class Index:
 
     @property
     def _quotes(self) -> QuoteChecker:
-        return self._quotes_of(self.generation)
+        known, generation = self._checking, self.generation
+        if known is None or known[0] != generation:
+            known = self._checking = (generation, QuoteChecker(self.documents))
+        return known[1]
 
     @property
     def generation(self) -> str:

@@ -10,6 +10,7 @@
     ├── StoreError                 something about an index on disk
     │   ├── IndexNotFoundError     nothing is there
     │   ├── IndexDamagedError      a file is missing, cut, altered or foreign
+    │   ├── IndexReadError         it could not be read here and now: permissions, file handles
     │   ├── IndexMismatchError     made by another model or another format
     │   ├── IndexStaleError        its source changed after it was built
     │   ├── IndexLockedError       another process is writing it
@@ -31,6 +32,7 @@ __all__ = [
     "IndexLockedError",
     "IndexMismatchError",
     "IndexNotFoundError",
+    "IndexReadError",
     "IndexServerError",
     "IndexStaleError",
     "IndexWriteError",
@@ -83,6 +85,10 @@ class IndexNotFoundError(StoreError):
 
 class IndexDamagedError(StoreError):
     """A file of the index is missing, cut, altered, or not what the manifest says."""
+
+
+class IndexReadError(StoreError):
+    """The index could not be read here and now, which says nothing about what is on the disk."""
 
 
 class IndexMismatchError(StoreError):

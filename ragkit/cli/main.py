@@ -138,6 +138,15 @@ def quotes(text: BinaryIO, index_path: Path | None, as_json: bool) -> None:
         sys.exit(NOT_ANSWERED)
 
 
+runtime_option = click.option(
+    "--runtime",
+    type=click.Choice(["reference", "float32", "int8"]),
+    default="reference",
+    show_default=True,
+    help="What reads the sources; int8 is twice as fast. One index is best read by one of them.",
+)
+
+
 @cli.group()
 def index() -> None:
     """Build, describe and verify indexes."""
@@ -147,13 +156,7 @@ def index() -> None:
 @click.argument("sources", nargs=-1, required=True)
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The index's folder.")
 @click.option("--model", default=None, help="Folder or hub name of a bi-encoder.")
-@click.option(
-    "--runtime",
-    type=click.Choice(["reference", "float32", "int8"]),
-    default="reference",
-    show_default=True,
-    help="What reads the sources; int8 is twice as fast.",
-)
+@runtime_option
 @click.option(
     "--memory",
     default=None,
@@ -189,15 +192,26 @@ def build(
 @index.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @click.argument("sources", nargs=-1, required=True)
+@runtime_option
 @workers_option
 @json_option
-def update(*, path: Path, sources: tuple[str, ...], workers: str | None, as_json: bool) -> None:
+def update(
+    *,
+    path: Path,
+    sources: tuple[str, ...],
+    runtime: Runtime,
+    workers: str | None,
+    as_json: bool,
+) -> None:
     """Make the index at PATH that of SOURCES; only what is new or changed is read by the model."""
     from ragkit.index import Manifest
 
     before = {s.document_id: s.sha256 for s in Manifest.read(path).sources}
     with progress("Encoding") as show:
-        updated = ragkit.Index.update(path, list(sources), progress=show, workers=workers)
+        encoder = _reading(path, runtime)
+        updated = ragkit.Index.update(
+            path, list(sources), encoder=encoder, progress=show, workers=workers
+        )
     after = {s.document_id: s.sha256 for s in Manifest.read(path).sources}
     both = before.keys() & after.keys()
     changes = {
@@ -301,11 +315,12 @@ def push(path: Path, location: str) -> None:
 
 @index.command()
 @click.argument("path", type=click.Path(path_type=Path))
+@runtime_option
 @json_option
-def repair(path: Path, as_json: bool) -> None:
+def repair(path: Path, runtime: Runtime, as_json: bool) -> None:
     """Make the index at PATH whole again, from what of it is whole and from its sources."""
     with progress("Encoding") as show:
-        damaged = ragkit.Index.repair(path, progress=show)
+        damaged = ragkit.Index.repair(path, encoder=_reading(path, runtime), progress=show)
     if as_json:
         print_json({"index": str(path), "repaired": damaged})
     elif damaged:
@@ -356,6 +371,15 @@ def _citations(path: Path) -> list[Citation]:
             f"{path} holds no citations ({type(error).__name__}: {error}); expected what "
             f"`ragkit ask --json` prints, or a list of citations."
         ) from error
+
+
+def _reading(path: Path, runtime: Runtime) -> ragkit.Encoder | None:
+    """The model that made the index at ``path``, if another runtime than usual is to run it."""
+    from ragkit.index import Manifest
+
+    if runtime == "reference":
+        return None
+    return ragkit.load_encoder(Manifest.read(path).encoder.source, runtime=runtime)
 
 
 def _searching(dense: Mapping[str, Any]) -> str:

@@ -48,6 +48,9 @@ class Searching:
 class DenseIndex:
     """``(n, d)`` unit vectors; immutable once made. Search parameters go with each call."""
 
+    NAME = "dense.faiss"
+    """What FAISS searches; it is read into memory, whole."""
+
     def __init__(self, index: Any, vectors: Vectors | Rows | None, searching: Searching) -> None:
         """``vectors``: all of them in full, where ``index`` does not keep them so."""
         self._index = index
@@ -59,7 +62,7 @@ class DenseIndex:
         """Only for bytes whose checksum matched: FAISS trusts what it reads."""
         import faiss
 
-        index = faiss.deserialize_index(files["dense.faiss"][:])
+        index = faiss.deserialize_index(files[cls.NAME][:])
         return cls(index, files.get("vectors.npy"), searching)
 
     @classmethod
@@ -75,7 +78,7 @@ class DenseIndex:
         import faiss
 
         index = _made(vectors, layout)
-        tables.append("dense.faiss", faiss.serialize_index(index))
+        tables.append(cls.NAME, faiss.serialize_index(index))
         if layout.is_exact:
             return cls(index, None, Searching(layout.faiss))
         return _tuned(index, vectors, layout, queries)

@@ -9,13 +9,13 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ragkit.index.filtering import OWN, Conditions
+from ragkit.index.keeping import kept
 from ragkit.index.rows import Rows
 from ragkit.index.segments import borders_of
 from ragkit.index.tables import Tables
@@ -124,9 +124,9 @@ class Documents(LazyDocuments):
         """``files``: what ``DocumentsBuilder`` wrote."""
         self._content, self._borders = files["documents.jsonl"], files["document_borders.npy"]
         self._texts, self._ids = files["texts.bin"], files["document_ids.npy"]
-        self._read = lru_cache(maxsize=_KEPT)(self._document)
-        self._number = lru_cache(maxsize=_KEPT)(self._found)
-        self._values = lru_cache(maxsize=_COLUMNS)(self._column)
+        self._read = kept(self._document, _KEPT)
+        self._number = kept(self._found, _KEPT)
+        self._values = kept(self._column, _COLUMNS)
 
     def __len__(self) -> int:
         return len(self._borders) - 1
@@ -135,7 +135,7 @@ class Documents(LazyDocuments):
         return self._number(document_id)
 
     def _several(self, numbers: range) -> Iterator[Document]:
-        return map(self._read, numbers)
+        return (self._read(number) for number in numbers)  # which holds this, as a map would not
 
     def _found(self, document_id: str) -> int | None:
         key = _key(document_id)

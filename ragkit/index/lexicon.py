@@ -11,12 +11,13 @@ import threading
 from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ragkit.index.keeping import kept
 from ragkit.index.rows import Rows
 from ragkit.index.segments import borders_of
 from ragkit.index.tables import Tables
@@ -150,7 +151,7 @@ class Lexicon(PostingLists):
         super().__init__(chunks)
         self._stems, self._borders = files["stems.bin"], files["stem_borders.npy"]
         self._postings, self._runs = files["postings.npy"], files["posting_borders.npy"]
-        self._run = lru_cache(maxsize=4096)(self._found)
+        self._run = kept(self._found, 4096)
 
     def __iter__(self) -> Iterator[tuple[str, NDArray[np.int32]]]:
         """Each stem and the chunks that have it."""

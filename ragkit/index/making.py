@@ -158,7 +158,7 @@ def save(made: Made, directory: Path) -> None:
 def read(directory: Path) -> Made:
     """The published generation; if it is replaced meanwhile, the new one.
 
-    Raises IndexNotFoundError, IndexDamagedError, IndexMismatchError.
+    Raises IndexNotFoundError, IndexDamagedError, IndexReadError, IndexMismatchError.
     """
     manifest = Manifest.read(directory)
     while True:

@@ -6,6 +6,7 @@ holds the data; replacing the manifest in one rename is what publishes a new gen
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -16,16 +17,24 @@ from typing import Any
 
 from ragkit.chunking import Chunker
 from ragkit.encoding import Fingerprint
-from ragkit.errors import IndexDamagedError, IndexMismatchError, IndexNotFoundError
+from ragkit.errors import (
+    IndexDamagedError,
+    IndexMismatchError,
+    IndexNotFoundError,
+    IndexReadError,
+    StoreError,
+)
 from ragkit.index.dense import Searching
 from ragkit.index.weights import Weights
 from ragkit.sealing import SealBrokenError, seal, unseal
 
-__all__ = ["FORMAT", "KIND", "MANIFEST", "FileRecord", "Manifest", "SourceRecord"]
+__all__ = ["FORMAT", "KIND", "MANIFEST", "FileRecord", "Manifest", "SourceRecord", "unreadable"]
 
 MANIFEST = "manifest.json"
 FORMAT = 3
 KIND = "ragkit index"
+
+_PASSING = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EACCES, errno.EPERM}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +106,8 @@ class Manifest:
     def read(cls, directory: Path) -> Manifest:
         """The manifest of the index in ``directory``, checked against its own checksum.
 
-        Raises IndexNotFoundError, IndexDamagedError, or IndexMismatchError for another format.
+        Raises IndexNotFoundError, IndexDamagedError, IndexReadError, or IndexMismatchError for
+        another format.
         """
         path = directory / MANIFEST
         try:
@@ -108,7 +118,7 @@ class Manifest:
                 f"Build one: ragkit index build SOURCE… --out {directory}"
             ) from error
         except OSError as error:
-            raise IndexDamagedError(f"{path} cannot be read: {error.strerror}.") from error
+            raise unreadable(path, error, f"{path} cannot be read: {error.strerror}.") from error
         try:
             content = json.loads(data)
             kind, version = content["kind"], content["format"]
@@ -143,6 +153,16 @@ class Manifest:
             counts=dict(content["counts"]),
             files={name: FileRecord(**record) for name, record in content["files"].items()},
         )
+
+
+def unreadable(path: Path, error: OSError, damage: str) -> StoreError:
+    """What an error of the system says of an index: ``damage``, or nothing about it."""
+    if error.errno not in _PASSING:
+        return IndexDamagedError(damage)
+    return IndexReadError(
+        f"{path} could not be read: {error.strerror}. That says nothing about the index. Check who "
+        f"may read it, and how many open files this process may have, then try again."
+    )
 
 
 def _grouped(sources: Sequence[SourceRecord]) -> list[dict[str, Any]]:

@@ -24,11 +24,17 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from ragkit.errors import IndexDamagedError, IndexLockedError, IndexWriteError
+from ragkit.errors import (
+    IndexDamagedError,
+    IndexLockedError,
+    IndexReadError,
+    IndexWriteError,
+)
 from ragkit.index.data import LocalData
+from ragkit.index.dense import DenseIndex
 from ragkit.index.journal import JOURNAL
 from ragkit.index.layout import MEMORY
-from ragkit.index.manifest import KIND, MANIFEST, FileRecord, Manifest
+from ragkit.index.manifest import KIND, MANIFEST, FileRecord, Manifest, unreadable
 from ragkit.index.rows import BLOCK, SUMS, Residency, Rows, map_file, sums_of
 from ragkit.sealing import file_sha256
 
@@ -63,7 +69,7 @@ def opened(directory: Path, manifest: Manifest) -> LocalData:
 
     Small files are proved now, large ones block by block as they are read, so that nothing
     unproved is ever believed. Raises IndexDamagedError naming the file, what was found and what was
-    expected, now or at a question.
+    expected, now or at a question; IndexReadError now.
     """
     return LocalData(
         mapped(directory, manifest, [n for n in manifest.files if not n.endswith(SUMS)])
@@ -72,12 +78,17 @@ def opened(directory: Path, manifest: Manifest) -> LocalData:
 
 def mapped(directory: Path, manifest: Manifest, names: Iterable[str]) -> dict[str, Rows]:
     """Some tables of a generation, as ``opened`` has them."""
-    residency = Residency((MEMORY if manifest.memory is None else manifest.memory) // 2)
+    budget = MEMORY if manifest.memory is None else manifest.memory
+    searched = manifest.files.get(DenseIndex.NAME)
+    residency = Residency(budget - min(budget // 2, searched.bytes if searched else 0))
     return {name: _mapped(directory, manifest, name, residency) for name in names}
 
 
 def verify(directory: Path, manifest: Manifest, names: Iterable[str] | None = None) -> None:
-    """Prove every byte of every file, or of those named. Raises IndexDamagedError."""
+    """Prove every byte of every file, or of those named.
+
+    Raises IndexDamagedError, IndexReadError.
+    """
     for name in manifest.files if names is None else names:
         _proved(directory, manifest, name)
 
@@ -133,10 +144,11 @@ def _as_damage(directory: Path, path: Path, expected: FileRecord) -> Iterator[No
     try:
         yield
     except OSError as error:
-        raise IndexDamagedError(
+        damage = (
             f"{path} cannot be read ({error.strerror}); expected a file of {expected.bytes} bytes. "
             f"{_mend(directory)}"
-        ) from error
+        )
+        raise unreadable(path, error, damage) from error
 
 
 @contextmanager
@@ -149,7 +161,7 @@ def write_lock(directory: Path) -> Iterator[None]:
 
     is_new = not directory.exists()
     with _as_write_error(directory):
-        directory.mkdir(parents=True, exist_ok=True)
+        _make_folder(directory)
         _refuse_foreign(directory)
         lock = FileLock(directory / _LOCK)
         try:
@@ -160,13 +172,17 @@ def write_lock(directory: Path) -> Iterator[None]:
                 f"another path."
             ) from error
     try:
+        with _as_write_error(directory):
+            _remove_partials(directory)
+            if is_new:  # the lock says that the folder is an index's, also after a loss of power
+                _sync_folder(directory)
         yield
     finally:
         lock.release()
         if is_new and {path.name for path in directory.iterdir()} <= {_LOCK}:
             # Nothing came of it: leave no empty folder that looks like an index.
-            (directory / _LOCK).unlink(missing_ok=True)
             with suppress(OSError):
+                (directory / _LOCK).unlink(missing_ok=True)
                 directory.rmdir()
 
 
@@ -179,7 +195,6 @@ def drafting(directory: Path) -> Iterator[Path]:
     folder = directory / f"{_PARTIAL}draft"
     with _as_write_error(directory):
         try:
-            _remove_partials(directory)
             folder.mkdir()
             yield folder
         finally:
@@ -194,9 +209,9 @@ def publish(directory: Path, folder: Path, manifest: Manifest) -> None:
     """
     generation = directory / manifest.generation
     with _as_write_error(directory):
-        if not _is_whole(directory, manifest):
-            if generation.exists():  # damaged, and nothing else bears this name
-                generation.rename(directory / f"{_PARTIAL}damaged")
+        if generation.exists():
+            _mend_files(directory, folder, manifest)
+        else:
             folder.rename(generation)
             _sync_folder(directory)
         partial_manifest = directory / f"{_PARTIAL}{MANIFEST}"
@@ -207,6 +222,14 @@ def publish(directory: Path, folder: Path, manifest: Manifest) -> None:
     for path in directory.iterdir():
         if (_is_generation(path) and path != generation) or path.name.startswith(JOURNAL):
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _make_folder(path: Path) -> None:
+    """With its parents, so that it is there after a loss of power, as what will be put into it."""
+    for missing in reversed([p for p in (path, *path.parents) if not p.exists()]):
+        missing.mkdir(exist_ok=True)
+        with suppress(PermissionError):  # a folder may be written to by who may not read it
+            _sync_folder(missing.parent)
 
 
 def _sync(path: Path) -> None:
@@ -227,12 +250,17 @@ def _sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def _is_whole(directory: Path, manifest: Manifest) -> bool:
-    try:
-        verify(directory, manifest)
-    except IndexDamagedError:
-        return False
-    return True
+def _mend_files(directory: Path, folder: Path, manifest: Manifest) -> None:
+    """Put those of ``folder`` where files of the same generation are damaged.
+
+    One by one: whenever this ends, nothing that was whole is gone, and the rest can be mended.
+    """
+    for name in manifest.files:
+        try:
+            verify(directory, manifest, [name])
+        except (IndexDamagedError, IndexReadError):
+            (folder / name).replace(directory / manifest.generation / name)
+    _sync_folder(directory / manifest.generation)
 
 
 def _remove_partials(directory: Path) -> None:
