@@ -36,10 +36,11 @@ RESULTS = Path(__file__).parent / "results" / "mixed.md"
 SEED = "germany-soviet-union-relations-1918-1941"
 MEASURES = ("Success@1", "Success@3", "Success@5", "abstention")
 _FILTERED = (
-    "*Filtered* finds none of the others, and still less than the article alone: an index of one "
-    'article reads each question behind its title, so that "the pact" means the same on both '
-    "sides, and weighs words by their rarity in it. What is lost between the first row and the "
-    "third is that; between the third and the second, the others' passages themselves."
+    "*Filtered* finds none of the others, and reads each question behind the article's title as "
+    'its own index does, so that "the pact" means the same on both sides; what is still lost '
+    "between the first row and the third is that words are weighed by their rarity among all "
+    "passages. Between the third and the second: the others' passages, and that a question to "
+    "documents of several titles is read behind none."
 )
 LOST = {
     "candidates": "not among the candidates by vector and words",

@@ -425,9 +425,12 @@ class Index:
         if isinstance(questions, str):
             raise InputError("questions is one str; expected a list of them. Use ask for one.")
         cleaned = [clean_question(question) for question in questions]
+        conditions = None if where is None else Conditions.of(where)
+        allowed = None if conditions is None else data.allowed(conditions)
         with stage("read the question"):
-            queries = read_questions(data, self._encoder, cleaned, self.weights, before)
-        allowed = None if where is None else data.allowed(Conditions.of(where))
+            queries = read_questions(
+                data, self._encoder, cleaned, self.weights, before, conditions=conditions
+            )
         return [(query, find(data, query, depth, self._reranker, allowed)) for query in queries]
 
 

@@ -19,6 +19,7 @@ from ragkit.index import Conditions, Where
 from ragkit.index.dense import DenseIndex
 from ragkit.index.layout import choose_layout
 from ragkit.index.tables import MemoryTables
+from ragkit.retrieval import read_questions
 
 RHINE = Document(
     id="rhine", title="Rhine", text="The river rises in Switzerland.",
@@ -29,6 +30,24 @@ DANUBE = Document(
     metadata={"tag": "river", "date": "1939-08-23", "length": 2850.5, "tidal": True},
 )  # fmt: skip
 BREAD = Document(id="bread", title="Bread", text="Bread is made of flour.")
+
+
+def test_a_question_to_documents_of_one_title_is_read_behind_it_as_they_were(
+    rivers: Index, tiny: Encoder
+) -> None:
+    alone = Index.build([DANUBE], encoder=tiny)
+
+    def read(index: Index, where: Where | None) -> np.ndarray:
+        conditions = None if where is None else Conditions.of(where)
+        data, weights = index._data, index.weights
+        [query] = read_questions(data, tiny, ["Where?"], weights, conditions=conditions)
+        return query.tokens
+
+    np.testing.assert_array_equal(read(rivers, {"title": "Danube"}), read(alone, None))
+    plain = read(rivers, None)
+    assert not np.array_equal(plain, read(alone, None))
+    for of_several_or_none in ({"tag": "river"}, {"id": "nobody"}):
+        np.testing.assert_array_equal(read(rivers, of_several_or_none), plain)
 
 
 @pytest.fixture(scope="module")

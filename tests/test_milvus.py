@@ -217,7 +217,11 @@ def assert_same_nearest(found: tuple[Any, Any], expected: tuple[Any, Any]) -> No
 def test_sizes_and_the_title_are_the_same(stored: IndexData, reference: Built) -> None:
     assert len(stored) == len(reference.data) > 600
     assert dict(stored.counts) == dict(reference.data.counts)
-    assert stored.only_title is None
+    assert stored.title_of() is None
+    first = reference.data.documents[0]
+    for conditions in (Conditions.of({"id": first.id}), Conditions.of({"id": "nobody"})):
+        assert stored.title_of(conditions) == reference.data.title_of(conditions)
+    assert stored.title_of(Conditions.of({"id": first.id})) == first.title
 
 
 def test_every_chunk_stands_where_it_stood(stored: IndexData, reference: Built) -> None:
@@ -389,7 +393,7 @@ def test_an_index_of_nothing_is_pushed_and_asked(
     location = places(kind, "nothing")
     push(nothing.data, nothing.manifest, location)
     _, data = open_data(location)
-    assert (len(data), list(data.documents), data.only_title) == (0, [], None)
+    assert (len(data), list(data.documents), data.title_of()) == (0, [], None)
     vector = unit(np.random.default_rng(0), nothing.manifest.dimension)
     assert len(data.nearest(vector, 5)[0]) == 0
     assert len(data.nearest(vector, 5, data.allowed(Conditions.of({"colour": "red"})))[0]) == 0

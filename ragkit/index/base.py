@@ -70,9 +70,10 @@ class TokenRows:
 class IndexData(Protocol):
     """An immutable corpus, ready to be searched. Errors are those of the store it lies in."""
 
-    @property
-    def only_title(self) -> str | None:
-        """The title of all documents, None if they have several or there are none."""
+    def title_of(self, conditions: Conditions | None = None) -> str | None:
+        """The title of all documents, or of those that fulfil all conditions; None if they have
+        several or there are none.
+        """
         ...
 
     @property

@@ -63,10 +63,9 @@ class LocalData:
 
     # What retrieval asks.
 
-    @property
-    def only_title(self) -> str | None:
+    def title_of(self, conditions: Conditions | None = None) -> str | None:
         title: str | None = self.about["title"]
-        return title
+        return title if conditions is None else self._documents.title_of(conditions)
 
     @property
     def counts(self) -> Mapping[str, int]:

@@ -9,6 +9,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import compress
 from typing import Any, overload
 
 import numpy as np
@@ -91,6 +92,11 @@ class LazyDocuments(Sequence[Document], ABC):
         for name, test in conditions.tests.items():
             fine &= np.fromiter(map(test.holds, self.values_of(name)), np.bool_, len(self))
         return fine
+
+    def title_of(self, conditions: Conditions) -> str | None:
+        """The one title of those that fulfil all conditions; None if they have several, or none."""
+        titles = list(compress(self.values_of("title"), self.fulfilling(conditions)))
+        return str(titles[0]) if titles and titles.count(titles[0]) == len(titles) else None
 
     @overload
     def __getitem__(self, number: int) -> Document: ...

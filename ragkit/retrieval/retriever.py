@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragkit.encoding import Encoded, Encoder, Vectors
-from ragkit.index import Allowed, IndexData, Numbers, TokenRows, Weights
+from ragkit.index import Allowed, Conditions, IndexData, Numbers, TokenRows, Weights
 from ragkit.index.coarse import coarse_scores
 from ragkit.index.lexicon import Word, words_of
 from ragkit.index.segments import borders_of, row_max, segment_max, segment_mean
@@ -94,13 +94,17 @@ def read_questions(
     questions: Sequence[str],
     weights: Weights,
     before: Sequence[Said] = (),
+    *,
+    conditions: Conditions | None = None,
 ) -> list[Query]:
     """Encode questions in one batch, each behind what was said ``before``, and weigh their tokens.
 
-    Where the whole corpus has one title, questions are read behind it, as the chunks were, so that
-    "the pact" means the same on both sides; the title's own tokens are then left out.
+    Where all documents that may be found have one title, questions are read behind it, as the
+    chunks were, so that "the pact" means the same on both sides; the title's own tokens are then
+    left out.
     """
-    front = "" if data.only_title is None else f"{data.only_title}. "
+    title = data.title_of(conditions)
+    front = "" if title is None else f"{title}. "
     context = "".join(f"{said.text} " for said in before)
     read = encoder.encode([front + context + question for question in questions])
     return [

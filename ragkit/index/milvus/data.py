@@ -87,9 +87,8 @@ class MilvusData:
         """Let the connection go; nothing can be asked after that."""
         self._server.close()
 
-    @property
-    def only_title(self) -> str | None:
-        return self._head.title
+    def title_of(self, conditions: Conditions | None = None) -> str | None:
+        return self._head.title if conditions is None else self._documents.title_of(conditions)
 
     @property
     def counts(self) -> Mapping[str, int]:

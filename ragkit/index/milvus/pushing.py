@@ -133,7 +133,7 @@ def _fill(
     writer.add(stem_blobs(data.stems(), firsts))
     writer.add([(Kind.TABLE, Table.STEMS, Directory(firsts).to_bytes())])
     previous = None if current is None else str(current)
-    head = Head(manifest, writer.rows, data.only_title, properties, previous)
+    head = Head(manifest, writer.rows, data.title_of(), properties, previous)
     writer.add([(Kind.TABLE, Table.HEAD, head.to_bytes())])
     writer.send()
     inserted = time.monotonic()
