@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -794,10 +796,18 @@ class Site:
 
 @pytest.fixture(scope="session")
 def site(index: Index) -> Iterator[Site]:
+    with embedding(index, "Ask us") as made:
+        yield made
+
+
+@contextmanager
+def embedding(index: Index, title: str) -> Iterator[Site]:
+    """A site that has the widget, of a server of that index."""
+
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             here = made.ragkit
-            script = f'<script src="{here}/widget.js" data-title="Ask us" async></script>'
+            script = f'<script src="{here}/widget.js" data-title="{escape(title)}" async></script>'
             policy = f"default-src 'none'; script-src {here}; frame-src {here}; img-src data:"
             body = (
                 f"<!doctype html><html lang=en><title>Site</title><link rel=icon href='data:,'>"
@@ -838,15 +848,16 @@ CLOSE_SAID_BY = """([origin, who]) => {
 
 @pytest.fixture
 def host(visit: Visit, site: Site) -> Callable[..., Page]:
-    """The site's page, its shadow roots made open for the test."""
+    """The site's page."""
+    return partial(visited, visit, site)
 
-    def opened(**options: Any) -> Page:
-        page = visit("about:blank", **options)
-        page.add_init_script(OPEN_SHADOWS)
-        page.goto(site.origin)
-        return page
 
-    return opened
+def visited(visit: Visit, site: Site, **options: Any) -> Page:
+    """Its shadow roots are made open for the test."""
+    page = visit("about:blank", **options)
+    page.add_init_script(OPEN_SHADOWS)
+    page.goto(site.origin)
+    return page
 
 
 def test_the_widget_asks_from_another_site_by_keyboard_alone(
@@ -902,6 +913,23 @@ def test_the_widget_closes_for_its_own_frame_only_and_leaves_no_globals(
         expect(panel).to_be_visible()
     page.evaluate(CLOSE_SAID_BY, [site.ragkit, "frame"])
     expect(panel).to_be_hidden()
+
+
+def test_nothing_that_others_wrote_runs_in_the_widget(visit: Visit, strange: Index) -> None:
+    with embedding(strange, EVIL) as site:
+        page = visited(visit, site)
+        page.get_by_role("button", name=EVIL).click()
+        expect(page.get_by_role("dialog", name=EVIL)).to_be_visible()
+        frame = page.frame_locator("iframe")
+        frame.get_by_label("Your question").fill(f"What is the password of the treasury? {EVIL}")
+        frame.get_by_label("Your question").press("Enter")
+        expect(frame.locator(".answer")).to_contain_text(f"{EVIL} javascript:alert(1) swordfish")
+        frame.locator(".source button").first.click()
+        expect(frame.locator("#text h2")).to_have_text(f"Treasury {EVIL}")
+        expect(frame.locator("#text mark")).to_contain_text("swordfish")
+        assert [each.evaluate("window.__pwned") for each in page.frames] == [None, None]
+        assert page.locator("img").count() == 0
+        assert frame.locator("img, main script, #article script, iframe").count() == 0
 
 
 def test_the_widget_fills_a_phone(host: Callable[..., Page]) -> None:

@@ -50,7 +50,11 @@ origins_option = click.option(
 @token_option
 @threshold_option
 @llm_options
-@click.option("--timeout", type=float, help="Seconds that an answer may take.")
+@click.option(
+    "--timeout",
+    type=float,
+    help="Seconds for a request to arrive, for its answer, and for the client to take it.",
+)
 @click.option("--log-questions", is_flag=True, help="Write what people ask into the log.")
 def serve(
     *, index_path: Path | None, host: str, port: int, hosts: tuple[str, ...],

@@ -1,20 +1,35 @@
-"""What both servers share: where they listen, and the token that lets callers in."""
+"""What both servers share: where they listen, the token that lets callers in, the body's size."""
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ragkit.errors import InputError
 
-__all__ = ["Token", "address_of", "check_token", "listening", "names_of", "path_of", "problem"]
+__all__ = [
+    "BodyLimit",
+    "Problem",
+    "Token",
+    "address_of",
+    "check_token",
+    "listening",
+    "names_of",
+    "path_of",
+    "problem",
+    "refuse",
+]
 
+CLOSE = {"connection": "close"}
 
 BACKLOG = 1024
 """Connections that may wait to be accepted."""
@@ -73,6 +88,15 @@ def problem(kind: str, message: str) -> dict[str, object]:
     return {"error": {"type": kind, "message": message, "param": None, "code": None}}
 
 
+class Problem(NamedTuple):
+    """What a gate answers instead of the app."""
+
+    status: int
+    kind: str
+    message: str
+    headers: Mapping[str, str] | None = None
+
+
 class Token:
     """Lets through who carries the access token (RFC 6750), compared in constant time.
 
@@ -93,10 +117,68 @@ class Token:
         else:
             message = "The access token is missing or wrong; send 'Authorization: Bearer …'."
             headers = {"www-authenticate": "Bearer"}
-            refusal = JSONResponse(problem("UnauthorizedError", message), 401, headers)
-            await refusal(scope, receive, send)
+            await refuse(scope, send, Problem(401, "UnauthorizedError", message, headers))
 
     def _carried(self, headers: Headers) -> bool:
         scheme, _, given = headers.get("authorization", "").partition(" ")
         right = hmac.compare_digest(given.strip().encode(), self._token)
         return right and scheme.lower() == "bearer"
+
+
+class BodyLimit:
+    """Takes a whole body before the app sees any of it: not over the limit, not for ever."""
+
+    def __init__(self, app: ASGIApp, *, most: int, timeout: float) -> None:
+        self._app = app
+        self._most = most
+        self._timeout = timeout
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        announced = Headers(scope=scope).get("content-length", "0")
+        try:
+            async with asyncio.timeout(self._timeout):
+                too_long = announced.isdigit() and int(announced) > self._most
+                body = None if too_long else await self._taken(receive)
+        except TimeoutError:
+            message = f"the body did not arrive within {self._timeout:g} s. Send it at once."
+            await refuse(scope, send, Problem(408, "TooSlowError", message, CLOSE))
+            return
+        except ClientDisconnect:
+            return
+        if body is None:
+            message = f"the body is over {self._most:,} bytes; expected a question. Send less."
+            await refuse(scope, send, Problem(413, "TooLongError", message, CLOSE))
+            return
+        whole = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def again() -> Message:
+            return whole.pop() if whole else await receive()
+
+        await self._app(scope, again, send)
+
+    async def _taken(self, receive: Receive) -> bytes | None:
+        """The body, or None if it is too long. Raises ClientDisconnect."""
+        body = bytearray()
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            body += message.get("body", b"")
+            if len(body) > self._most:
+                return None
+            more = message.get("more_body", False)
+        return bytes(body)
+
+
+async def refuse(scope: Scope, send: Send, found: Problem) -> None:
+    """Answer it, whatever the body may say."""
+    answer = JSONResponse(problem(found.kind, found.message), found.status, found.headers)
+    await answer(scope, _nothing, send)
+
+
+async def _nothing() -> Message:
+    return {"type": "http.disconnect"}

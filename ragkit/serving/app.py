@@ -25,8 +25,8 @@ import ragkit
 from ragkit.api import IndexLike
 from ragkit.grounding import LanguageModel
 from ragkit.serving import asking, chat, conversing, health, reading
-from ragkit.serving.access import Token
-from ragkit.serving.gates import BodyLimit, Hosts, Observed
+from ragkit.serving.access import BodyLimit, Token
+from ragkit.serving.gates import Hosts, Observed
 from ragkit.serving.problems import handle_problems
 from ragkit.serving.settings import Settings
 from ragkit.serving.state import State

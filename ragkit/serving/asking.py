@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, NamedTuple, cast
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 
@@ -14,7 +14,7 @@ from ragkit.api import Index
 from ragkit.errors import RagkitError
 from ragkit.grounding import LanguageModel
 from ragkit.serving.access import problem
-from ragkit.serving.problems import note_failure, responses
+from ragkit.serving.problems import kind_of, note_failure, responses
 from ragkit.serving.rendering import answer_json, passage_json
 from ragkit.serving.schemas import EVENT_STREAM, AnswerOut, AskIn, SearchIn, SearchOut
 from ragkit.serving.state import Here, State
@@ -151,6 +151,8 @@ async def events_of(
         note_failure(here, request, error)
         name = type(error).__name__
         yield Failure(name, str(error) or "the answer took too long. Ask again, or ask less.")
+    except HTTPException as refused:  # another took the last place meanwhile
+        yield Failure(kind_of(refused.status_code), refused.detail)
 
 
 async def _written(

@@ -1,25 +1,27 @@
-"""What every request passes, as plain ASGI so that streams stay streams: hosts, the body's size;
-what is logged and counted; the headers that keep a browser from running anything.
+"""What every request passes, as plain ASGI so that streams stay streams: hosts; what is logged and
+counted; the headers that keep a browser from running anything.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
+import re
 import secrets
 import time
-from collections.abc import Mapping, MutableMapping
-from typing import Any, NamedTuple
+from collections.abc import MutableMapping
+from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ragkit.serving.access import path_of, problem
+from ragkit.serving.access import Problem, path_of, refuse
 from ragkit.serving.state import State
 
-__all__ = ["BodyLimit", "Hosts", "Observed"]
+__all__ = ["Hosts", "Observed"]
+
+LEFT = 499
+"""The status, as others log it, of a request whose client left before it was whole."""
 
 _access = logging.getLogger("ragkit.serving.access")
 
@@ -36,16 +38,7 @@ _PAGE_POLICY = (
 )
 
 
-class Problem(NamedTuple):
-    """What a gate answers instead of the app."""
-
-    status: int
-    kind: str
-    message: str
-    headers: Mapping[str, str] | None = None
-
-
-_CLOSE = {"connection": "close"}
+_PORT = re.compile(r":[0-9]*\Z")
 
 
 class Hosts:
@@ -58,58 +51,15 @@ class Hosts:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and "*" not in self._allowed:
             host = Headers(scope=scope).get("host", "")
-            name = host if host.endswith("]") else host.rpartition(":")[0] or host
+            name = _PORT.sub("", host)
             if name.casefold() not in self._allowed:
                 message = (
                     f"this server does not answer to the name {name[:100]!r}; expected one of "
                     f"{', '.join(sorted(self._allowed))}. Start it with --allow-host."
                 )
-                await _refuse(scope, send, Problem(400, "HostError", message))
+                await refuse(scope, send, Problem(400, "HostError", message))
                 return
         await self._app(scope, receive, send)
-
-
-class BodyLimit:
-    """Takes a whole body before the app sees any of it: not over the limit, not for ever."""
-
-    def __init__(self, app: ASGIApp, *, most: int, timeout: float) -> None:
-        self._app = app
-        self._most = most
-        self._timeout = timeout
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        announced = Headers(scope=scope).get("content-length", "0")
-        try:
-            async with asyncio.timeout(self._timeout):
-                too_long = announced.isdigit() and int(announced) > self._most
-                messages = None if too_long else await self._taken(receive)
-        except TimeoutError:
-            message = f"the body did not arrive within {self._timeout:g} s. Send it at once."
-            await _refuse(scope, send, Problem(408, "TooSlowError", message, _CLOSE))
-            return
-        if messages is None:
-            message = f"the body is over {self._most:,} bytes; expected a question. Send less."
-            await _refuse(scope, send, Problem(413, "TooLongError", message, _CLOSE))
-            return
-
-        async def again() -> Message:
-            return messages.pop(0) if messages else await receive()
-
-        await self._app(scope, again, send)
-
-    async def _taken(self, receive: Receive) -> list[Message] | None:
-        """The body's messages, or None if they are too long."""
-        messages: list[Message] = []
-        length = 0
-        while not messages or messages[-1].get("more_body", False):
-            messages.append(await receive())
-            length += len(messages[-1].get("body", b""))
-            if length > self._most:
-                return None
-        return messages
 
 
 class Observed:
@@ -129,7 +79,7 @@ class Observed:
             return
         begun = time.perf_counter()
         path = path_of(scope)  # before a mount inside changes it
-        status = 500
+        status = 0
         took = 0.0
         request_id = secrets.token_hex(8)
         scope.setdefault("state", {})["log"] = {}
@@ -145,7 +95,9 @@ class Observed:
         figures.under_way.inc()
         try:
             await self._app(scope, receive, observed)
+            status = status or LEFT
         finally:
+            status = status or 500
             figures.under_way.dec()
             route = "/static" if path.startswith("/static/") else _route(scope)
             figures.requests.labels(_method(scope), route, status).inc()
@@ -195,12 +147,3 @@ def _add_headers(
     else:
         headers["content-security-policy"] = "default-src 'none'; frame-ancestors 'none'"
         headers["cache-control"] = "no-store"
-
-
-async def _refuse(scope: Scope, send: Send, found: Problem) -> None:
-    answer = JSONResponse(problem(found.kind, found.message), found.status, found.headers)
-    await answer(scope, _nothing, send)
-
-
-async def _nothing() -> Message:
-    return {"type": "http.disconnect"}

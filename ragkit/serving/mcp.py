@@ -29,14 +29,24 @@ try:
     from mcp.server.transport_security import TransportSecuritySettings
     from mcp.types import CallToolResult, Resource, TextContent, ToolAnnotations
     from pydantic import BaseModel, Field
-    from starlette.types import ASGIApp
+    from starlette.types import ASGIApp, Receive, Scope, Send
 except ImportError as error:
     raise missing_extra("mcp", "mcp") from error
 
 import ragkit
 from ragkit.api import Index, IndexLike, open_index
 from ragkit.errors import InputError
-from ragkit.serving.access import Token, address_of, check_token, listening, names_of
+from ragkit.serving.access import (
+    BodyLimit,
+    Problem,
+    Token,
+    address_of,
+    check_token,
+    listening,
+    names_of,
+    refuse,
+)
+from ragkit.serving.connections import CONNECTIONS, room_for, speaking
 from ragkit.serving.rendering import citation_of, link_of
 from ragkit.types import Answer, Citation, Document, Passage
 
@@ -50,6 +60,9 @@ MOST_LISTED = 100
 """Documents that are listed as resources; the template reaches any."""
 GRACE = 5
 """Seconds that calls under way are given when the HTTP server stops."""
+MOST_BYTES = 256 * 1024
+PATIENCE = 90
+"""Seconds that a client may take to send a request, or to take its answer."""
 
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _DOCUMENTS = "ragkit://documents/"
@@ -192,7 +205,14 @@ def serve_http(
         _log.info("MCP at %s/mcp", address_of(listener))
         # Logging is the program's own; uvicorn's would write to standard output.
         config = uvicorn.Config(
-            app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE
+            app,
+            http=speaking(PATIENCE),
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE,
+            limit_concurrency=room_for(CONNECTIONS) + 1,  # it refuses at that number
         )
         with suppress(KeyboardInterrupt):  # raised again after it has stopped, gracefully
             uvicorn.Server(config).run(sockets=[listener])
@@ -221,7 +241,23 @@ def http_app(
         json_response=True,
         transport_security=_security([*_LOOPBACK, *allowed_hosts], allowed_origins),
     )
-    return app if token is None else Token(app, token)
+    gated = BodyLimit(_PostAlone(app), most=MOST_BYTES, timeout=PATIENCE)
+    return gated if token is None else Token(gated, token)
+
+
+class _PostAlone:
+    """Refuses what opens a stream or ends a session: neither is there to be had."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] in ("GET", "DELETE"):
+            message = "this server keeps no session and no stream; expected POST."
+            found = Problem(405, "MethodNotAllowedError", message, {"allow": "POST"})
+            await refuse(scope, send, found)
+        else:
+            await self._app(scope, receive, send)
 
 
 def _add_ask(server: MCPServer, index: Index, about: str) -> None:
@@ -422,6 +458,8 @@ def _resource(document: Document) -> Resource:
 
 def _security(hosts: Sequence[str], origins: Sequence[str]) -> TransportSecuritySettings:
     """Given always: where it is not, the SDK checks nothing unless the host is loopback."""
+    # It would log the names and origins that it refuses, which anyone may make up.
+    logging.getLogger("mcp.server.transport_security").setLevel(logging.ERROR)
     if "*" in hosts:  # which the SDK does not know
         return TransportSecuritySettings(enable_dns_rebinding_protection=False)
     return TransportSecuritySettings(

@@ -20,7 +20,7 @@ from ragkit.serving.schemas import ProblemOut
 if TYPE_CHECKING:
     from ragkit.serving.state import State
 
-__all__ = ["handle_problems", "note_failure", "responses"]
+__all__ = ["handle_problems", "kind_of", "note_failure", "responses"]
 
 _log = logging.getLogger("ragkit.serving")
 _MEANING = {
@@ -76,7 +76,7 @@ def handle_problems(app: FastAPI) -> None:
     async def _http(request: Request, error: HTTPException) -> JSONResponse:
         status = error.status_code
         headers = {"allow": _allowed(app, request)} if status == 405 else error.headers
-        return _answer(status, _kind(status), str(error.detail), headers)
+        return _answer(status, kind_of(status), str(error.detail), headers)
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -102,7 +102,7 @@ def _allowed(app: FastAPI, request: Request) -> str:
     )
 
 
-def _kind(status: int) -> str:
+def kind_of(status: int) -> str:
     """``NotFoundError``, ``GatewayTimeoutError``, …"""
     return f"{HTTPStatus(status).phrase.title().replace(' ', '')}Error"
 

@@ -17,10 +17,12 @@ try:
 except ImportError as error:
     raise missing_extra("serve", "uvicorn") from error
 
+from ragkit.serving.connections import CONNECTIONS, room_for, speaking
+
 __all__ = ["run"]
 
 GRACE = 10  # seconds that answers under way have to end in
-CONNECTIONS = 1000
+TELLING = 5  # seconds that the app has to say what took too long before it is cut off
 _log = logging.getLogger("ragkit.serving")
 
 
@@ -41,12 +43,14 @@ def run(
     app = create_app(index, settings, llm=llm)
     config = uvicorn.Config(
         app,
+        http=speaking(settings.timeout + TELLING),
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE,
-        limit_concurrency=CONNECTIONS,
+        limit_concurrency=room_for(CONNECTIONS) + 1,  # it refuses at that number
     )
     with listening(host, port) as listener:
         _log.info("listening on %s", address_of(listener))

@@ -27,9 +27,9 @@ class Settings:
     embed the widget. ``hosts``: the names it answers to, ``*`` for any; what protects a server on
     loopback from pages that rebind their name to it.
     ``threshold``, ``unsupported``: as for ``ask``.
-    ``timeout``: for one answer, and for a body to arrive. ``waiting``: questions that may be under
-    way; more are told to come back. ``conversations``, ``expiry``: how many are kept, and for how
-    long after their last turn.
+    ``timeout``: for a request to arrive, for one answer, and for the client to take it.
+    ``waiting``: questions that may be under way; more are told to come back. ``conversations``,
+    ``expiry``: how many are kept, and for how long after their last turn.
     ``log_questions``: write questions into the log; without it, no text that people typed.
     ``reload``: how often to look for a new generation of the index; 0 for never.
     """

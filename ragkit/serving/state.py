@@ -42,7 +42,7 @@ class State:
         return cls(settings, live, llm, kept, figures, workers)
 
 
-def _here(request: Request) -> State:
+async def _here(request: Request) -> State:  # else each request takes a thread for this
     state: State = request.app.state.ragkit
     return state
 
