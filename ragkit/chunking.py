@@ -11,10 +11,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ragkit.errors import InputError
-from ragkit.sentences import paragraphs, split_sentences
+from ragkit.sentences import paragraphs, split_sentences, trim
 from ragkit.types import Chunk, Document, Section, Span
 
 __all__ = ["Chunker", "CountTokens", "context"]
+
+_WIDEST = 40
+"""Code points a token. What is wider is taken not to fit, blanks and all."""
 
 CountTokens = Callable[[Sequence[str]], list[int]]
 """Texts → how many tokens each has, without the special ones around it."""
@@ -76,20 +79,22 @@ def _split(
     text: str, sentences: Sequence[Span], count: CountTokens, budget: int
 ) -> list[tuple[Span, ...]]:
     """Group a paragraph's sentences into as few, about equal, pieces as fit the budget."""
-    sizes = count([text[s.start : s.end] for s in sentences])
-    if sum(sizes) <= budget:
+    sizes = _sizes(text, sentences, count, budget)
+    widest = _WIDEST * budget
+    if sum(sizes) <= budget and sentences[-1].end - sentences[0].start <= widest:
         return [tuple(sentences)]
     units: list[tuple[Span, int]] = []
     for sentence, size in zip(sentences, sizes, strict=True):
         parts = [sentence] if size <= budget else _cut(text, sentence, count, budget)
-        part_sizes = count([text[p.start : p.end] for p in parts]) if len(parts) > 1 else [size]
+        part_sizes = _sizes(text, parts, count, budget) if len(parts) > 1 else [size]
         units += zip(parts, part_sizes, strict=True)
     total = sum(size for _, size in units)
-    target = total / -(-total // budget)
+    target = total / max(1, -(-total // budget))
     groups: list[list[Span]] = [[]]
     filled = 0
     for unit, size in units:
-        if groups[-1] and (filled + size > budget or filled + size / 2 > target):
+        is_full = filled + size > budget or filled + size / 2 > target
+        if groups[-1] and (is_full or unit.end - groups[-1][0].start > widest):
             groups.append([])
             filled = 0
         groups[-1].append(unit)
@@ -97,17 +102,25 @@ def _split(
     return [tuple(group) for group in groups]
 
 
+def _sizes(text: str, spans: Sequence[Span], count: CountTokens, budget: int) -> list[int]:
+    """How many tokens each has; of one too wide to fit that is not counted, it may be millions."""
+    fits = [span.end - span.start <= _WIDEST * budget for span in spans]
+    counted = iter(
+        count([text[s.start : s.end] for s, fine in zip(spans, fits, strict=True) if fine])
+    )
+    return [next(counted) if fine else budget + 1 for fine in fits]
+
+
 def _cut(text: str, sentence: Span, count: CountTokens, budget: int) -> list[Span]:
     """Cut one over-long sentence at white space, or anywhere if there is none, until all fit."""
     done: list[Span] = []
     todo = [sentence]
     while todo:
-        span = todo.pop()
+        span = trim(text, todo.pop())
+        if span is None:
+            continue
         length = span.end - span.start
-        # More code points than this cannot fit; no need to tokenize a line of millions to know.
-        if length == 1 or (
-            length <= 40 * budget and count([text[span.start : span.end]])[0] <= budget
-        ):
+        if length == 1 or _sizes(text, [span], count, budget)[0] <= budget:
             done.append(span)
             continue
         middle = span.start + length // 2
@@ -128,7 +141,7 @@ def _join_tiny(
     for piece in pieces:
         if joined and (_is_tiny(piece, min_chars) or _is_tiny(joined[-1], min_chars)):
             both = joined[-1] + piece
-            if count([text[both[0].start : both[-1].end]])[0] <= budget:
+            if _sizes(text, [Span(both[0].start, both[-1].end)], count, budget)[0] <= budget:
                 joined[-1] = both
                 continue
         joined.append(piece)

@@ -98,9 +98,12 @@ def main() -> None:
     chosen = parser.parse_args()
     os.environ["HF_HUB_OFFLINE"] = "1"
     kept = RESULTS / "torture.json"
-    known = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    known: dict[str, Any] = {}
     for name in chosen.only.split(",") if chosen.only else PARTS:
-        known[name] = measured(name, chosen.effort)
+        found = measured(name, chosen.effort)
+        # Read again each time, since another part may have been run meanwhile.
+        known = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+        known[name] = found
         if not chosen.dry:
             kept.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
             (RESULTS / "torture.md").write_text(report(known), encoding="utf-8")

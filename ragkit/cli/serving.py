@@ -51,9 +51,7 @@ origins_option = click.option(
 @threshold_option
 @llm_options
 @click.option(
-    "--timeout",
-    type=float,
-    help="Seconds for a request to arrive, for its answer, and for the client to take it.",
+    "--timeout", type=float, help="Seconds for a request, its answer, and the client to take it."
 )
 @click.option("--log-questions", is_flag=True, help="Write what people ask into the log.")
 def serve(

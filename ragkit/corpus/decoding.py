@@ -8,7 +8,13 @@ import re
 from ragkit.corpus.headings import is_visible
 from ragkit.errors import SourceError
 
-__all__ = ["decode", "decode_html", "refuse_unusable", "without_surrogates"]
+__all__ = [
+    "decode",
+    "decode_html",
+    "refuse_surrogates",
+    "refuse_unusable",
+    "without_surrogates",
+]
 
 # https://encoding.spec.whatwg.org/#names-and-labels by Python's names: no page is read as anything
 # else, such as UTF-7 or unicode_escape, which Python would decode too.
@@ -93,6 +99,11 @@ def refuse_unusable(text: str, name: str) -> None:
         raise SourceError(
             f"{name} is binary data (a NUL at offset {text.index(chr(0))}); expected UTF-8 text."
         )
+    refuse_surrogates(text, name)
+
+
+def refuse_surrogates(text: str, name: str) -> None:
+    """Raises SourceError for a text that no encoding of Unicode can write."""
     surrogate = re.search("[\ud800-\udfff]", text)
     if surrogate:
         raise SourceError(

@@ -6,6 +6,7 @@ Headings are the paragraphs in the styles "Heading 1" to "Heading 6"; pictures a
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -22,15 +23,15 @@ from ragkit.types import MetadataValue
 __all__ = ["read"]
 
 _PROPERTIES = "docProps/core.xml"
+_MOST_TAGS = 1_000_000
+"""The converter holds all at once, a kilobyte each; a book of a thousand pages has half of it."""
 
 
 def read(file: BinaryIO, path: Path) -> Iterator[Read]:
     """One document."""
-    data = file.read()
-    archive = Archive(io.BytesIO(data), path, "DOCX")
-    _refuse_hostile(archive)
+    archive = Archive(io.BytesIO(file.read()), path, "DOCX")
     written = Blocks()
-    write_page(written, tokens(_to_html(data, archive), path, xml=False, extra_name="documents"))
+    write_page(written, tokens(_to_html(archive), path, xml=False, extra_name="documents"))
     text = written.text()
     refuse_unusable(text, f"{path}, without its markup,")
     headings, main = with_title(written.headings)
@@ -38,23 +39,32 @@ def read(file: BinaryIO, path: Path) -> Iterator[Read]:
     yield Read(text, sections_between(text, headings), title=title or main, metadata=metadata)
 
 
-def _refuse_hostile(archive: Archive) -> None:
-    """Unpack, within the bound, what the converter will; no part of a DOCX has a document type."""
-    for name in sorted(archive.names):
-        if not name.lower().endswith((".xml", ".rels")):
-            continue
-        # Without NULs, so that UTF-16 hides nothing.
-        if b"<!DOCTYPE" in archive.read(name).replace(b"\0", b""):
-            raise archive.damaged(f"{name} has a DOCTYPE, which no DOCX has")
+def _parts(archive: Archive) -> BinaryIO:
+    """The archive's XML alone, unpacked within the bound: the converter can reach nothing else."""
+    found, tags = io.BytesIO(), 0
+    with zipfile.ZipFile(found, "w") as parts:
+        for name in sorted(archive.names):
+            if not name.lower().endswith((".xml", ".rels")):
+                continue
+            content = archive.read(name)
+            # Without NULs, so that UTF-16 hides nothing.
+            if b"<!DOCTYPE" in content.replace(b"\0", b""):
+                raise archive.damaged(f"{name} has a DOCTYPE, which no DOCX has")
+            tags += content.count(b"<")
+            if tags > _MOST_TAGS:
+                raise archive.damaged(f"it has more than {_MOST_TAGS:,} tags")
+            parts.writestr(name, content)
+    return found
 
 
-def _to_html(data: bytes, archive: Archive) -> str:
+def _to_html(archive: Archive) -> str:
     with extra("documents", archive.path):
         import mammoth
 
+    parts = _parts(archive)
     try:
         done = mammoth.convert_to_html(
-            io.BytesIO(data),
+            parts,
             style_map="p[style-name='Title'] => h1:fresh",
             convert_image=lambda _: [],
         )

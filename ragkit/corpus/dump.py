@@ -31,7 +31,9 @@ __all__ = ["is_dump", "read"]
 _STEP = 2**16
 _ROOT = "mediawiki"
 # MediaWiki keeps pages under 2 MiB ($wgMaxArticleSize); one a few times longer was not made by it.
-_LONGEST_TEXT = 2**24
+_LONGEST_TEXT, _LONGEST_TAG = 2**24, 2**20
+# A dump has forty names of elements, six inside each other, and a wiki some dozens of namespaces.
+_DEEPEST, _MOST_NAMES = 100, 1000
 _MEDIA_NAMESPACES = ("-2", "6", "14")
 _WANTED = frozenset({"title", "ns", "id", "timestamp", "model", "text", "base", "namespace"})
 _TO_MAIN_PAGE = re.compile(r"(https?://.{1,500}(?:/|title=))[^/]{1,500}\Z")
@@ -144,12 +146,19 @@ class _Parser:
                 f"{self._path} is no whole XML: {error}. Fetch or export it again."
             ) from error
         self.read += len(data)
+        # Names stay in memory as long as the parser, and so does a tag until its end.
+        if len(self._expat.intern) > _MOST_NAMES or len(self._site.media) > _MOST_NAMES:
+            raise self._refused(f"it has more than {_MOST_NAMES:,} names")
+        if self.read - self._expat.CurrentByteIndex > _LONGEST_TAG:
+            raise self._refused(f"a tag is longer than {_LONGEST_TAG:,} bytes")
         done, self._done = self._done, []
         return done
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         if not self._open and name != _ROOT:
             raise self._refused(f"its outermost element is <{name}>, not <{_ROOT}>")
+        if len(self._open) == _DEEPEST:
+            raise self._refused(f"more than {_DEEPEST} elements are open in each other")
         if name == "page":
             self._page = _Page()
         elif name == "redirect":

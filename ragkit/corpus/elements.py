@@ -13,6 +13,9 @@ from ragkit.errors import SourceError
 
 __all__ = ["Element", "elements"]
 
+_MOST = 200_000
+"""What lists a book of ten thousand files has a tenth."""
+
 
 @dataclass(slots=True)
 class Element:
@@ -34,6 +37,8 @@ def elements(data: bytes, name: str) -> list[Element]:
     parser = expat.ParserCreate()
 
     def start(tag: str, attributes: dict[str, str]) -> None:
+        if len(found) == _MOST:
+            raise SourceError(f"{name} has more than {_MOST:,} elements; expected a short list.")
         local = {_local(key): value for key, value in attributes.items()}
         open_.append(Element(_local(tag), local))
         found.append(open_[-1])

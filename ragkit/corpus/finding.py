@@ -66,10 +66,8 @@ def _files(path: Path) -> list[_Found]:
     if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for a name that is too long
         files = _readable(_under(path), path)
     elif glob.has_magic(str(path)) and not os.path.lexists(path):
-        # Unlike Path.glob, this leaves hidden files out.
-        matched = [Path(name) for name in glob.glob(str(path), recursive=True)]  # noqa: PTH207
         path, pattern = _fixed(path), path
-        files = _readable(matched, path)
+        files = _readable(_matching(pattern, path), path)
         if not files:
             raise SourceError(
                 f"the pattern {pattern} matches no readable file ({', '.join(SUFFIXES)}). Check it."
@@ -87,9 +85,27 @@ def _files(path: Path) -> list[_Found]:
 def _under(directory: Path) -> list[Path]:
     found: list[Path] = []
     for folder, folders, files in os.walk(directory, onerror=_refuse_unlisted):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(folder, name) for name in files if not name.startswith(".")]
+        folders[:] = [name for name in folders if not _is_hidden(name)]
+        found += [Path(folder, name) for name in files if not _is_hidden(name)]
     return found
+
+
+def _matching(pattern: Path, root: Path) -> list[Path]:
+    """By ``Path.glob``, whose ``**``, unlike that of ``glob``, follows no links in a circle."""
+    rest = pattern.relative_to(root)
+    if rest.name == "**":
+        rest /= "*"
+    try:
+        found = list(root.glob(str(rest)))
+    except (ValueError, NotImplementedError) as error:
+        raise SourceError(f"the pattern {pattern} cannot be read: {error}. Mend it.") from error
+    if any(_is_hidden(part) for part in rest.parts):
+        return found
+    return [path for path in found if not any(map(_is_hidden, path.relative_to(root).parts))]
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".")
 
 
 def _refuse_unlisted(error: OSError) -> NoReturn:
@@ -100,14 +116,16 @@ def _refuse_unlisted(error: OSError) -> NoReturn:
 
 def _readable(paths: Iterable[Path], root: Path) -> list[Path]:
     inside = os.path.realpath(root)
-    return [path for path in paths if _is_meant(path, inside)]
+    return [path for path in paths if _is_meant(path, root, inside)]
 
 
-def _is_meant(path: Path, root: str) -> bool:
+def _is_meant(path: Path, root: Path, inside: str) -> bool:
     suffix = split_suffix(path)[1]
     if not suffix or not path.is_file():
         return False
-    if path.is_symlink() and os.path.commonpath([root, os.path.realpath(path)]) != root:
+    if Path(os.path.realpath(path.parent)) != Path(inside, path.parent.relative_to(root)):
+        return False  # in a linked folder
+    if path.is_symlink() and os.path.commonpath([inside, os.path.realpath(path)]) != inside:
         return False
     return not suffix.startswith(".xml") or _is_dump(path)
 

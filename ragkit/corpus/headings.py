@@ -8,11 +8,22 @@ from typing import NamedTuple
 
 from ragkit.types import Section
 
-__all__ = ["BOM", "TITLE", "Heading", "is_visible", "sections_between", "with_title"]
+__all__ = [
+    "BOM",
+    "LONGEST_HEADING",
+    "TITLE",
+    "Heading",
+    "is_visible",
+    "sections_between",
+    "with_title",
+]
 
 BOM = "\ufeff"
 TITLE = 0
 """The level of a heading that begins anew and names no section: a title, or a chapter's border."""
+
+LONGEST_HEADING = 1000
+"""A longer one is none that anyone wrote: it is text. It would stand in front of every chunk."""
 
 
 class Heading(NamedTuple):

@@ -19,7 +19,8 @@ from typing import BinaryIO
 from ragkit.corpus.base import Read, extra
 from ragkit.corpus.blocks import Blocks
 from ragkit.corpus.decoding import decode_html, refuse_unusable
-from ragkit.corpus.headings import sections_between, with_title
+from ragkit.corpus.headings import LONGEST_HEADING, sections_between, with_title
+from ragkit.errors import SourceError
 from ragkit.types import MetadataValue
 
 __all__ = ["Page", "read", "tokens", "web_address", "write_page"]
@@ -69,8 +70,10 @@ _ENDS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
 _PARAGRAPH = frozenset({"p"})
 # How far out such an element is looked for; none stands deeper inside inline elements than this.
 _REACH = 64
-# A longer one was never closed: it is text.
-_LONGEST_HEADING = 1000
+_MOST_TOKENS = 5_000_000
+"""Tags and texts of one page, which are all held at once; the HTML standard has a third of it."""
+
+_NO_ATTRIBUTES: Attributes = {}
 
 _SPACE = re.compile(r"[ \t\n\f\r]+")
 # An XML parser takes <title/> as closed, an HTML one as open to the end of the page.
@@ -107,9 +110,15 @@ def tokens(source: str, path: Path, *, xml: bool, extra_name: str = "html") -> l
     found: list[Token] = []
     for event in stream(foreign.sub(r"<\1\2></\1>", source)):
         if event[0] == "start":
-            found.append(("start", *event[1]))
+            name, attributes = event[1]
+            found.append(("start", name, attributes or _NO_ATTRIBUTES))
         elif event[0] in ("end", "text"):
-            found.append((event[0], str(event[1]), {}))
+            found.append((event[0], str(event[1]), _NO_ATTRIBUTES))
+        if len(found) > _MOST_TOKENS:
+            raise SourceError(
+                f"{path} has more than {_MOST_TOKENS:,} tags and texts between them; expected a "
+                f"page. Split it, if it is one."
+            )
     return found
 
 
@@ -366,7 +375,7 @@ class _Writer:
         if not title or self._row is not None:
             return
         self._prefix = ""
-        if len(title) > _LONGEST_HEADING:
+        if len(title) > LONGEST_HEADING:
             self._blocks.add(title)
         else:
             self._blocks.heading(level, title)

@@ -12,14 +12,15 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from ragkit.corpus.base import Read
-from ragkit.corpus.decoding import decode
-from ragkit.corpus.headings import BOM, Heading, sections_between, with_title
+from ragkit.corpus.decoding import decode, without_surrogates
+from ragkit.corpus.headings import BOM, LONGEST_HEADING, Heading, sections_between, with_title
 from ragkit.corpus.metadata import About, about, flat
 from ragkit.corpus.wikitext import lines
 from ragkit.errors import SourceError
+from ragkit.types import MetadataValue
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -29,8 +30,6 @@ __all__ = ["read"]
 _FRONT = re.compile(r"\ufeff?---[ \t]*(?:\r\n|\r|\n)")
 _FRONT_END = re.compile(r"(?:---|\.\.\.)[ \t]*(?:\r\n|\r|\n)?\Z")
 _KEY = re.compile(r"""\s*(?:#[^\r\n]*[\r\n]\s*)*[\w"'][\w "'.-]*:(?:\s|\Z)""")
-# A longer one is no title that anyone wrote: it is not read for emphasis and links.
-_LONGEST_TITLE = 1000
 
 
 def read(file: BinaryIO, path: Path) -> Iterator[Read]:
@@ -58,28 +57,29 @@ def _front_matter(text: str, path: Path) -> tuple[About, int]:
             content = _mapping(text[opened.end() : line.start], path)
             if content is None:
                 break
-            values = {str(key): flat(value) for key, value in content.items()}
-            return about({k: v for k, v in values.items() if v is not None}), line.end
+            return about({k: v for k, v in content.items() if v is not None}), line.end
     return About(), 0
 
 
-def _mapping(source: str, path: Path) -> dict[Any, Any] | None:
-    """YAML keys and values, or None where ``---`` was only a line across the page."""
+def _mapping(source: str, path: Path) -> dict[str, MetadataValue | None] | None:
+    """YAML keys and flat values, or None where ``---`` was only a line across the page."""
     import yaml
 
     if source.strip() and not _KEY.match(source):
         return None
     try:
-        content = yaml.safe_load(source)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(source)):
+            raise ValueError("an alias, by which a few lines stand for gigabytes")
+        content = yaml.safe_load(source) or {}
+        if not isinstance(content, dict):
+            return None
+        return {without_surrogates(str(key)): flat(value) for key, value in content.items()}
+    except Exception as error:  # a value that is not what its tag says makes YAML raise anything
         said = " ".join(str(error).split())
         raise SourceError(
             f"the front matter of {path}, between its --- lines, is no YAML: {said}. Mend it (a "
             f'value with a colon needs quotes: title: "A: B"), or remove it.'
         ) from error
-    if content is None:
-        return {}
-    return content if isinstance(content, dict) else None
 
 
 def _headings(text: str, start: int) -> Iterator[Heading]:
@@ -92,13 +92,13 @@ def _headings(text: str, start: int) -> Iterator[Heading]:
         if opening.type == "heading_open" and opening.level == 0 and opening.map:
             first, last = spans[opening.map[0]], spans[opening.map[1] - 1]
             title = _title(inline.content)
-            if title:
+            if 0 < len(title) <= LONGEST_HEADING:
                 yield Heading(int(opening.tag[1:]), title, first.start, last.end)
 
 
 def _title(source: str) -> str:
     """A heading's text without marks: ``*A* `b` [c](d)`` → ``A b c``."""
-    if len(source) <= _LONGEST_TITLE:
+    if len(source) <= LONGEST_HEADING:
         [inline] = _inlines().parseInline(source)
         breaks = ("softbreak", "hardbreak")
         source = "".join(

@@ -250,12 +250,12 @@ class _Lines:
                 self._write(bare[2:].strip(), ending)
         elif bare.startswith(("|-", "|+")):
             self._end_row()
-            caption = _ATTRIBUTES.sub("", bare[2:], count=1).strip()
+            caption = _without_attributes(bare[2:])
             if bare.startswith("|+") and caption:
                 self._write(caption, ending)
         elif bare.startswith(("|", "!")):
             cells = _CELL_BORDER[bare[0]].split(bare[1:])
-            self._row += [[_ATTRIBUTES.sub("", cell, count=1).strip()] for cell in cells]
+            self._row += [[_without_attributes(cell)] for cell in cells]
         elif self._row:
             self._row[-1].append(bare)
         elif bare:
@@ -274,6 +274,12 @@ class _Lines:
     def _write(self, content: str, ending: str) -> None:
         self._written.append(content + ending)
         self._blank = not content.strip()
+
+
+def _without_attributes(cell: str) -> str:
+    """``width=1 | Text`` → ``Text``."""
+    attributes = _ATTRIBUTES.match(cell)
+    return cell[attributes.end() if attributes else 0 :].strip()
 
 
 def _without_marks(body: str) -> str:

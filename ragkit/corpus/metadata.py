@@ -18,6 +18,8 @@ from ragkit.types import MetadataValue
 __all__ = ["About", "about", "beside", "flat"]
 
 _NAMES = ("title", "url", "id")
+_HUGE = 2**63
+"""No number of a database or an index is larger, and Python writes out none of 4,301 digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,8 @@ def about(content: Mapping[str, MetadataValue]) -> About:
 
 
 def _text(value: MetadataValue | None) -> str | None:
-    return str(value) if value and not isinstance(value, tuple) else None
+    said = str(value) if value and not isinstance(value, tuple) else ""
+    return said if said.strip() else None
 
 
 def beside(path: Path, stem: str) -> About:
@@ -46,6 +49,13 @@ def beside(path: Path, stem: str) -> About:
     file = path.with_name(f"{stem}.meta.json")
     if not os.path.isfile(file):  # noqa: PTH113 - Path.is_file raises for a name that is too long
         return About()
+    real, folder = Path(os.path.realpath(file)), os.path.realpath(path.parent)
+    if file.is_symlink() and real.parent != Path(folder):
+        # Who made the folder may link to what he could not read himself.
+        raise SourceError(
+            f"{file} is a link to {real}; expected a file of this folder. Put a copy there, or "
+            f"remove it."
+        )
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -66,14 +76,13 @@ def beside(path: Path, stem: str) -> About:
 def flat(value: Any) -> MetadataValue | None:
     """A value as a document's metadata takes it; None for one that is nested, or no value."""
     if isinstance(value, (list, tuple)):
-        parts = [flat(part) for part in value]
-        if any(part is None or isinstance(part, tuple) for part in parts):
-            return None
-        return tuple(str(part) for part in parts)
+        # A list in a list is not read at all: it may hold itself.
+        parts = [None if isinstance(part, (list, tuple)) else flat(part) for part in value]
+        return None if None in parts else tuple(str(part) for part in parts)
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, str):
         return without_surrogates(value)
-    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
-        return value
-    return None
+    if isinstance(value, int):
+        return value if -_HUGE < value < _HUGE else None
+    return value if isinstance(value, float) and math.isfinite(value) else None

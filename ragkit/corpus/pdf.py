@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ragkit.corpus.base import Read, extra
 from ragkit.corpus.decoding import without_surrogates
-from ragkit.corpus.headings import Heading, is_visible, sections_between
+from ragkit.corpus.headings import LONGEST_HEADING, Heading, is_visible, sections_between
 from ragkit.corpus.wikitext import lines
 from ragkit.errors import MissingExtraError, SourceError
 from ragkit.types import MetadataValue, Span
@@ -106,7 +106,7 @@ def _outline(reader: PdfReader) -> list[tuple[int, str, int]]:
                 continue
             page = reader.get_destination_page_number(entry)
             title = " ".join(without_surrogates(str(entry.title)).split())
-            if page is not None and page >= 0 and title:
+            if page is not None and page >= 0 and 0 < len(title) <= LONGEST_HEADING:
                 found.append((min(level, 6), title, page))
     except Exception:  # a damaged outline is no reason not to read the pages
         return []

@@ -10,6 +10,7 @@ and other properties, which count more than what the file says of itself.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,8 +18,9 @@ from io import BufferedReader
 from pathlib import Path
 
 from ragkit.corpus.base import Read
-from ragkit.corpus.decoding import refuse_unusable
+from ragkit.corpus.decoding import refuse_surrogates, refuse_unusable
 from ragkit.corpus.finding import NamedFile, Source, Sources, find
+from ragkit.corpus.headings import LONGEST_HEADING
 from ragkit.corpus.metadata import About, beside
 from ragkit.corpus.naming import slug, utf8
 from ragkit.corpus.readers import reader_of, split_suffix
@@ -76,10 +78,18 @@ def iter_sources(sources: Sources) -> Iterator[tuple[Document, SourceFile]]:
 
 def _given(document: Document) -> Iterator[tuple[Document, SourceFile]]:
     refuse_unusable(document.text, f"the document {document.id!r}")
+    refuse_surrogates(_said(document), f"what is said of the document {document.id!r}")
     if not document.sections:
         document = replace(document, sections=parse_sections(document.text))
     sha256 = hashlib.sha256(document.text.encode()).hexdigest()
     yield document, SourceFile(document.id, None, sha256)
+
+
+def _said(document: Document) -> str:
+    """All that stands beside the text of a document."""
+    paths = [title for section in document.sections for title in section.path]
+    metadata = json.dumps(dict(document.metadata), ensure_ascii=False)
+    return "\n".join([document.id, document.title, document.url or "", *paths, metadata])
 
 
 def _file(source: NamedFile) -> Iterator[tuple[Document, SourceFile]]:
@@ -105,6 +115,11 @@ def _document(read: Read, said: About, source: NamedFile) -> Document:
     # A name that is not UTF-8 comes with lone surrogates, which no tokenizer takes.
     stem = utf8(split_suffix(source.path)[0])
     title = said.title or read.title or stem.replace("-", " ").replace("_", " ")
+    if len(title) > LONGEST_HEADING:
+        raise SourceError(
+            f"{source.path} has a title of {len(title):,} characters, and a title stands in front "
+            f"of every passage; expected at most {LONGEST_HEADING:,}. Give it one by .meta.json."
+        )
     return Document(
         id=said.id or read.id or source.name or slug(title) or "document",
         title=title,
@@ -119,18 +134,24 @@ def _document(read: Read, said: About, source: NamedFile) -> Document:
 @contextmanager
 def _opened(path: Path) -> Iterator[BufferedReader]:
     try:
-        file = path.open("rb")
+        is_file = path.is_file()
+        file = path.open("rb") if is_file or not path.exists() else None
     except FileNotFoundError as error:
         raise SourceError(f"the source {path} does not exist. Check the path.") from error
     except (OSError, ValueError) as error:  # a name with a NUL is a ValueError
         raise SourceError(f"the source {path} cannot be read: {error}.") from error
+    if file is None:  # a pipe or a device, which may never end
+        raise SourceError(f"the source {path} is no regular file. Give one, such as a copy of it.")
     with file:
         yield file
 
 
 def _sha256(file: BufferedReader) -> str:
-    found = hashlib.file_digest(file, "sha256").hexdigest()
-    file.seek(0)
+    try:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+        file.seek(0)
+    except OSError as error:
+        raise SourceError(f"the source {file.name} cannot be read: {error.strerror}.") from error
     return found
 
 

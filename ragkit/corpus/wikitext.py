@@ -10,7 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ragkit.corpus.headings import BOM, TITLE, Heading, is_visible, sections_between
+from ragkit.corpus.headings import (
+    BOM,
+    LONGEST_HEADING,
+    TITLE,
+    Heading,
+    is_visible,
+    sections_between,
+)
 from ragkit.types import Section, Span
 
 __all__ = ["BOM", "heading_in", "lines", "parse_sections", "parse_title"]
@@ -64,6 +71,6 @@ def heading_in(content: str, line: Span) -> Heading | None:
     right = len(content) - len(content.rstrip("="))
     level = min(left, right, 6)
     title = content[level : len(content) - level].strip()
-    if level == 0 or left == len(content) or not title:
+    if level == 0 or left == len(content) or not 0 < len(title) <= LONGEST_HEADING:
         return None
     return Heading(level, title, line.start, line.end)

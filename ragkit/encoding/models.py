@@ -98,7 +98,13 @@ def asking_encoder(fingerprint: Fingerprint) -> Encoder:
 
 def find_model(name: str) -> tuple[Path, dict[str, str]]:
     """The folder of a local or hub model, and its files' checksums. Raises EncoderError."""
-    directory = Path(name) if Path(name).is_dir() else _hub_directory(name)
+    try:
+        is_here = Path(name).is_dir()
+    except (OSError, ValueError) as error:  # too long for a path, or with a NUL
+        raise EncoderError(
+            f"{name[:100]!r} names no model ({error}); expected a folder or a name on the hub."
+        ) from error
+    directory = Path(name) if is_here else _hub_directory(name)
     return directory, model_files(directory)
 
 

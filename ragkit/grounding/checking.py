@@ -30,10 +30,12 @@ COVERAGE = 0.8
 _PEOPLE = ("n", "an", "i", "es", "ish")
 """What parts the stems of a country and its people: Austria, Austrian; Germani, German."""
 
-_NUMBERS = r"(?:passages?|sources?|refs?|references?)?[\s:#.]*\d{1,3}"
+# White space is taken once and not given back: a model that writes "[1,  1,  1 …" and never closes
+# the bracket would else be read in each of the ways to share out its blanks.
+_NUMBERS = r"\s*+(?:passages?+|sources?+|refs?+|references?+)?+[\s:#.]*+\d{1,3}+"
 _MARKER = re.compile(
-    rf"\s*(?:[\[【]\s*\^?({_NUMBERS}(?:\s*[,;–-]\s*{_NUMBERS})*)\s*(?:†[^】\]]{{0,100}})?(?:[\]】]|$)"
-    r"|\((\d{1,2})\)(?=\s*[.!?]?\s*$))",
+    rf"(?<!\s)\s*+(?:[\[【]\s*+\^?({_NUMBERS}(?:\s*+[,;–-]{_NUMBERS})*+)\s*+"
+    r"(?:†[^】\]]{0,100}+)?(?:[\]】]|$)|\((\d{1,2})\)(?=\s*+[.!?]?\s*+$))",
     re.IGNORECASE,
 )
 _LAYOUT = re.compile(r"^(?:[-*•>#]+\s+|\d{1,2}[.)]\s+)+|\*\*|__|`")
@@ -125,7 +127,7 @@ def ends_in_marker(text: str) -> bool:
 
 
 def _numbers(group: str) -> Iterator[int]:
-    for part in re.split(r"\s*[,;]\s*", group):
+    for part in re.split("[,;]", group):
         first, *last = (int(number) for number in re.findall(r"\d+", part))
         yield from range(first, min(last[0], first + 20) + 1) if last else (first,)
 

@@ -25,6 +25,9 @@ Message = Mapping[str, str]
 MAX_CHARACTERS = 20_000
 """An answer that goes on beyond this is cut: no server's word is taken for when to stop."""
 
+MAX_BYTES = 16 << 20
+"""What a server may send for that: some hundred bytes a piece, and thoughts that nobody reads."""
+
 
 ABANDONED: ContextVar[threading.Event | None] = ContextVar("ragkit_abandoned", default=None)
 """Set by who runs a stream for a client that may leave; when the event is, the reply is cut off."""
@@ -132,18 +135,19 @@ class ChatModel:
         from openai import APIStatusError, OpenAIError
 
         try:
-            with create(
-                model=self._name, messages=list(messages), stream=True, **self._request
-            ) as stream:
-                yield from _read(stream, until)
+            stream = create(model=self._name, messages=list(messages), stream=True, **self._request)
         except APIStatusError as error:
             raise self._failed(error, retry=error.status_code in _PASSING) from error
         except TypeError as error:
             raise _HopelessError(
                 f"the client takes no such option ({error}); expected those of OpenAI's chat API."
             ) from error
-        except (OpenAIError, ValueError, AttributeError) as error:
-            # The client lets through what it meets in a malformed stream.
+        except OpenAIError as error:
+            raise self._failed(error, retry=True) from error
+        try:
+            with stream:
+                yield from _read(_bounded(stream, until), until)
+        except (OpenAIError, *_MALFORMED) as error:
             raise self._failed(error, retry=True) from error
 
     def _failed(self, error: Exception, *, retry: bool) -> Exception:
@@ -173,8 +177,31 @@ _PASSING = (408, 409, 425, 429, 500, 502, 503, 504)
 """Statuses after which the same call may succeed."""
 
 
+_MALFORMED = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
+"""What the client, or whoever reads what it gives, meets in a stream of another form."""
+
+
 class _HopelessError(Exception):
     """The same call would fail again."""
+
+
+def _bounded(stream: Any, until: float) -> Any:
+    """The stream, which ends in a ValueError where it goes on too long before, or between, pieces.
+
+    The client gathers a line until it ends, and passes over remarks for as long as they come.
+    """
+    whole = stream.response.iter_bytes
+
+    def iter_bytes() -> Iterator[bytes]:
+        taken = 0
+        for data in whole():
+            taken += len(data)
+            if taken > MAX_BYTES or time.monotonic() > until:
+                raise ValueError(f"the stream went on for too long ({taken:,} bytes)")
+            yield data
+
+    stream.response.iter_bytes = iter_bytes
+    return stream
 
 
 def _read(stream: Stream[Any], until: float) -> Iterator[Piece]:
@@ -184,6 +211,10 @@ def _read(stream: Stream[Any], until: float) -> Iterator[Piece]:
     """
     length = 0
     for chunk in stream:
+        left = ABANDONED.get()
+        if time.monotonic() > until or (left and left.is_set()):
+            yield Piece("", "cut")
+            return
         if not chunk.choices:
             continue  # usage, or a server's own remark
         choice = chunk.choices[0]
@@ -191,9 +222,11 @@ def _read(stream: Stream[Any], until: float) -> Iterator[Piece]:
             yield Piece("", "refused")
             return
         text = choice.delta.content or ""
+        if not isinstance(text, str):
+            raise TypeError(f"a piece of the text is a {type(text).__name__}")
+        text = text.encode("utf-8", "replace").decode()  # JSON can spell lone surrogates
         length += len(text)
-        left = ABANDONED.get()
-        if length > MAX_CHARACTERS or time.monotonic() > until or (left and left.is_set()):
+        if length > MAX_CHARACTERS:
             yield Piece("", "cut")
             return
         if choice.finish_reason:

@@ -29,7 +29,8 @@ _NUMBERED = re.compile(r"\[(\d+)\]")
 _SURE_END = re.compile(r"[.!?][\"”’)]*(?:\s*[\[【][^\]】]{1,40}[\]】])+\s+(?=[A-Z“\"])|\n+")
 """Where a sentence ends for sure: behind a marker, and at a line's end."""
 
-_OPEN_MARKER = re.compile(r"\s*[\[【][^\]】]{0,40}$")
+_OPEN_MARKER = re.compile(r"(?<!\s)\s*+[\[【][^\]】]{0,40}$")
+_LONG = 2000
 _THINK, _THOUGHT = "<think>", "</think>"
 
 
@@ -72,14 +73,17 @@ def write(
                 said.add(sentence.text)
                 yield sentence
 
-    text, finish = "", "stop"
+    text, finish, looked = "", "stop", 0
     for piece in _spoken(model.stream(prompt(question, passages))):
         text += piece.text
         finish = piece.finish or finish
-        if any(mark in piece.text for mark in ".!?\n]"):
+        # What goes on and on without an end is looked at ever more rarely.
+        is_due = len(text) >= looked + max(0, looked - _LONG) // 8
+        if is_due and any(mark in piece.text for mark in ".!?\n]"):
             *whole, _ = _sentences(_OPEN_MARKER.sub("", text))  # the last may still go on
             yield from checked([sentence for sentence, _ in whole])
             text = text[whole[-1][1] :] if whole else text
+            looked = 0 if whole else len(text)
     rest = [sentence for sentence, _ in _sentences(text)]
     if finish != "stop" and not _has_ended(rest[-1]):
         rest.pop()

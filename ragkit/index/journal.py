@@ -100,7 +100,10 @@ def _entry(path: Path) -> dict[Key, ReadChunk]:
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != path.name:
         raise _DamagedError(path)
-    return dict(entry_from(data))
+    try:
+        return dict(entry_from(data))
+    except Exception as error:  # written by something else, under a right name
+        raise _DamagedError(path) from error
 
 
 def entry_bytes(keys: Sequence[Key], read: Sequence[ReadChunk]) -> bytes:
