@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -423,3 +424,32 @@ def test_a_file_of_many_documents_is_named_once_in_the_manifest(
         ("../a.txt", ["a"]),
         ("../b.txt", ["b"]),
     ]
+
+
+def resident(path: Path) -> int:
+    """Bytes of that mapped file in this process's memory."""
+    found, is_path = 0, False
+    for line in Path("/proc/self/smaps").read_text(encoding="utf-8").splitlines():
+        if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
+            is_path = line.endswith(str(path))
+        elif is_path and line.startswith("Rss:"):
+            found += int(line.split()[1]) * 1024
+    return found
+
+
+def test_of_mapped_files_the_large_go_from_memory_over_budget_and_the_small_stay(
+    tmp_path: Path,
+) -> None:
+    residency = Residency(8 << 20)
+    mapped = []
+    for name, size in (("small", 1 << 20), ("large", 32 << 20)):
+        path = tmp_path / f"{name}.bin"
+        path.write_bytes(bytes(size))
+        _, sums = sums_of(path)
+        mapped.append(map_file(path, residency, sums, KeyError))
+    small, large = mapped
+    for start in range(0, len(large), 1 << 16):
+        assert not small[:].any()
+        assert not large[start : start + (1 << 16)].any()
+    assert resident(tmp_path / "small.bin") == 1 << 20
+    assert resident(tmp_path / "large.bin") < 4 << 20
