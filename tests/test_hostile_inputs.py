@@ -511,3 +511,32 @@ def test_a_line_that_never_ends_is_not_gathered() -> None:
 def test_what_a_model_says_is_valid_unicode() -> None:
     with stream(said("a \ud800."), said("", "stop")) as url:
         assert "".join(piece.text for piece in replied(url)) == "a ?."
+
+
+@pytest.mark.parametrize("mark", ["[reference 1]", "[references 1, 2]", "[ref. 1]", "[source 1]"])
+def test_markers_with_words_are_still_markers(mark: str) -> None:
+    assert without_markers(f"The pact was signed {mark}.")[0] == "The pact was signed."
+
+
+def test_a_key_that_no_header_can_carry_is_a_clear_error() -> None:
+    model = ChatModel("m", base_url="http://127.0.0.1:9/v1", api_key="clé", retries=0)
+    with pytest.raises(LanguageModelError):
+        list(model.stream([{"role": "user", "content": "Who?"}]))
+
+
+def test_patterns_go_up_and_long_ones_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "x.txt").write_text("Text.", encoding="utf-8")
+    [(document, _)] = read_sources(str(tmp_path / "*" / ".." / "a" / "x.txt"))
+    assert document.text == "Text."
+    with pytest.raises(SourceError):
+        read_sources(str(tmp_path / "*" / ("y" * 300 + ".txt")))
+
+
+def test_metadata_may_be_a_link_within_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "..data").mkdir()  # as mounted configurations have it
+    (tmp_path / "..data" / "a.meta.json").write_text('{"title": "A"}', encoding="utf-8")
+    (tmp_path / "a.txt").write_text("Text.", encoding="utf-8")
+    (tmp_path / "a.meta.json").symlink_to(tmp_path / "..data" / "a.meta.json")
+    [(document, _)] = read_sources(tmp_path / "a.txt")
+    assert document.title == "A"

@@ -452,4 +452,4 @@ def test_of_mapped_files_the_large_go_from_memory_over_budget_and_the_small_stay
         assert not small[:].any()
         assert not large[start : start + (1 << 16)].any()
     assert resident(tmp_path / "small.bin") == 1 << 20
-    assert resident(tmp_path / "large.bin") < 4 << 20
+    assert resident(tmp_path / "large.bin") <= 8 << 20

@@ -41,7 +41,9 @@ def test_every_pin_is_locked_by_checksum_and_nothing_else_is_for_this_system() -
         checksums = re.findall(r"--hash=sha256:([0-9a-f]{64})", entry)
         assert checksums, requirement
         if requirement.marker is None or requirement.marker.evaluate():
-            locked[name_of(requirement.name)] = str(requirement.specifier).removeprefix("==").removesuffix("+cpu")
+            locked[name_of(requirement.name)] = (
+                str(requirement.specifier).removeprefix("==").removesuffix("+cpu")
+            )
     assert locked == {name_of(name): version for name, version in PINS.items()}
 
 

@@ -74,6 +74,19 @@ def test_what_may_not_be_read_is_not_called_damaged(
         Index.open(path, encoder=int8)
 
 
+def test_a_folder_where_a_file_was_is_built_over(
+    tmp_path: Path, documents: list[Document], int8: Encoder
+) -> None:
+    path = tmp_path / "i"
+    Index.build(documents, path, encoder=int8)
+    [victim] = path.glob("*/bags.npy")
+    victim.unlink()
+    (victim / "inside").mkdir(parents=True)
+    Index.build(documents, path, encoder=int8)
+    assert Index.open(path, encoder=int8).search("Danube?")
+    assert not [p for p in path.iterdir() if p.name.startswith(".partial")]
+
+
 def test_an_index_that_nobody_holds_gives_its_file_handles_back_at_once(
     tmp_path: Path, documents: list[Document], int8: Encoder
 ) -> None:

@@ -384,7 +384,7 @@ def _long_lines(effort: float) -> Row:
         "brackets": "[",
         "quotes": '."',
     }
-    tally = Tally(f"lines of {size:,} characters, in 8 GiB")
+    tally = Tally(f"lines of up to {size:,} characters, in 8 GiB")
     with tempfile.TemporaryDirectory() as scratch:
         for suffix in (".txt", ".md", ".html", ".wiki"):
             for name, unit in islice(kinds.items(), 0, None, _every(effort)):

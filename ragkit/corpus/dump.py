@@ -149,7 +149,8 @@ class _Parser:
         # Names stay in memory as long as the parser, and so does a tag until its end.
         if len(self._expat.intern) > _MOST_NAMES or len(self._site.media) > _MOST_NAMES:
             raise self._refused(f"it has more than {_MOST_NAMES:,} names")
-        if self.read - self._expat.CurrentByteIndex > _LONGEST_TAG:
+        # Where its long has 32 bits, the parser's index begins anew after 2 GiB.
+        if (self.read - self._expat.CurrentByteIndex) % 2**32 > _LONGEST_TAG:
             raise self._refused(f"a tag is longer than {_LONGEST_TAG:,} bytes")
         done, self._done = self._done, []
         return done

@@ -97,7 +97,7 @@ def _matching(pattern: Path, root: Path) -> list[Path]:
         rest /= "*"
     try:
         found = list(root.glob(str(rest)))
-    except (ValueError, NotImplementedError) as error:
+    except (OSError, ValueError, NotImplementedError) as error:
         raise SourceError(f"the pattern {pattern} cannot be read: {error}. Mend it.") from error
     if any(_is_hidden(part) for part in rest.parts):
         return found
@@ -105,7 +105,7 @@ def _matching(pattern: Path, root: Path) -> list[Path]:
 
 
 def _is_hidden(name: str) -> bool:
-    return name.startswith(".")
+    return name.startswith(".") and name != ".."
 
 
 def _refuse_unlisted(error: OSError) -> NoReturn:
@@ -123,7 +123,8 @@ def _is_meant(path: Path, root: Path, inside: str) -> bool:
     suffix = split_suffix(path)[1]
     if not suffix or not path.is_file():
         return False
-    if Path(os.path.realpath(path.parent)) != Path(inside, path.parent.relative_to(root)):
+    here = os.path.normpath(Path(inside, path.parent.relative_to(root)))
+    if os.path.realpath(path.parent) != here:
         return False  # in a linked folder
     if path.is_symlink() and os.path.commonpath([inside, os.path.realpath(path)]) != inside:
         return False

@@ -49,8 +49,8 @@ def beside(path: Path, stem: str) -> About:
     file = path.with_name(f"{stem}.meta.json")
     if not os.path.isfile(file):  # noqa: PTH113 - Path.is_file raises for a name that is too long
         return About()
-    real, folder = Path(os.path.realpath(file)), os.path.realpath(path.parent)
-    if file.is_symlink() and real.parent != Path(folder):
+    real, folder = Path(os.path.realpath(file)), Path(os.path.realpath(path.parent))
+    if file.is_symlink() and folder not in real.parents:
         # Who made the folder may link to what he could not read himself.
         raise SourceError(
             f"{file} is a link to {real}; expected a file of this folder. Put a copy there, or "

@@ -32,7 +32,7 @@ _PEOPLE = ("n", "an", "i", "es", "ish")
 
 # White space is taken once and not given back: a model that writes "[1,  1,  1 …" and never closes
 # the bracket would else be read in each of the ways to share out its blanks.
-_NUMBERS = r"\s*+(?:passages?+|sources?+|refs?+|references?+)?+[\s:#.]*+\d{1,3}+"
+_NUMBERS = r"\s*+(?:passages?+|sources?+|references?+|refs?+)?+[\s:#.]*+\d{1,3}+"
 _MARKER = re.compile(
     rf"(?<!\s)\s*+(?:[\[【]\s*+\^?({_NUMBERS}(?:\s*+[,;–-]{_NUMBERS})*+)\s*+"
     r"(?:†[^】\]]{0,100}+)?(?:[\]】]|$)|\((\d{1,2})\)(?=\s*+[.!?]?\s*+$))",

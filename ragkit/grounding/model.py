@@ -144,6 +144,8 @@ class ChatModel:
             ) from error
         except OpenAIError as error:
             raise self._failed(error, retry=True) from error
+        except _MALFORMED as error:  # a key or an option that no request can carry
+            raise self._failed(error, retry=False) from error
         try:
             with stream:
                 yield from _read(_bounded(stream, until), until)

@@ -15,6 +15,7 @@ from ragkit.encoding import Encoder, Fingerprint
 from ragkit.errors import (
     IndexDamagedError,
     IndexMismatchError,
+    IndexReadError,
     IndexStaleError,
     SourceError,
 )
@@ -164,7 +165,7 @@ def read(directory: Path) -> Made:
     while True:
         try:
             data = opened(directory, manifest)
-        except IndexDamagedError:
+        except (IndexDamagedError, IndexReadError):  # Windows refuses what is being removed
             current = Manifest.read(directory)
             if current.generation == manifest.generation:
                 raise

@@ -44,7 +44,8 @@ def repair(directory: Path, encoder: Encoder, *, progress: Progress | None = Non
     ``encoder``: the model that made it, for chunks whose vectors are lost.
 
     Raises IndexDamagedError where neither the texts nor their sources are left as they were, or the
-    manifest is damaged; IndexNotFoundError, IndexMismatchError, IndexLockedError, IndexWriteError.
+    manifest is damaged; IndexNotFoundError, IndexReadError, IndexMismatchError, IndexLockedError,
+    IndexWriteError.
     """
     with write_lock(directory):
         manifest = Manifest.read(directory)

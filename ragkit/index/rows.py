@@ -12,6 +12,7 @@ import io
 import mmap
 import sys
 from collections.abc import Callable
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ SUMS = ".sums"
 
 _SHA256 = 32
 
-_WITHOUT_HANDLE: dict[str, Any] = {"trackfd": False} if sys.version_info >= (3, 13) else {}
+_CAN_DO_WITHOUT = sys.version_info >= (3, 13) and sys.platform != "win32"
+_WITHOUT_HANDLE: dict[str, Any] = {"trackfd": False} if _CAN_DO_WITHOUT else {}
 """A mapping needs no handle on its file, but older Pythons keep one, to be able to resize it."""
 
 
@@ -49,6 +51,7 @@ class Residency:
         self._maps: list[mmap.mmap] = []
         self._read = 0
         self._next = 0
+        self._others = 0
 
     def watch(self, mapped: mmap.mmap) -> None:
         """Count it among what may have to go."""
@@ -60,24 +63,33 @@ class Residency:
         self._read += size
         if self._read * self._SHARES > self._budget and hasattr(mmap, "MADV_DONTNEED"):
             self._read = 0
-            for _ in range(self._SHARES):
-                if (resident := _resident()) is not None and resident <= self._budget:
-                    break
-                self._give_back()
-                if resident is None:
-                    break
+            self._shrink()
+
+    def _shrink(self) -> None:
+        for _ in range(self._SHARES):
+            resident = _resident()
+            if resident is not None and resident - self._others <= self._budget:
+                return
+            self._give_back()
+            if resident is None:
+                return
+        # All was given back, so that what is left is of programs and of other indexes.
+        self._others = max(0, (_resident() or 0) - sum(self._staying()))
 
     def _give_back(self) -> None:
         self._next = (self._next + 1) % self._SHARES
-        before = 0
-        for mapped in self._maps:
-            before += len(mapped)
-            if before > self._budget // 2:
-                pages = -(-len(mapped) // mmap.PAGESIZE)
-                first, last = (pages * n // self._SHARES for n in (self._next, self._next + 1))
-                if last > first:
-                    start, length = first * mmap.PAGESIZE, (last - first) * mmap.PAGESIZE
-                    mapped.madvise(mmap.MADV_DONTNEED, start, length)
+        for mapped in self._maps[len(self._staying()) :]:
+            pages = -(-len(mapped) // mmap.PAGESIZE)
+            first, last = (pages * n // self._SHARES for n in (self._next, self._next + 1))
+            if last > first:
+                start, length = first * mmap.PAGESIZE, (last - first) * mmap.PAGESIZE
+                mapped.madvise(mmap.MADV_DONTNEED, start, length)
+
+    def _staying(self) -> list[int]:
+        """The lengths of the smallest files, as many as fill half of the budget."""
+        lengths = list(map(len, self._maps))
+        filled = accumulate(lengths)
+        return lengths[: sum(end <= self._budget // 2 for end in filled)]
 
 
 class Proof:

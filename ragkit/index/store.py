@@ -255,12 +255,25 @@ def _mend_files(directory: Path, folder: Path, manifest: Manifest) -> None:
 
     One by one: whenever this ends, nothing that was whole is gone, and the rest can be mended.
     """
+    generation = directory / manifest.generation
+    if not _holds_plain_files(generation):
+        generation.rename(directory / f"{_PARTIAL}damaged")
+        folder.rename(generation)
+        _sync_folder(directory)
+        return
     for name in manifest.files:
         try:
             verify(directory, manifest, [name])
         except (IndexDamagedError, IndexReadError):
-            (folder / name).replace(directory / manifest.generation / name)
-    _sync_folder(directory / manifest.generation)
+            (folder / name).replace(generation / name)
+    _sync_folder(generation)
+
+
+def _holds_plain_files(generation: Path) -> bool:
+    try:
+        return os.access(generation, os.W_OK) and not any(p.is_dir() for p in generation.iterdir())
+    except OSError:
+        return False
 
 
 def _remove_partials(directory: Path) -> None:
