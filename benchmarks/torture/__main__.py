@@ -64,7 +64,8 @@ def report(parts: Mapping[str, Mapping[str, Any]]) -> str:
     lines += [f"| **all** | {_sums([row for part in known for row in part['rows']])} |"]
     for part in known:
         lines += ["", f"## {part['title']}", "", part["about"].strip(), ""]
-        lines += [f"On {part['on']}, {part['minutes']:g} minutes.", ""]
+        effort = f"effort {part['effort']:g}, {part['minutes']:g} minutes"
+        lines += [f"On {part['on']}, {effort}.", ""]
         lines += [
             "| what | tried | checked | wrong | what became of them |",
             "|---|---:|---:|---:|---|",
