@@ -50,6 +50,24 @@ def test_a_question_to_documents_of_one_title_is_read_behind_it_as_they_were(
         np.testing.assert_array_equal(read(rivers, of_several_or_none), plain)
 
 
+def test_what_fulfils_conditions_is_worked_out_once_for_a_question(
+    tiny: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ragkit.index.documents import Documents
+
+    read: list[str] = []
+    real = Documents.values_of
+
+    def counted(self: Documents, name: str) -> object:
+        read.append(name)
+        return real(self, name)
+
+    monkeypatch.setattr(Documents, "values_of", counted)
+    index = Index.build([RHINE, DANUBE], encoder=tiny)
+    index.search("Where?", where={"tag": "river", "tidal": True})
+    assert sorted(read) == ["tag", "tidal", "title"]
+
+
 @pytest.fixture(scope="module")
 def rivers(tiny: Encoder) -> Index:
     return Index.build([RHINE, DANUBE, BREAD], encoder=tiny)

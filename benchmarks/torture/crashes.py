@@ -78,6 +78,9 @@ OPERATIONS: Mapping[str, Operation] = {
 State = tuple[str, list[Answer]] | str
 """A generation and what it answers, or why there is none."""
 
+Ends = tuple[State, State, dict[str, bytes]]
+"""How an index was before, how it is after, and its files then."""
+
 
 class Torture:
     """Indexes to do it to, and how they looked before and after."""
@@ -109,22 +112,27 @@ class Torture:
         except RagkitError as error:
             return type(error).__name__
 
-    def before_and_after(self, name: str, root: Path) -> tuple[State, State, dict[str, bytes]]:
+    def before_and_after(self, name: str, root: Path) -> Ends:
         path = self.prepared(name, root)
         before = self.state(path)
         OPERATIONS[name](path, self._encoder)
         return before, self.state(path), _content(path)
 
+    def ends_and_steps(self, name: str, top: Path) -> tuple[Ends, list[Step]]:
+        """Leaves in ``top`` a folder ``start``, as the operation finds it."""
+        ends = self.before_and_after(name, top / "whole")
+        self.prepared(name, top / "start")
+        steps: list[Step] = []
+        root = _copied(top / "start", top / "count")
+        with steps_below(root, steps.append):
+            OPERATIONS[name](root / "index", self._encoder)
+        return ends, steps
+
     def killed_at_each_step(self, name: str, effort: float) -> Row:
         tally = Tally(f"{name}, killed before each step")
         with tempfile.TemporaryDirectory() as scratch:
             top = Path(scratch)
-            ends = self.before_and_after(name, top / "whole")
-            self.prepared(name, top / "start")
-            steps = _steps(
-                lambda path: OPERATIONS[name](path, self._encoder),
-                _copied(top / "start", top / "count"),
-            )
+            ends, steps = self.ends_and_steps(name, top)
             every = range(0, len(steps), max(1, round(1 / effort)))
             for number in every:
                 root = _copied(top / "start", top / "killed")
@@ -186,12 +194,7 @@ class Torture:
         errors = (errno.ENOSPC, errno.EIO, errno.EACCES, errno.EROFS, errno.EMFILE)
         with tempfile.TemporaryDirectory() as scratch:
             top = Path(scratch)
-            ends = self.before_and_after(name, top / "whole")
-            self.prepared(name, top / "start")
-            steps = _steps(
-                lambda path: OPERATIONS[name](path, self._encoder),
-                _copied(top / "start", top / "count"),
-            )
+            ends, steps = self.ends_and_steps(name, top)
             for number, step in list(enumerate(steps))[:: max(1, round(1 / effort))]:
                 for turn, code in enumerate(errors):
                     root = _copied(top / "start", top / "failing")
@@ -207,8 +210,7 @@ class Torture:
                     except IndexWriteError:
                         tally.saw("told by IndexWriteError")
                     except Exception as error:
-                        tally.saw("another error")
-                        tally.check(False, f"{example}: {type(error).__name__}: {error}")
+                        tally.broke(error, example)
                     self._check(name, root, ends, example, tally)
         return tally.row()
 
@@ -216,7 +218,7 @@ class Torture:
         self,
         name: str,
         root: Path,
-        ends: tuple[State, State, dict[str, bytes]],
+        ends: Ends,
         example: str,
         tally: Tally,
     ) -> None:
@@ -246,13 +248,6 @@ class _Failing:
         self._left -= 1
         if self._left == -1 or (self._left < 0 and not self._once):
             raise OSError(self._code, os.strerror(self._code), step[1][0])
-
-
-def _steps(operation: Callable[[Path], None], root: Path) -> list[Step]:
-    steps: list[Step] = []
-    with steps_below(root, steps.append):
-        operation(root / "index")
-    return steps
 
 
 def _copied(start: Path, root: Path) -> Path:

@@ -172,8 +172,7 @@ class _Victim:
             self.tally.saw("refused by an error that names the file")
             self.tally.check(file.name.removesuffix(SUMS) in str(error), f"{example}: {error}")
         except Exception as error:  # any other is what is looked for
-            self.tally.saw("another error")
-            self.tally.check(False, f"{example}: {type(error).__name__}: {error}")
+            self.tally.broke(error, example)
         else:
             self.tally.saw("the very answer of the whole index")
             self.tally.check(found == self._truth, f"{example}: another answer")

@@ -105,30 +105,13 @@ class _Writing:
 
     def read(self, path: Path, example: str, tally: Tally) -> None:
         """It answers as before or after, or tells why not."""
-        try:
-            found = _answers(path, self._encoder)
-        except RagkitError as error:
-            tally.saw(f"asked: told by {type(error).__name__}")
-            tally.check("open files" in str(error), f"{example}: {error}")
-        except Exception as error:  # any other is what is looked for
-            tally.saw("another error")
-            tally.check(False, f"{example}: {type(error).__name__}: {error}")
-        else:
-            tally.saw("asked")
+        found = _tried("asked", lambda: _answers(path, self._encoder), example, tally)
+        if found is not None:
             tally.check(found in (self._before, self._after), f"{example}: other answers")
 
     def write(self, path: Path, example: str, tally: Tally) -> None:
         """It is built, or tells why not."""
-        try:
-            self.writers["build"](path)
-        except RagkitError as error:
-            tally.saw(f"built: told by {type(error).__name__}")
-            tally.check("open files" in str(error), f"{example}: {error}")
-        except Exception as error:  # any other is what is looked for
-            tally.saw("another error")
-            tally.check(False, f"{example}: {type(error).__name__}: {error}")
-        else:
-            tally.saw("built")
+        _tried("built", lambda: self.writers["build"](path), example, tally)
 
     def check(self, name: str, path: Path, example: str, tally: Tally) -> None:
         try:
@@ -138,8 +121,7 @@ class _Writing:
             expected = self._before
             tally.check("could not be written" in str(error), f"{example}: {error}")
         except Exception as error:  # any other is what is looked for
-            tally.saw("another error")
-            tally.check(False, f"{example}: {type(error).__name__}: {error}")
+            tally.broke(error, example)
             return
         else:
             tally.saw("written")
@@ -147,6 +129,21 @@ class _Writing:
         tally.check(_answers(path, self._encoder) == expected, f"{example}: other answers")
         left = [p.name for p in path.iterdir() if p.name.startswith(".partial")]
         tally.check(not left, f"{example}: left {left}")
+
+
+def _tried(what: str, do: Callable[[], object], example: str, tally: Tally) -> object | None:
+    """What came of it; None where too few handles were told of, or worse happened."""
+    try:
+        found = do()
+    except RagkitError as error:
+        tally.saw(f"{what}: told by {type(error).__name__}")
+        tally.check("open files" in str(error), f"{example}: {error}")
+    except Exception as error:  # any other is what is looked for
+        tally.broke(error, example)
+    else:
+        tally.saw(what)
+        return found
+    return None
 
 
 def _answers(path: Path, encoder: Encoder) -> object:

@@ -71,7 +71,7 @@ class Disk:
             case "sync", [path]:
                 self._sync(path)
             case other, _:
-                raise NotImplementedError(other)
+                raise ValueError(f"no step of this model: {other}")
 
     def after_loss(self, to: Path, rng: random.Random, *, ordered: bool) -> None:
         """Write what may be left into ``to``, a new folder.

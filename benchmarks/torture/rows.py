@@ -51,6 +51,11 @@ class Tally:
             self.wrong += 1
             self.examples.append(example)
 
+    def broke(self, error: Exception, example: str) -> None:
+        """One more try ended in an error that is not ragkit's, which is wrong."""
+        self.saw("another error")
+        self.check(False, f"{example}: {type(error).__name__}: {error}")
+
     def row(self) -> Row:
         few = tuple(example[:400] for example in self.examples[:5])
         outcomes = dict(sorted(self.outcomes.items()))

@@ -86,8 +86,14 @@ class LazyDocuments(Sequence[Document], ABC):
             raise KeyError(document_id)
         return self[number]
 
+    def __init__(self) -> None:
+        self._fulfilling = kept(self._fulfil, 1)
+
     def fulfilling(self, conditions: Conditions) -> NDArray[np.bool_]:
         """``(m,)``: which of the m documents fulfil conditions on properties that are known."""
+        return self._fulfilling(conditions)
+
+    def _fulfil(self, conditions: Conditions) -> NDArray[np.bool_]:
         fine = np.ones(len(self), dtype=np.bool_)
         for name, test in conditions.tests.items():
             fine &= np.fromiter(map(test.holds, self.values_of(name)), np.bool_, len(self))
@@ -128,6 +134,7 @@ class Documents(LazyDocuments):
 
     def __init__(self, files: Mapping[str, Rows]) -> None:
         """``files``: what ``DocumentsBuilder`` wrote."""
+        super().__init__()
         self._content, self._borders = files["documents.jsonl"], files["document_borders.npy"]
         self._texts, self._ids = files["texts.bin"], files["document_ids.npy"]
         self._read = kept(self._document, _KEPT)

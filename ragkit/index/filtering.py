@@ -62,9 +62,12 @@ class Within:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Conditions:
-    """A property of documents → its test. All must hold."""
+    """A property of documents → its test. All must hold.
+
+    Told apart by identity, so that what fulfils them can be kept: 1 and True are equal to Python.
+    """
 
     tests: Mapping[str, AnyOf | Within]
 

@@ -94,6 +94,7 @@ class StoredDocuments(LazyDocuments):
         self, blobs: Blobs, number: int, directory: Directory, begun: Mapping[str, int]
     ) -> None:
         """``number``: of documents; ``begun``: as in ``Columns``."""
+        super().__init__()
         self._blobs = blobs
         self._number = number
         self._directory = directory
