@@ -10,8 +10,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -367,6 +369,32 @@ def test_a_worker_whose_processor_reads_otherwise_is_refused(encoder: Encoder) -
     plan = _Plan(source, runtime, digest, probe, version, int(threads))  # type: ignore[arg-type]
     with pytest.raises(WorkersError, match="other last digits"):
         plan.loaded()
+
+
+def test_a_client_whose_process_dies_at_its_start_connects_again(
+    tmp_path: Path, cluster: Any, encoder: Encoder, alone: Built
+) -> None:
+    killed: list[int] = []
+    watching = threading.Thread(target=kill_first_client, args=(killed,), daemon=True)
+    watching.start()
+    with spread(encoder, client_address(cluster)) as reader:
+        made = build(DOCUMENTS, encoder, Recipe(), tmp_path / "i", reader=reader)
+    watching.join()
+    assert len(killed) == 1
+    assert_same(Built(made, tmp_path / "i"), alone)
+
+
+def kill_first_client(killed: list[int]) -> None:
+    """Kill the process that the cluster starts for the next client before it is ready."""
+    until = time.monotonic() + 60
+    while not killed and time.monotonic() < until:
+        for listed in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                if b"--mode=specific-server" in listed.read_bytes():
+                    killed.append(int(listed.parent.name))
+                    os.kill(killed[0], signal.SIGKILL)
+                    return
+        time.sleep(0.002)
 
 
 def test_an_address_where_no_one_is_is_said_soon(encoder: Encoder) -> None:

@@ -28,7 +28,7 @@ import os
 import re
 import socket
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -61,6 +61,10 @@ _RETRIES = 8
 
 _CONNECTING = 10.0
 """Seconds."""
+
+_TRIES = 3
+"""To connect as a client. Ray forks a process for each, which may die of the fork at once, since
+other threads of the one that forks are in gRPC then."""
 
 _STORE = 1 << 29
 """Of a cluster that is started here, bytes: the windows, and a few results a worker."""
@@ -469,7 +473,7 @@ def _connected(address: str) -> Iterator[Any]:
 def _connect(ray: Any, address: str) -> None:
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address != "ray":
-        ray.init(address, **quiet)
+        _connect_client(ray, address, quiet)
         return
     try:
         ray.init("auto", **quiet)
@@ -482,6 +486,18 @@ def _connect(ray: Any, address: str) -> None:
             include_dashboard=False,
             **quiet,
         )
+
+
+def _connect_client(ray: Any, address: str, quiet: Mapping[str, Any]) -> None:
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            ray.init(address, **quiet)
+            return
+        # What the other side says when it could not start.
+        except ConnectionAbortedError:
+            if not tries_left:
+                raise
+            ray.shutdown()
 
 
 def _library() -> Any:
