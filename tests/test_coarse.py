@@ -15,7 +15,14 @@ from ragkit.chunking import Chunker
 from ragkit.index import Weights, coarse
 from ragkit.index.coarse import coarse_scores
 from ragkit.index.products import product
-from ragkit.index.segments import borders_of, ranges, row_max, segment_max, segment_mean
+from ragkit.index.segments import (
+    borders_of,
+    gathered_max,
+    ranges,
+    row_max,
+    segment_max,
+    segment_mean,
+)
 from ragkit.retrieval import read_questions, retrieve
 from ragkit.retrieval import retriever as retriever_module
 from ragkit.sealing import SealBrokenError, seal, unseal
@@ -35,6 +42,18 @@ def test_runs_are_reduced_like_slices(sizes: list[int], columns: int) -> None:
     np.testing.assert_array_equal(row_max(values), values.max(axis=1))
     expected = [i for a, b in pairwise(borders) for i in range(a, b)]
     assert ranges(borders[:-1], borders[1:]).tolist() == expected
+
+
+@given(st.lists(st.integers(0, 50), max_size=8), st.integers(1, 4))
+def test_the_greatest_of_gathered_rows_is_that_of_each_run(sizes: list[int], columns: int) -> None:
+    rng = np.random.default_rng(4)
+    values = rng.normal(size=(7, columns)).astype(np.float32)
+    numbers = rng.integers(0, len(values), sum(sizes)).astype(np.uint16)
+    borders = borders_of(np.asarray(sizes, dtype=np.int64))
+    runs = [values[numbers[a:b]] for a, b in pairwise(borders)]
+    most = [run.max(axis=0) if len(run) else np.zeros(columns) for run in runs]
+    found = gathered_max(values, numbers, borders)
+    np.testing.assert_array_equal(found, np.reshape(most, (-1, columns)))
 
 
 @given(arrays(np.int8, st.tuples(st.integers(1, 300), st.just(7))), st.integers(1, 5))

@@ -6,6 +6,7 @@ What is large is made small here, so that a few dozen passages go the ways of a 
 from __future__ import annotations
 
 import json
+import mmap
 import random
 import re
 from pathlib import Path
@@ -424,6 +425,47 @@ def test_a_file_of_many_documents_is_named_once_in_the_manifest(
         ("../a.txt", ["a"]),
         ("../b.txt", ["b"]),
     ]
+
+
+class Advised(mmap.mmap):
+    """A mapping that remembers what it was advised of."""
+
+    advice: list[tuple[int, int, int]]
+
+    def madvise(self, option: int, start: int = 0, length: int = 0) -> None:
+        self.advice.append((option, start, length))
+        super().madvise(option, start, length)
+
+
+def test_the_pages_of_all_rows_asked_for_are_fetched_before_the_first_is_touched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Advised] = []
+
+    def mapping(*args: Any, **options: Any) -> Advised:
+        made.append(Advised(*args, **options))
+        made[-1].advice = []
+        return made[-1]
+
+    page, block = mmap.PAGESIZE, rows.BLOCK
+    array = np.arange(8 * block // 4, dtype=np.int32).reshape(-1, page // 4)
+    np.save(tmp_path / "a.npy", array)
+    _, sums = sums_of(tmp_path / "a.npy")
+    monkeypatch.setattr(mmap, "mmap", mapping)
+    mapped = map_file(tmp_path / "a.npy", Residency(1), sums, KeyError)
+    [advised] = made
+    last = len(array) - 1
+    np.testing.assert_array_equal(mapped[np.asarray([0, last])], array[[0, last]])
+    fetched = [tuple(rest) for kind, *rest in advised.advice if kind == mmap.MADV_WILLNEED]
+    whole = (tmp_path / "a.npy").stat().st_size
+    # 128 bytes of header stand before the rows, and proved the first block; others are read whole.
+    assert fetched == [(0, page + 128), (7 * block, whole - 7 * block)]
+    advised.advice.clear()
+    assert mapped.runs(np.asarray([1]), np.asarray([3]))[0, 0] == array[1, 0]
+    assert (mmap.MADV_WILLNEED, page, 2 * page + 128) in advised.advice
+    monkeypatch.undo()
+    small = map_file(tmp_path / "a.npy", Residency(4 * whole), sums, KeyError)
+    assert small[np.asarray([0, last])].shape == (2, page // 4)
 
 
 def resident(path: Path) -> int:

@@ -143,6 +143,15 @@ def test_the_best_by_words_are_those_of_brute_force(data: st.DataObject) -> None
         data.draw(st.lists(st.booleans(), min_size=len(texts), max_size=len(texts))), np.bool_
     )
     every = lexicon.coverage(weights, np.arange(len(texts)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lexicon_module, "_FREQUENT", 0)
+        by_bits = lexicon.coverage(weights, np.arange(len(texts)))
+    np.testing.assert_array_equal(by_bits, every)
+    alone = [
+        sum(s for w, s in weights.items() if w in {word.stem for word in words_of(" ".join(text))})
+        for text in texts
+    ]
+    np.testing.assert_allclose(every, alone, atol=1e-5)
     expected = np.sort(np.where(allowed, every, 0))[::-1][:number]
     found = lexicon.best(weights, number, allowed)
     assert list(found) == sorted(set(found))

@@ -19,7 +19,14 @@ from ragkit.index.base import CoarseRows, Numbers
 from ragkit.index.late import LateIndex
 from ragkit.index.products import product
 from ragkit.index.rows import Rows
-from ragkit.index.segments import borders_of, ranges, row_max, segment_max, segment_mean
+from ragkit.index.segments import (
+    borders_of,
+    gathered_max,
+    ranges,
+    row_max,
+    segment_max,
+    segment_mean,
+)
 from ragkit.index.tables import Tables
 
 __all__ = ["CoarseIndex", "coarse_scores"]
@@ -75,7 +82,7 @@ def coarse_scores(
 ) -> NDArray[np.float32]:
     """About ``forward + reverse × reverse``, not divided, of each chunk."""
     similarity = product(rows.centroids, np.ascontiguousarray(tokens.T))
-    met = segment_max(np.take(similarity * weights, rows.bags, axis=0), rows.bag_borders)
+    met = gathered_max(similarity * weights, rows.bags, rows.bag_borders)
     explained = segment_mean(np.take(row_max(similarity), rows.within), rows.within_borders)
     best = segment_max(explained, borders_of(rows.sentences))
     scores: NDArray[np.float32] = met.sum(axis=1) + np.float32(reverse) * best

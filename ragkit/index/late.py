@@ -109,17 +109,17 @@ class LateIndex:
     def rows(self, chunks: Numbers) -> TokenRows:
         """All tokens of ``chunks``, one after the other."""
         firsts, lasts = self._first[chunks], self._first[chunks + 1]
-        segments = [
-            self._segments[c + 2 * first : c + 2 + 2 * last]
-            for c, first, last in zip(chunks.tolist(), firsts.tolist(), lasts.tolist(), strict=True)
-        ]
-        runs = [slice(int(borders[0]), int(borders[-1])) for borders in segments]
+        first, last = chunks + 2 * firsts, chunks + 2 + 2 * lasts
+        borders = self._segments.runs(first, last)
+        ends = np.cumsum(last - first)
+        lengths = np.delete(np.diff(borders), ends[:-1] - 1)
+        runs = borders[ends - (last - first)], borders[ends - 1]
         return TokenRows(
             self.code,
-            np.concatenate([self._codes[:0], *(self._codes[run] for run in runs)]),
-            np.concatenate([self._scales[:0], *(self._scales[run] for run in runs)]),
-            np.concatenate([_NOWHERE, *(self._starts[run] for run in runs)]),
-            np.concatenate([_NOWHERE, *map(np.diff, segments)]).astype(np.int64),
+            self._codes.runs(*runs),
+            self._scales.runs(*runs),
+            self._starts.runs(*runs),
+            lengths,
             lasts - firsts,
         )
 

@@ -12,6 +12,7 @@ import io
 import mmap
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ class Residency:
     def __init__(self, budget: int) -> None:
         self._budget = budget
         self._maps: list[mmap.mmap] = []
+        self._staying = 0
         self._read = 0
         self._next = 0
         self._others = 0
@@ -57,6 +59,19 @@ class Residency:
         """Count it among what may have to go."""
         self._maps.append(mapped)
         self._maps.sort(key=len)
+        filled = accumulate(map(len, self._maps))
+        self._staying = sum(end <= self._budget // 2 for end in filled)
+
+    def fetch(self, mapped: mmap.mmap, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> None:
+        """Have the system read the bytes ``[start, end)`` of each, all at once, before they are
+        touched: one after the other, each would wait for the disk. Files that stay need it not.
+        """
+        if mapped not in self._maps[self._staying :] or not hasattr(mmap, "MADV_WILLNEED"):
+            return
+        first = starts // mmap.PAGESIZE * mmap.PAGESIZE
+        for start, length in zip(first.tolist(), (ends - first).tolist(), strict=True):
+            with suppress(OSError):  # it is advice, and who touches the bytes waits for them anyway
+                mapped.madvise(mmap.MADV_WILLNEED, start, length)
 
     def count(self, size: int) -> None:
         """So much was read; threads may lose a count, which only makes the budget less strict."""
@@ -74,22 +89,17 @@ class Residency:
             if resident is None:
                 return
         # All was given back, so that what is left is of programs and of other indexes.
-        self._others = max(0, (_resident() or 0) - sum(self._staying()))
+        staying = sum(map(len, self._maps[: self._staying]))
+        self._others = max(0, (_resident() or 0) - staying)
 
     def _give_back(self) -> None:
         self._next = (self._next + 1) % self._SHARES
-        for mapped in self._maps[len(self._staying()) :]:
+        for mapped in self._maps[self._staying :]:
             pages = -(-len(mapped) // mmap.PAGESIZE)
             first, last = (pages * n // self._SHARES for n in (self._next, self._next + 1))
             if last > first:
                 start, length = first * mmap.PAGESIZE, (last - first) * mmap.PAGESIZE
                 mapped.madvise(mmap.MADV_DONTNEED, start, length)
-
-    def _staying(self) -> list[int]:
-        """The lengths of the smallest files, as many as fill half of the budget."""
-        lengths = list(map(len, self._maps))
-        filled = accumulate(lengths)
-        return lengths[: sum(end <= self._budget // 2 for end in filled)]
 
 
 class Proof:
@@ -97,17 +107,18 @@ class Proof:
 
     def __init__(
         self,
-        content: NDArray[np.uint8],
+        mapped: mmap.mmap,
         sums: bytes,
         refuse: Callable[[int], Exception],
         residency: Residency,
     ) -> None:
         """``refuse``: the error for a block, by its number, that is not what it should be."""
-        self._content = content
+        self._mapped = mapped
+        self._content = np.frombuffer(mapped, dtype=np.uint8)
         self._sums = sums
         self._refuse = refuse
         self._residency = residency
-        self._proved = np.zeros(-(-len(content) // BLOCK), dtype=np.bool_)
+        self._proved = np.zeros(-(-len(mapped) // BLOCK), dtype=np.bool_)
         if len(sums) != len(self._proved) * _SHA256:
             raise refuse(0)
 
@@ -124,6 +135,11 @@ class Proof:
     def runs(self, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> None:
         """Prove ``[start, end)`` of each; none is empty."""
         first, last = starts // BLOCK, (ends - 1) // BLOCK
+        self._residency.fetch(
+            self._mapped,
+            np.where(self._proved[first], starts, first * BLOCK),
+            np.where(self._proved[last], ends, np.minimum((last + 1) * BLOCK, len(self._content))),
+        )
         for step in range(int((last - first).max(initial=-1)) + 1):
             blocks = np.unique(np.minimum(first + step, last))
             self._residency.count(len(blocks) * mmap.PAGESIZE)
@@ -205,7 +221,7 @@ def map_file(
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ, **_WITHOUT_HANDLE)
     content = np.frombuffer(mapped, dtype=np.uint8)
     residency.watch(mapped)
-    proof = None if sums is None else Proof(content, sums, refuse, residency)
+    proof = None if sums is None else Proof(mapped, sums, refuse, residency)
     if path.suffix != ".npy":
         return Rows(content, proof)
     shape, dtype, offset = _header(Rows(content, proof))

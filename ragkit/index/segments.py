@@ -7,7 +7,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["borders_of", "ranges", "row_max", "runs_of", "segment_max", "segment_mean"]
+__all__ = [
+    "borders_of",
+    "gathered_max",
+    "ranges",
+    "row_max",
+    "runs_of",
+    "segment_max",
+    "segment_mean",
+]
+
+_GROUP = 16
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -53,6 +63,22 @@ def segment_max(values: Floats, borders: Integers) -> Floats:
     if len(filled):
         found[filled] = np.maximum.reduceat(values, borders[filled], axis=0)
     return found
+
+
+def gathered_max(values: Floats, numbers: NDArray[np.integer], borders: Integers) -> Floats:
+    """``segment_max(values[numbers], borders)``, more than twice as fast for long runs of short
+    rows: runs are gone through side by side, since each row that is taken up costs a call.
+    """
+    groups = -(-np.diff(borders) // _GROUP)
+    first = borders_of(groups)
+    start = np.repeat(borders[:-1] - _GROUP * first[:-1], groups) + _GROUP * np.arange(first[-1])
+    last = np.repeat(borders[1:] - 1, groups)
+    found = np.take(values, numbers[start], axis=0)
+    for step in range(1, _GROUP):
+        np.maximum(
+            found, np.take(values, numbers[np.minimum(start + step, last)], axis=0), out=found
+        )
+    return segment_max(found, first)
 
 
 def segment_mean(values: Floats, borders: Integers) -> Floats:
