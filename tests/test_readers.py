@@ -109,7 +109,7 @@ def test_a_line_across_the_page_is_no_front_matter(text: str) -> None:
     assert (read.metadata, read.sections[0].start) == ({}, 0)
 
 
-@pytest.mark.parametrize("front", ["a: b: c", "a: [", "a: 2024-13-45", "a: " + "[" * 9999, "a: *b"])
+@pytest.mark.parametrize("front", ["a: b: c", "a: [", "a: 2024-13-45", "a: " + "[" * MANY, "a: *b"])
 def test_broken_front_matter_is_refused_by_name(front: str) -> None:
     with pytest.raises(SourceError, match=r"front matter of a\.md"):
         read_as("a.md", f"---\n{front}\n---\nText.")

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["read"]
 
+_DEEPEST = 32
+"""So deep values in front matter may be nested: PyYAML's time grows with the square of that."""
+
 _FRONT = re.compile(r"\ufeff?---[ \t]*(?:\r\n|\r|\n)")
 _FRONT_END = re.compile(r"(?:---|\.\.\.)[ \t]*(?:\r\n|\r|\n)?\Z")
 _KEY = re.compile(r"""\s*(?:#[^\r\n]*[\r\n]\s*)*[\w"'][\w "'.-]*:(?:\s|\Z)""")
@@ -68,8 +71,7 @@ def _mapping(source: str, path: Path) -> dict[str, MetadataValue | None] | None:
     if source.strip() and not _KEY.match(source):
         return None
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(source)):
-            raise ValueError("an alias, by which a few lines stand for gigabytes")
+        _refuse_costly(source)
         content = yaml.safe_load(source) or {}
         if not isinstance(content, dict):
             return None
@@ -80,6 +82,20 @@ def _mapping(source: str, path: Path) -> dict[str, MetadataValue | None] | None:
             f"the front matter of {path}, between its --- lines, is no YAML: {said}. Mend it (a "
             f'value with a colon needs quotes: title: "A: B"), or remove it.'
         ) from error
+
+
+def _refuse_costly(source: str) -> None:
+    """Raises ValueError for YAML that would take minutes or gigabytes."""
+    import yaml
+
+    depth = 0
+    for event in yaml.parse(source):
+        if isinstance(event, yaml.AliasEvent):
+            raise ValueError("an alias, by which a few lines stand for gigabytes")
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise ValueError(f"values nested more than {_DEEPEST} deep")
 
 
 def _headings(text: str, start: int) -> Iterator[Heading]:
