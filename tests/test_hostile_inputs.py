@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from conftest import make_model
 from ragkit import Document, Index, load_encoder
 from ragkit.chunking import Chunker
-from ragkit.corpus import read_sources
+from ragkit.corpus import decoding, read_sources
 from ragkit.corpus.mediawiki import stored_text
 from ragkit.corpus.readers import reader_of
 from ragkit.encoding import Encoder
@@ -108,6 +108,32 @@ def test_an_endless_title_is_refused_since_it_would_stand_in_front_of_every_pass
     (tmp_path / "a.html").write_text(f"<title>{'x' * 5000}</title><p>Text.", encoding="utf-8")
     with pytest.raises(SourceError, match=r"a\.html has a title of 5,000 characters"):
         read_sources(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "size"),
+    [("txt", 10**9), *((suffix, 2**28 + 1) for suffix in ("md", "html", "wiki", "docx"))],
+)
+def test_a_line_of_a_billion_characters_is_refused_before_memory_is_full(
+    tmp_path: Path, suffix: str, size: int
+) -> None:
+    path = tmp_path / f"a.{suffix}"
+    with path.open("wb") as file:
+        file.truncate(size)
+    with pytest.raises(SourceError, match=r"more than 256 MiB, all of it one document.*split -C"):
+        read_sources(path)
+
+
+def test_the_largest_file_that_may_be_one_document_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("River towns.", encoding="utf-8")
+    monkeypatch.setattr(decoding, "_LARGEST", 12)
+    assert read_sources(path)[0][0].text == "River towns."
+    monkeypatch.setattr(decoding, "_LARGEST", 11)
+    with pytest.raises(SourceError):
+        read_sources(path)
 
 
 TO_BIN = b'<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="r" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="word/a.bin"/></Relationships>'

@@ -1,9 +1,10 @@
-"""Bytes → text, or the reason why not."""
+"""A file → bytes → text, or the reason why not."""
 
 from __future__ import annotations
 
 import codecs
 import re
+from typing import BinaryIO
 
 from ragkit.corpus.headings import is_visible
 from ragkit.errors import SourceError
@@ -11,6 +12,7 @@ from ragkit.errors import SourceError
 __all__ = [
     "decode",
     "decode_html",
+    "read_whole",
     "refuse_surrogates",
     "refuse_unusable",
     "without_surrogates",
@@ -39,6 +41,21 @@ _DECLARED = re.compile(
     rb"""<meta\s[^<>]*?charset\s*=\s*["']?\s*([\w.:-]+)|<\?xml\s[^<>]*?encoding\s*=\s*["']([\w.:-]+)""",
     re.IGNORECASE,
 )
+
+
+_LARGEST = 2**28
+"""Bytes of a file that is one document, of which several copies are in memory while it is read."""
+
+
+def read_whole(file: BinaryIO, name: str) -> bytes:
+    """All of a file. Raises SourceError for one that is too large to be one document."""
+    data = file.read(_LARGEST + 1)
+    if len(data) > _LARGEST:
+        raise SourceError(
+            f"{name} has more than {_LARGEST // 2**20} MiB, all of it one document; expected less. "
+            f"Split it into several files: split -C 64m --additional-suffix=.txt IN OUT-"
+        )
+    return data
 
 
 def decode(data: bytes, name: str) -> str:

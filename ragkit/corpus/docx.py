@@ -14,7 +14,7 @@ from typing import BinaryIO
 from ragkit.corpus.archive import Archive
 from ragkit.corpus.base import Read, extra
 from ragkit.corpus.blocks import Blocks
-from ragkit.corpus.decoding import refuse_unusable
+from ragkit.corpus.decoding import read_whole, refuse_unusable
 from ragkit.corpus.elements import elements
 from ragkit.corpus.headings import sections_between, with_title
 from ragkit.corpus.html import tokens, write_page
@@ -29,7 +29,7 @@ _MOST_TAGS = 1_000_000
 
 def read(file: BinaryIO, path: Path) -> Iterator[Read]:
     """One document."""
-    archive = Archive(io.BytesIO(file.read()), path, "DOCX")
+    archive = Archive(io.BytesIO(read_whole(file, str(path))), path, "DOCX")
     written = Blocks()
     write_page(written, tokens(_to_html(archive), path, xml=False, extra_name="documents"))
     text = written.text()

@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from ragkit.corpus.base import Read, extra
 from ragkit.corpus.blocks import Blocks
-from ragkit.corpus.decoding import decode_html, refuse_unusable
+from ragkit.corpus.decoding import decode_html, read_whole, refuse_unusable
 from ragkit.corpus.headings import LONGEST_HEADING, sections_between, with_title
 from ragkit.errors import SourceError
 from ragkit.types import MetadataValue
@@ -84,7 +84,7 @@ _DATES = ("article:published_time", "date", "dc.date", "dcterms.date", "dcterms.
 
 def read(file: BinaryIO, path: Path) -> Iterator[Read]:
     """One document."""
-    source = decode_html(file.read(), str(path))
+    source = decode_html(read_whole(file, str(path)), str(path))
     written = Blocks()
     xml = path.suffix.lower() == ".xhtml" or source.lstrip().startswith("<?xml")
     page = write_page(written, tokens(source, path, xml=xml))

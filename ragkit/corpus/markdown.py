@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from ragkit.corpus.base import Read
-from ragkit.corpus.decoding import decode, without_surrogates
+from ragkit.corpus.decoding import decode, read_whole, without_surrogates
 from ragkit.corpus.headings import BOM, LONGEST_HEADING, Heading, sections_between, with_title
 from ragkit.corpus.metadata import About, about, flat
 from ragkit.corpus.wikitext import lines
@@ -37,7 +37,7 @@ _KEY = re.compile(r"""\s*(?:#[^\r\n]*[\r\n]\s*)*[\w"'][\w "'.-]*:(?:\s|\Z)""")
 
 def read(file: BinaryIO, path: Path) -> Iterator[Read]:
     """One document."""
-    text = decode(file.read(), str(path))
+    text = decode(read_whole(file, str(path)), str(path))
     said, start = _front_matter(text, path)
     headings, title = with_title(list(_headings(text, start)))
     yield Read(

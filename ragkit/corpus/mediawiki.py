@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ragkit.corpus.base import Read
-from ragkit.corpus.decoding import decode, refuse_unusable
+from ragkit.corpus.decoding import decode, read_whole, refuse_unusable
 from ragkit.corpus.headings import BOM
 from ragkit.corpus.wikitext import heading_in, lines, parse_sections, parse_title
 from ragkit.types import Span
@@ -60,7 +60,7 @@ _RULE = re.compile(r"-{4,}\s*\Z")
 
 def read(file: BinaryIO, path: Path) -> Iterator[Read]:
     """One document."""
-    text = stored_text(decode(file.read(), str(path)))
+    text = stored_text(decode(read_whole(file, str(path)), str(path)))
     refuse_unusable(text, f"{path}, without its markup,")
     yield Read(text, parse_sections(text), title=parse_title(text))
 

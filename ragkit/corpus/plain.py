@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ragkit.corpus.base import Read
-from ragkit.corpus.decoding import decode
+from ragkit.corpus.decoding import decode, read_whole
 from ragkit.corpus.wikitext import parse_sections, parse_title
 
 __all__ = ["read"]
@@ -15,5 +15,5 @@ __all__ = ["read"]
 
 def read(file: BinaryIO, path: Path) -> Iterator[Read]:
     """One document."""
-    text = decode(file.read(), str(path))
+    text = decode(read_whole(file, str(path)), str(path))
     yield Read(text, parse_sections(text), title=parse_title(text))
