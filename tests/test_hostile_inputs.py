@@ -112,7 +112,7 @@ def test_an_endless_title_is_refused_since_it_would_stand_in_front_of_every_pass
 
 @pytest.mark.parametrize(
     ("suffix", "size"),
-    [("txt", 10**9), *((suffix, 2**28 + 1) for suffix in ("md", "html", "wiki", "docx"))],
+    [("txt", 10**9), *((suffix, 2**26 + 1) for suffix in ("md", "html", "wiki", "docx"))],
 )
 def test_a_line_of_a_billion_characters_is_refused_before_memory_is_full(
     tmp_path: Path, suffix: str, size: int
@@ -120,7 +120,7 @@ def test_a_line_of_a_billion_characters_is_refused_before_memory_is_full(
     path = tmp_path / f"a.{suffix}"
     with path.open("wb") as file:
         file.truncate(size)
-    with pytest.raises(SourceError, match=r"more than 256 MiB, all of it one document.*split -C"):
+    with pytest.raises(SourceError, match=r"more than 64 MiB, all of it one document.*split -C"):
         read_sources(path)
 
 
