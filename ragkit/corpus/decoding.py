@@ -53,7 +53,7 @@ def read_whole(file: BinaryIO, name: str) -> bytes:
     if len(data) > _LARGEST:
         raise SourceError(
             f"{name} has more than {_LARGEST // 2**20} MiB, all of it one document; expected less. "
-            f"Split it into several files: split -C 32m --additional-suffix=.txt IN OUT-"
+            f"Split it into several files (text by: split -C 32m --additional-suffix=.txt IN OUT-)."
         )
     return data
 

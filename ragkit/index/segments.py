@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +10,6 @@ __all__ = [
     "gathered_max",
     "ranges",
     "row_max",
-    "runs_of",
     "segment_max",
     "segment_mean",
 ]
@@ -35,19 +32,6 @@ def ranges(starts: Integers, ends: Integers) -> Integers:
     shift = np.repeat(starts - borders_of(lengths)[:-1], lengths)
     found: Integers = np.arange(len(shift)) + shift
     return found
-
-
-def runs_of(
-    values: NDArray[Any], borders: Integers, chosen: Integers
-) -> tuple[NDArray[Any], Integers]:
-    """The values of the chosen runs, one after the other, and the borders between them.
-
-    ``chosen``: numbers of runs, ascending; if it is all of them, nothing is copied.
-    """
-    if len(chosen) == len(borders) - 1:
-        return values, borders
-    starts, ends = borders[chosen], borders[chosen + 1]
-    return values[ranges(starts, ends)], borders_of(ends - starts)
 
 
 def row_max(values: Floats) -> Floats:
