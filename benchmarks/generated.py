@@ -23,18 +23,20 @@ from numpy.typing import NDArray
 
 from ragkit import Document, Index
 from ragkit.encoding import Vectors
-from ragkit.index import LocalData, Made
-from ragkit.index.base import CoarseRows
-from ragkit.index.codes import TokenCode
-from ragkit.index.data import describe
-from ragkit.index.dense import DenseIndex
+from ragkit.index import LocalData
 from ragkit.index.documents import DocumentsBuilder
-from ragkit.index.late import ChunkCodes, LateIndex, ReadChunk
 from ragkit.index.layout import Layout, choose_layout
-from ragkit.index.lexicon import LexiconBuilder, words_of
-from ragkit.index.segments import borders_of
-from ragkit.index.store import drafting, publish, records, write_lock
-from ragkit.index.tables import FolderTables, json_bytes
+from ragkit.index.local import describe
+from ragkit.index.postings import LexiconBuilder
+from ragkit.index.protocol import CoarseRows
+from ragkit.index.publish import drafting, publish, records, write_lock
+from ragkit.index.quantization import TokenCode
+from ragkit.index.token_vectors import ChunkCodes, LateIndex, ReadChunk
+from ragkit.index.vectors import DenseIndex
+from ragkit.indexing import Made
+from ragkit.storage.ragged import borders_of
+from ragkit.storage.tables import FolderTables, json_bytes
+from ragkit.text.words import words_of
 from ragkit.types import Section
 
 __all__ = ["generate"]
@@ -136,7 +138,7 @@ def _fill(
     origin: LocalData,
     rng: np.random.Generator,
 ) -> LocalData:
-    """All tables, as ``ragkit.index.building`` fills them."""
+    """All tables, as ``ragkit.indexing.pipeline`` fills them."""
     chosen = rng.integers(0, len(pool), chunks)
     _texts(tables, [pool[n] for n in chosen], rng)
     code = TokenCode(layout.token_bits, origin.token_code.dimension)

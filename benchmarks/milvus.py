@@ -22,8 +22,9 @@ from ragkit import Index
 from ragkit.encoding import asking_encoder
 from ragkit.evaluation import load_questions
 from ragkit.evaluation.formats import load_squad
-from ragkit.index import IndexData, Manifest, making
+from ragkit.index import IndexData, Manifest
 from ragkit.index.milvus import MilvusData, MilvusLocation, open_data, push
+from ragkit.indexing import builder
 from ragkit.retrieval import find, read_questions
 
 ROOT = Path(__file__).parent.parent
@@ -119,7 +120,7 @@ def compared(row: Row, found: Found, expected: Found, seconds: float) -> Row:
 def run(corpora: Sequence[Corpus], engines: Sequence[str]) -> Iterator[Row]:
     """Corpus by corpus, one engine after the other, each on a server that has nothing else."""
     for corpus in corpora:
-        made = making.read(corpus.path)
+        made = builder.read(corpus.path)
         row, expected = measured(corpus, "on disk (FAISS)", partial(_on_disk, corpus.path))
         yield row
         for engine in engines:
@@ -134,7 +135,7 @@ def run(corpora: Sequence[Corpus], engines: Sequence[str]) -> Iterator[Row]:
 
 
 def _on_disk(path: Path) -> IndexData:
-    return making.read(path).data
+    return builder.read(path).data
 
 
 def _on_server(location: MilvusLocation) -> IndexData:

@@ -29,7 +29,8 @@ from ragkit.evaluation import (
 from ragkit.index import Conditions, Numbers
 from ragkit.retrieval import read_questions, retrieve
 from ragkit.retrieval import retriever as stages
-from ragkit.types import Chunk, Span
+from ragkit.text.spans import Span
+from ragkit.types import Chunk
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results" / "mixed.md"

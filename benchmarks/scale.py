@@ -25,8 +25,8 @@ from benchmarks.report import machine, today
 from ragkit import Index
 from ragkit.evaluation import load_questions
 from ragkit.index import Manifest
-from ragkit.index.rows import SUMS
 from ragkit.retrieval import read_questions
+from ragkit.storage.rows import SUMS
 from ragkit.timing import timings
 
 ROOT = Path(__file__).parent.parent

@@ -21,11 +21,11 @@ from typing import Any, NamedTuple
 from ragkit import load_encoder
 from ragkit.encoding import Encoder
 from ragkit.evaluation.formats import load_squad
-from ragkit.index import Reader, Recipe, build
-from ragkit.index.building import Group, read_group
 from ragkit.index.journal import Key, entry_bytes
-from ragkit.index.late import ReadChunk
-from ragkit.index.spreading import packed, spread
+from ragkit.index.token_vectors import ReadChunk
+from ragkit.indexing import Reader, Recipe, build
+from ragkit.indexing.pipeline import Group, read_group
+from ragkit.indexing.ray import packed, spread
 
 RESULTS = Path(__file__).parent / "results" / "spreading.md"
 

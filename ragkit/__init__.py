@@ -9,151 +9,87 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ragkit.answering.anchoring import Anchor, AnchorStatus
-    from ragkit.answering.proof import Offsets, Verification
-    from ragkit.answering.quotes import QuoteReport, QuoteStatus
-    from ragkit.api import Index, aask, ask, ask_many, check_quotes, default_index
-    from ragkit.chunking import Chunker
-    from ragkit.conversation import Conversation, Turn, rewriter
-    from ragkit.encoding import Encoder, Reranker, load_encoder
-    from ragkit.errors import (
-        EncoderError,
-        FilterError,
-        IndexDamagedError,
-        IndexLockedError,
-        IndexMismatchError,
-        IndexNotFoundError,
-        IndexReadError,
-        IndexStaleError,
-        IndexWriteError,
-        InputError,
-        LanguageModelError,
-        MissingExtraError,
-        QuestionError,
-        RagkitError,
-        SourceError,
-        StoreError,
-        WorkersError,
-    )
-    from ragkit.grounding import ChatModel, LanguageModel
-    from ragkit.index import Weights
-    from ragkit.types import (
-        Abstention,
-        Answer,
-        Citation,
-        Document,
-        Generated,
-        Match,
-        Passage,
-        Said,
-        Section,
-        Sentence,
-        Span,
-        Support,
-    )
+    from ragkit.answering.answer import Abstention as Abstention
+    from ragkit.answering.answer import Answer as Answer
+    from ragkit.answering.generated import Generated as Generated
+    from ragkit.answering.generated import Sentence as Sentence
+    from ragkit.answering.generated import Support as Support
+    from ragkit.answering.passage import Passage as Passage
+    from ragkit.api import Index as Index
+    from ragkit.api import aask as aask
+    from ragkit.api import ask as ask
+    from ragkit.api import ask_many as ask_many
+    from ragkit.api import check_quotes as check_quotes
+    from ragkit.api import default_index as default_index
+    from ragkit.chunking import Chunker as Chunker
+    from ragkit.citations.reanchor import AnchorStatus as AnchorStatus
+    from ragkit.citations.verification import Offsets as Offsets
+    from ragkit.citations.verification import Verification as Verification
+    from ragkit.conversation import Conversation as Conversation
+    from ragkit.conversation import Turn as Turn
+    from ragkit.conversation import rewriter as rewriter
+    from ragkit.encoding import Encoder as Encoder
+    from ragkit.encoding import Reranker as Reranker
+    from ragkit.encoding import load_encoder as load_encoder
+    from ragkit.errors import EncoderError as EncoderError
+    from ragkit.errors import FilterError as FilterError
+    from ragkit.errors import IndexDamagedError as IndexDamagedError
+    from ragkit.errors import IndexLockedError as IndexLockedError
+    from ragkit.errors import IndexMismatchError as IndexMismatchError
+    from ragkit.errors import IndexNotFoundError as IndexNotFoundError
+    from ragkit.errors import IndexReadError as IndexReadError
+    from ragkit.errors import IndexServerError as IndexServerError
+    from ragkit.errors import IndexStaleError as IndexStaleError
+    from ragkit.errors import IndexWriteError as IndexWriteError
+    from ragkit.errors import InputError as InputError
+    from ragkit.errors import LanguageModelError as LanguageModelError
+    from ragkit.errors import MissingExtraError as MissingExtraError
+    from ragkit.errors import QuestionError as QuestionError
+    from ragkit.errors import RagkitError as RagkitError
+    from ragkit.errors import SourceError as SourceError
+    from ragkit.errors import StoreError as StoreError
+    from ragkit.errors import WorkersError as WorkersError
+    from ragkit.grounding import ChatModel as ChatModel
+    from ragkit.grounding import LanguageModel as LanguageModel
+    from ragkit.index import Weights as Weights
+    from ragkit.quotes.checker import QuoteReport as QuoteReport
+    from ragkit.quotes.checker import QuoteStatus as QuoteStatus
+    from ragkit.retrieval.matching import Match as Match
+    from ragkit.text.spans import Span as Span
+    from ragkit.types import Anchor as Anchor
+    from ragkit.types import Citation as Citation
+    from ragkit.types import Document as Document
+    from ragkit.types import Said as Said
+    from ragkit.types import Section as Section
 
 __version__ = "0.1.0"
 
-_HOME = {
-    "ragkit.answering.anchoring": ("Anchor", "AnchorStatus"),
-    "ragkit.answering.proof": ("Offsets", "Verification"),
-    "ragkit.answering.quotes": ("QuoteReport", "QuoteStatus"),
-    "ragkit.api": ("Index", "aask", "ask", "ask_many", "check_quotes", "default_index"),
-    "ragkit.chunking": ("Chunker",),
-    "ragkit.conversation": ("Conversation", "Turn", "rewriter"),
-    "ragkit.encoding": ("Encoder", "Reranker", "load_encoder"),
+_NAMES_OF = {
+    "ragkit.answering.answer": "Abstention Answer",
+    "ragkit.answering.generated": "Generated Sentence Support",
+    "ragkit.answering.passage": "Passage",
+    "ragkit.api": "Index aask ask ask_many check_quotes default_index",
+    "ragkit.chunking": "Chunker",
+    "ragkit.citations.reanchor": "AnchorStatus",
+    "ragkit.citations.verification": "Offsets Verification",
+    "ragkit.conversation": "Conversation Turn rewriter",
+    "ragkit.encoding": "Encoder Reranker load_encoder",
     "ragkit.errors": (
-        "EncoderError",
-        "FilterError",
-        "IndexDamagedError",
-        "IndexLockedError",
-        "IndexMismatchError",
-        "IndexNotFoundError",
-        "IndexReadError",
-        "IndexStaleError",
-        "IndexWriteError",
-        "InputError",
-        "LanguageModelError",
-        "MissingExtraError",
-        "QuestionError",
-        "RagkitError",
-        "SourceError",
-        "StoreError",
-        "WorkersError",
+        "EncoderError FilterError IndexDamagedError IndexLockedError IndexMismatchError "
+        "IndexNotFoundError IndexReadError IndexServerError IndexStaleError IndexWriteError "
+        "InputError LanguageModelError MissingExtraError QuestionError RagkitError SourceError "
+        "StoreError WorkersError"
     ),
-    "ragkit.grounding": ("ChatModel", "LanguageModel"),
-    "ragkit.index": ("Weights",),
-    "ragkit.types": (
-        "Abstention",
-        "Answer",
-        "Citation",
-        "Document",
-        "Generated",
-        "Match",
-        "Passage",
-        "Said",
-        "Section",
-        "Sentence",
-        "Span",
-        "Support",
-    ),
+    "ragkit.grounding": "ChatModel LanguageModel",
+    "ragkit.index": "Weights",
+    "ragkit.quotes.checker": "QuoteReport QuoteStatus",
+    "ragkit.retrieval.matching": "Match",
+    "ragkit.text.spans": "Span",
+    "ragkit.types": "Anchor Citation Document Said Section",
 }
-_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+_MODULE_OF = {name: module for module, names in _NAMES_OF.items() for name in names.split()}
 
-__all__ = [
-    "Abstention",
-    "Anchor",
-    "AnchorStatus",
-    "Answer",
-    "ChatModel",
-    "Chunker",
-    "Citation",
-    "Conversation",
-    "Document",
-    "Encoder",
-    "EncoderError",
-    "FilterError",
-    "Generated",
-    "Index",
-    "IndexDamagedError",
-    "IndexLockedError",
-    "IndexMismatchError",
-    "IndexNotFoundError",
-    "IndexReadError",
-    "IndexStaleError",
-    "IndexWriteError",
-    "InputError",
-    "LanguageModel",
-    "LanguageModelError",
-    "Match",
-    "MissingExtraError",
-    "Offsets",
-    "Passage",
-    "QuestionError",
-    "QuoteReport",
-    "QuoteStatus",
-    "RagkitError",
-    "Reranker",
-    "Said",
-    "Section",
-    "Sentence",
-    "SourceError",
-    "Span",
-    "StoreError",
-    "Support",
-    "Turn",
-    "Verification",
-    "Weights",
-    "WorkersError",
-    "__version__",
-    "aask",
-    "ask",
-    "ask_many",
-    "check_quotes",
-    "default_index",
-    "load_encoder",
-    "rewriter",
-]
+__all__ = ["__version__", *_MODULE_OF]  # noqa: PLE0604 - the keys are strings
 
 
 def __getattr__(name: str) -> object:
@@ -165,4 +101,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

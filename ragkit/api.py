@@ -13,9 +13,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack, cast
 
-from ragkit import index
+from ragkit import indexing
 from ragkit.answering import DEPTH, THRESHOLD, compose, passages_of
-from ragkit.answering.quotes import QuoteChecker, QuoteReport
+from ragkit.answering.answer import Abstention, Answer
+from ragkit.answering.generated import GOOD, Generated, Sentence
+from ragkit.answering.passage import Passage
 from ragkit.chunking import Chunker
 from ragkit.corpus import Sources
 from ragkit.encoding import (
@@ -29,21 +31,9 @@ from ragkit.encoding import (
 )
 from ragkit.errors import InputError
 from ragkit.grounding import ChatModel, LanguageModel, Policy, check_policy, write
-from ragkit.index import (
-    Conditions,
-    IndexData,
-    Made,
-    Manifest,
-    Progress,
-    Reader,
-    Recipe,
-    Weights,
-    Where,
-    is_remote,
-    parse_memory,
-    refuse_changed,
-    refuse_other,
-)
+from ragkit.index import Conditions, IndexData, Manifest, Weights, Where, parse_memory
+from ragkit.indexing import Made, Progress, Reader, Recipe, is_remote, refuse_changed, refuse_other
+from ragkit.quotes.checker import QuoteChecker, QuoteReport
 from ragkit.retrieval import (
     Found,
     Query,
@@ -54,10 +44,10 @@ from ragkit.retrieval import (
     read_questions,
 )
 from ragkit.timing import stage
-from ragkit.types import GOOD, Abstention, Answer, Document, Generated, Passage, Said, Sentence
+from ragkit.types import Document, Said
 
 if TYPE_CHECKING:
-    from ragkit.index.remote import Remote
+    from ragkit.indexing.remote import Remote
 
 __all__ = [
     "Index",
@@ -127,7 +117,7 @@ class Index:
         ``"2GiB"`` (the default); by it and by the corpus's size is chosen how vectors are searched.
 
         ``workers``: a Ray cluster that encodes, such as ``"ray://host:10001"``, or ``"ray"`` for
-        this machine's (``ragkit.index.spreading`` says what its workers need); the index is the
+        this machine's (``ragkit.indexing.ray`` says what its workers need); the index is the
         same.
 
         Raises SourceError, EncoderError, InputError; with a path IndexLockedError or
@@ -143,7 +133,7 @@ class Index:
         second = _resolve_reranker(reranker)
         place = None if path is None else Path(path)
         with _reader(builder, workers) as reader:
-            made = index.build(sources, builder, recipe, place, progress=progress, reader=reader)
+            made = indexing.build(sources, builder, recipe, place, progress=progress, reader=reader)
         asker = builder if builder is encoder else asking_encoder(builder.fingerprint)
         return cls(made, asker, reranker=second)
 
@@ -170,7 +160,7 @@ class Index:
         recorded = Manifest.read(Path(path)).encoder
         builder = _resolve(recorded.source if encoder is None else encoder)
         with _reader(builder, workers) as reader:
-            made = index.update(Path(path), sources, builder, progress=progress, reader=reader)
+            made = indexing.update(Path(path), sources, builder, progress=progress, reader=reader)
         return cls(made, builder if builder is encoder else asking_encoder(builder.fingerprint))
 
     @classmethod
@@ -197,7 +187,7 @@ class Index:
         IndexStaleError, EncoderError; of a server also IndexServerError and MissingExtraError.
         """
         with stage("read and check the index"):
-            made = _connected(str(path)) if is_remote(path) else index.read(Path(path))
+            made = _connected(str(path)) if is_remote(path) else indexing.read(Path(path))
         with stage("find and check the model"):
             model = _asker(made.fingerprint if encoder is None else encoder)
         refuse_other(path, model.fingerprint, made.fingerprint)
@@ -222,14 +212,14 @@ class Index:
         """
         recorded = Manifest.read(Path(path)).encoder
         builder = _resolve(recorded.source if encoder is None else encoder)
-        return index.repair(Path(path), builder, progress=progress)
+        return indexing.repair(Path(path), builder, progress=progress)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Publish this index at ``path`` in one step: a reader sees the old one or the new one.
 
         Raises IndexLockedError or IndexWriteError; what stood at ``path`` then still stands.
         """
-        index.save(self._local(), Path(path))
+        indexing.save(self._local(), Path(path))
 
     def push(self, location: str, *, progress: Progress | None = None) -> None:
         """Copy this index to a server, where ``Index.open(location)`` asks it.
@@ -240,7 +230,7 @@ class Index:
         Raises InputError for a location that cannot be read, IndexWriteError, IndexServerError,
         MissingExtraError.
         """
-        from ragkit.index.remote import push
+        from ragkit.indexing.remote import push
 
         push(self._local(), location, progress=progress)
 
@@ -508,7 +498,7 @@ def open_index(index: IndexLike) -> Index:
 
 
 def _connected(location: str) -> Remote:
-    from ragkit.index.remote import connect
+    from ragkit.indexing.remote import connect
 
     return connect(location)
 
@@ -523,7 +513,7 @@ def _reader(encoder: Encoder, workers: str | None) -> AbstractContextManager[Rea
     """Context: who reads, None for this process."""
     if workers is None:
         return nullcontext()
-    from ragkit.index.spreading import spread
+    from ragkit.indexing.ray import spread
 
     return spread(encoder, workers)
 

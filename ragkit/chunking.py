@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ragkit.errors import InputError
-from ragkit.sentences import paragraphs, split_sentences, trim
-from ragkit.types import Chunk, Document, Section, Span
+from ragkit.text.sentences import paragraphs, split_sentences
+from ragkit.text.spans import Span, trim
+from ragkit.types import Chunk, Document, Section
 
 __all__ = ["Chunker", "CountTokens", "context"]
 

@@ -17,12 +17,14 @@ from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 from ragkit.answering import THRESHOLD
+from ragkit.answering.answer import Answer
+from ragkit.answering.generated import Sentence
 from ragkit.api import IndexLike, open_index
 from ragkit.errors import InputError
 from ragkit.grounding import LanguageModel, Policy, rewritten
 from ragkit.index import Where
 from ragkit.retrieval import clean_question
-from ragkit.types import Answer, Said, Sentence
+from ragkit.types import Said
 
 __all__ = ["MEMORY", "Conversation", "Rewriter", "Turn", "leans_on_what_was_said", "rewriter"]
 

@@ -9,11 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from chat_endpoint import endpoint
 from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
-from conftest import ROOT
+from support.chat_endpoint import endpoint
+from support.parts import ROOT
 
 EXAMPLES = ROOT / "examples"
 QUOTED = "The first German officers went to Soviet Russia for these purposes in March 1922."

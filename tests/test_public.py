@@ -5,18 +5,27 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
-import ragkit
-from conftest import ROOT
+import pytest
 
-# Each room may import from rooms to its left; `ragkit` itself from all of them.
-ROOMS = [
-    "errors", "sealing", "timing", "types", "corpus", "sentences", "chunking", "encoding", "index", "retrieval",
-    "answering", "grounding", "api", "conversation", "integrations", "serving", "evaluation", "cli",
-]  # fmt: skip
-# A value's renderings live above it and are looked up when they are called for.
-LATE = {("types", "answering")}
+import ragkit
+from support.parts import ROOT
+
+# Each room may import from rooms to its left.
+ROOMS = (
+    "errors timing text citations types storage corpus chunking encoding index indexing retrieval "
+    "answering quotes grounding api conversation integrations serving evaluation cli"
+).split()
+# The same inside the two rooms that hold an index together.
+INDEX = (
+    "config filters layout quantization protocol documents postings vectors token_vectors centroids "
+    "journal local manifest publish milvus"
+).split()
+INDEXING = "pipeline builder repair ray remote".split()
+# `import ragkit` and `from ragkit import Name` reach all of the public names, which end with these.
+PUBLIC = "conversation"
 
 
 def run_python(code: str, cwd: Path) -> str:
@@ -29,11 +38,30 @@ def run_python(code: str, cwd: Path) -> str:
 
 def test_the_public_names_are_these() -> None:
     assert set(ragkit.__all__) == {*ragkit._MODULE_OF, "__version__"}
+    assert dir(ragkit) == sorted(ragkit.__all__)
     contract = {"Answer", "Citation", "Document", "Index", "Passage", "aask", "ask", "ask_many"}
     assert contract <= set(ragkit.__all__)
     for name in ragkit.__all__:
         assert getattr(ragkit, name) is not None
-        assert name in dir(ragkit)
+    assert dir(ragkit) == sorted(ragkit.__all__)  # nothing more once all are loaded
+
+
+def test_what_the_stub_for_type_checkers_names_is_what_is_exported() -> None:
+    tree = ast.parse((ROOT / "ragkit/__init__.py").read_text(encoding="utf-8"))
+    named = {
+        alias.asname: node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.asname
+    }
+    assert named == ragkit._MODULE_OF
+
+
+def test_every_error_is_exported() -> None:
+    from ragkit import errors
+
+    assert set(errors.__all__) <= set(ragkit.__all__)
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
@@ -56,23 +84,58 @@ def test_looking_up_ask_loads_no_model_library(tmp_path: Path) -> None:
     assert loaded.strip() == "set()"
 
 
-def imports(path: Path) -> set[str]:
-    """The rooms of ragkit that a module imports, anywhere in it."""
-    found: set[str] = set()
+def imports(path: Path) -> set[tuple[str, ...]]:
+    """The modules of ragkit that a module imports anywhere in it, as parts behind ``ragkit``."""
+    found: set[tuple[str, ...]] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("ragkit."):
-            found.add(node.module.split(".")[1])
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "ragkit":
+            parts = tuple((node.module or "").split(".")[1:])
+            found |= {(*parts, alias.name) for alias in node.names}
         elif isinstance(node, ast.Import):
-            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("ragkit.")}
-    return found
+            names = [alias.name.split(".") for alias in node.names]
+            found |= {tuple(name[1:]) or (PUBLIC,) for name in names if name[0] == "ragkit"}
+    return {
+        (ragkit._MODULE_OF.get(p[0], p[0]).split(".")[-1], *p[1:])
+        if p[0] in ragkit._MODULE_OF
+        else p
+        for p in found
+    }
+
+
+def modules() -> list[tuple[Path, tuple[str, ...]]]:
+    """Every module, and its parts behind ``ragkit``."""
+    package = ROOT / "ragkit"
+    paths = [
+        path
+        for path in sorted(package.rglob("*.py"))
+        if path.parent != package or path.name[:2] != "__"
+    ]
+    return [(path, path.relative_to(package).with_suffix("").parts) for path in paths]
 
 
 def test_rooms_depend_downward_only() -> None:
-    package = ROOT / "ragkit"
-    for path in sorted(package.rglob("*.py")):
-        room = path.relative_to(package).parts[0].removesuffix(".py")
-        if room in ("__init__", "__main__"):
+    for path, (room, *_) in modules():
+        for other, *_ in imports(path):
+            if other in ROOMS and other != room:
+                assert ROOMS.index(other) < ROOMS.index(room), f"{path} imports {other}"
+
+
+@pytest.mark.parametrize(("room", "order"), [("index", INDEX), ("indexing", INDEXING)])
+def test_inside_these_rooms_modules_depend_downward_only(room: str, order: list[str]) -> None:
+    for path, parts in modules():
+        if parts[0] != room or parts[1] == "__init__":
             continue
-        for other in imports(path) - {room}:
-            allowed = ROOMS.index(other) < ROOMS.index(room) or (room, other) in LATE
-            assert allowed, f"{path} imports {other}"
+        for other in imports(path):
+            if other[0] == room and len(other) > 1 and other[1] in order and other[1] != parts[1]:
+                assert order.index(other[1]) < order.index(parts[1]), f"{path} imports {other}"
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    graph = {".".join(parts): imports(path) for path, parts in modules()}
+    edges = {
+        name: {
+            ".".join(other[:n]) for other in others for n in (2, 3) if ".".join(other[:n]) in graph
+        }
+        for name, others in graph.items()
+    }
+    TopologicalSorter(edges).prepare()  # raises CycleError

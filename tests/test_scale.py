@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conftest import ROOT
-from ragkit.index.codes import TokenCode
 from ragkit.index.layout import choose_layout
+from ragkit.index.quantization import TokenCode
+from support.parts import ROOT
 
 PAGE = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
 

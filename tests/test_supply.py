@@ -8,7 +8,7 @@ from itertools import chain
 
 from packaging.requirements import Requirement
 
-from conftest import ROOT
+from support.parts import ROOT
 
 PINS = dict(
     line.split("==")

@@ -15,9 +15,9 @@ from benchmarks.torture import disks
 from benchmarks.torture.crashes import OPERATIONS, Torture
 from benchmarks.torture.power import Disk
 from benchmarks.torture.steps import Step, steps_below
-from conftest import make_model
 from ragkit import Document, Encoder, Index, IndexReadError, check_quotes, load_encoder
-from ragkit.index.keeping import kept
+from ragkit.storage.caching import kept
+from support.parts import make_model
 
 
 @pytest.fixture(scope="module")

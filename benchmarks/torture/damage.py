@@ -16,10 +16,12 @@ from benchmarks.torture.corpora import QUESTIONS, SEED_INDEX, few_documents, rea
 from benchmarks.torture.rows import Row, Tally
 from ragkit import Answer, Encoder, Index, StoreError
 from ragkit.errors import IndexDamagedError
-from ragkit.index import Manifest, rows, store
+from ragkit.index import Manifest
+from ragkit.index import publish as store
 from ragkit.index.documents import Documents
-from ragkit.index.repairing import damaged_files
-from ragkit.index.rows import SUMS
+from ragkit.indexing.repair import damaged_files
+from ragkit.storage import rows
+from ragkit.storage.rows import SUMS
 
 TITLE = "Damage"
 ABOUT = """\

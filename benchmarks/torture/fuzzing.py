@@ -27,7 +27,8 @@ from typing import Any
 from benchmarks.torture.corpora import QUESTIONS, few_documents, reading
 from benchmarks.torture.rows import Row
 from ragkit import Document, Index, RagkitError
-from ragkit.answering.quotes import QuoteChecker
+from ragkit.answering.generated import GOOD
+from ragkit.answering.passage import Passage
 from ragkit.chunking import Chunker
 from ragkit.corpus import docx, dump, epub, html, markdown, mediawiki, pdf, plain
 from ragkit.corpus.base import Read, Reader
@@ -38,10 +39,11 @@ from ragkit.errors import IndexMismatchError, QuestionError, SourceError
 from ragkit.grounding import Checker, Message, Piece, write
 from ragkit.index import Manifest
 from ragkit.index.journal import entry_bytes, entry_from
-from ragkit.index.store import opened
-from ragkit.sealing import seal
-from ragkit.sentences import paragraphs, split_sentences
-from ragkit.types import GOOD, Passage, Span
+from ragkit.index.publish import opened
+from ragkit.quotes.checker import QuoteChecker
+from ragkit.storage.checksums import seal
+from ragkit.text.sentences import paragraphs, split_sentences
+from ragkit.text.spans import Span
 
 __all__ = ["TARGETS", "check_chunks", "check_read", "fuzzed", "make_docx", "make_epub", "make_pdf"]
 

@@ -40,16 +40,16 @@ from benchmarks.torture.fuzzing import (
 )
 from benchmarks.torture.rows import Row, Tally
 from ragkit import Document, Index, RagkitError
-from ragkit.answering.quotes import QuoteChecker
 from ragkit.chunking import Chunker
 from ragkit.corpus import read_sources, slug
 from ragkit.corpus.mediawiki import stored_text
 from ragkit.corpus.readers import reader_of
 from ragkit.errors import QuestionError, SourceError
 from ragkit.grounding import Checker, Piece, write
+from ragkit.quotes.checker import QuoteChecker
 from ragkit.retrieval import clean_question
-from ragkit.sentences import paragraphs, split_sentences
-from ragkit.types import Span
+from ragkit.text.sentences import paragraphs, split_sentences
+from ragkit.text.spans import Span
 
 TITLE = "Hostile input"
 ABOUT = """Parts of ragkit were fed what a fuzzer guided by coverage came upon, and what people are known to attack with.

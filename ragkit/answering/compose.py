@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ragkit.answering.answer import Abstention, Answer
 from ragkit.answering.confidence import confidence
+from ragkit.answering.passage import Passage
 from ragkit.answering.phrases import phrase_of
 from ragkit.index import IndexData
 from ragkit.retrieval import Found, Query, Ranked, matches_of
-from ragkit.types import Abstention, Answer, Citation, Passage, Span
+from ragkit.text.spans import Span
+from ragkit.types import Citation
 
 __all__ = ["compose", "passages_of"]
 

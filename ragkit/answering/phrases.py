@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ragkit.types import Span
+from ragkit.text.spans import Span
 
 __all__ = ["phrase_of"]
 

@@ -4,64 +4,60 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
-from ragkit.types import GOOD, Answer, Passage, Sentence, Span
+from ragkit.answering.generated import GOOD, Sentence
+from ragkit.answering.passage import Passage
+from ragkit.text.spans import Span
 
-__all__ = ["sentence_markdown", "to_html", "to_markdown", "to_text"]
+__all__ = [
+    "abstention",
+    "escape_markdown",
+    "sentence_markdown",
+    "to_html",
+    "to_markdown",
+    "to_text",
+]
 
 _URL_SAFE = "%:/?#[]@!$&'()*+,;=~"
 NO_ANSWER = "The corpus does not say."
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-!|~&])")
 
 
-def to_text(answer: Answer) -> str:
-    """For a terminal or a log: what answers, then where each passage stands."""
-    head = answer.text if answer.answered else _abstention(answer)
+def to_text(head: str, passages: Sequence[Passage]) -> str:
+    """For a terminal or a log: the answer, then where each passage stands."""
     places = (
-        f"[{p.rank}] {p.citation.label} [{p.citation.start}:{p.citation.end}]"
-        for p in answer.passages
+        f"[{p.rank}] {p.citation.label} [{p.citation.start}:{p.citation.end}]" for p in passages
     )
     return "\n".join([head, "", *places]).rstrip()
 
 
-def to_markdown(answer: Answer) -> str:
-    """CommonMark: the answer with its ``[rank]``, then numbered citations with their quotes."""
-    head = _markdown_head(answer)
-    entries = (_markdown_entry(passage) for passage in answer.passages)
+def to_markdown(head: str, passages: Sequence[Passage]) -> str:
+    """CommonMark: ``head``, which is Markdown already, then numbered citations with their quotes."""
+    entries = (_markdown_entry(passage) for passage in passages)
     return "\n\n".join([head, *entries]) + "\n"
 
 
-def to_html(answer: Answer) -> str:
-    """A self-contained fragment for notebooks, without scripts or styles sheets."""
-    head = answer.text if answer.answered else _abstention(answer)
-    items = "".join(f"<li>{_html_entry(passage)}</li>" for passage in answer.passages)
+def to_html(head: str, passages: Sequence[Passage]) -> str:
+    """A self-contained HTML fragment for notebooks, without scripts or style sheets."""
+    items = "".join(f"<li>{_html_entry(passage)}</li>" for passage in passages)
     return f"<div><p><strong>{html.escape(head)}</strong></p><ol>{items}</ol></div>"
+
+
+def abstention(reason: str | None) -> str:
+    """The sentence shown in place of an answer."""
+    return f"{NO_ANSWER} ({reason})" if reason else NO_ANSWER
 
 
 def sentence_markdown(sentence: Sentence) -> str:
     """A language model's sentence: what it is worth, or the ranks of the passages it is from."""
     if sentence.status in GOOD:
-        return _escape(sentence.text) + "".join(f" [{rank}]" for rank in sentence.passages)
-    return f"~~{_escape(sentence.text)}~~ ({sentence.status})"
+        return escape_markdown(sentence.text) + "".join(f" [{rank}]" for rank in sentence.passages)
+    return f"~~{escape_markdown(sentence.text)}~~ ({sentence.status})"
 
 
-def _markdown_head(answer: Answer) -> str:
-    if answer.generated is None and answer.answered:
-        return _escape(answer.text) + " [1]"
-    said = answer.generated.sentences if answer.generated else ()
-    told = " ".join(sentence_markdown(sentence) for sentence in said if sentence.kept)
-    if answer.answered:
-        return told
-    return "\n\n".join(filter(None, [told, _abstention(answer)]))
-
-
-def _abstention(answer: Answer) -> str:
-    return f"{NO_ANSWER} ({answer.reason})" if answer.reason else NO_ANSWER
-
-
-def _escape(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Markdown's special characters escaped, on one line."""
     escaped = _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
     # A number with a full stop in front of a line would begin a list.
@@ -70,11 +66,13 @@ def _escape(text: str) -> str:
 
 def _markdown_entry(passage: Passage) -> str:
     citation = passage.citation
-    label = _escape(citation.label)
+    label = escape_markdown(citation.label)
     url = quote(citation.url or "", safe=_URL_SAFE)
     place = f"[{label}](<{url}>)" if _is_web(citation.url) else label
     quotes = " … ".join(passage.quote(span) for span in passage.highlights)
-    return f"{passage.rank}. {place}, {citation.start}–{citation.end}\n   > {_escape(quotes)}"
+    return (
+        f"{passage.rank}. {place}, {citation.start}–{citation.end}\n   > {escape_markdown(quotes)}"
+    )
 
 
 def _html_entry(passage: Passage) -> str:

@@ -43,9 +43,10 @@ from ragkit.timing import stage, timings
 from ragkit.types import Citation
 
 if TYPE_CHECKING:
+    from ragkit.answering.answer import Answer
+    from ragkit.answering.passage import Passage
     from ragkit.encoding import Runtime
     from ragkit.grounding import Policy
-    from ragkit.types import Answer, Passage
 
 __all__ = ["cli", "main"]
 

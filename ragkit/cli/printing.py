@@ -56,7 +56,7 @@ class IndexPlace(click.Path):
         param: click.Parameter | None,
         ctx: click.Context | None,
     ) -> str | bytes | os.PathLike[str]:
-        from ragkit.index import is_remote
+        from ragkit.indexing import is_remote
 
         return value if is_remote(value) else super().convert(value, param, ctx)
 

@@ -18,8 +18,8 @@ from ragkit.corpus.base import Read
 from ragkit.corpus.decoding import decode, read_whole, without_surrogates
 from ragkit.corpus.headings import BOM, LONGEST_HEADING, Heading, sections_between, with_title
 from ragkit.corpus.metadata import About, about, flat
-from ragkit.corpus.wikitext import lines
 from ragkit.errors import SourceError
+from ragkit.text.lines import lines
 from ragkit.types import MetadataValue
 
 if TYPE_CHECKING:

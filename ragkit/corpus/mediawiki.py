@@ -19,8 +19,9 @@ from typing import BinaryIO
 from ragkit.corpus.base import Read
 from ragkit.corpus.decoding import decode, read_whole, refuse_unusable
 from ragkit.corpus.headings import BOM
-from ragkit.corpus.wikitext import heading_in, lines, parse_sections, parse_title
-from ragkit.types import Span
+from ragkit.corpus.wikitext import heading_in, parse_sections, parse_title
+from ragkit.text.lines import lines
+from ragkit.text.spans import Span
 
 __all__ = ["MEDIA", "read", "stored_text"]
 

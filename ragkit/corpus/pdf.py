@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from ragkit.corpus.base import Read, extra
 from ragkit.corpus.decoding import without_surrogates
 from ragkit.corpus.headings import LONGEST_HEADING, Heading, is_visible, sections_between
-from ragkit.corpus.wikitext import lines
 from ragkit.errors import MissingExtraError, SourceError
-from ragkit.types import MetadataValue, Span
+from ragkit.text.lines import lines
+from ragkit.text.spans import Span
+from ragkit.types import MetadataValue
 
 if TYPE_CHECKING:
     from pypdf import PdfReader

@@ -7,7 +7,6 @@ offset refers to the text exactly as given. Source of the heading rule (``min`` 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from ragkit.corpus.headings import (
@@ -18,21 +17,11 @@ from ragkit.corpus.headings import (
     is_visible,
     sections_between,
 )
-from ragkit.types import Section, Span
+from ragkit.text.lines import lines
+from ragkit.text.spans import Span
+from ragkit.types import Section
 
-__all__ = ["BOM", "heading_in", "lines", "parse_sections", "parse_title"]
-
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
-
-
-def lines(text: str, start: int = 0, end: int | None = None) -> Iterator[Span]:
-    """Each line with its line end (LF, CR LF or CR), in order, nothing left out.
-
-    ``str.splitlines`` also breaks at form feeds and U+2028, which are text to an article.
-    """
-    stop = len(text) if end is None else end
-    for match in _LINE.finditer(text, start, stop):
-        yield Span(*match.span())
+__all__ = ["BOM", "heading_in", "parse_sections", "parse_title"]
 
 
 def parse_title(text: str) -> str | None:

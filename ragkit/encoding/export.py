@@ -30,7 +30,7 @@ from typing import Any, Literal
 from ragkit.encoding.base import Fingerprint
 from ragkit.encoding.bert import bert_graph
 from ragkit.errors import EncoderError
-from ragkit.sealing import SealBrokenError, file_sha256, seal, unseal
+from ragkit.storage.checksums import SealBrokenError, file_sha256, seal, unseal
 
 __all__ = ["VERSION", "Export", "Precision", "find_export", "make_export", "why_not_exportable"]
 

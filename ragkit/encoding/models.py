@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from ragkit.encoding.base import Encoder, Fingerprint
 from ragkit.errors import EncoderError, InputError
-from ragkit.sealing import file_sha256
+from ragkit.storage.checksums import file_sha256
 
 if TYPE_CHECKING:
     from ragkit.encoding.export import Precision

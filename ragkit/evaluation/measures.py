@@ -16,8 +16,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ragkit.answering.answer import Answer
+from ragkit.answering.passage import Passage
 from ragkit.evaluation.questions import Evidence, Question
-from ragkit.types import Answer, Passage, Span
+from ragkit.text.spans import Span
 
 __all__ = [
     "DEPTH",

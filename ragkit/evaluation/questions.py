@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ragkit.errors import InputError
-from ragkit.types import Document, Span
+from ragkit.text.spans import Span
+from ragkit.types import Document
 
 __all__ = ["Evidence", "Question", "QuestionSet", "load_questions", "resolve", "save_questions"]
 

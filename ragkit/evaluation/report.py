@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from ragkit.answering.answer import Answer
+from ragkit.answering.passage import Passage
 from ragkit.errors import InputError
 from ragkit.evaluation import measures as m
 from ragkit.evaluation.formats import Qrels, Run
 from ragkit.evaluation.questions import Evidence, Question, QuestionSet
-from ragkit.types import Answer, Document, Passage
+from ragkit.types import Document
 
 __all__ = [
     "Configuration",

@@ -17,10 +17,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from ragkit.answering.quotes import QuoteChecker, QuoteStatus
+from ragkit.answering.generated import GOOD, Sentence, Support
+from ragkit.answering.passage import Passage
 from ragkit.grounding.claims import ClaimWord, claim_words, folded
-from ragkit.sentences import split_sentences
-from ragkit.types import GOOD, Document, Passage, Sentence, Span, Support
+from ragkit.quotes.checker import QuoteChecker, QuoteStatus
+from ragkit.text.sentences import split_sentences
+from ragkit.text.spans import Span
+from ragkit.types import Document
 
 __all__ = ["Checker", "ends_in_marker", "leading_markers", "without_markers"]
 

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ragkit.index.lexicon import words_of
+from ragkit.text.words import words_of
 
 __all__ = ["ClaimWord", "claim_words", "folded"]
 

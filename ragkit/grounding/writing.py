@@ -7,11 +7,13 @@ from collections.abc import Generator, Iterator, Sequence
 from itertools import pairwise
 from typing import Literal, get_args
 
+from ragkit.answering.generated import Sentence
+from ragkit.answering.passage import Passage
 from ragkit.errors import InputError
 from ragkit.grounding.checking import Checker, ends_in_marker, leading_markers
 from ragkit.grounding.model import LanguageModel, Message, Piece
-from ragkit.sentences import split_sentences
-from ragkit.types import Passage, Sentence, Span
+from ragkit.text.sentences import split_sentences
+from ragkit.text.spans import Span
 
 __all__ = ["Policy", "check_policy", "prompt", "write"]
 

@@ -15,11 +15,11 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from ragkit.index.filtering import OWN, Conditions
-from ragkit.index.keeping import kept
-from ragkit.index.rows import Rows
-from ragkit.index.segments import borders_of
-from ragkit.index.tables import Tables
+from ragkit.index.filters import OWN, Conditions
+from ragkit.storage.caching import kept
+from ragkit.storage.ragged import borders_of
+from ragkit.storage.rows import Rows
+from ragkit.storage.tables import Tables
 from ragkit.types import Document, MetadataValue, Section
 
 __all__ = ["Documents", "DocumentsBuilder", "LazyDocuments", "about_of", "document_of"]

@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from ragkit.encoding import Encoder
-from ragkit.index.late import ChunkCodes, ReadChunk
-from ragkit.index.segments import borders_of
+from ragkit.index.token_vectors import ChunkCodes, ReadChunk
+from ragkit.storage.ragged import borders_of
 
 __all__ = ["JOURNAL", "Journal", "Key", "entry_bytes", "entry_from"]
 

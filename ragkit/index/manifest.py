@@ -24,9 +24,9 @@ from ragkit.errors import (
     IndexReadError,
     StoreError,
 )
-from ragkit.index.dense import Searching
-from ragkit.index.weights import Weights
-from ragkit.sealing import SealBrokenError, seal, unseal
+from ragkit.index.config import Weights
+from ragkit.index.vectors import Searching
+from ragkit.storage.checksums import SealBrokenError, seal, unseal
 
 __all__ = ["FORMAT", "KIND", "MANIFEST", "FileRecord", "Manifest", "SourceRecord", "unreadable"]
 

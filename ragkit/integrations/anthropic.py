@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ragkit.types import Answer
+from ragkit.answering.answer import Answer
 
 __all__ = ["search_results"]
 

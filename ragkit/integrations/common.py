@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ragkit.answering.answer import Answer
+from ragkit.answering.passage import Passage
 from ragkit.errors import MissingExtraError
-from ragkit.types import Answer, Passage
 
 __all__ = ["missing_extra", "passage_id", "passage_metadata"]
 

@@ -10,9 +10,9 @@ import asyncio
 from typing import Any
 
 from ragkit.answering import THRESHOLD
+from ragkit.answering.answer import Answer
 from ragkit.api import IndexLike, open_index
 from ragkit.integrations.common import missing_extra, passage_id, passage_metadata
-from ragkit.types import Answer
 
 try:
     from langchain_core.callbacks import (

@@ -11,7 +11,7 @@ from ragkit.retrieval.question import (
     clean_question,
     is_askable,
 )
-from ragkit.retrieval.reranking import Found, find
+from ragkit.retrieval.rerank import Found, find
 from ragkit.retrieval.retriever import Query, Ranked, read_questions, retrieve
 
 __all__ = [

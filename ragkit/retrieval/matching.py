@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ragkit.encoding import Vectors
-from ragkit.index.lexicon import Word
-from ragkit.index.segments import borders_of
 from ragkit.retrieval.retriever import Query, Ranked
-from ragkit.types import Match, Span
+from ragkit.storage.ragged import borders_of
+from ragkit.text.spans import Span
+from ragkit.text.words import Word
 
-__all__ = ["matches_of", "met_by"]
+__all__ = ["Match", "matches_of", "met_by"]
 
 _WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Where a word of the question found its partner.
+
+    ``similarity``: cosine of both as the model reads them in their places. ``contribution``: its
+    part of the passage's ``forward`` signal, which is their sum. ``span``: the partner in the
+    document, None where it stands in the title or a heading.
+    """
+
+    word: str
+    similarity: float
+    contribution: float
+    partner: str
+    span: Span | None
 
 
 def met_by(query: Query, ranked: Ranked) -> Vectors:

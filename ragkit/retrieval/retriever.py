@@ -28,9 +28,9 @@ from numpy.typing import NDArray
 
 from ragkit.encoding import Encoded, Encoder, Vectors
 from ragkit.index import Allowed, Conditions, IndexData, Numbers, TokenRows, Weights
-from ragkit.index.coarse import coarse_scores
-from ragkit.index.lexicon import Word, words_of
-from ragkit.index.segments import borders_of, row_max, segment_max, segment_mean
+from ragkit.index.centroids import coarse_scores
+from ragkit.storage.ragged import borders_of, row_max, segment_max, segment_mean
+from ragkit.text.words import Word, words_of
 from ragkit.timing import stage
 from ragkit.types import Said
 

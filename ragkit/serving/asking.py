@@ -10,6 +10,8 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 
+from ragkit.answering.answer import Answer
+from ragkit.answering.generated import Sentence
 from ragkit.api import Index
 from ragkit.errors import RagkitError
 from ragkit.grounding import LanguageModel
@@ -18,7 +20,6 @@ from ragkit.serving.problems import kind_of, note_failure, responses
 from ragkit.serving.rendering import answer_json, passage_json
 from ragkit.serving.schemas import EVENT_STREAM, AnswerOut, AskIn, SearchIn, SearchOut
 from ragkit.serving.state import Here, State
-from ragkit.types import Answer, Sentence
 
 __all__ = [
     "EVENTS",

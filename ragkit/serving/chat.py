@@ -17,6 +17,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Path, Request, Response
 from fastapi.responses import StreamingResponse
 
+from ragkit.answering.answer import Answer
 from ragkit.answering.render import sentence_markdown
 from ragkit.api import Index
 from ragkit.conversation import MEMORY, Conversation
@@ -35,7 +36,6 @@ from ragkit.serving.schemas import (
     UserMessage,
 )
 from ragkit.serving.state import Here
-from ragkit.types import Answer
 
 __all__ = ["router"]
 

@@ -11,7 +11,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from ragkit.types import Answer
+from ragkit.answering.answer import Answer
 
 __all__ = ["Figures"]
 

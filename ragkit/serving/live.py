@@ -11,7 +11,8 @@ from typing import cast
 
 from ragkit.api import Index, IndexLike, open_index
 from ragkit.errors import RagkitError
-from ragkit.index import Manifest, is_remote
+from ragkit.index import Manifest
+from ragkit.indexing import is_remote
 
 __all__ = ["LiveIndex"]
 

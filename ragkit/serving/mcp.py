@@ -34,6 +34,8 @@ except ImportError as error:
     raise missing_extra("mcp", "mcp") from error
 
 import ragkit
+from ragkit.answering.answer import Answer
+from ragkit.answering.passage import Passage
 from ragkit.api import Index, IndexLike, open_index
 from ragkit.errors import InputError
 from ragkit.serving.access import (
@@ -48,7 +50,7 @@ from ragkit.serving.access import (
 )
 from ragkit.serving.connections import CONNECTIONS, room_for, speaking
 from ragkit.serving.rendering import citation_of, link_of
-from ragkit.types import Answer, Citation, Document, Passage
+from ragkit.types import Citation, Document
 
 __all__ = ["http_app", "mcp_server", "serve_http", "serve_stdio"]
 

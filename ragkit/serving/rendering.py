@@ -6,12 +6,15 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ragkit.answering.answer import Answer
 from ragkit.answering.confidence import in_words
+from ragkit.answering.passage import Passage
 from ragkit.api import Index
 from ragkit.errors import InputError
 from ragkit.integrations.common import passage_id
-from ragkit.sentences import paragraphs, trim
-from ragkit.types import Answer, Citation, Document, Passage, Section, Span
+from ragkit.text.sentences import paragraphs
+from ragkit.text.spans import Span, trim
+from ragkit.types import Citation, Document, Section
 
 __all__ = [
     "answer_json",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ragkit.index.milvus.data import MEMORY, MilvusData, Opened, open_data
 from ragkit.index.milvus.location import MilvusLocation
-from ragkit.index.milvus.pushing import Pushable, push
+from ragkit.index.milvus.push import Pushable, push
 
 __all__ = [
     "MEMORY",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from ragkit.errors import IndexDamagedError
-from ragkit.index.milvus.coding import BrokenBlobError, Kind, blob_id, joined, pieces_of
+from ragkit.index.milvus.encoding import BrokenBlobError, Kind, blob_id, joined, pieces_of
 from ragkit.index.milvus.server import Server
 
 __all__ = ["Blobs"]

@@ -12,20 +12,20 @@ from numpy.typing import NDArray
 
 from ragkit.encoding import Vectors
 from ragkit.errors import IndexDamagedError, IndexNotFoundError
-from ragkit.index.base import CoarseRows, Numbers, TokenRows
-from ragkit.index.codes import TokenCode
-from ragkit.index.filtering import Conditions, refuse_unknown
+from ragkit.index.filters import Conditions, refuse_unknown
 from ragkit.index.manifest import Manifest
 from ragkit.index.milvus.blobs import Blobs
-from ragkit.index.milvus.coding import Kind, pieces, unpacked
 from ragkit.index.milvus.directory import Directory
 from ragkit.index.milvus.documents import StoredDocuments
+from ragkit.index.milvus.encoding import Kind, pieces, unpacked
 from ragkit.index.milvus.generation import Generation
 from ragkit.index.milvus.head import Head, Table
 from ragkit.index.milvus.location import MilvusLocation
+from ragkit.index.milvus.postings import StoredLexicon
 from ragkit.index.milvus.rows import ChunkRow, ChunkTokens, coarse_of, tokens_of
 from ragkit.index.milvus.server import TIMEOUT, Server
-from ragkit.index.milvus.words import StoredLexicon
+from ragkit.index.protocol import CoarseRows, Numbers, TokenRows
+from ragkit.index.quantization import TokenCode
 from ragkit.types import Chunk, Document
 
 __all__ = ["MEMORY", "MilvusData", "Opened", "open_data", "read_head", "refuse_cut"]

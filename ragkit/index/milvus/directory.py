@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ragkit.index.milvus.coding import packed, unpacked
+from ragkit.index.milvus.encoding import packed, unpacked
 
 __all__ = ["KEYS", "Directory", "blocks", "encoded", "packed_keys", "unpacked_keys"]
 

@@ -17,9 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragkit.index.documents import LazyDocuments, about_of, document_of
-from ragkit.index.filtering import OWN
+from ragkit.index.filters import OWN
 from ragkit.index.milvus.blobs import Blobs
-from ragkit.index.milvus.coding import Kind, packed, unpacked
 from ragkit.index.milvus.directory import (
     Directory,
     blocks,
@@ -27,6 +26,7 @@ from ragkit.index.milvus.directory import (
     packed_keys,
     unpacked_keys,
 )
+from ragkit.index.milvus.encoding import Kind, packed, unpacked
 from ragkit.types import Document, MetadataValue
 
 __all__ = ["Columns", "StoredDocuments", "document_bytes", "document_from", "id_blobs"]

@@ -10,7 +10,7 @@ from typing import Any
 from ragkit.errors import IndexDamagedError, IndexMismatchError
 from ragkit.index.manifest import FORMAT, Manifest
 from ragkit.index.milvus.location import MilvusLocation
-from ragkit.sealing import SealBrokenError, seal, unseal
+from ragkit.storage.checksums import SealBrokenError, seal, unseal
 
 __all__ = ["Head", "Table"]
 

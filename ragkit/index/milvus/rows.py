@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragkit.encoding import Vectors
-from ragkit.index.base import CoarseRows, TokenRows
-from ragkit.index.codes import TokenCode
-from ragkit.index.milvus.coding import packed, unpacked
-from ragkit.index.segments import borders_of
-from ragkit.types import Chunk, Span
+from ragkit.index.milvus.encoding import packed, unpacked
+from ragkit.index.protocol import CoarseRows, TokenRows
+from ragkit.index.quantization import TokenCode
+from ragkit.storage.ragged import borders_of
+from ragkit.text.spans import Span
+from ragkit.types import Chunk
 
 __all__ = ["ChunkRow", "ChunkTokens", "coarse_of", "rows_of", "tokens_of"]
 

@@ -16,11 +16,11 @@ import numpy as np
 
 from ragkit.encoding import Vectors
 from ragkit.errors import IndexDamagedError
-from ragkit.index.base import Numbers
-from ragkit.index.milvus.coding import TEXT
-from ragkit.index.milvus.connecting import MISSING, answering, connected, failed
+from ragkit.index.milvus.connection import MISSING, answering, connected, failed
+from ragkit.index.milvus.encoding import TEXT
 from ragkit.index.milvus.generation import VECTORS, Generation
 from ragkit.index.milvus.location import MilvusLocation
+from ragkit.index.protocol import Numbers
 
 __all__ = ["TIMEOUT", "Server", "is_old"]
 

@@ -1,0 +1,1 @@
+"""The verbatim gate: whether what a text quotes really stands in the corpus."""

@@ -1,0 +1,49 @@
+"""Text → words: runs of letters and digits, lower-cased and stemmed.
+
+Stems are those of Snowball's English stemmer (Porter 2001, https://snowballstem.org).
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from Stemmer import Stemmer
+
+__all__ = ["Word", "words_of"]
+
+_WORD = re.compile(r"\w+")
+
+
+class Word(NamedTuple):
+    """One word of a text: its stem, and the code points ``[start, end)`` where it stands."""
+
+    stem: str
+    start: int
+    end: int
+
+
+def words_of(text: str) -> list[Word]:
+    """The words of a text, in order.
+
+    >>> words_of("Treaties!")
+    [Word(stem='treati', start=0, end=8)]
+    """
+    stemmer = _STEMMERS.english
+    return [Word(stemmer.stemWord(m[0].lower()), *m.span()) for m in _WORD.finditer(text)]
+
+
+class _Stemmers(threading.local):
+    """One stemmer per thread: PyStemmer's are not safe to share."""
+
+    @cached_property
+    def english(self) -> Stemmer:
+        from Stemmer import Stemmer
+
+        return Stemmer("english")
+
+
+_STEMMERS = _Stemmers()

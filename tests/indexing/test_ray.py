@@ -1,0 +1,431 @@
+"""A build spread over a real Ray cluster: three nodes of it on this machine, two of them workers."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from ragkit import Document, Encoder, InputError, WorkersError, load_encoder
+from ragkit.chunking import Chunker
+from ragkit.index.journal import JOURNAL
+from ragkit.indexing import Made, Reader, Recipe, build
+from ragkit.indexing.pipeline import ChunkTexts, Group
+from ragkit.indexing.ray import packed, spread, unpacked
+from support.parts import make_model
+
+pytestmark = pytest.mark.ray
+
+SHARDS = 8
+
+
+FLOWS = "River {0}.{1} is long, and it flows by {1} towns and out to sea."
+DOCUMENTS = [
+    Document(id=f"d{i}", title=f"About {i}", text=" ".join(FLOWS.format(i, j) for j in range(6)))
+    for i in range(SHARDS * 28)
+]
+"""Read in so many shards; on two workers they are one window."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def settings() -> Iterator[None]:
+    """Ray's own: clusters that only these tests may use, and that tell no one of it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_AUTH_MODE", "token")
+        patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        yield
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Encoder:
+    """Of a model that takes a good part of a second for a shard."""
+    folder = tmp_path_factory.mktemp("model")
+    return load_encoder(str(make_model(folder, window=128, width=128, layers=4)), runtime="int8")
+
+
+@pytest.fixture(scope="module")
+def alone(encoder: Encoder, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """What this process builds by itself."""
+    path, calls = tmp_path_factory.mktemp("alone") / "i", []
+    made = build(DOCUMENTS, encoder, Recipe(), path, progress=lambda *done: calls.append(done))
+    assert len(calls) == SHARDS
+    return Built(made, path)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """Two nodes with a worker each; the head conducts as well."""
+    from ray.cluster_utils import Cluster
+
+    head = {"include_dashboard": False, "ray_client_server_port": free_port(), **NODE}
+    made: Any = Cluster(initialize_head=True, head_node_args=head)
+    try:
+        made.add_node(**NODE)
+        yield made
+    finally:
+        made.shutdown()
+
+
+NODE = {"num_cpus": 1, "object_store_memory": 200 << 20}
+
+
+def client_address(cluster: Any) -> str:
+    return f"ray://127.0.0.1:{cluster.head_node._ray_params.ray_client_server_port}"
+
+
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port: int = listening.getsockname()[1]
+        return port
+
+
+class Built(NamedTuple):
+    """What was made, and the folder that it was published in."""
+
+    made: Made
+    path: Path
+
+
+def assert_same(built: Built, alone: Built) -> None:
+    """Equal to the last byte, and nothing left over."""
+    generation = str(alone.made.named)
+    assert built.made.named == generation
+    for path in (alone.path / generation).iterdir():
+        assert (built.path / generation / path.name).read_bytes() == path.read_bytes()
+    assert not list(built.path.glob(f"{JOURNAL}*"))
+
+
+class Readings:
+    """Who read which shard, as it was logged: ``(process, its how many-th)``, as they came."""
+
+    def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.DEBUG, "ragkit")
+        self._caplog = caplog
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        for record in self._caplog.records:
+            if record.name == "ragkit" and record.msg.startswith("shard"):
+                _, worker, turn = record.args  # type: ignore[misc]
+                yield int(str(worker).split()[0]), int(str(turn))
+
+    @property
+    def processes(self) -> set[int]:
+        return {process for process, _ in self}
+
+    def assert_that_only_what_was_lost_was_read_again(self, dead: set[int]) -> None:
+        """Whatever a worker that lives on has read has arrived."""
+        for process in self.processes - dead:
+            turns = [turn for who, turn in self if who == process]
+            assert sorted(turns) == list(range(1, len(turns) + 1))
+
+
+def test_where_no_cluster_runs_one_is_started_and_stopped(tmp_path: Path, tiny_model: Path) -> None:
+    encoder = load_encoder(str(tiny_model), runtime="int8")
+    with spread(encoder, "ray", workers=1) as reader:
+        made = build(DOCUMENTS[:3], encoder, Recipe(), tmp_path / "i", reader=reader)
+    assert made.named == build(DOCUMENTS[:3], encoder, Recipe(), tmp_path / "j").named
+    with pytest.raises(WorkersError, match="any running Ray instance"), spread(encoder, "auto"):
+        pass
+
+
+def test_what_the_cluster_builds_is_what_one_process_builds(
+    tmp_path: Path,
+    cluster: Any,
+    encoder: Encoder,
+    alone: Built,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    readings = Readings(caplog)
+    with spread(encoder, client_address(cluster)) as reader:
+        made = build(DOCUMENTS, encoder, Recipe(), tmp_path / "i", reader=reader)
+    assert_same(Built(made, tmp_path / "i"), alone)
+    assert len(readings.processes) == 2
+    readings.assert_that_only_what_was_lost_was_read_again(set())
+
+
+def test_a_worker_that_is_killed_costs_only_what_it_had_under_way(
+    tmp_path: Path,
+    cluster: Any,
+    encoder: Encoder,
+    alone: Built,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    readings = Readings(caplog)
+    killed: set[int] = set()
+
+    def kill(*_: int) -> None:
+        if not killed:
+            killed.update(readings.processes)
+            [process] = killed
+            os.kill(process, signal.SIGKILL)
+
+    with spread(encoder, cluster.address) as reader:
+        made = build(DOCUMENTS, encoder, Recipe(), tmp_path / "i", reader=reader, progress=kill)
+    assert_same(Built(made, tmp_path / "i"), alone)
+    assert readings.processes - killed
+    readings.assert_that_only_what_was_lost_was_read_again(killed)
+
+
+def test_a_node_that_is_lost_costs_only_what_it_had_under_way(
+    tmp_path: Path,
+    cluster: Any,
+    encoder: Encoder,
+    alone: Built,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    readings = Readings(caplog)
+    lost: set[int] = set()
+    [node] = cluster.worker_nodes
+    raylet = node.all_processes["raylet"][0].process.pid
+
+    def remove(*_: int) -> None:
+        here = set() if lost else children(raylet) & readings.processes
+        if here:
+            lost.update(here)
+            cluster.remove_node(node, allow_graceful=False)
+
+    try:
+        with spread(encoder, cluster.address) as reader:
+            made = build(
+                DOCUMENTS, encoder, Recipe(), tmp_path / "i", reader=reader, progress=remove
+            )
+    finally:
+        cluster.add_node(**NODE)
+    assert_same(Built(made, tmp_path / "i"), alone)
+    assert lost
+    assert readings.processes - lost
+    readings.assert_that_only_what_was_lost_was_read_again(lost)
+
+
+def children(process: int) -> set[int]:
+    listed = Path(f"/proc/{process}/task/{process}/children").read_text(encoding="ascii")
+    return {int(child) for child in listed.split()}
+
+
+BUILD = """
+import sys
+from pathlib import Path
+from ragkit import load_encoder
+from ragkit.indexing import Recipe, build
+from ragkit.indexing.ray import spread
+from test_spreading import DOCUMENTS
+
+address, model, out = sys.argv[1:]
+encoder = load_encoder(model, runtime="int8")
+with spread(encoder, address) as reader:
+    build(DOCUMENTS, encoder, Recipe(), Path(out), reader=reader)
+"""
+
+
+def test_a_build_that_is_killed_reads_only_what_had_not_come_back(
+    tmp_path: Path,
+    cluster: Any,
+    encoder: Encoder,
+    alone: Built,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    path = tmp_path / "i"
+    process = subprocess.Popen(
+        [sys.executable, "-c", BUILD, cluster.address, encoder.fingerprint.source, path],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    wait_for_entry(path, process)
+    process.send_signal(signal.SIGKILL)
+    process.wait(30)
+    kept = len(entries(path))
+    assert kept < SHARDS
+    readings = Readings(caplog)
+    with spread(encoder, cluster.address) as reader:
+        made = build(DOCUMENTS, encoder, Recipe(), path, reader=reader)
+    assert_same(Built(made, path), alone)
+    assert len(list(readings)) == SHARDS - kept
+
+
+def entries(index: Path) -> list[Path]:
+    return [path for path in index.glob(f"{JOURNAL}*/*") if path.name != "partial"]
+
+
+def wait_for_entry(index: Path, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 60
+    while not entries(index):
+        assert time.monotonic() < until
+        assert process.poll() is None
+        time.sleep(0.02)
+
+
+def test_an_interruption_stops_the_work_at_once_and_keeps_what_came_back(
+    tmp_path: Path,
+    cluster: Any,
+    encoder: Encoder,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    import ray
+
+    readings, moments = Readings(caplog), []
+    # Where tests run in the background, a shell may have had the signal ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def interrupt(*_: int) -> None:
+        moments.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    try:
+        with pytest.raises(KeyboardInterrupt), spread(encoder, cluster.address) as reader:
+            build(DOCUMENTS, encoder, Recipe(), tmp_path / "i", reader=reader, progress=interrupt)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert time.monotonic() - moments[0] < 10
+    assert len(entries(tmp_path / "i")) == len(list(readings)) == 1
+    ray.init(cluster.address, log_to_driver=False)
+    try:
+        until = time.monotonic() + 10
+        while ray.available_resources().get("CPU") != 2:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+    finally:
+        ray.shutdown()
+
+
+@pytest.mark.usefixtures("cluster")
+def test_only_so_many_texts_are_on_their_way(
+    tmp_path: Path, encoder: Encoder, alone: Built
+) -> None:
+    taken: list[int] = []
+    under_way: list[int] = []
+
+    def counted(reader: Reader) -> Reader:
+        def counting(groups: Iterable[Group]) -> Iterator[Group]:
+            for group in groups:
+                taken.append(len(packed(group)))
+                yield group
+
+        def read(groups: Iterable[Group]) -> Iterator[Any]:
+            for given, answer in enumerate(reader(counting(groups))):
+                under_way.append(len(taken) - given)
+                yield answer
+
+        return read
+
+    with spread(encoder, "auto", texts=80_000) as reader:
+        made = build(DOCUMENTS, encoder, Recipe(), tmp_path / "i", reader=counted(reader))
+    assert_same(Built(made, tmp_path / "i"), alone)
+    assert len(taken) == SHARDS
+    assert max(under_way) * min(taken) < 80_000 + 2 * max(taken)
+    assert max(under_way) < SHARDS
+
+
+def test_a_worker_with_another_model_is_refused(tmp_path: Path, cluster: Any) -> None:
+    model = make_model(tmp_path / "one")
+    encoder = load_encoder(str(model), runtime="int8")
+    encoder.encode(["It is loaded."])
+    other = make_model(tmp_path / "other", seed=7)
+    shutil.rmtree(model)
+    other.rename(model)
+    with (
+        pytest.raises(WorkersError, match=r"another here: its fingerprint is \w{16}"),
+        spread(encoder, cluster.address) as reader,
+    ):
+        build(DOCUMENTS, encoder, Recipe(), tmp_path / "i", reader=reader)
+
+
+PROVE = """
+import sys
+from ragkit.encoding import load_encoder
+from ragkit.indexing.ray import _Plan
+
+plan = _Plan.of(load_encoder(sys.argv[1]), "reference", 1)
+print(*(getattr(plan, name) for name in _Plan.__slots__), sep="\\n")
+"""
+
+
+def test_a_worker_whose_processor_reads_otherwise_is_refused(encoder: Encoder) -> None:
+    from ragkit.indexing.ray import _Plan
+
+    other = {**os.environ, "ATEN_CPU_CAPABILITY": "default", "MKL_CBWR": "COMPATIBLE"}
+    told = subprocess.run(
+        [sys.executable, "-c", PROVE, encoder.fingerprint.source],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=other,
+    )
+    source, runtime, digest, probe, version, threads = told.stdout.split("\n")[:6]
+    plan = _Plan(source, runtime, digest, probe, version, int(threads))  # type: ignore[arg-type]
+    with pytest.raises(WorkersError, match="other last digits"):
+        plan.loaded()
+
+
+def test_a_client_whose_process_dies_at_its_start_connects_again(
+    tmp_path: Path, cluster: Any, encoder: Encoder, alone: Built
+) -> None:
+    killed: list[int] = []
+    watching = threading.Thread(target=kill_first_client, args=(killed,), daemon=True)
+    watching.start()
+    with spread(encoder, client_address(cluster)) as reader:
+        made = build(DOCUMENTS, encoder, Recipe(), tmp_path / "i", reader=reader)
+    watching.join()
+    assert len(killed) == 1
+    assert_same(Built(made, tmp_path / "i"), alone)
+
+
+def kill_first_client(killed: list[int]) -> None:
+    """Kill the process that the cluster starts for the next client before it is ready."""
+    until = time.monotonic() + 60
+    while not killed and time.monotonic() < until:
+        for listed in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                if b"--mode=specific-server" in listed.read_bytes():
+                    killed.append(int(listed.parent.name))
+                    os.kill(killed[0], signal.SIGKILL)
+                    return
+        time.sleep(0.002)
+
+
+def test_an_address_where_no_one_is_is_said_soon(encoder: Encoder) -> None:
+    for address in (f"ray://127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"):
+        begun = time.monotonic()
+        with pytest.raises(WorkersError, match="no one answers"), spread(encoder, address):
+            pass
+        assert time.monotonic() - begun < 15
+
+
+@pytest.mark.parametrize("address", ["", "host", "ray://host", "http://host:1", "host:0", "a b:1"])
+def test_an_address_that_is_none_is_refused(address: str, encoder: Encoder) -> None:
+    with pytest.raises(InputError, match="expected 'ray'"), spread(encoder, address):
+        pass
+
+
+def test_an_encoder_that_workers_cannot_load_is_refused(encoder: Encoder) -> None:
+    class Wrapped:
+        fingerprint = encoder.fingerprint
+        dimension = encoder.dimension
+        window = encoder.window
+        encode = encoder.encode
+        count_tokens = encoder.count_tokens
+
+    with pytest.raises(InputError, match="which workers cannot load"), spread(Wrapped()):
+        pass
+
+
+def test_texts_arrive_as_they_were_sent(article: Document, encoder: Encoder) -> None:
+    odd = Document(id="odd", title="Odd \ud83d", text="One \ud83d\ude00 is.\x00 Two \ude00 are.\n")
+    for document in (article, odd):
+        chunks = Chunker().chunks(document, count=encoder.count_tokens, window=encoder.window)
+        group = [ChunkTexts.of(document, chunk) for chunk in islice(chunks, 50)]
+        assert unpacked(packed(group)) == group

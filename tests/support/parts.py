@@ -1,0 +1,49 @@
+"""Where things are in the repository, and a tiny model made on the spot."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+SEED = ROOT / "seeds" / "germany-soviet-union-relations-1918-1941.txt"
+DEFAULT_INDEX = ROOT / "indexes" / "germany-soviet-union-relations-1918-1941"
+
+VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz0123456789"]
+VOCABULARY += [f"##{c}" for c in VOCABULARY[5:]] + list(".,:;!?-=()'\"")
+
+
+def make_model(
+    folder: Path, *, seed: int = 0, window: int = 64, width: int = 16, layers: int = 1
+) -> Path:
+    """A whole sentence-transformers model of a few thousand weights, saved in ``folder``."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    torch.manual_seed(seed)
+    bert = folder / "bert"
+    bert.mkdir(parents=True)
+    (bert / "vocab.txt").write_text("\n".join(VOCABULARY) + "\n", encoding="utf-8")
+    BertTokenizerFast(str(bert / "vocab.txt")).save_pretrained(bert)
+    config = BertConfig(
+        vocab_size=len(VOCABULARY),
+        hidden_size=width,
+        num_hidden_layers=layers,
+        num_attention_heads=2,
+        intermediate_size=2 * width,
+        max_position_embeddings=window,
+    )
+    BertModel(config).save_pretrained(bert)
+    words = Transformer(str(bert), max_seq_length=window)
+    model = folder / "model"
+    SentenceTransformer(
+        modules=[words, Pooling(words.get_embedding_dimension())], device="cpu"
+    ).save(str(model))
+    return model
+
+
+def manifest_of(index: Path) -> dict[str, object]:
+    content: dict[str, object] = json.loads((index / "manifest.json").read_text(encoding="utf-8"))
+    return content
