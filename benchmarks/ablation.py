@@ -16,13 +16,13 @@ from unittest.mock import patch
 
 import numpy as np
 
-from ragkit import Answer, Index, Weights, load_encoder
+from ragkit import Answer, Index, RetrievalConfig, load_encoder
 from ragkit.answering import DEPTH, THRESHOLD, compose
-from ragkit.api import default_index
+from ragkit.default import default_index
 from ragkit.evaluation import Report, compare_reports, evaluate_index, load_dataset, load_set
 from ragkit.evaluation.questions import QuestionSet
 from ragkit.index import IndexData
-from ragkit.retrieval import Found, Query, read_questions, retrieve, retriever
+from ragkit.retrieval import Found, Query, encode_questions, retriever, score_chunks
 
 HERE = Path(__file__).parent
 OUT = HERE / "results" / "ablation.md"
@@ -50,7 +50,7 @@ def variants(index: Index) -> Iterator[Variant]:
 
 
 def weighed(index: Index, **changed: float) -> Index:
-    return index.with_weights(Weights(**{**index.weights.to_dict(), **changed}))
+    return index.with_config(RetrievalConfig(**{**index.config.to_dict(), **changed}))
 
 
 def by_reference(index: Index) -> Index:
@@ -62,8 +62,8 @@ def ask_in_order(
 ) -> Answer:
     """An answer whose passages stand in another order than late interaction's."""
     data = index._data
-    [query] = read_questions(data, index.encoder, [question], index.weights)
-    matched = {ranked.chunk: ranked for ranked in retrieve(data, query, len(data))}
+    [query] = encode_questions(data, index.encoder, [question], index.config)
+    matched = {ranked.chunk: ranked for ranked in score_chunks(data, query, len(data))}
     ranking = [matched[int(chunk)] for chunk in order(data, query)[: 2 * DEPTH]]
     found = Found(list(matched.values()), ranking)
     return compose(data, query, found, k=2 * DEPTH, threshold=THRESHOLD)
@@ -76,8 +76,8 @@ def by_vector(index: Index, data: IndexData, query: Query) -> np.ndarray:
 
 
 def by_coarse(data: IndexData, query: Query) -> np.ndarray:
-    candidates = retriever._candidates(data, query, len(data), None)
-    scores = retriever._coarse_scores(data, query, candidates)
+    candidates = retrieve._candidates(data, query, len(data), None)
+    scores = retrieve._coarse_scores(data, query, candidates)
     return candidates.chunks[np.argsort(-scores, kind="stable")]
 
 

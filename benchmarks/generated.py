@@ -26,15 +26,15 @@ from ragkit.encoding import Vectors
 from ragkit.index import LocalData
 from ragkit.index.documents import DocumentsBuilder
 from ragkit.index.layout import Layout, choose_layout
-from ragkit.index.local import describe
-from ragkit.index.postings import LexiconBuilder
-from ragkit.index.protocol import CoarseRows
+from ragkit.index.local import corpus_record
+from ragkit.index.postings import PostingsBuilder
+from ragkit.index.protocol import CentroidRows
 from ragkit.index.publish import drafting, publish, records, write_lock
-from ragkit.index.quantization import TokenCode
-from ragkit.index.token_vectors import ChunkCodes, LateIndex, ReadChunk
-from ragkit.index.vectors import DenseIndex
-from ragkit.indexing import Made
-from ragkit.storage.ragged import borders_of
+from ragkit.index.quantization import TokenQuantizer
+from ragkit.index.token_vectors import EncodedChunk, QuantizedTokens, TokenVectors
+from ragkit.index.vectors import VectorIndex
+from ragkit.indexing import LocalIndex
+from ragkit.storage.arrays import offsets_of
 from ragkit.storage.tables import FolderTables, json_bytes
 from ragkit.text.words import words_of
 from ragkit.types import Section
@@ -56,8 +56,8 @@ class Parent:
 
     sentences: tuple[tuple[int, int], ...]
     vector: Vectors
-    tokens: tuple[ChunkCodes, ...]
-    coarse: CoarseRows
+    tokens: tuple[QuantizedTokens, ...]
+    coarse: CentroidRows
     texts: tuple[tuple[str, frozenset[str]], ...]
     """Each with its stems."""
 
@@ -65,10 +65,10 @@ class Parent:
 def generate(parents: Index, path: Path, chunks: int, *, seed: int = 0) -> None:
     """Publish an index of so many passages at ``path``, made from those of ``parents``."""
     made = parents._local()
-    dimension = made.data.token_code.dimension
+    dimension = made.data.quantizer.dimension
     layout = choose_layout(chunks, dimension)
     rng = np.random.default_rng(seed)
-    pool = _pool(made.data, TokenCode(layout.token_bits, dimension), rng)
+    pool = _pool(made.data, TokenQuantizer(layout.token_bits, dimension), rng)
     with write_lock(path), drafting(path) as folder:
         tables = FolderTables(folder)
         data = _fill(tables, pool, chunks, layout=layout, origin=made.data, rng=rng)
@@ -76,7 +76,7 @@ def generate(parents: Index, path: Path, chunks: int, *, seed: int = 0) -> None:
         publish(path, folder, shown.manifest(path))
 
 
-def _pool(data: LocalData, code: TokenCode, rng: np.random.Generator) -> list[Parent]:
+def _pool(data: LocalData, code: TokenQuantizer, rng: np.random.Generator) -> list[Parent]:
     words, masks = _Words(rng), _masks(rng, code)
     chosen = rng.permutation(len(data))[:_PARENTS].tolist()
     return [_parent(data, number, code, words=words, masks=masks, rng=rng) for number in chosen]
@@ -85,15 +85,15 @@ def _pool(data: LocalData, code: TokenCode, rng: np.random.Generator) -> list[Pa
 def _parent(
     data: LocalData,
     number: int,
-    code: TokenCode,
+    code: TokenQuantizer,
     *,
     words: _Words,
     masks: NDArray[np.uint8],
     rng: np.random.Generator,
 ) -> Parent:
-    chunk, text = data.chunk(number), data.text_of(number)
-    vector, tokens = data.read_chunk(number)
-    codes, scales = code.code(tokens.codes, tokens.scales)
+    chunk, text = data.chunks([number])[0], data.texts([number])[0]
+    vector, tokens = data.encoded_chunk(number)
+    codes, scales = code.quantize(tokens.codes, tokens.scales)
     places = [match.span() for match in _WORD.finditer(text)]
     stems = frozenset(word.stem for word in words_of(text))
     coded = tokens._replace(codes=codes, scales=scales)
@@ -101,12 +101,14 @@ def _parent(
         tuple((s.start - chunk.start, s.end - chunk.start) for s in chunk.sentences),
         vector,
         tuple(_flipped(coded, masks, rng) for _ in range(_TOKEN_VARIANTS)),
-        data.coarse(np.asarray([number])),
+        data.centroid_ids(np.asarray([number])),
         tuple(_varied(text, places, stems, words, rng=rng) for _ in range(_TEXT_VARIANTS)),
     )
 
 
-def _flipped(tokens: ChunkCodes, masks: NDArray[np.uint8], rng: np.random.Generator) -> ChunkCodes:
+def _flipped(
+    tokens: QuantizedTokens, masks: NDArray[np.uint8], rng: np.random.Generator
+) -> QuantizedTokens:
     first = int(rng.integers(0, _MASKS))
     bits = np.take(masks, range(first, first + len(tokens.codes)), 0, mode="wrap")
     flipped = (tokens.codes.view(np.uint8) ^ bits).view(tokens.codes.dtype)
@@ -141,11 +143,11 @@ def _fill(
     """All tables, as ``ragkit.indexing.pipeline`` fills them."""
     chosen = rng.integers(0, len(pool), chunks)
     _texts(tables, [pool[n] for n in chosen], rng)
-    code = TokenCode(layout.token_bits, origin.token_code.dimension)
+    code = TokenQuantizer(layout.token_bits, origin.quantizer.dimension)
     starts = tables.rows("chunks.npy")[:][:, 2].tolist()
     vectors: list[Vectors] = []
 
-    def read() -> Iterator[ReadChunk]:
+    def read() -> Iterator[EncodedChunk]:
         for number, variant in zip(chosen, rng.integers(0, _TOKEN_VARIANTS, chunks), strict=True):
             parent = pool[number]
             noise = rng.standard_normal(code.dimension).astype(np.float32)
@@ -155,24 +157,24 @@ def _fill(
                 vectors.append(vector)
             else:
                 tables.append("vectors.npy", vector[None, :])
-            yield ReadChunk(vector, parent.tokens[variant])
+            yield EncodedChunk(vector, parent.tokens[variant])
 
-    LateIndex.write(tables, read(), starts, code)
+    TokenVectors.write(tables, read(), starts, code)
     _coarse(tables, [pool[n].coarse for n in chosen], origin)
     written = np.asarray(vectors) if layout.is_exact else tables.rows("vectors.npy")
     sampled = [written[rng.integers(0, chunks, _QUERIES)] for _ in range(4)]
     queries = sum(sampled[1:], sampled[0])
     queries = queries / np.linalg.norm(queries, axis=1, keepdims=True)
-    dense = DenseIndex.write(tables, layout, written, queries)
-    about = describe(
+    dense = VectorIndex.write(tables, layout, written, queries)
+    about = corpus_record(
         dimension=code.dimension, title=None, properties=set(),
         bits=code.bits, searching=dense.searching,
     )  # fmt: skip
     tables.append("corpus.json", json_bytes(about))
-    return LocalData(tables.finished())
+    return LocalData(tables.finish())
 
 
-def _masks(rng: np.random.Generator, code: TokenCode) -> NDArray[np.uint8]:
+def _masks(rng: np.random.Generator, code: TokenQuantizer) -> NDArray[np.uint8]:
     """Rows of bytes with one bit in thirty-two set; none where each code is a whole byte."""
     if code.bits == 8:
         return np.zeros((_MASKS, code.width), np.uint8)
@@ -183,7 +185,7 @@ def _masks(rng: np.random.Generator, code: TokenCode) -> NDArray[np.uint8]:
 
 def _texts(tables: FolderTables, parents: list[Parent], rng: np.random.Generator) -> None:
     """Documents of six passages each, their chunks, sentences and words."""
-    documents, lexicon = DocumentsBuilder(tables), LexiconBuilder()
+    documents, lexicon = DocumentsBuilder(tables), PostingsBuilder()
     tables.append("chunks.npy", np.zeros((0, 4), np.int64))
     tables.append("sentences.npy", np.zeros((0, 2), np.int64))
     for number, first in enumerate(range(0, len(parents), _OF_A_DOCUMENT)):
@@ -202,7 +204,7 @@ def _texts(tables: FolderTables, parents: list[Parent], rng: np.random.Generator
     documents.write()
     lexicon.write(tables)
     numbers = np.asarray([len(parent.sentences) for parent in parents], np.int64)
-    tables.append("first_sentences.npy", borders_of(numbers))
+    tables.append("first_sentences.npy", offsets_of(numbers))
     tables.append("chunk_keys.npy", rng.integers(0, 256, (len(parents), 16), dtype=np.uint8))
 
 
@@ -224,19 +226,19 @@ def _varied(
     return text, stems | frozenset(new)
 
 
-def _coarse(tables: FolderTables, rows: list[CoarseRows], origin: LocalData) -> None:
+def _coarse(tables: FolderTables, rows: list[CentroidRows], origin: LocalData) -> None:
     """Every passage has its parent's centroids."""
-    tables.append("centroids.npy", origin.coarse(np.zeros(0, np.int64)).centroids)
+    tables.append("centroids.npy", origin.centroid_ids(np.zeros(0, np.int64)).centroids)
     for name, values, lengths in (
-        ("bag", [one.bags for one in rows], [np.diff(one.bag_borders) for one in rows]),
-        ("within", [one.within for one in rows], [np.diff(one.within_borders) for one in rows]),
+        ("bag", [one.distinct for one in rows], [np.diff(one.distinct_offsets) for one in rows]),
+        ("within", [one.within for one in rows], [np.diff(one.within_offsets) for one in rows]),
     ):
         table = "bags.npy" if name == "bag" else "within.npy"
         for start in range(0, len(values), 1 << 14):
             tables.append(table, np.concatenate(values[start : start + (1 << 14)]))
-        tables.append(f"{name}_borders.npy", borders_of(np.concatenate(lengths)))
+        tables.append(f"{name}_borders.npy", offsets_of(np.concatenate(lengths)))
 
 
-def made_from(made: Made) -> str:
+def made_from(made: LocalIndex) -> str:
     """What the parents were, for the report."""
     return f"{made.data.counts['chunks']:,} passages of {made.data.counts['documents']:,} documents"

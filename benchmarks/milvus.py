@@ -25,7 +25,7 @@ from ragkit.evaluation.formats import load_squad
 from ragkit.index import IndexData, Manifest
 from ragkit.index.milvus import MilvusData, MilvusLocation, open_data, push
 from ragkit.indexing import builder
-from ragkit.retrieval import find, read_questions
+from ragkit.retrieval import encode_questions
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results" / "milvus.md"
@@ -78,8 +78,8 @@ def asked(
     found, taken = [], []
     for question in questions:
         begun = time.perf_counter()
-        [query] = read_questions(data, encoder, [question], manifest.weights)
-        ranking = find(data, query, _K, None).ranking
+        [query] = encode_questions(data, encoder, [question], manifest.config)
+        ranking = retrieve(data, query, _K, None).ranking
         taken.append((time.perf_counter() - begun) * 1000)
         found.append([(ranked.chunk, ranked.score) for ranked in ranking[:_K]])
     return found, taken
@@ -87,7 +87,7 @@ def asked(
 
 def measured(corpus: Corpus, engine: str, opening: Callable[[], IndexData]) -> tuple[Row, Found]:
     """An engine's row, not yet compared with another."""
-    manifest = Manifest.read(corpus.path)
+    manifest = Manifest.load(corpus.path)
     begun = time.perf_counter()
     data = opening()
     opened = (time.perf_counter() - begun) * 1000
@@ -120,7 +120,7 @@ def compared(row: Row, found: Found, expected: Found, seconds: float) -> Row:
 def run(corpora: Sequence[Corpus], engines: Sequence[str]) -> Iterator[Row]:
     """Corpus by corpus, one engine after the other, each on a server that has nothing else."""
     for corpus in corpora:
-        made = builder.read(corpus.path)
+        made = builder.open_index(corpus.path)
         row, expected = measured(corpus, "on disk (FAISS)", partial(_on_disk, corpus.path))
         yield row
         for engine in engines:
@@ -128,14 +128,14 @@ def run(corpora: Sequence[Corpus], engines: Sequence[str]) -> Iterator[Row]:
                 folder = stack.enter_context(tempfile.TemporaryDirectory())
                 location = stack.enter_context(ENGINES[engine](Path(folder)))
                 begun = time.perf_counter()
-                push(made.data, Manifest.read(corpus.path), location)
+                push(made.data, Manifest.load(corpus.path), location)
                 seconds = time.perf_counter() - begun
                 row, found = measured(corpus, engine, partial(_on_server, location))
                 yield compared(row, found, expected, seconds)
 
 
 def _on_disk(path: Path) -> IndexData:
-    return builder.read(path).data
+    return builder.open_index(path).data
 
 
 def _on_server(location: MilvusLocation) -> IndexData:

@@ -27,7 +27,7 @@ from ragkit.evaluation import (
     load_set,
 )
 from ragkit.index import Conditions, Numbers
-from ragkit.retrieval import read_questions, retrieve
+from ragkit.retrieval import encode_questions, score_chunks
 from ragkit.retrieval import retriever as stages
 from ragkit.text.spans import Span
 from ragkit.types import Chunk
@@ -64,22 +64,22 @@ def reports(mixed: Index, alone: Index, questions: QuestionSet) -> dict[str, Rep
 def lost_at(mixed: Index, question: Question, gold: Numbers) -> str:
     """Which stage put something else before every passage with evidence."""
     data = mixed._local().data
-    [query] = read_questions(data, mixed.encoder, [question.text], mixed.weights)
+    [query] = encode_questions(data, mixed.encoder, [question.text], mixed.config)
     candidates = stages._candidates(data, query, stages.CANDIDATES, None)
     if not np.isin(gold, candidates.chunks).any():
         return "candidates"
     promising = stages._promising(data, query, candidates, stages.EXACT)
     if not np.isin(gold, promising).any():
         return "coarse"
-    first = retrieve(data, query, stages.EXACT)[0]
-    return "own" if data.chunk(first.chunk).document_id == SEED else "others"
+    first = score_chunks(data, query, stages.EXACT)[0]
+    return "own" if data.chunks([first.chunk])[0].document_id == SEED else "others"
 
 
 def gold_chunks(mixed: Index, question: Question) -> Numbers:
     """The chunks that have at least half of a piece of evidence, or are half of it."""
     data = mixed._local().data
     of_seed = np.flatnonzero(data.allowed(Conditions.of({"id": SEED})))
-    chosen = [c for c in of_seed.tolist() if _has_evidence(data.chunk(c), question)]
+    chosen = [c for c in of_seed.tolist() if _has_evidence(data.chunks([c])[0], question)]
     return np.asarray(chosen, dtype=np.int64)
 
 

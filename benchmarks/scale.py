@@ -25,8 +25,8 @@ from benchmarks.report import machine, today
 from ragkit import Index
 from ragkit.evaluation import load_questions
 from ragkit.index import Manifest
-from ragkit.retrieval import read_questions
-from ragkit.storage.rows import SUMS
+from ragkit.retrieval import encode_questions
+from ragkit.storage.checksums import SUMS
 from ragkit.timing import timings
 
 ROOT = Path(__file__).parent.parent
@@ -71,7 +71,7 @@ def asked(path: Path, questions: Sequence[str], rounds: int) -> dict[str, Any]:
 def recall(index: Index, questions: Sequence[str]) -> float:
     """Of the ten chunks nearest to each question's vector, what part is found."""
     data = index._local().data
-    queries = read_questions(data, index.encoder, questions, index.weights)
+    queries = encode_questions(data, index.encoder, questions, index.config)
     vectors = np.stack([query.vector for query in queries])
     scores = np.concatenate(
         [
@@ -87,7 +87,7 @@ def recall(index: Index, questions: Sequence[str]) -> float:
 
 def sizes(path: Path) -> dict[str, float]:
     """MiB of each part of the index."""
-    files = Manifest.read(path).files
+    files = Manifest.load(path).files
     found = dict.fromkeys([*_PARTS, "other"], 0.0)
     for name, record in files.items():
         part = next(
@@ -109,7 +109,7 @@ def measured(parents: Path, chunks: int, questions: Sequence[str], keep: bool) -
     os.sync()  # what was just generated is still being written, and would slow down every reading
     command = [sys.executable, "-m", "benchmarks.scale", "--asked", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)  # noqa: S603
-    manifest = Manifest.read(path).to_dict()
+    manifest = Manifest.load(path).to_dict()
     found = {
         "passages": chunks, "made_s": made, "dense": manifest["dense"],
         "tokens": manifest["tokens"], "mib": sizes(path),

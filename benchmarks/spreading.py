@@ -21,10 +21,10 @@ from typing import Any, NamedTuple
 from ragkit import load_encoder
 from ragkit.encoding import Encoder
 from ragkit.evaluation.formats import load_squad
-from ragkit.index.journal import Key, entry_bytes
-from ragkit.index.token_vectors import ReadChunk
-from ragkit.indexing import Reader, Recipe, build
-from ragkit.indexing.pipeline import Group, read_group
+from ragkit.index.journal import Key, pack_chunks
+from ragkit.index.token_vectors import EncodedChunk
+from ragkit.indexing import BuildSettings, Reader, build
+from ragkit.indexing.pipeline import Group, encode_group
 from ragkit.indexing.ray import packed, spread
 
 RESULTS = Path(__file__).parent / "results" / "spreading.md"
@@ -50,7 +50,7 @@ def measured(xquad: Path, workers: int) -> Figures:
     encoder.encode(["The model is loaded."])
     watch = Watch()
     with _reader(encoder, workers) as reader:
-        build(documents, encoder, Recipe(), reader=watch.watched(reader))
+        build(documents, encoder, BuildSettings(), chunk_encoder=watch.watched(reader))
     return watch.figures()
 
 
@@ -75,11 +75,11 @@ class Watch:
         self._sent = self._received = 0
 
     def watched(self, reader: Reader) -> Reader:
-        def read(groups: Iterable[Group]) -> Iterator[tuple[Sequence[Key], Sequence[ReadChunk]]]:
+        def read(groups: Iterable[Group]) -> Iterator[tuple[Sequence[Key], Sequence[EncodedChunk]]]:
             self._begun = time.perf_counter()
             for keys, found in reader(map(self._counted, groups)):
                 self._came.append(Moment(time.perf_counter(), *_processor_seconds(), len(keys)))
-                self._received += len(entry_bytes(keys, found))
+                self._received += len(pack_chunks(keys, found))
                 yield keys, found
 
         return read
@@ -132,9 +132,9 @@ def _reader(encoder: Encoder, workers: int) -> AbstractContextManager[Reader]:
     if workers:
         return spread(encoder, "ray", workers=workers)
 
-    def read(groups: Iterable[Group]) -> Iterator[tuple[Sequence[Key], Sequence[ReadChunk]]]:
+    def read(groups: Iterable[Group]) -> Iterator[tuple[Sequence[Key], Sequence[EncodedChunk]]]:
         for group in groups:
-            yield [texts.key for texts in group], read_group(group, encoder)
+            yield [texts.key for texts in group], encode_group(group, encoder)
 
     return nullcontext(read)
 
@@ -168,7 +168,7 @@ def table(found: dict[str, Figures], number: int) -> str:
     lines = [
         "# A build spread over workers",
         "",
-        f"Made by `python -m benchmarks.spreading XQUAD.json --save`: {first['passages']:,.0f} "
+        f"LocalIndex by `python -m benchmarks.spreading XQUAD.json --save`: {first['passages']:,.0f} "
         f"passages of XQuAD in {first['shards']:.0f} shards, the default model's int8 runtime, "
         f"{os.cpu_count()} processors with other work on them, medians of {number} rounds in turn. "
         f"By the clock the figures say little more than who was given a processor; what was spent "

@@ -11,16 +11,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ragkit.answering.answer import Abstention as Abstention
     from ragkit.answering.answer import Answer as Answer
+    from ragkit.answering.answer import Passage as Passage
     from ragkit.answering.generated import Generated as Generated
     from ragkit.answering.generated import Sentence as Sentence
     from ragkit.answering.generated import Support as Support
-    from ragkit.answering.passage import Passage as Passage
     from ragkit.api import Index as Index
-    from ragkit.api import aask as aask
-    from ragkit.api import ask as ask
-    from ragkit.api import ask_many as ask_many
-    from ragkit.api import check_quotes as check_quotes
-    from ragkit.api import default_index as default_index
     from ragkit.chunking import Chunker as Chunker
     from ragkit.citations.reanchor import AnchorStatus as AnchorStatus
     from ragkit.citations.verification import Offsets as Offsets
@@ -28,6 +23,11 @@ if TYPE_CHECKING:
     from ragkit.conversation import Conversation as Conversation
     from ragkit.conversation import Turn as Turn
     from ragkit.conversation import rewriter as rewriter
+    from ragkit.default import aask as aask
+    from ragkit.default import ask as ask
+    from ragkit.default import ask_many as ask_many
+    from ragkit.default import check_quotes as check_quotes
+    from ragkit.default import default_index as default_index
     from ragkit.encoding import Encoder as Encoder
     from ragkit.encoding import Reranker as Reranker
     from ragkit.encoding import load_encoder as load_encoder
@@ -51,10 +51,10 @@ if TYPE_CHECKING:
     from ragkit.errors import WorkersError as WorkersError
     from ragkit.grounding import ChatModel as ChatModel
     from ragkit.grounding import LanguageModel as LanguageModel
-    from ragkit.index import Weights as Weights
+    from ragkit.index.config import RetrievalConfig as RetrievalConfig
     from ragkit.quotes.checker import QuoteReport as QuoteReport
     from ragkit.quotes.checker import QuoteStatus as QuoteStatus
-    from ragkit.retrieval.matching import Match as Match
+    from ragkit.retrieval.scoring import Match as Match
     from ragkit.text.spans import Span as Span
     from ragkit.types import Anchor as Anchor
     from ragkit.types import Citation as Citation
@@ -65,14 +65,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _NAMES_OF = {
-    "ragkit.answering.answer": "Abstention Answer",
+    "ragkit.answering.answer": "Abstention Answer Passage",
     "ragkit.answering.generated": "Generated Sentence Support",
-    "ragkit.answering.passage": "Passage",
-    "ragkit.api": "Index aask ask ask_many check_quotes default_index",
+    "ragkit.api": "Index",
     "ragkit.chunking": "Chunker",
     "ragkit.citations.reanchor": "AnchorStatus",
     "ragkit.citations.verification": "Offsets Verification",
     "ragkit.conversation": "Conversation Turn rewriter",
+    "ragkit.default": "aask ask ask_many check_quotes default_index",
     "ragkit.encoding": "Encoder Reranker load_encoder",
     "ragkit.errors": (
         "EncoderError FilterError IndexDamagedError IndexLockedError IndexMismatchError "
@@ -81,9 +81,9 @@ _NAMES_OF = {
         "StoreError WorkersError"
     ),
     "ragkit.grounding": "ChatModel LanguageModel",
-    "ragkit.index": "Weights",
+    "ragkit.index.config": "RetrievalConfig",
     "ragkit.quotes.checker": "QuoteReport QuoteStatus",
-    "ragkit.retrieval.matching": "Match",
+    "ragkit.retrieval.scoring": "Match",
     "ragkit.text.spans": "Span",
     "ragkit.types": "Anchor Citation Document Said Section",
 }
@@ -92,7 +92,16 @@ _MODULE_OF = {name: module for module, names in _NAMES_OF.items() for name in na
 __all__ = ["__version__", *_MODULE_OF]  # noqa: PLE0604 - the keys are strings
 
 
+_RENAMED = {"Weights": "RetrievalConfig"}
+"""Old public names that go on working, with a warning, until 1.0."""
+
+
 def __getattr__(name: str) -> object:
+    if name in _RENAMED:
+        from warnings import warn
+
+        warn(f"ragkit.{name} is now ragkit.{_RENAMED[name]}.", DeprecationWarning, stacklevel=2)
+        name = _RENAMED[name]
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'ragkit' has no attribute {name!r}")
     value: object = getattr(import_module(_MODULE_OF[name]), name)

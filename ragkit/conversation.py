@@ -19,7 +19,7 @@ from typing import Any, cast
 from ragkit.answering import THRESHOLD
 from ragkit.answering.answer import Answer
 from ragkit.answering.generated import Sentence
-from ragkit.api import IndexLike, open_index
+from ragkit.default import IndexLike, open_index
 from ragkit.errors import InputError
 from ragkit.grounding import LanguageModel, Policy, rewritten
 from ragkit.index import Where

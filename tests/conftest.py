@@ -14,8 +14,8 @@ os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"
 os.environ["RAGKIT_CACHE"] = tempfile.mkdtemp(prefix="ragkit-tests-")
 
 from ragkit import Document, Index
-from ragkit.api import default_index
 from ragkit.corpus import read_sources
+from ragkit.default import default_index
 from ragkit.encoding import Encoder, load_encoder
 from support.parts import SEED, make_model
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ragkit import Conversation, Index, InputError, QuestionError, Turn
 from ragkit.conversation import MEMORY, leans_on_what_was_said
-from ragkit.retrieval import read_questions
+from ragkit.retrieval import encode_questions
 from ragkit.types import Said
 
 
@@ -142,11 +142,11 @@ def test_what_leans_on_the_conversation_is_told_from_what_stands_alone(
 def test_what_was_said_before_weighs_what_it_is_given(
     german_soviet: Index, texts: list[str], weight: float
 ) -> None:
-    data, weights = german_soviet._data, german_soviet.weights
+    data, weights = german_soviet._data, german_soviet.config
     question = "who signed the pact?"
     before = [Said(text, weight) for text in texts]
-    [query] = read_questions(data, german_soviet.encoder, [question], weights, before)
-    [alone] = read_questions(data, german_soviet.encoder, [question], weights)
+    [query] = encode_questions(data, german_soviet.encoder, [question], weights, before)
+    [alone] = encode_questions(data, german_soviet.encoder, [question], weights)
     own = query.weights[-len(alone.weights) :]
     assert query.text == " ".join([*texts, question])
     assert query.weights.sum() == pytest.approx(1, abs=1e-5)

@@ -16,11 +16,11 @@ from support.parts import ROOT
 # Each room may import from rooms to its left.
 ROOMS = (
     "errors timing text citations types storage corpus chunking encoding index indexing retrieval "
-    "answering quotes grounding api conversation integrations serving evaluation cli"
+    "answering quotes grounding answerer api default conversation integrations serving evaluation cli"
 ).split()
 # The same inside the two rooms that hold an index together.
 INDEX = (
-    "config filters layout quantization protocol documents postings vectors token_vectors centroids "
+    "config filters layout quantization documents postings vectors token_vectors centroids protocol "
     "journal local manifest publish milvus"
 ).split()
 INDEXING = "pipeline builder repair ray remote".split()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ragkit.index.layout import choose_layout
-from ragkit.index.quantization import TokenCode
+from ragkit.index.quantization import TokenQuantizer
 from support.parts import ROOT
 
 PAGE = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
@@ -38,5 +38,5 @@ def test_an_index_of_that_size_is_laid_out_as_the_page_says(snippet: dict[str, A
             layout = choose_layout(passages, dimension, budget)
             assert layout.faiss.endswith(kind)
             assert layout.token_bits == 2
-    code = TokenCode(2, dimension)
+    code = TokenQuantizer(2, dimension)
     assert snippet["TWO_BIT_TOKEN"] == code.width + np.float32().nbytes + np.int32().nbytes

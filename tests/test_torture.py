@@ -16,7 +16,7 @@ from benchmarks.torture.crashes import OPERATIONS, Torture
 from benchmarks.torture.power import Disk
 from benchmarks.torture.steps import Step, steps_below
 from ragkit import Document, Encoder, Index, IndexReadError, check_quotes, load_encoder
-from ragkit.storage.caching import kept
+from ragkit.storage.caching import cached_method
 from support.parts import make_model
 
 
@@ -113,7 +113,7 @@ def test_kept_results_are_the_latest_and_keep_nobody_alive() -> None:
     class Squares:
         def __init__(self) -> None:
             self.asked: list[int] = []
-            self.of = kept(self._of, 2)
+            self.of = cached_method(self._of, 2)
 
         def _of(self, number: int) -> int:
             self.asked.append(number)

@@ -106,7 +106,7 @@ class Torture:
 
     def state(self, path: Path) -> State:
         try:
-            verify(path, Manifest.read(path))
+            verify(path, Manifest.load(path))
             index = Index.open(path, encoder=self._encoder)
             return index.generation, [index.ask(q, threshold=0) for q in QUESTIONS]
         except RagkitError as error:
@@ -290,7 +290,7 @@ def _killed_at_random(number: int) -> Row:
             tally.saw("killed" if killed else "was through before")
             example = f"turn {turn} {arguments[0]}"
             try:
-                verify(path, Manifest.read(path))
+                verify(path, Manifest.load(path))
                 index = Index.open(path, check_sources=False)
                 text_now = index.documents[0].text
                 tally.check(index.generation == before or said in text_now, f"{example}: mixed")
@@ -348,8 +348,8 @@ def _builders_at_once(rounds: int) -> Row:
                 tally.saw("through" if code == 0 else "told that another writes")
                 tally.check(code == 0 or "another process" in said, f"round {turn}: {said[-300:]}")
             tally.check(any(code == 0 for _, code in ends), f"round {turn}: nobody was through")
-            verify(path, Manifest.read(path))
-            verify(path, Manifest.read(path))
+            verify(path, Manifest.load(path))
+            verify(path, Manifest.load(path))
             tally.check(len(Index.open(path).documents) == 1, f"round {turn}: mixed")
     return tally.row()
 

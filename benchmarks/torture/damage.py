@@ -21,7 +21,7 @@ from ragkit.index import publish as store
 from ragkit.index.documents import Documents
 from ragkit.indexing.repair import damaged_files
 from ragkit.storage import rows
-from ragkit.storage.rows import SUMS
+from ragkit.storage.checksums import SUMS
 
 TITLE = "Damage"
 ABOUT = """\
@@ -163,7 +163,7 @@ class _Victim:
         self.tally = Tally("")
         self._path = path
         self._encoder = encoder
-        self._manifest = Manifest.read(path)
+        self._manifest = Manifest.load(path)
         self._truth = self._asked()
 
     def check(self, file: Path, change: str) -> None:

@@ -147,7 +147,7 @@ def _tried(what: str, do: Callable[[], object], example: str, tally: Tally) -> o
 
 
 def _answers(path: Path, encoder: Encoder) -> object:
-    verify(path, Manifest.read(path))
+    verify(path, Manifest.load(path))
     index = Index.open(path, encoder=encoder)
     return [index.ask(question, threshold=0) for question in QUESTIONS]
 

@@ -27,8 +27,8 @@ from typing import Any
 from benchmarks.torture.corpora import QUESTIONS, few_documents, reading
 from benchmarks.torture.rows import Row
 from ragkit import Document, Index, RagkitError
+from ragkit.answering.answer import Passage
 from ragkit.answering.generated import GOOD
-from ragkit.answering.passage import Passage
 from ragkit.chunking import Chunker
 from ragkit.corpus import docx, dump, epub, html, markdown, mediawiki, pdf, plain
 from ragkit.corpus.base import Read, Reader
@@ -38,8 +38,7 @@ from ragkit.corpus.wikitext import parse_sections
 from ragkit.errors import IndexMismatchError, QuestionError, SourceError
 from ragkit.grounding import Checker, Message, Piece, write
 from ragkit.index import Manifest
-from ragkit.index.journal import entry_bytes, entry_from
-from ragkit.index.publish import opened
+from ragkit.index.journal import pack_chunks, unpack_chunks
 from ragkit.quotes.checker import QuoteChecker
 from ragkit.storage.checksums import seal
 from ragkit.text.sentences import paragraphs, split_sentences
@@ -401,13 +400,13 @@ def _seal_again(copy: Path, folder: Path, manifest: dict[str, Any]) -> None:
         content = (folder / name).read_bytes()
         manifest["files"][name] = {"bytes": len(content), "sha256": sha256(content).hexdigest()}
     (copy / "manifest.json").write_bytes(seal(manifest))
-    generation = Manifest.read(copy).generation
+    generation = Manifest.load(copy).generation
     folder.rename(copy / generation)
     (copy / "manifest.json").write_bytes(seal({**manifest, "generation": generation}))
 
 
 def _table_seeds(place: Path) -> list[bytes]:
-    manifest = Manifest.read(place / "index")
+    manifest = Manifest.load(place / "index")
     folder = place / "index" / manifest.generation
     return [
         bytes([number]) + (folder / name).read_bytes()
@@ -422,7 +421,7 @@ def _manifest_read(place: Path) -> Try:
     def tried(data: bytes) -> str:
         (copy / "manifest.json").write_bytes(data)
         try:
-            Manifest.read(copy)
+            Manifest.load(copy)
         except (IndexMismatchError, RagkitError):
             return REFUSED
         return READ
@@ -438,7 +437,7 @@ def _journal_entry(place: Path) -> Try:
     def tried(data: bytes) -> str:
         name = sorted(whole)[(data[:1] or b"\0")[0] % len(whole)]
         try:
-            entry_from(_zipped({**whole, name: data[1:]}))
+            unpack_chunks(_zipped({**whole, name: data[1:]}))
         except Exception:
             return OTHER
         return READ
@@ -454,9 +453,9 @@ def _entry_seeds(place: Path) -> list[bytes]:
 
 
 def _an_entry(place: Path) -> bytes:
-    data = opened(place / "index", Manifest.read(place / "index"))
+    data = opened(place / "index", Manifest.load(place / "index"))
     keys = [key.tobytes() for key in data.keys()]  # noqa: SIM118 - no mapping
-    return entry_bytes(keys, [data.read_chunk(n) for n in range(len(keys))])
+    return pack_chunks(keys, [data.encoded_chunk(n) for n in range(len(keys))])
 
 
 # What is asked and what a model says.

@@ -1,23 +1,25 @@
-"""An Answer as text, Markdown and HTML. Corpus text is untrusted: it is escaped."""
+"""An answer as text, Markdown and HTML. Corpus text is untrusted: it is escaped."""
 
 from __future__ import annotations
 
-import html
+import html as escaping
 import re
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 from urllib.parse import quote
 
 from ragkit.answering.generated import GOOD, Sentence
-from ragkit.answering.passage import Passage
 from ragkit.text.spans import Span
+from ragkit.types import Citation
 
 __all__ = [
+    "Quoted",
     "abstention",
     "escape_markdown",
+    "html",
+    "markdown",
     "sentence_markdown",
-    "to_html",
-    "to_markdown",
-    "to_text",
+    "text",
 ]
 
 _URL_SAFE = "%:/?#[]@!$&'()*+,;=~"
@@ -25,7 +27,21 @@ NO_ANSWER = "The corpus does not say."
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-!|~&])")
 
 
-def to_text(head: str, passages: Sequence[Passage]) -> str:
+class Quoted(NamedTuple):
+    """One passage as it is shown: its rank, its citation, and what to emphasise in the quote."""
+
+    rank: int
+    citation: Citation
+    highlights: Sequence[Span]
+    phrase: Span | None
+
+    def quote(self, span: Span) -> str:
+        """Return the text of a span of the document, inside the citation."""
+        start = self.citation.start
+        return self.citation.quote[span.start - start : span.end - start]
+
+
+def text(head: str, passages: Sequence[Quoted]) -> str:
     """For a terminal or a log: the answer, then where each passage stands."""
     places = (
         f"[{p.rank}] {p.citation.label} [{p.citation.start}:{p.citation.end}]" for p in passages
@@ -33,16 +49,15 @@ def to_text(head: str, passages: Sequence[Passage]) -> str:
     return "\n".join([head, "", *places]).rstrip()
 
 
-def to_markdown(head: str, passages: Sequence[Passage]) -> str:
-    """CommonMark: ``head``, which is Markdown already, then numbered citations with their quotes."""
-    entries = (_markdown_entry(passage) for passage in passages)
-    return "\n\n".join([head, *entries]) + "\n"
+def markdown(head: str, passages: Sequence[Quoted]) -> str:
+    """CommonMark: ``head``, which is Markdown already, then numbered citations with quotes."""
+    return "\n\n".join([head, *map(_markdown_entry, passages)]) + "\n"
 
 
-def to_html(head: str, passages: Sequence[Passage]) -> str:
+def html(head: str, passages: Sequence[Quoted]) -> str:
     """A self-contained HTML fragment for notebooks, without scripts or style sheets."""
-    items = "".join(f"<li>{_html_entry(passage)}</li>" for passage in passages)
-    return f"<div><p><strong>{html.escape(head)}</strong></p><ol>{items}</ol></div>"
+    items = "".join([f"<li>{_html_entry(passage)}</li>" for passage in passages])
+    return f"<div><p><strong>{escaping.escape(head)}</strong></p><ol>{items}</ol></div>"
 
 
 def abstention(reason: str | None) -> str:
@@ -64,45 +79,43 @@ def escape_markdown(text: str) -> str:
     return re.sub(r"^(\d+)\.", r"\1\\.", escaped)
 
 
-def _markdown_entry(passage: Passage) -> str:
+def _markdown_entry(passage: Quoted) -> str:
     citation = passage.citation
     label = escape_markdown(citation.label)
     url = quote(citation.url or "", safe=_URL_SAFE)
     place = f"[{label}](<{url}>)" if _is_web(citation.url) else label
-    quotes = " … ".join(passage.quote(span) for span in passage.highlights)
-    return (
-        f"{passage.rank}. {place}, {citation.start}–{citation.end}\n   > {escape_markdown(quotes)}"
-    )
+    quotes = " … ".join([passage.quote(span) for span in passage.highlights])
+    where = f"{citation.start}–{citation.end}"
+    return f"{passage.rank}. {place}, {where}\n   > {escape_markdown(quotes)}"
 
 
-def _html_entry(passage: Passage) -> str:
+def _html_entry(passage: Quoted) -> str:
     citation = passage.citation
-    label = html.escape(citation.label)
+    label = escaping.escape(citation.label)
     if _is_web(citation.url):
-        label = f'<a href="{html.escape(citation.url or "")}" rel="noopener">{label}</a>'
+        label = f'<a href="{escaping.escape(citation.url or "")}" rel="noopener">{label}</a>'
     return f"{label}<blockquote>{''.join(_marked(passage))}</blockquote>"
 
 
-def _marked(passage: Passage) -> Iterator[str]:
-    offset = passage.citation.start
-    position = 0
+def _marked(passage: Quoted) -> Iterator[str]:
+    position = passage.citation.start
     for span in passage.highlights:
-        yield html.escape(passage.text[position : span.start - offset])
+        yield escaping.escape(passage.quote(Span(position, span.start)))
         yield f"<mark>{_with_phrase(passage, span)}</mark>"
-        position = span.end - offset
-    yield html.escape(passage.text[position:])
+        position = span.end
+    yield escaping.escape(passage.quote(Span(position, passage.citation.end)))
 
 
-def _with_phrase(passage: Passage, span: Span) -> str:
+def _with_phrase(passage: Quoted, span: Span) -> str:
     """A highlight as HTML, the phrase in it in bold."""
     phrase = passage.phrase
     if phrase is None or not (span.start <= phrase.start and phrase.end <= span.end):
-        return html.escape(passage.quote(span))
+        return escaping.escape(passage.quote(span))
     before, after = Span(span.start, phrase.start), Span(phrase.end, span.end)
     return (
-        html.escape(passage.quote(before))
-        + f"<b>{html.escape(passage.quote(phrase))}</b>"
-        + html.escape(passage.quote(after))
+        escaping.escape(passage.quote(before))
+        + f"<b>{escaping.escape(passage.quote(phrase))}</b>"
+        + escaping.escape(passage.quote(after))
     )
 
 

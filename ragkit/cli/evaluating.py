@@ -203,7 +203,7 @@ def tune(set_path: Path, index_path: Path, split: str | None, as_json: bool) -> 
     with progress("Tuning") as show:
         tuning = fit(questions.of_split(split), index, progress=show)
     if tuning.gained:
-        index.with_weights(tuning.chosen).save(index_path)
+        index.with_config(tuning.chosen).save(index_path)
     if as_json:
         print_json(asdict(tuning))
         return
@@ -244,7 +244,8 @@ def _subject(
     set_path: Path, index_path: Path | None, dataset: str | None
 ) -> tuple[QuestionSet, Index]:
     """The questions and the index that the options mean."""
-    from ragkit.api import Index, open_index
+    from ragkit.api import Index
+    from ragkit.default import open_index
     from ragkit.evaluation import load_dataset, load_set
     from ragkit.evaluation.harness import QUESTIONS
 

@@ -43,8 +43,7 @@ from ragkit.timing import stage, timings
 from ragkit.types import Citation
 
 if TYPE_CHECKING:
-    from ragkit.answering.answer import Answer
-    from ragkit.answering.passage import Passage
+    from ragkit.answering.answer import Answer, Passage
     from ragkit.encoding import Runtime
     from ragkit.grounding import Policy
 
@@ -76,7 +75,7 @@ def ask(
     explain: bool, show_timings: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Answer QUESTION with cited passages. Several words need no quotes."""
-    from ragkit.api import open_index
+    from ragkit.default import open_index
 
     chosen: dict[str, Any] = {} if threshold is None else {"threshold": threshold}
     chosen |= {"llm": language_model(llm_name, llm_url), "unsupported": unsupported}
@@ -207,13 +206,13 @@ def update(
     """Make the index at PATH that of SOURCES; only what is new or changed is read by the model."""
     from ragkit.index import Manifest
 
-    before = {s.document_id: s.sha256 for s in Manifest.read(path).sources}
+    before = {s.document_id: s.sha256 for s in Manifest.load(path).sources}
     with progress("Encoding") as show:
         encoder = _reading(path, runtime)
         updated = ragkit.Index.update(
             path, list(sources), encoder=encoder, progress=show, workers=workers
         )
-    after = {s.document_id: s.sha256 for s in Manifest.read(path).sources}
+    after = {s.document_id: s.sha256 for s in Manifest.load(path).sources}
     both = before.keys() & after.keys()
     changes = {
         "added": len(after.keys() - both),
@@ -232,9 +231,9 @@ def update(
 @json_option
 def info(path: Path, as_json: bool) -> None:
     """Say what made the index at PATH and what it holds, from its manifest."""
-    from ragkit.index import MEMORY, Manifest
+    from ragkit.index import DEFAULT_MEMORY, Manifest
 
-    manifest = Manifest.read(path).to_dict()
+    manifest = Manifest.load(path).to_dict()
     if as_json:
         print_json(manifest)
         return
@@ -245,7 +244,7 @@ def info(path: Path, as_json: bool) -> None:
         "chunker": ", ".join(f"{k}={v}" for k, v in manifest["chunker"].items()),
         "dense": _searching(manifest["dense"]),
         "tokens": f"{manifest['tokens']['bits']} bits a component",
-        "memory": f"{(manifest['memory'] or MEMORY) / 2**20:,.0f} MiB",
+        "memory": f"{(manifest['memory'] or DEFAULT_MEMORY) / 2**20:,.0f} MiB",
         **{name: str(number) for name, number in manifest["counts"].items()},
         "bytes": f"{sum(f['bytes'] for f in manifest['files'].values()):,}",
     }
@@ -296,7 +295,7 @@ def verify(path: Path, as_json: bool) -> None:
     from ragkit.index import Manifest
     from ragkit.index import verify as prove
 
-    prove(path, Manifest.read(path))
+    prove(path, Manifest.load(path))
     opened = ragkit.Index.open(path)
     if as_json:
         print_json({"index": str(path), "ok": True, **opened.counts})
@@ -380,7 +379,7 @@ def _reading(path: Path, runtime: Runtime) -> ragkit.Encoder | None:
 
     if runtime == "reference":
         return None
-    return ragkit.load_encoder(Manifest.read(path).encoder.source, runtime=runtime)
+    return ragkit.load_encoder(Manifest.load(path).encoder.source, runtime=runtime)
 
 
 def _searching(dense: Mapping[str, Any]) -> str:

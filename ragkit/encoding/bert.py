@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = ["bert_graph"]
 
-Weights = Mapping[str, NDArray[np.float32]]
+RetrievalConfig = Mapping[str, NDArray[np.float32]]
 
 _OPSET, _IR_VERSION, _CONTRIB = 18, 10, "com.microsoft"
 
 
-def bert_graph(weights: Weights, config: Mapping[str, Any], *, int8: bool) -> ModelProto:
+def bert_graph(weights: RetrievalConfig, config: Mapping[str, Any], *, int8: bool) -> ModelProto:
     """The model as a graph. ``weights``, ``config``: as transformers saves a ``BertModel``.
 
     Raises KeyError if a weight is missing.
@@ -102,16 +102,16 @@ class _Graph:
         product = self._int8_product(x, weight) if self._int8 else self._product(x, weight)
         return self.node("Add", [product, self.constant(bias)])
 
-    def normalised_sum(self, x: str, y: str, weights: Weights, prefix: str) -> str:
+    def normalised_sum(self, x: str, y: str, weights: RetrievalConfig, prefix: str) -> str:
         """Layer normalisation of x + y."""
         inputs = [x, y, *self._norm(weights, prefix)]
         return self.contributed("SkipLayerNormalization", inputs, epsilon=self._epsilon)
 
-    def normalised(self, x: str, weights: Weights, prefix: str) -> str:
+    def normalised(self, x: str, weights: RetrievalConfig, prefix: str) -> str:
         inputs = [x, *self._norm(weights, prefix)]
         return self.node("LayerNormalization", inputs, epsilon=self._epsilon)
 
-    def _norm(self, weights: Weights, prefix: str) -> list[str]:
+    def _norm(self, weights: RetrievalConfig, prefix: str) -> list[str]:
         return [self.constant(weights[f"{prefix}LayerNorm.{name}"]) for name in ("weight", "bias")]
 
     def _product(self, x: str, weight: NDArray[np.float32]) -> str:
@@ -138,7 +138,7 @@ class _Graph:
         return self.node("Mul", [product, size])
 
 
-def _embeddings(graph: _Graph, weights: Weights) -> str:
+def _embeddings(graph: _Graph, weights: RetrievalConfig) -> str:
     words = graph.lookup(weights["embeddings.word_embeddings.weight"], "input_ids")
     # A text is one segment, so the embedding of segment 0 is part of every position's.
     segment = weights["embeddings.token_type_embeddings.weight"][0]
@@ -147,7 +147,7 @@ def _embeddings(graph: _Graph, weights: Weights) -> str:
     return graph.normalised(graph.node("Add", [words, positions]), weights, "embeddings.")
 
 
-def _attention(graph: _Graph, weights: Weights, prefix: str, x: str, *, heads: int) -> str:
+def _attention(graph: _Graph, weights: RetrievalConfig, prefix: str, x: str, *, heads: int) -> str:
     own = f"{prefix}attention.self."
     names = ("query", "key", "value")
     weight = np.concatenate([weights[f"{own}{name}.weight"] for name in names])
@@ -162,7 +162,7 @@ def _attention(graph: _Graph, weights: Weights, prefix: str, x: str, *, heads: i
     return graph.normalised_sum(out, x, weights, after)
 
 
-def _feed_forward(graph: _Graph, weights: Weights, prefix: str, x: str) -> str:
+def _feed_forward(graph: _Graph, weights: RetrievalConfig, prefix: str, x: str) -> str:
     wide, narrow = f"{prefix}intermediate.dense.", f"{prefix}output."
     inner = graph.linear(x, weights[f"{wide}weight"], weights[f"{wide}bias"])
     inner = graph.contributed("Gelu", [inner])

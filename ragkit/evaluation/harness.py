@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import ragkit
-from ragkit.api import Index, open_index
+from ragkit.api import Index
 from ragkit.conversation import Conversation
+from ragkit.default import open_index
 from ragkit.errors import InputError
 from ragkit.evaluation.formats import load_csv
 from ragkit.evaluation.gate import Verdict, check_gate, load_floors

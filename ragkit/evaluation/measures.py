@@ -16,8 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ragkit.answering.answer import Answer
-from ragkit.answering.passage import Passage
+from ragkit.answering.answer import Answer, Passage
 from ragkit.evaluation.questions import Evidence, Question
 from ragkit.text.spans import Span
 

@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ragkit.answering.answer import Answer
-from ragkit.answering.passage import Passage
+from ragkit.answering.answer import Answer, Passage
 from ragkit.errors import InputError
 from ragkit.evaluation import measures as m
 from ragkit.evaluation.formats import Qrels, Run

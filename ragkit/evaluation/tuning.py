@@ -16,13 +16,13 @@ from ragkit.errors import InputError
 from ragkit.evaluation.measures import DEPTH, mean, reciprocal_rank
 from ragkit.evaluation.questions import QuestionSet
 from ragkit.evaluation.significance import Comparison, compare_values
-from ragkit.index import Weights
+from ragkit.index import RetrievalConfig
 
 __all__ = ["Tuning", "tune"]
 
 GRID = tuple(
-    Weights(reverse, rarity)
-    for reverse, rarity in product((0.0, 0.25, 0.5, 0.75, 1.0), (0.0, 0.25, 0.5, 0.75, 1.0))
+    RetrievalConfig(reverse, idf_power)
+    for reverse, idf_power in product((0.0, 0.25, 0.5, 0.75, 1.0), (0.0, 0.25, 0.5, 0.75, 1.0))
 )
 FOLDS = 5
 _MEASURE = "RR"
@@ -35,8 +35,8 @@ class Tuning:
     ``held_out``: reciprocal rank before and after on questions that were not fitted to.
     """
 
-    before: Weights
-    chosen: Weights
+    before: RetrievalConfig
+    chosen: RetrievalConfig
     held_out: Comparison
 
     @property
@@ -48,7 +48,7 @@ def tune(
     questions: QuestionSet,
     index: Index,
     *,
-    grid: Sequence[Weights] = GRID,
+    grid: Sequence[RetrievalConfig] = GRID,
     progress: Callable[[int, int], None] | None = None,
 ) -> Tuning:
     """Try every setting of ``grid`` on the answerable questions; keep the old one unless proved.
@@ -61,10 +61,10 @@ def tune(
             f"{questions.name} has {len(answerable)} answerable questions; expected at least "
             f"{4 * FOLDS} to tune on. Write more."
         )
-    settings = list(dict.fromkeys([index.weights, *grid]))
-    values: dict[Weights, dict[str, float]] = {}
+    settings = list(dict.fromkeys([index.config, *grid]))
+    values: dict[RetrievalConfig, dict[str, float]] = {}
     for number, weights in enumerate(settings, start=1):
-        answers = index.with_weights(weights).ask_many([q.text for q in answerable], k=DEPTH)
+        answers = index.with_config(weights).ask_many([q.text for q in answerable], k=DEPTH)
         values[weights] = {
             q.id: reciprocal_rank(answer.passages, q)
             for q, answer in zip(answerable, answers, strict=True)
@@ -76,11 +76,13 @@ def tune(
     for f in range(FOLDS):
         best = _best(values, [q for q in fold if fold[q] != f])
         held_out |= {q: values[best][q] for q in fold if fold[q] == f}
-    [comparison] = compare_values({_MEASURE: values[index.weights]}, {_MEASURE: held_out})
-    result = Tuning(index.weights, _best(values, list(fold)), comparison)
-    return result if result.gained else Tuning(index.weights, index.weights, comparison)
+    [comparison] = compare_values({_MEASURE: values[index.config]}, {_MEASURE: held_out})
+    result = Tuning(index.config, _best(values, list(fold)), comparison)
+    return result if result.gained else Tuning(index.config, index.config, comparison)
 
 
-def _best(values: dict[Weights, dict[str, float]], questions: Sequence[str]) -> Weights:
+def _best(
+    values: dict[RetrievalConfig, dict[str, float]], questions: Sequence[str]
+) -> RetrievalConfig:
     """The setting with the best mean; the first tried wins a tie, which is the one there is."""
     return max(values, key=lambda weights: mean([values[weights][q] for q in questions]) or 0.0)

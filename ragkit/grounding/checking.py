@@ -17,8 +17,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from ragkit.answering.answer import Passage
 from ragkit.answering.generated import GOOD, Sentence, Support
-from ragkit.answering.passage import Passage
 from ragkit.grounding.claims import ClaimWord, claim_words, folded
 from ragkit.quotes.checker import QuoteChecker, QuoteStatus
 from ragkit.text.sentences import split_sentences

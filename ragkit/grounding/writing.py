@@ -7,8 +7,8 @@ from collections.abc import Generator, Iterator, Sequence
 from itertools import pairwise
 from typing import Literal, get_args
 
+from ragkit.answering.answer import Passage
 from ragkit.answering.generated import Sentence
-from ragkit.answering.passage import Passage
 from ragkit.errors import InputError
 from ragkit.grounding.checking import Checker, ends_in_marker, leading_markers
 from ragkit.grounding.model import LanguageModel, Message, Piece

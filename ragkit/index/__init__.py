@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from ragkit.index.config import Weights
+from ragkit.index.config import RetrievalConfig
 from ragkit.index.filters import Conditions, Where
-from ragkit.index.layout import MEMORY, parse_memory
+from ragkit.index.layout import DEFAULT_MEMORY, parse_memory
 from ragkit.index.local import LocalData
 from ragkit.index.manifest import Manifest
-from ragkit.index.protocol import Allowed, IndexData, Numbers, TokenRows
+from ragkit.index.protocol import AllowedChunks, IndexData, Progress
 from ragkit.index.publish import verify, write_lock
 
 __all__ = [
-    "MEMORY",
-    "Allowed",
+    "DEFAULT_MEMORY",
+    "AllowedChunks",
     "Conditions",
     "IndexData",
     "LocalData",
     "Manifest",
-    "Numbers",
-    "TokenRows",
-    "Weights",
+    "Progress",
+    "RetrievalConfig",
     "Where",
     "parse_memory",
     "verify",

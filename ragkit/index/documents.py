@@ -1,6 +1,6 @@
-"""The documents of an index, each read when it is asked for.
+"""The documents of an index, each loaded when it is accessed.
 
-``documents.jsonl`` has a line a document: id, title, url, byte range in ``texts.bin``, sections.
+``documents.jsonl`` has one line a document: id, title, url, byte range in ``texts.bin``, sections.
 """
 
 from __future__ import annotations
@@ -15,94 +15,97 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from ragkit.index.filters import OWN, Conditions
-from ragkit.storage.caching import kept
-from ragkit.storage.ragged import borders_of
-from ragkit.storage.rows import Rows
-from ragkit.storage.tables import Tables
+from ragkit.index.filters import BUILT_IN, Conditions
+from ragkit.storage.arrays import Table, offsets_of
+from ragkit.storage.caching import cached_method
+from ragkit.storage.tables import TableWriter
 from ragkit.types import Document, MetadataValue, Section
 
-__all__ = ["Documents", "DocumentsBuilder", "LazyDocuments", "about_of", "document_of"]
+__all__ = [
+    "Documents",
+    "DocumentsBuilder",
+    "LazyDocuments",
+    "document_from_record",
+    "document_record",
+]
 
-_KEPT = 256
-"""So many documents stay read."""
-
-_COLUMNS = 64
-"""Of so many properties the values do."""
+_CACHED_DOCUMENTS = 256
+_CACHED_COLUMNS = 64
 
 
 class DocumentsBuilder:
-    """Takes documents one by one."""
+    """Writes documents one by one; collects their titles and the names of their properties."""
 
-    def __init__(self, tables: Tables) -> None:
-        self._tables = tables
-        self._lines: list[int] = []
+    def __init__(self, writer: TableWriter) -> None:
+        self._writer = writer
+        self._line_lengths: list[int] = []
         self._keys: list[int] = []
         self._end = 0
         self.titles: set[str] = set()
         self.properties: set[str] = set()
         for name in ("documents.jsonl", "texts.bin"):
-            tables.append(name, np.zeros(0, dtype=np.uint8))
+            writer.append(name, np.zeros(0, dtype=np.uint8))
 
     def add(self, document: Document) -> None:
-        """The next document."""
+        """Write the next document."""
         text = document.text.encode()
         line = _line(document, self._end, self._end + len(text)).encode()
-        self._tables.append("documents.jsonl", np.frombuffer(line, dtype=np.uint8))
-        self._tables.append("texts.bin", np.frombuffer(text, dtype=np.uint8))
+        self._writer.append("documents.jsonl", np.frombuffer(line, dtype=np.uint8))
+        self._writer.append("texts.bin", np.frombuffer(text, dtype=np.uint8))
         self._end += len(text)
-        self._lines.append(len(line))
+        self._line_lengths.append(len(line))
         self._keys.append(_key(document.id))
         self.titles.add(document.title)
         self.properties.update(document.metadata)
 
-    def write(self) -> None:
-        """Where each line begins, and which document has which id."""
+    def finish(self) -> None:
+        """Write where each line begins, and which document has which id."""
         keys = np.asarray(self._keys, dtype=np.int64)
         order = np.argsort(keys, kind="stable")
-        self._tables.append("document_borders.npy", borders_of(np.asarray(self._lines, np.int64)))
-        self._tables.append("document_ids.npy", np.stack([keys[order], order], axis=1))
+        lengths = np.asarray(self._line_lengths, np.int64)
+        self._writer.append("document_borders.npy", offsets_of(lengths))
+        self._writer.append("document_ids.npy", np.stack([keys[order], order], axis=1))
 
 
 class LazyDocuments(Sequence[Document], ABC):
-    """All documents in the corpus's order; only what is asked for is read."""
+    """All documents in the order of the corpus; only what is accessed is loaded."""
+
+    def __init__(self) -> None:
+        self._matches_of = cached_method(self._matching, 1)
 
     @abstractmethod
     def number_of(self, document_id: str) -> int | None:
-        """Which one has that id."""
+        """Return the number of the document with that id, or None."""
 
     @abstractmethod
     def values_of(self, name: str) -> Iterable[MetadataValue | None]:
-        """A property of every document, None where it has none."""
+        """Return a property of every document, None where a document lacks it."""
 
     @abstractmethod
-    def _several(self, numbers: range) -> Iterator[Document]:
-        """Those of these numbers."""
+    def _load(self, numbers: range) -> Iterator[Document]:
+        """Load the documents with these numbers."""
 
     def by_id(self, document_id: str) -> Document:
-        """The document of that id. Raises KeyError."""
+        """Return the document with that id. Raises KeyError."""
         number = self.number_of(document_id)
         if number is None:
             raise KeyError(document_id)
         return self[number]
 
-    def __init__(self) -> None:
-        self._fulfilling = kept(self._fulfil, 1)
-
-    def fulfilling(self, conditions: Conditions) -> NDArray[np.bool_]:
-        """``(m,)``: which of the m documents fulfil conditions on properties that are known."""
-        return self._fulfilling(conditions)
-
-    def _fulfil(self, conditions: Conditions) -> NDArray[np.bool_]:
-        fine = np.ones(len(self), dtype=np.bool_)
-        for name, test in conditions.tests.items():
-            fine &= np.fromiter(map(test.holds, self.values_of(name)), np.bool_, len(self))
-        return fine
+    def matching(self, conditions: Conditions) -> NDArray[np.bool_]:
+        """Return ``(m,)``: which documents fulfil conditions on properties that exist."""
+        return self._matches_of(conditions)
 
     def title_of(self, conditions: Conditions) -> str | None:
-        """The one title of those that fulfil all conditions; None if they have several, or none."""
-        titles = list(compress(self.values_of("title"), self.fulfilling(conditions)))
+        """Return the title shared by all documents that fulfil the conditions, or None."""
+        titles = list(compress(self.values_of("title"), self.matching(conditions)))
         return str(titles[0]) if titles and titles.count(titles[0]) == len(titles) else None
+
+    def _matching(self, conditions: Conditions) -> NDArray[np.bool_]:
+        matches = np.ones(len(self), dtype=np.bool_)
+        for name, test in conditions.tests.items():
+            matches &= np.fromiter(map(test.holds, self.values_of(name)), np.bool_, len(self))
+        return matches
 
     @overload
     def __getitem__(self, number: int) -> Document: ...
@@ -111,17 +114,17 @@ class LazyDocuments(Sequence[Document], ABC):
     def __getitem__(self, number: int | slice) -> Document | Sequence[Document]:
         every = range(len(self))
         if isinstance(number, slice):
-            return tuple(self._several(every[number]))
+            return tuple(self._load(every[number]))
         one = every[number]
-        return next(self._several(range(one, one + 1)))
+        return next(self._load(range(one, one + 1)))
 
     def __iter__(self) -> Iterator[Document]:
-        return self._several(range(len(self)))
+        return self._load(range(len(self)))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and tuple(self) == tuple(other)
 
-    __hash__ = None  # type: ignore[assignment]  # as of what it equals
+    __hash__ = None  # type: ignore[assignment]  # like the sequences it equals
 
     def __repr__(self) -> str:
         return f"<{len(self)} documents>"
@@ -132,25 +135,35 @@ class Documents(LazyDocuments):
 
     NAMES = ("documents.jsonl", "document_borders.npy", "document_ids.npy", "texts.bin")
 
-    def __init__(self, files: Mapping[str, Rows]) -> None:
-        """``files``: what ``DocumentsBuilder`` wrote."""
+    def __init__(self, tables: Mapping[str, Table]) -> None:
+        """``tables``: what ``DocumentsBuilder`` wrote."""
         super().__init__()
-        self._content, self._borders = files["documents.jsonl"], files["document_borders.npy"]
-        self._texts, self._ids = files["texts.bin"], files["document_ids.npy"]
-        self._read = kept(self._document, _KEPT)
-        self._number = kept(self._found, _KEPT)
-        self._values = kept(self._column, _COLUMNS)
+        self._lines, self._line_offsets = tables["documents.jsonl"], tables["document_borders.npy"]
+        self._texts, self._ids = tables["texts.bin"], tables["document_ids.npy"]
+        self._document_of = cached_method(self._document, _CACHED_DOCUMENTS)
+        self._number_of = cached_method(self._find, _CACHED_DOCUMENTS)
+        self._values_of = cached_method(self._column, _CACHED_COLUMNS)
 
     def __len__(self) -> int:
-        return len(self._borders) - 1
+        return len(self._line_offsets) - 1
 
     def number_of(self, document_id: str) -> int | None:
-        return self._number(document_id)
+        return self._number_of(document_id)
 
-    def _several(self, numbers: range) -> Iterator[Document]:
-        return (self._read(number) for number in numbers)  # which holds this, as a map would not
+    def values_of(self, name: str) -> list[MetadataValue | None]:
+        return self._values_of(name)
 
-    def _found(self, document_id: str) -> int | None:
+    def record(self, number: int) -> dict[str, Any]:
+        """Return what is stored of a document beside its text."""
+        start, end = self._line_offsets[number : number + 2].tolist()
+        record: dict[str, Any] = json.loads(self._lines[start:end].tobytes())
+        return record
+
+    def _load(self, numbers: range) -> Iterator[Document]:
+        return (self._document_of(number) for number in numbers)  # a map would not hold self
+
+    def _find(self, document_id: str) -> int | None:
+        """The number of a document, by binary search over the hashes of all ids."""
         key = _key(document_id)
         low, high = 0, len(self._ids)
         while low < high:
@@ -158,61 +171,56 @@ class Documents(LazyDocuments):
             low, high = (middle + 1, high) if self._ids[middle][0] < key else (low, middle)
         while low < len(self._ids) and self._ids[low][0] == key:
             number = int(self._ids[low][1])
-            if self.about(number)["id"] == document_id:
+            if self.record(number)["id"] == document_id:
                 return number
             low += 1
         return None
 
-    def values_of(self, name: str) -> list[MetadataValue | None]:
-        return self._values(name)
-
     def _column(self, name: str) -> list[MetadataValue | None]:
-        abouts = map(self.about, range(len(self)))
-        return [_property(about, name) for about in abouts]
-
-    def about(self, number: int) -> dict[str, Any]:
-        """What is kept of a document beside its text."""
-        start, end = self._borders[number : number + 2].tolist()
-        found: dict[str, Any] = json.loads(self._content[start:end].tobytes())
-        return found
+        return [_property(record, name) for record in map(self.record, range(len(self)))]
 
     def _document(self, number: int) -> Document:
-        about = self.about(number)
-        start, end = about["bytes"]
-        return document_of(about, self._texts[start:end].tobytes().decode())
+        record = self.record(number)
+        start, end = record["bytes"]
+        return document_from_record(record, self._texts[start:end].tobytes().decode())
 
 
-def about_of(document: Document, **place: object) -> dict[str, Any]:
-    """A document beside its text, JSON-ready; ``place``: what says where that is."""
-    content: dict[str, Any] = {
+def document_record(document: Document, **place: object) -> dict[str, Any]:
+    """Return a document without its text as a JSON-ready dictionary.
+
+    Args:
+        place: fields that say where the text is stored.
+
+    """
+    record: dict[str, Any] = {
         "id": document.id,
         "title": document.title,
         "url": document.url,
         **place,
         "sections": [[list(s.path), s.start, s.end] for s in document.sections],
     }
-    # What most documents do not have is left out.
-    content |= {"metadata": dict(document.metadata)} if document.metadata else {}
-    content |= {"pages": list(document.pages)} if document.pages else {}
-    return content
+    # What most documents lack is left out.
+    record |= {"metadata": dict(document.metadata)} if document.metadata else {}
+    record |= {"pages": list(document.pages)} if document.pages else {}
+    return record
 
 
-def document_of(about: Mapping[str, Any], text: str) -> Document:
-    """The document of which ``about_of`` said that."""
+def document_from_record(record: Mapping[str, Any], text: str) -> Document:
+    """Return the document of which ``document_record`` made that record."""
     return Document(
-        about["id"],
-        about["title"],
+        record["id"],
+        record["title"],
         text,
-        about["url"],
-        tuple(Section(tuple(path), a, b) for path, a, b in about["sections"]),
-        about.get("metadata", {}),
-        tuple(about.get("pages", ())),
+        record["url"],
+        tuple(Section(tuple(path), a, b) for path, a, b in record["sections"]),
+        record.get("metadata", {}),
+        tuple(record.get("pages", ())),
     )
 
 
-def _property(about: Mapping[str, Any], name: str) -> MetadataValue | None:
-    found: MetadataValue | None = about.get("metadata", {}).get(name)
-    return about[name] if found is None and name in OWN else found
+def _property(record: Mapping[str, Any], name: str) -> MetadataValue | None:
+    value: MetadataValue | None = record.get("metadata", {}).get(name)
+    return record[name] if value is None and name in BUILT_IN else value
 
 
 def _key(document_id: str) -> int:
@@ -222,4 +230,4 @@ def _key(document_id: str) -> int:
 
 def _line(document: Document, start: int, end: int) -> str:
     # ASCII, so that no character of a title can be taken for a line end.
-    return json.dumps(about_of(document, bytes=[start, end])) + "\n"
+    return json.dumps(document_record(document, bytes=[start, end])) + "\n"

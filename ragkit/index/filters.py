@@ -1,11 +1,11 @@
-"""Which documents a question is asked of: conditions on their metadata.
+"""Filters: conditions on the metadata of documents.
 
     {"tag": "treaty"}                          equal; of a list, one of its texts is
     {"tag": ["treaty", "pact"]}                any of these
     {"date": {"min": "1922", "max": "1939"}}   within, ends included
 
-All conditions must hold. ``id``, ``title`` and ``url`` are every document's own. Dates are texts
-that sort as dates do (ISO 8601).
+All conditions must hold. Every document has ``id``, ``title`` and ``url``. Dates are strings that
+sort as dates do (ISO 8601).
 """
 
 from __future__ import annotations
@@ -16,64 +16,70 @@ from dataclasses import dataclass, field
 from ragkit.errors import FilterError
 from ragkit.types import MetadataValue
 
-__all__ = ["OWN", "AnyOf", "Conditions", "Value", "Where", "Within", "refuse_unknown"]
+__all__ = ["BUILT_IN", "AnyOf", "Conditions", "Value", "Where", "Within", "check_properties"]
 
 Value = str | int | float | bool
 
 Where = Mapping[str, Value | Sequence[Value] | Mapping[str, Value]]
-"""A property of documents → what it must be."""
+"""Name of a property → the value it must have, one of several values, or a range."""
 
-OWN = ("id", "title", "url")
-"""Properties that every document has, unless its metadata has one of that name."""
+BUILT_IN = ("id", "title", "url")
+"""Properties that every document has, unless its metadata overrides them."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """Equal to one of these; ``True`` is no 1."""
+    """The value equals one of these. Booleans never equal numbers."""
 
     values: tuple[Value, ...]
-    _wanted: frozenset[tuple[bool, Value]] = field(init=False, repr=False, compare=False)
+    _keys: frozenset[tuple[bool, Value]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        wanted = frozenset((isinstance(one, bool), one) for one in self.values)
-        object.__setattr__(self, "_wanted", wanted)
+        keys = frozenset((isinstance(one, bool), one) for one in self.values)
+        object.__setattr__(self, "_keys", keys)
 
-    def holds(self, found: MetadataValue | None) -> bool:
-        return any((isinstance(one, bool), one) in self._wanted for one in _values(found))
+    def holds(self, value: MetadataValue | None) -> bool:
+        """Whether a document's value fulfils the condition."""
+        return any((isinstance(one, bool), one) in self._keys for one in _values(value))
 
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """From ``least`` to ``most``, both included, None for no end; texts and numbers apart."""
+    """The value lies between ``least`` and ``most``, both included; None means unbounded.
+
+    Strings are compared with strings, numbers with numbers.
+    """
 
     least: str | float | None
     most: str | float | None
 
     @property
     def kind(self) -> type:
+        """``str`` or ``float``: the kind of value that it compares."""
         return str if isinstance(self.most if self.least is None else self.least, str) else float
 
-    def holds(self, found: MetadataValue | None) -> bool:
+    def holds(self, value: MetadataValue | None) -> bool:
+        """Whether a document's value fulfils the condition."""
         return any(
             (self.least is None or one >= self.least)  # type: ignore[operator]
             and (self.most is None or one <= self.most)  # type: ignore[operator]
-            for one in _values(found)
+            for one in _values(value)
             if _kind(one) is self.kind
         )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Conditions:
-    """A property of documents → its test. All must hold.
+    """Name of a property → its test. All must hold.
 
-    Told apart by identity, so that what fulfils them can be kept: 1 and True are equal to Python.
+    Compared by identity, so that results can be cached: to Python, 1 and True are equal.
     """
 
     tests: Mapping[str, AnyOf | Within]
 
     @classmethod
     def of(cls, where: object) -> Conditions:
-        """What ``where`` says. Raises FilterError for a condition of another form."""
+        """Parse ``where``. Raises FilterError for a condition that is malformed."""
         if not isinstance(where, Mapping):
             raise FilterError(
                 f"where is {where!r}; expected a mapping such as {{'tag': 'treaty'}}."
@@ -81,9 +87,9 @@ class Conditions:
         return cls({name: _test(name, condition) for name, condition in where.items()})
 
 
-def refuse_unknown(conditions: Conditions, known: Iterable[str]) -> None:
-    """Raises FilterError for a property that is not among the ``known``."""
-    names = {*OWN, *known}
+def check_properties(conditions: Conditions, properties: Iterable[str]) -> None:
+    """Raise FilterError if a condition names a property that no document has."""
+    names = {*BUILT_IN, *properties}
     for name in conditions.tests:
         if name not in names:
             raise FilterError(
@@ -110,14 +116,14 @@ def _within(name: str, bounds: Mapping[object, object]) -> Within:
     return Within(least, most)  # type: ignore[arg-type]  # as their kinds say
 
 
-def _values(found: MetadataValue | None) -> Sequence[Value]:
-    if found is None:
+def _values(value: MetadataValue | None) -> Sequence[Value]:
+    if value is None:
         return ()
-    return [found] if isinstance(found, (str, int, float)) else found
+    return [value] if isinstance(value, (str, int, float)) else value
 
 
 def _kind(value: object) -> type | None:
-    """What may be compared with what."""
+    """``str`` or ``float``, by which values may be compared; None for any other."""
     if isinstance(value, str):
         return str
     return float if isinstance(value, (int, float)) and not isinstance(value, bool) else None

@@ -1,8 +1,8 @@
-"""What a build has encoded so far, kept beside the index until it is published.
+"""The journal: what a build has encoded so far, kept beside the index until it is published.
 
-A build that was interrupted goes on where it stopped: a chunk is known again by a digest of all
-that the model read of it. Entries are named by their own checksum, so that one half-written or
-damaged is passed over; nothing of a journal is ever read by who asks.
+An interrupted build resumes where it stopped: a chunk is recognised by a digest of everything that
+the model encodes of it. An entry's name is its own checksum, so an entry that is half written or
+damaged is skipped. Queries never read the journal.
 """
 
 from __future__ import annotations
@@ -19,56 +19,59 @@ from pathlib import Path
 import numpy as np
 
 from ragkit.encoding import Encoder
-from ragkit.index.token_vectors import ChunkCodes, ReadChunk
-from ragkit.storage.ragged import borders_of
+from ragkit.index.token_vectors import EncodedChunk, QuantizedTokens
+from ragkit.storage.arrays import offsets_of
 
-__all__ = ["JOURNAL", "Journal", "Key", "entry_bytes", "entry_from"]
+__all__ = ["JOURNAL", "Journal", "Key", "pack_chunks", "unpack_chunks"]
 
 JOURNAL = ".journal-"
 
 Key = bytes
-"""16 bytes: a digest of all texts that a model reads of a chunk, and of where its sentences are."""
+"""16 bytes: a digest of all texts that the model encodes of a chunk, and of its sentence spans."""
 
 _KEY = 16
-_OPEN = 32
-"""So many entries stay read: a few megabytes each."""
+_CACHED_ENTRIES = 32
+"""A few megabytes each."""
 
 _PROBE = "What made these vectors?"
 
 
 class Journal:
-    """Entries of one encoder in one folder. Not thread-safe; the index's write lock is held.
+    """The entries of one encoder in one folder; without a folder, everything stays in memory.
 
-    With no folder all that is added stays in memory.
+    Not thread-safe: the caller holds the index's write lock.
     """
 
     def __init__(self, directory: Path | None, encoder: Encoder) -> None:
         self._directory = directory
         self._encoder = encoder
-        self._kept: dict[Key, ReadChunk] = {}
+        self._in_memory: dict[Key, EncodedChunk] = {}
         self._paths: dict[Key, Path] = {}
-        self._entry = lru_cache(maxsize=_OPEN)(_entry)
+        self._load = lru_cache(maxsize=_CACHED_ENTRIES)(_load_entry)
         if directory is not None and any(directory.glob(f"{JOURNAL}*")):
-            self._find()
+            self._find_entries()
 
     def __len__(self) -> int:
-        """How many chunks are known."""
-        return len(self._kept) + len(self._paths)
+        """Number of chunks in the journal."""
+        return len(self._in_memory) + len(self._paths)
 
     def __contains__(self, key: Key) -> bool:
-        return key in self._kept or key in self._paths
+        return key in self._in_memory or key in self._paths
 
-    def get(self, key: Key) -> ReadChunk | None:
-        """What was read of a chunk, if it was."""
-        path = self._paths.get(key)
-        return self._kept.get(key) if path is None else self._entry(path)[key]
+    def get(self, keys: Sequence[Key]) -> list[EncodedChunk | None]:
+        """Return the encoded chunk of each key, None where the journal lacks it."""
+        paths = [self._paths.get(key) for key in keys]
+        return [
+            self._in_memory.get(key) if path is None else self._load(path)[key]
+            for key, path in zip(keys, paths, strict=True)
+        ]
 
-    def add(self, keys: Sequence[Key], read: Sequence[ReadChunk]) -> None:
-        """Keep a group; it is on the disk, whole, when this returns."""
+    def add(self, keys: Sequence[Key], chunks: Sequence[EncodedChunk]) -> None:
+        """Add a group; it is on the disk, whole, when this returns."""
         if self._directory is None:
-            self._kept.update(zip(keys, read, strict=True))
+            self._in_memory.update(zip(keys, chunks, strict=True))
             return
-        data = entry_bytes(keys, read)
+        data = pack_chunks(keys, chunks)
         self._folder.mkdir(exist_ok=True)
         partial = self._folder / "partial"
         with partial.open("wb") as file:
@@ -82,58 +85,59 @@ class Journal:
     @cached_property
     def _folder(self) -> Path:
         # The same weights on another runtime give other last digits.
-        [read] = self._encoder.encode([_PROBE])
-        made_by = read.vector.tobytes() + self._encoder.fingerprint.digest.encode()
-        return Path(self._directory or "") / f"{JOURNAL}{hashlib.sha256(made_by).hexdigest()[:16]}"
+        [encoded] = self._encoder.encode([_PROBE])
+        encoder = encoded.vector.tobytes() + self._encoder.fingerprint.digest.encode()
+        digest = hashlib.sha256(encoder).hexdigest()[:16]
+        return Path(self._directory or "") / f"{JOURNAL}{digest}"
 
-    def _find(self) -> None:
+    def _find_entries(self) -> None:
         for path in sorted(self._folder.glob("*")):
             with suppress(_DamagedError):
-                self._paths.update(dict.fromkeys(_entry(path), path))
+                self._paths.update(dict.fromkeys(_load_entry(path), path))
 
 
 class _DamagedError(Exception):
-    """An entry is not what its name says."""
+    """An entry's content does not match its name."""
 
 
-def _entry(path: Path) -> dict[Key, ReadChunk]:
+def _load_entry(path: Path) -> dict[Key, EncodedChunk]:
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != path.name:
         raise _DamagedError(path)
     try:
-        return dict(entry_from(data))
+        return dict(unpack_chunks(data))
     except Exception as error:  # written by something else, under a right name
         raise _DamagedError(path) from error
 
 
-def entry_bytes(keys: Sequence[Key], read: Sequence[ReadChunk]) -> bytes:
-    """A group as an entry has it; workers send theirs so too."""
+def pack_chunks(keys: Sequence[Key], chunks: Sequence[EncodedChunk]) -> bytes:
+    """Serialise a group of encoded chunks: a journal entry, or a worker's result."""
     buffer = io.BytesIO()
     np.savez(
         buffer,
         keys=np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(-1, _KEY),
-        vectors=np.stack([one.vector for one in read]),
-        codes=np.concatenate([one.tokens.codes for one in read]),
-        scales=np.concatenate([one.tokens.scales for one in read]),
-        starts=np.concatenate([one.tokens.starts for one in read]),
-        lengths=np.concatenate([one.tokens.lengths for one in read]),
-        runs=np.asarray([len(one.tokens.lengths) for one in read]),
+        vectors=np.stack([chunk.vector for chunk in chunks]),
+        codes=np.concatenate([chunk.tokens.codes for chunk in chunks]),
+        scales=np.concatenate([chunk.tokens.scales for chunk in chunks]),
+        starts=np.concatenate([chunk.tokens.starts for chunk in chunks]),
+        lengths=np.concatenate([chunk.tokens.lengths for chunk in chunks]),
+        runs=np.asarray([len(chunk.tokens.lengths) for chunk in chunks]),
     )
     return buffer.getvalue()
 
 
-def entry_from(data: bytes) -> list[tuple[Key, ReadChunk]]:
-    """What ``entry_bytes`` was given."""
+def unpack_chunks(data: bytes) -> list[tuple[Key, EncodedChunk]]:
+    """Undo ``pack_chunks``."""
     with np.load(io.BytesIO(data), allow_pickle=False) as stored:
         part = {name: stored[name] for name in stored.files}
-    runs = borders_of(part["runs"])
-    rows = borders_of(part["lengths"])[runs]
+    runs = offsets_of(part["runs"])
+    rows = offsets_of(part["lengths"])[runs]
     return [
         (
             key.tobytes(),
-            ReadChunk(
+            EncodedChunk(
                 vector,
-                ChunkCodes(
+                QuantizedTokens(
                     part["codes"][a:b],
                     part["scales"][a:b],
                     part["starts"][a:b],

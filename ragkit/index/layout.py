@@ -1,9 +1,9 @@
-"""How an index is laid out, by its size: what finds near vectors, and how tokens are kept.
+"""The layout of an index, chosen by its size: how vectors are searched, how tokens are quantized.
 
 Small corpora are searched exactly. In larger ones FAISS groups the vectors into lists (IVF: Jégou
-et al. 2011), looks into the lists nearest to a question, and keeps each vector there with 8 bits a
-component, or with one (RaBitQ: Gao & Long 2024, arXiv:2405.12497) where memory is short; what it
-finds is compared again with the full vectors, which stay on disk.
+et al. 2011), searches the lists nearest to a question, and stores each vector there with 8 bits a
+component, or with one (RaBitQ: Gao & Long 2024, arXiv:2405.12497) where memory is short; results are
+compared again with the full vectors, which stay on disk.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from ragkit.errors import InputError
 
-__all__ = ["MEMORY", "Layout", "choose_layout", "parse_memory"]
+__all__ = ["DEFAULT_MEMORY", "Layout", "choose_layout", "parse_memory"]
 
-MEMORY = 2 << 30
-"""What an asking process may keep of an index in memory, bytes, unless something else is said."""
+DEFAULT_MEMORY = 2 << 30
+"""Default memory budget of a process that answers questions, in bytes."""
 
 _EXACT = 25_000
 _EIGHT_BITS, _FOUR_BITS = 50_000, 300_000
@@ -27,10 +27,15 @@ _UNITS = {**_BINARY, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """``faiss``: what FAISS's ``index_factory`` makes; ``lists``: of an IVF index, else 0.
+    """How vectors are searched and tokens quantized.
 
-    ``refine``: how many times the depth asked for is looked up and compared again with the full
-    vectors. ``token_bits``: of each component of a token vector.
+    Attributes:
+        faiss: the string for FAISS's ``index_factory``.
+        lists: number of lists of an IVF index, else 0.
+        refine: this many times the requested depth is looked up and compared again with the full
+            vectors.
+        token_bits: bits of each component of a token vector.
+
     """
 
     faiss: str
@@ -40,17 +45,23 @@ class Layout:
 
     @property
     def is_exact(self) -> bool:
+        """Whether every vector is compared in full."""
         return self.lists == 0
 
 
 def choose_layout(chunks: int, dimension: int, memory: int | None = None) -> Layout:
-    """The most exact layout whose share of ``memory`` (bytes) fits.
+    """Return the most exact layout that fits the memory budget.
 
-    Half of the budget is for vectors, half for what is read of everything else.
+    Args:
+        chunks: number of chunks.
+        dimension: length of the vectors.
+        memory: budget in bytes; half of it is for vectors, half for everything else.
 
-    Raises InputError for a budget that no layout keeps to.
+    Raises:
+        InputError: no layout fits the budget.
+
     """
-    budget = MEMORY if memory is None else memory
+    budget = DEFAULT_MEMORY if memory is None else memory
     bits = 8 if chunks <= _EIGHT_BITS else 4 if chunks <= _FOUR_BITS else 2
     lists = max(16, round(4 * chunks**0.5))
     sizes = {
@@ -74,7 +85,11 @@ def choose_layout(chunks: int, dimension: int, memory: int | None = None) -> Lay
 
 
 def parse_memory(text: str) -> int:
-    """``"2GiB"``, ``"500 MB"`` or ``"1000000"`` → bytes. Raises InputError."""
+    """Parse ``"2GiB"``, ``"500 MB"`` or ``"1000000"`` into bytes. Raises InputError.
+
+    >>> parse_memory("2GiB")
+    2147483648
+    """
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", text, re.IGNORECASE)
     unit = _UNITS.get(match[2].upper()) if match else None
     if match is None or unit is None:

@@ -1,23 +1,23 @@
-"""What an index holds, in memory or as files. Immutable, so readers share it freely.
+"""LocalData: an index in memory or memory-mapped. Immutable, so readers share it freely.
 
-Tables of a generation, each a file where it lies on a disk:
+The tables of a generation; on disk each is a file:
 
-    corpus.json             what the others mean: sizes, how they are searched and coded
+    corpus.json             what the others mean: sizes, search settings, quantization
     documents.jsonl, document_borders.npy, document_ids.npy, texts.bin
-                            the documents, as ``documents`` has them
+                            the documents (``documents``)
     chunks.npy              (n, 4) int64: document, section, start, end
-    chunk_keys.npy          (n, 16) uint8: a digest of what the model read of each chunk
+    chunk_keys.npy          (n, 16) uint8: a digest of what the model encoded of each chunk
     first_sentences.npy     (n + 1,) int64: the first row of each chunk in ``sentences``
     sentences.npy           (m, 2) int64: start, end
     stems.bin, stem_borders.npy, postings.npy, posting_borders.npy
-                            the ``lexicon``: per stem, which chunks have it (int32)
-    dense.faiss             the chunk vectors, as FAISS searches them
-    vectors.npy             (n, d) float32: the same in full, where FAISS does not keep them so
+                            for each stem, the chunks that have it (``postings``)
+    dense.faiss             the chunk vectors as FAISS searches them (``vectors``)
+    vectors.npy             (n, d) float32: the full vectors, unless FAISS keeps them
     tokens.npy, token_scales.npy, token_starts.npy, segments.npy
-                            token vectors for ``late`` interaction, a row each
-    centroids.npy           (c, d) float32: what the ``coarse`` order compares a question with
-    bags.npy, bag_borders.npy        per chunk, the centroids of its tokens
-    within.npy, within_borders.npy   per sentence, the centroids of its tokens
+                            the token vectors, one row each (``token_vectors``)
+    centroids.npy           (c, d) float32: centroids of the token vectors (``centroids``)
+    bags.npy, bag_borders.npy        for each chunk, the distinct centroid ids of its tokens
+    within.npy, within_borders.npy   for each sentence, the centroid ids of its tokens
 """
 
 from __future__ import annotations
@@ -31,42 +31,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragkit.encoding import Vectors
-from ragkit.index.centroids import CoarseIndex
+from ragkit.index.centroids import CentroidIndex, CentroidRows
 from ragkit.index.documents import Documents
-from ragkit.index.filters import Conditions, refuse_unknown
-from ragkit.index.postings import Lexicon
-from ragkit.index.protocol import CoarseRows, Numbers, TokenRows
-from ragkit.index.quantization import TokenCode
-from ragkit.index.token_vectors import LateIndex, ReadChunk
-from ragkit.index.vectors import DenseIndex, Searching
-from ragkit.storage.rows import Rows
-from ragkit.text.spans import Span
-from ragkit.types import Chunk, Document
+from ragkit.index.filters import Conditions, check_properties
+from ragkit.index.postings import Postings
+from ragkit.index.protocol import AllowedChunks
+from ragkit.index.quantization import TokenQuantizer
+from ragkit.index.token_vectors import EncodedChunk, TokenRows, TokenVectors
+from ragkit.index.vectors import SearchSettings, VectorIndex
+from ragkit.storage.arrays import Integers, Table
+from ragkit.types import Chunk, Document, Span
 
-__all__ = ["LocalData", "describe"]
+__all__ = ["LocalData", "corpus_record"]
 
 
 class LocalData:
-    """An index in memory or on disk. What it offers to retrieval says ``IndexData``."""
+    """An index on this machine. Implements ``IndexData``, which documents the shared methods."""
 
-    def __init__(self, files: Mapping[str, Rows]) -> None:
-        """``files``: the tables, by name."""
-        self.files = files
-        self.about: dict[str, Any] = json.loads(files["corpus.json"][:].tobytes())
-        self._chunks, self._sentences = files["chunks.npy"], files["sentences.npy"]
-        self._first = files["first_sentences.npy"]
-        code = TokenCode(self.about["token_bits"], self.about["dimension"])
-        self._documents = Documents(files)
-        self._lexicon = Lexicon(files, len(self._chunks))
-        self._late = LateIndex(files, code, self._first)
-        self._coarse = CoarseIndex(files, self._first)
-        self._dense = DenseIndex.open(files, Searching(**self.about["dense"]))
+    def __init__(self, tables: Mapping[str, Table]) -> None:
+        """``tables``: all tables, by name."""
+        self.tables = tables
+        self.about: dict[str, Any] = json.loads(tables["corpus.json"][:].tobytes())
+        self._chunks, self._sentences = tables["chunks.npy"], tables["sentences.npy"]
+        self._first = tables["first_sentences.npy"]
+        quantizer = TokenQuantizer(self.about["token_bits"], self.about["dimension"])
+        self._documents = Documents(tables)
+        self._postings = Postings(tables, len(self._chunks))
+        self._tokens = TokenVectors(tables, quantizer, self._first)
+        self._centroids = CentroidIndex(tables, self._first)
+        self._vectors = VectorIndex.open(tables, SearchSettings(**self.about["dense"]))
 
-    # What retrieval asks.
-
-    def title_of(self, conditions: Conditions | None = None) -> str | None:
-        title: str | None = self.about["title"]
-        return title if conditions is None else self._documents.title_of(conditions)
+    # What retrieval asks (IndexData).
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -83,102 +78,111 @@ class LocalData:
     def __len__(self) -> int:
         return len(self._chunks)
 
+    def title_of(self, conditions: Conditions | None = None) -> str | None:
+        title: str | None = self.about["title"]
+        return title if conditions is None else self._documents.title_of(conditions)
+
     def document(self, document_id: str) -> Document:
         return self._documents.by_id(document_id)
 
-    def chunk(self, number: int) -> Chunk:
+    def chunks(self, numbers: Sequence[int]) -> list[Chunk]:
+        return [self._chunk(number) for number in numbers]
+
+    def texts(self, numbers: Sequence[int]) -> list[str]:
+        rows = [self._chunks[number].tolist() for number in numbers]
+        texts = {document: self._documents[document].text for document in {row[0] for row in rows}}
+        return [texts[document][start:end] for document, _, start, end in rows]
+
+    def frequencies(self, stems: Sequence[str]) -> list[int]:
+        return self._postings.frequencies(stems)
+
+    def allowed(self, conditions: Conditions) -> AllowedChunks:
+        if len(self._documents):
+            check_properties(conditions, self.about["properties"])
+        documents = self._documents.matching(conditions)
+        return AllowedChunks(documents[self._chunks[:][:, 0]], documents)
+
+    def nearest(
+        self, vector: Vectors, depth: int, allowed: AllowedChunks | None = None
+    ) -> tuple[Integers, Vectors]:
+        cosines, chunks = self._vectors.search(
+            vector, depth, None if allowed is None else allowed.chunks
+        )
+        return chunks, cosines
+
+    def with_stems(
+        self, weights: Mapping[str, float], depth: int, allowed: AllowedChunks | None = None
+    ) -> Integers:
+        return self._postings.best(weights, depth, None if allowed is None else allowed.chunks)
+
+    def cosines(self, vector: Vectors, chunks: Integers) -> Vectors:
+        cosines: Vectors = self._vectors.vectors_of(chunks) @ vector
+        return cosines
+
+    def coverage(self, weights: Mapping[str, float], chunks: Integers) -> NDArray[np.float32]:
+        return self._postings.coverage(weights, chunks)
+
+    def centroid_ids(self, chunks: Integers) -> CentroidRows:
+        return self._centroids.rows(chunks)
+
+    def token_vectors(self, chunks: Integers) -> TokenRows:
+        return self._tokens.rows(chunks)
+
+    # What builds and other stores take over.
+
+    @property
+    def quantizer(self) -> TokenQuantizer:
+        """The quantizer of its token vectors."""
+        return self._tokens.quantizer
+
+    @property
+    def search_settings(self) -> SearchSettings:
+        """How its vectors are searched, and how well."""
+        return self._vectors.settings
+
+    def chunks_of(self, document: int) -> list[Chunk]:
+        """Return the chunks of a document, by its number."""
+        first, last = np.searchsorted(self._chunks[:][:, 0], [document, document + 1]).tolist()
+        return self.chunks(range(first, last))
+
+    def keys(self) -> NDArray[np.uint8]:
+        """Return ``(n, 16)``: a digest of what the model encoded of each chunk."""
+        keys: NDArray[np.uint8] = self.tables["chunk_keys.npy"][:]
+        return keys
+
+    def encoded_chunk(self, number: int) -> EncodedChunk:
+        """Return the vector and the token vectors of a chunk, as they are stored."""
+        [vector] = self.vectors_of(np.asarray([number]))
+        return EncodedChunk(vector, self._tokens.chunk(number, int(self._chunks[number][2])))
+
+    def vectors_of(self, chunks: Integers) -> Vectors:
+        """Return ``(n, d)``: the vector of each of ``chunks``."""
+        return self._vectors.vectors_of(chunks)
+
+    def stems(self) -> Iterator[tuple[str, NDArray[np.int32]]]:
+        """Iterate over the stems, in the order of their bytes, and the chunks that have them."""
+        return iter(self._postings)
+
+    def _chunk(self, number: int) -> Chunk:
         document, section, start, end = self._chunks[number].tolist()
         first, last = self._first[number : number + 2].tolist()
         sentences = tuple(Span(a, b) for a, b in self._sentences[first:last].tolist())
         return Chunk(self._documents[document].id, section, start, end, sentences)
 
-    def text_of(self, number: int) -> str:
-        document, _, start, end = self._chunks[number].tolist()
-        return str(self._documents[document].text[start:end])
 
-    def learn(self, stems: Sequence[str]) -> None:
-        """Nothing is far away here."""
-
-    def idf(self, stem: str) -> float:
-        return self._lexicon.idf(stem)
-
-    def knows(self, stem: str) -> bool:
-        return stem in self._lexicon
-
-    def allowed(self, conditions: Conditions) -> NDArray[np.bool_]:
-        """``(n,)``: which chunks are of documents that fulfil all conditions."""
-        if len(self._documents):
-            refuse_unknown(conditions, self.about["properties"])
-        found: NDArray[np.bool_] = self._documents.fulfilling(conditions)[self._chunks[:][:, 0]]
-        return found
-
-    def nearest(
-        self, vector: Vectors, depth: int, allowed: NDArray[np.bool_] | None = None
-    ) -> tuple[Numbers, Vectors]:
-        cosines, chunks = self._dense.search(vector, depth, allowed)
-        return chunks, cosines
-
-    def with_words(
-        self, weights: Mapping[str, float], depth: int, allowed: NDArray[np.bool_] | None = None
-    ) -> Numbers:
-        return self._lexicon.best(weights, depth, allowed)
-
-    def cosines(self, vector: Vectors, chunks: Numbers) -> Vectors:
-        found: Vectors = self._dense.vectors_of(chunks) @ vector
-        return found
-
-    def coverage(self, weights: Mapping[str, float], chunks: Numbers) -> NDArray[np.float32]:
-        return self._lexicon.coverage(weights, chunks)
-
-    def coarse(self, chunks: Numbers) -> CoarseRows:
-        return self._coarse.rows(chunks)
-
-    def tokens(self, chunks: Numbers) -> TokenRows:
-        return self._late.rows(chunks)
-
-    # What other builds and stores take over.
-
-    @property
-    def token_code(self) -> TokenCode:
-        """How its token vectors are kept."""
-        return self._late.code
-
-    @property
-    def searching(self) -> Searching:
-        """How its vectors are searched, and how well."""
-        return self._dense.searching
-
-    def chunks_of(self, document: int) -> list[Chunk]:
-        """The chunks of a document, by its number."""
-        borders = np.searchsorted(self._chunks[:][:, 0], [document, document + 1]).tolist()
-        return [self.chunk(number) for number in range(*borders)]
-
-    def keys(self) -> NDArray[np.uint8]:
-        """``(n, 16)``: a digest of what the model read of each chunk."""
-        return self.files["chunk_keys.npy"][:]
-
-    def read_chunk(self, number: int) -> ReadChunk:
-        """What is kept of what the model read of a chunk."""
-        [vector] = self.vectors_of(np.asarray([number]))
-        return ReadChunk(vector, self._late.chunk(number, int(self._chunks[number][2])))
-
-    def vectors_of(self, chunks: Numbers) -> Vectors:
-        """``(n, d)``: the one vector of each of ``chunks``."""
-        return self._dense.vectors_of(chunks)
-
-    def stems(self) -> Iterator[tuple[str, NDArray[np.int32]]]:
-        """Each stem, in the order of its bytes, and the chunks that have it."""
-        return iter(self._lexicon)
-
-
-def describe(
-    *, dimension: int, title: str | None, properties: set[str], bits: int, searching: Searching
+def corpus_record(
+    *,
+    dimension: int,
+    title: str | None,
+    properties: set[str],
+    token_bits: int,
+    settings: SearchSettings,
 ) -> dict[str, Any]:
-    """The content of ``corpus.json``."""
+    """Return the content of ``corpus.json``."""
     return {
         "dimension": dimension,
         "title": title,
         "properties": sorted(properties),
-        "token_bits": bits,
-        "dense": asdict(searching),
+        "token_bits": token_bits,
+        "dense": asdict(settings),
     }

@@ -1,7 +1,7 @@
-"""The manifest: what made an index, and the checksum of every file it has.
+"""The manifest: what an index was built from and with, and the checksum of every file.
 
-``manifest.json`` is the index's only entrance. It names one generation, a folder beside it that
-holds the data; replacing the manifest in one rename is what publishes a new generation.
+``manifest.json`` is the only entry point of an index. It names one generation, a folder beside it
+that holds the data; replacing the manifest in one rename publishes a new generation.
 """
 
 from __future__ import annotations
@@ -24,30 +24,25 @@ from ragkit.errors import (
     IndexReadError,
     StoreError,
 )
-from ragkit.index.config import Weights
-from ragkit.index.vectors import Searching
-from ragkit.storage.checksums import SealBrokenError, seal, unseal
+from ragkit.index.config import RetrievalConfig
+from ragkit.index.vectors import SearchSettings
+from ragkit.storage.checksums import FileRecord, SealBrokenError, seal, unseal
 
-__all__ = ["FORMAT", "KIND", "MANIFEST", "FileRecord", "Manifest", "SourceRecord", "unreadable"]
+__all__ = ["FORMAT", "KIND", "MANIFEST", "Manifest", "SourceRecord", "unreadable_error"]
 
 MANIFEST = "manifest.json"
 FORMAT = 3
 KIND = "ragkit index"
 
-_PASSING = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EACCES, errno.EPERM}
-
-
-@dataclass(frozen=True, slots=True)
-class FileRecord:
-    """One data file: how long it is and what it must hash to."""
-
-    bytes: int
-    sha256: str
+_TRANSIENT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EACCES, errno.EPERM}
 
 
 @dataclass(frozen=True, slots=True)
 class SourceRecord:
-    """One document's origin. ``path`` is relative to the index's folder, None if from memory."""
+    """The origin of one document.
+
+    ``path`` is relative to the index's folder; None for a document given in memory.
+    """
 
     document_id: str
     path: str | None
@@ -56,17 +51,27 @@ class SourceRecord:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """All that is recorded about an index. ``counts`` has documents, chunks and sentences.
+    """Everything that is recorded about an index.
 
-    ``searching``: how its vectors are searched, and how well. ``token_bits``: of a component of a
-    token vector. ``memory``: the budget it was laid out for, bytes; None for the usual one.
+    Attributes:
+        encoder: the model that encoded it.
+        dimension: length of its vectors.
+        chunker: the settings that cut its documents into chunks.
+        config: the retrieval parameters.
+        search: how its vectors are searched, and how well.
+        token_bits: bits of each component of a token vector.
+        memory: the budget it was laid out for, in bytes; None for the default.
+        sources: where each document came from, in the order of the corpus.
+        counts: number of documents, chunks and sentences.
+        files: the record of every data file, by name.
+
     """
 
     encoder: Fingerprint
     dimension: int
     chunker: Chunker
-    weights: Weights
-    searching: Searching
+    config: RetrievalConfig
+    search: SearchSettings
     token_bits: int
     memory: int | None
     sources: tuple[SourceRecord, ...]
@@ -75,19 +80,20 @@ class Manifest:
 
     @property
     def generation(self) -> str:
-        """The data folder's name: it follows from the data, so equal builds have equal names."""
+        """The name of the data folder: a digest of the data, so equal builds have equal names."""
         content = sorted((name, record.sha256) for name, record in self.files.items())
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the content of ``manifest.json`` without its checksum."""
         return {
             "kind": KIND,
             "format": FORMAT,
             "generation": self.generation,
             "encoder": {**self.encoder.to_dict(), "dimension": self.dimension},
             "chunker": self.chunker.to_dict(),
-            "weights": self.weights.to_dict(),
-            "dense": {"similarity": "cosine", **asdict(self.searching)},
+            "weights": self.config.to_dict(),
+            "dense": {"similarity": "cosine", **asdict(self.search)},
             "tokens": {"bits": self.token_bits},
             "memory": self.memory,
             "sources": _grouped(self.sources),
@@ -99,15 +105,19 @@ class Manifest:
         }
 
     def to_bytes(self) -> bytes:
-        """The file's content; it ends with its own checksum, so that damage to it shows."""
+        """Return the content of ``manifest.json``, which ends with its own checksum."""
         return seal(self.to_dict())
 
     @classmethod
-    def read(cls, directory: Path) -> Manifest:
-        """The manifest of the index in ``directory``, checked against its own checksum.
+    def load(cls, directory: Path) -> Manifest:
+        """Load the manifest of the index in ``directory`` and verify its checksum.
 
-        Raises IndexNotFoundError, IndexDamagedError, IndexReadError, or IndexMismatchError for
-        another format.
+        Raises:
+            IndexNotFoundError: there is no manifest.
+            IndexDamagedError: it is damaged.
+            IndexReadError: the system refused to read it.
+            IndexMismatchError: it has another format.
+
         """
         path = directory / MANIFEST
         try:
@@ -118,12 +128,14 @@ class Manifest:
                 f"Build one: ragkit index build SOURCE… --out {directory}"
             ) from error
         except OSError as error:
-            raise unreadable(path, error, f"{path} cannot be read: {error.strerror}.") from error
+            raise unreadable_error(
+                path, error, f"{path} cannot be read: {error.strerror}."
+            ) from error
         try:
             content = json.loads(data)
             kind, version = content["kind"], content["format"]
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise _damaged(path, f"it is no ragkit manifest ({type(error).__name__})") from error
+            raise _damaged(path, f"it is not a ragkit manifest ({type(error).__name__})") from error
         if kind != KIND or version != FORMAT:
             raise IndexMismatchError(
                 f"{path} is a {kind!r} of format {version!r}; this version reads {KIND!r} of "
@@ -136,13 +148,15 @@ class Manifest:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Manifest:
-        """What ``to_dict`` gave; trusts its argument: the checksum has matched."""
+        """Build a manifest from what ``to_dict`` returned, which must have been verified."""
         return cls(
             encoder=Fingerprint.from_dict(content["encoder"]),
             dimension=int(content["encoder"]["dimension"]),
             chunker=Chunker(**content["chunker"]),
-            weights=Weights(**content["weights"]),
-            searching=Searching(**{k: v for k, v in content["dense"].items() if k != "similarity"}),
+            config=RetrievalConfig.from_dict(content["weights"]),
+            search=SearchSettings(
+                **{k: v for k, v in content["dense"].items() if k != "similarity"}
+            ),
             token_bits=int(content["tokens"]["bits"]),
             memory=content["memory"],
             sources=tuple(
@@ -155,9 +169,14 @@ class Manifest:
         )
 
 
-def unreadable(path: Path, error: OSError, damage: str) -> StoreError:
-    """What an error of the system says of an index: ``damage``, or nothing about it."""
-    if error.errno not in _PASSING:
+def unreadable_error(path: Path, error: OSError, damage: str) -> StoreError:
+    """Return the error for a file that the system did not read: damage, or a passing condition.
+
+    Args:
+        damage: the message if the error means that the file itself is damaged or missing.
+
+    """
+    if error.errno not in _TRANSIENT:
         return IndexDamagedError(damage)
     return IndexReadError(
         f"{path} could not be read: {error.strerror}. That says nothing about the index. Check who "
@@ -166,7 +185,7 @@ def unreadable(path: Path, error: OSError, damage: str) -> StoreError:
 
 
 def _grouped(sources: Sequence[SourceRecord]) -> list[dict[str, Any]]:
-    """A file of many documents is named once."""
+    """The sources, with the documents of one file together."""
     return [
         {"path": path, "sha256": sha256, "documents": [one.document_id for one in group]}
         for (path, sha256), group in groupby(sources, key=lambda one: (one.path, one.sha256))

@@ -1,154 +1,124 @@
-"""What retrieval asks of an index, wherever it lies: in memory, on disk, on a server.
+"""IndexData: what retrieval asks of an index, whether it is in memory, on disk or on a server.
 
-Chunks are known by their number, from 0, in the corpus's order.
+A chunk is identified by its number, from 0, in the order of the corpus.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ragkit.encoding import Vectors
+from ragkit.index.centroids import CentroidRows
 from ragkit.index.filters import Conditions
-from ragkit.index.quantization import TokenCode
+from ragkit.index.token_vectors import TokenRows
+from ragkit.storage.arrays import Integers
 from ragkit.types import Chunk, Document
 
-__all__ = ["Allowed", "CoarseRows", "IndexData", "Numbers", "Progress", "TokenRows"]
+__all__ = ["AllowedChunks", "IndexData", "Progress"]
 
 Progress = Callable[[int, int], None]
 """Called with (done, total): texts to encode, or chunks to push."""
 
-Numbers = NDArray[np.int64]
-"""Chunks, by their numbers."""
 
-Allowed = Any
-"""Which chunks may be found, as ``IndexData.allowed`` gave it; None for all."""
+@dataclass(frozen=True, slots=True, eq=False)
+class AllowedChunks:
+    """The result of a filter.
 
+    Attributes:
+        chunks: ``(n,)``, True for each chunk that may be found.
+        documents: ``(m,)``, the same for each document.
 
-@dataclass(frozen=True, slots=True)
-class CoarseRows:
-    """Of some chunks, which centroids their tokens are nearest to.
-
-    ``centroids``: ``(c, d)``. ``bags``: of each chunk the distinct centroids that ``forward`` looks
-    at, borders ``bag_borders`` ``(n + 1,)``. ``within``: the centroid of each token that
-    ``reverse`` looks at, sentence by sentence, borders ``within_borders`` ``(m + 1,)``.
-    ``sentences``: ``(n,)``, how many each chunk has.
     """
 
-    centroids: Vectors
-    bags: NDArray[np.uint16]
-    bag_borders: Numbers
-    within: NDArray[np.uint16]
-    within_borders: Numbers
-    sentences: Numbers
-
-
-@dataclass(frozen=True, slots=True)
-class TokenRows:
-    """The token vectors of some chunks, coded by ``code``, as ``LateIndex`` orders them.
-
-    ``lengths``: of their segments, chunk by chunk: the context, then two a sentence. ``starts``:
-    where in its document each token of a sentence alone begins, -1 for the others. ``sentences``:
-    ``(n,)``, how many each chunk has.
-    """
-
-    code: TokenCode
-    codes: NDArray[Any]
-    scales: NDArray[np.float32]
-    starts: NDArray[np.int32]
-    lengths: Numbers
-    sentences: Numbers
-
-    def similarities(self, queries: Vectors) -> Vectors:
-        """Cosine of each token with each of ``(t, d)`` queries: ``(n, t)``."""
-        found = self.code.products(self.codes, queries)
-        found *= self.scales[:, None]
-        return found
+    chunks: NDArray[np.bool_]
+    documents: NDArray[np.bool_]
 
 
 class IndexData(Protocol):
-    """An immutable corpus, ready to be searched. Errors are those of the store it lies in."""
+    """An immutable corpus, ready to be searched.
 
-    def title_of(self, conditions: Conditions | None = None) -> str | None:
-        """The title of all documents, or of those that fulfil all conditions; None if they have
-        several or there are none.
-        """
-        ...
+    Methods raise the errors of the store that the corpus lies in: IndexDamagedError for bytes that
+    do not match their checksum, and on a server also IndexServerError and IndexNotFoundError.
+    """
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How many ``documents``, ``chunks`` and ``sentences`` there are."""
+        """Number of ``documents``, ``chunks`` and ``sentences``."""
         ...
 
     @property
     def documents(self) -> Sequence[Document]:
-        """All documents in the corpus's order, each read when it is asked for."""
+        """All documents in the order of the corpus, each loaded when it is accessed."""
         ...
 
     def __len__(self) -> int:
-        """How many chunks there are."""
+        """Number of chunks."""
+        ...
+
+    def title_of(self, conditions: Conditions | None = None) -> str | None:
+        """Return the title that all documents share, or all that fulfil the conditions.
+
+        None if they have different titles, or if there are none.
+        """
         ...
 
     def document(self, document_id: str) -> Document:
-        """The document of that id. Raises KeyError."""
+        """Return the document with that id. Raises KeyError."""
         ...
 
-    def chunk(self, number: int) -> Chunk:
-        """Where a chunk stands."""
+    def chunks(self, numbers: Sequence[int]) -> list[Chunk]:
+        """Return the chunks with these numbers."""
         ...
 
-    def text_of(self, number: int) -> str:
-        """What stands there."""
+    def texts(self, numbers: Sequence[int]) -> list[str]:
+        """Return the texts of the chunks with these numbers."""
         ...
 
-    def learn(self, stems: Sequence[str]) -> None:
-        """Be told which stems will be asked about, so that a store far away reads them at once."""
+    def frequencies(self, stems: Sequence[str]) -> list[int]:
+        """Return for each stem the number of chunks that have it."""
         ...
 
-    def idf(self, stem: str) -> float:
-        """``ln(1 + (N − n + ½)/(n + ½))`` for a stem in n of N chunks; always positive."""
-        ...
+    def allowed(self, conditions: Conditions) -> AllowedChunks:
+        """Return the chunks of the documents that fulfil all conditions.
 
-    def knows(self, stem: str) -> bool:
-        """Whether any chunk has the stem."""
-        ...
+        Raises:
+            FilterError: a condition names a property that no document has.
 
-    def allowed(self, conditions: Conditions) -> Allowed:
-        """The chunks of documents that fulfil all conditions. Raises FilterError for a property
-        that no document has.
         """
         ...
 
     def nearest(
-        self, vector: Vectors, depth: int, allowed: Allowed = None
-    ) -> tuple[Numbers, Vectors]:
-        """At most ``depth`` chunks nearest to a ``(d,)`` unit vector, and their cosines."""
+        self, vector: Vectors, depth: int, allowed: AllowedChunks | None = None
+    ) -> tuple[Integers, Vectors]:
+        """Return at most ``depth`` chunks nearest to a ``(d,)`` unit vector, and their cosines."""
         ...
 
-    def with_words(
-        self, weights: Mapping[str, float], depth: int, allowed: Allowed = None
-    ) -> Numbers:
-        """At most ``depth`` chunks for which the sum of the weights of the stems that they have is
-        greatest, and more than 0.
+    def with_stems(
+        self, weights: Mapping[str, float], depth: int, allowed: AllowedChunks | None = None
+    ) -> Integers:
+        """Return at most ``depth`` chunks with the greatest sum of the weights of their stems.
+
+        Only chunks whose sum is greater than 0 are returned, in ascending order.
         """
         ...
 
-    def cosines(self, vector: Vectors, chunks: Numbers) -> Vectors:
-        """The cosine of each of ``chunks`` with a ``(d,)`` unit vector."""
+    def cosines(self, vector: Vectors, chunks: Integers) -> Vectors:
+        """Return the cosine of each chunk's vector with a ``(d,)`` unit vector."""
         ...
 
-    def coverage(self, weights: Mapping[str, float], chunks: Numbers) -> NDArray[np.float32]:
-        """Of each of ``chunks`` the sum of the weights of the stems that it has."""
+    def coverage(self, weights: Mapping[str, float], chunks: Integers) -> NDArray[np.float32]:
+        """Return for each chunk the sum of the weights of the stems that it has."""
         ...
 
-    def coarse(self, chunks: Numbers) -> CoarseRows:
-        """Of each of ``chunks`` (ascending) which centroids its tokens are nearest to."""
+    def centroid_ids(self, chunks: Integers) -> CentroidRows:
+        """Return the nearest centroids of the tokens of ``chunks``, which ascend."""
         ...
 
-    def tokens(self, chunks: Numbers) -> TokenRows:
-        """All token vectors of each of ``chunks`` (ascending)."""
+    def token_vectors(self, chunks: Integers) -> TokenRows:
+        """Return all token vectors of ``chunks``, which ascend."""
         ...

@@ -1,4 +1,4 @@
-"""How an index gets onto disk whole, and how it is read without trust.
+"""Publishing a generation of an index, and opening the published one.
 
 Layout::
 
@@ -10,18 +10,16 @@ Layout::
 Writing: the data goes into a hidden folder, each file synced; the folder is renamed to its
 generation's name; then one rename of the manifest publishes it. A process that dies on the way
 leaves the published generation as it was, and a hidden folder that the next writer removes.
-Reading: every byte is proved before anything is made of it; those of small files when the index is
-opened, those of large ones block by block, when they are first read.
+Reading: every byte is verified before it is used; those of small files when the index is opened,
+those of large ones block by block, when they are first read.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 
 from ragkit.errors import (
@@ -31,136 +29,110 @@ from ragkit.errors import (
     IndexWriteError,
 )
 from ragkit.index.journal import JOURNAL
-from ragkit.index.layout import MEMORY
+from ragkit.index.layout import DEFAULT_MEMORY
 from ragkit.index.local import LocalData
-from ragkit.index.manifest import KIND, MANIFEST, FileRecord, Manifest, unreadable
-from ragkit.index.vectors import DenseIndex
-from ragkit.storage.checksums import file_sha256
-from ragkit.storage.rows import BLOCK, SUMS, Residency, Rows, map_file, sums_of
+from ragkit.index.manifest import KIND, MANIFEST, Manifest, unreadable_error
+from ragkit.index.vectors import VectorIndex
+from ragkit.storage.arrays import Table
+from ragkit.storage.checksums import (
+    BLOCK,
+    SUMS,
+    FileDamagedError,
+    FileUnreadableError,
+    sync_file,
+    sync_folder,
+    verify_files,
+)
+from ragkit.storage.residency import Residency
+from ragkit.storage.tables import open_tables
 
-__all__ = ["drafting", "mapped", "opened", "publish", "records", "verify", "write_lock"]
+__all__ = [
+    "draft_folder",
+    "open_generation",
+    "open_tables_of",
+    "publish",
+    "verify",
+    "write_lock",
+]
 
 _LOCK = ".lock"
 _PARTIAL = ".partial-"
 
-_LARGE = 32 << 20
-"""Bytes from which on a file is not proved when it is opened, but as it is read."""
 
+def open_generation(directory: Path, manifest: Manifest) -> LocalData:
+    """Open the data of a generation, memory-mapped.
 
-def records(folder: Path) -> dict[str, FileRecord]:
-    """What the manifest says of the files in ``folder``; a large one's blocks get digests beside
-    it. All of it is on the disk, not only in its cache, when this returns.
+    Small files are verified now, large ones block by block as they are read, so that no byte is
+    used before it was verified.
+
+    Raises:
+        IndexDamagedError: a file is not what the manifest says; now, or later at a question.
+        IndexReadError: the system refused to read a file.
+
     """
-    found = {}
-    for path in sorted(folder.iterdir()):
-        whole, sums = sums_of(path)
-        found[path.name] = FileRecord(path.stat().st_size, whole)
-        if path.stat().st_size > _LARGE:
-            (folder / f"{path.name}{SUMS}").write_bytes(sums)
-            found[path.name + SUMS] = FileRecord(len(sums), hashlib.sha256(sums).hexdigest())
-    for name in found:
-        _sync(folder / name)
-    _sync_folder(folder)
-    return found
+    names = [name for name in manifest.files if not name.endswith(SUMS)]
+    return LocalData(open_tables_of(directory, manifest, names))
 
 
-def opened(directory: Path, manifest: Manifest) -> LocalData:
-    """The data of a generation, memory-mapped.
+def open_tables_of(directory: Path, manifest: Manifest, names: list[str]) -> dict[str, Table]:
+    """Open some tables of a generation, as ``open_generation`` does."""
+    budget = DEFAULT_MEMORY if manifest.memory is None else manifest.memory
+    faiss = manifest.files.get(VectorIndex.NAME)
+    residency = Residency(budget - min(budget // 2, faiss.bytes if faiss else 0))
 
-    Small files are proved now, large ones block by block as they are read, so that nothing
-    unproved is ever believed. Raises IndexDamagedError naming the file, what was found and what was
-    expected, now or at a question; IndexReadError now.
-    """
-    return LocalData(
-        mapped(directory, manifest, [n for n in manifest.files if not n.endswith(SUMS)])
-    )
+    def damage(path: Path, block: int) -> IndexDamagedError:
+        return IndexDamagedError(
+            f"{path} is damaged: the bytes from {block * BLOCK:,} on, a block of {BLOCK:,}, are "
+            f"not those that were written. {_remedy(directory)}"
+        )
 
-
-def mapped(directory: Path, manifest: Manifest, names: Iterable[str]) -> dict[str, Rows]:
-    """Some tables of a generation, as ``opened`` has them."""
-    budget = MEMORY if manifest.memory is None else manifest.memory
-    searched = manifest.files.get(DenseIndex.NAME)
-    residency = Residency(budget - min(budget // 2, searched.bytes if searched else 0))
-    return {name: _mapped(directory, manifest, name, residency) for name in names}
+    with _index_errors(directory, manifest):
+        folder = directory / manifest.generation
+        return open_tables(folder, manifest.files, names, residency, damage)
 
 
 def verify(directory: Path, manifest: Manifest, names: Iterable[str] | None = None) -> None:
-    """Prove every byte of every file, or of those named.
+    """Verify every byte of every file of a generation, or of the files named.
 
-    Raises IndexDamagedError, IndexReadError.
+    Raises:
+        IndexDamagedError: a file is not what the manifest says.
+        IndexReadError: the system refused to read a file.
+
     """
-    for name in manifest.files if names is None else names:
-        _proved(directory, manifest, name)
-
-
-def _mapped(directory: Path, manifest: Manifest, name: str, residency: Residency) -> Rows:
-    if name + SUMS not in manifest.files:
-        path, expected = _proved(directory, manifest, name), manifest.files[name]
-        with _as_damage(directory, path, expected):
-            return map_file(path, residency)
-    path, expected = _listed(directory, manifest, name)
-    with _as_damage(directory, path, expected):
-        sums = _proved(directory, manifest, name + SUMS).read_bytes()
-        size = path.stat().st_size
-        if size != expected.bytes:
-            raise _size_differs(directory, path, size, expected)
-        return map_file(path, residency, sums, partial(_block_differs, directory, path))
-
-
-def _proved(directory: Path, manifest: Manifest, name: str) -> Path:
-    path, expected = _listed(directory, manifest, name)
-    with _as_damage(directory, path, expected):
-        found = FileRecord(path.stat().st_size, file_sha256(path))
-    if found != expected:
-        raise IndexDamagedError(
-            f"{path} is damaged: found {found.bytes} bytes with sha256 {found.sha256}, expected "
-            f"{expected.bytes} bytes with sha256 {expected.sha256}. {_mend(directory)}"
-        )
-    return path
-
-
-def _size_differs(
-    directory: Path, path: Path, size: int, expected: FileRecord
-) -> IndexDamagedError:
-    return IndexDamagedError(
-        f"{path} is damaged: found {size} bytes, expected {expected.bytes}. {_mend(directory)}"
-    )
-
-
-def _block_differs(directory: Path, path: Path, block: int) -> IndexDamagedError:
-    return IndexDamagedError(
-        f"{path} is damaged: the bytes from {block * BLOCK:,} on, a block of {BLOCK:,}, are not "
-        f"those that were written. {_mend(directory)}"
-    )
-
-
-def _listed(directory: Path, manifest: Manifest, name: str) -> tuple[Path, FileRecord]:
-    expected = manifest.files[name]
-    return directory / manifest.generation / name, expected
+    with _index_errors(directory, manifest):
+        every = manifest.files if names is None else names
+        verify_files(directory / manifest.generation, manifest.files, every)
 
 
 @contextmanager
-def _as_damage(directory: Path, path: Path, expected: FileRecord) -> Iterator[None]:
+def _index_errors(directory: Path, manifest: Manifest) -> Iterator[None]:
+    """Turn what storage says of a file into what that means for the index."""
     try:
         yield
-    except OSError as error:
+    except FileDamagedError as damaged:
+        raise IndexDamagedError(f"{damaged} {_remedy(directory)}") from damaged
+    except FileUnreadableError as unreadable:
+        path, error = unreadable.path, unreadable.error
         damage = (
-            f"{path} cannot be read ({error.strerror}); expected a file of {expected.bytes} bytes. "
-            f"{_mend(directory)}"
+            f"{path} cannot be read ({error.strerror}); expected a file of "
+            f"{manifest.files[path.name].bytes} bytes. {_remedy(directory)}"
         )
-        raise unreadable(path, error, damage) from error
+        raise unreadable_error(path, error, damage) from error
 
 
 @contextmanager
 def write_lock(directory: Path) -> Iterator[None]:
-    """Hold the only right to write the index in ``directory``; make the folder if need be.
+    """Hold the write lock of the index in ``directory``; create the folder if it is missing.
 
-    Raises IndexLockedError if another process holds it, IndexWriteError if it cannot be had.
+    Raises:
+        IndexLockedError: another process holds the lock.
+        IndexWriteError: the folder cannot be written, or holds something else than an index.
+
     """
-    from filelock import FileLock, Timeout  # asking needs no lock, and importing it takes a while
+    from filelock import FileLock, Timeout  # queries need no lock, and importing it takes a while
 
     is_new = not directory.exists()
-    with _as_write_error(directory):
+    with _write_errors(directory):
         _make_folder(directory)
         _refuse_foreign(directory)
         lock = FileLock(directory / _LOCK)
@@ -172,28 +144,30 @@ def write_lock(directory: Path) -> Iterator[None]:
                 f"another path."
             ) from error
     try:
-        with _as_write_error(directory):
+        with _write_errors(directory):
             _remove_partials(directory)
-            if is_new:  # the lock says that the folder is an index's, also after a loss of power
-                _sync_folder(directory)
+            if is_new:  # the lock marks the folder as an index's, also after a loss of power
+                sync_folder(directory)
         yield
     finally:
         lock.release()
         if is_new and {path.name for path in directory.iterdir()} <= {_LOCK}:
-            # Nothing came of it: leave no empty folder that looks like an index.
+            # Nothing was written: leave no empty folder that looks like an index.
             with suppress(OSError):
                 (directory / _LOCK).unlink(missing_ok=True)
                 directory.rmdir()
 
 
 @contextmanager
-def drafting(directory: Path) -> Iterator[Path]:
-    """An empty folder to write a generation's files into; the lock must be held.
+def draft_folder(directory: Path) -> Iterator[Path]:
+    """Yield an empty folder for the files of a new generation; the lock must be held.
 
-    Raises IndexWriteError for what goes wrong with the disk while it is filled.
+    Raises:
+        IndexWriteError: the disk failed while the folder was filled.
+
     """
     folder = directory / f"{_PARTIAL}draft"
-    with _as_write_error(directory):
+    with _write_errors(directory):
         try:
             folder.mkdir()
             yield folder
@@ -202,71 +176,57 @@ def drafting(directory: Path) -> Iterator[Path]:
 
 
 def publish(directory: Path, folder: Path, manifest: Manifest) -> None:
-    """Make the files in ``folder``, of which the manifest has the ``records``, the current
-    generation of the index in ``directory``; the lock must be held.
+    """Make the files in ``folder`` the current generation of the index; the lock must be held.
 
-    Raises IndexWriteError, after which the generation published before is still current.
+    Args:
+        folder: the files, whose records the manifest has.
+
+    Raises:
+        IndexWriteError: the disk failed; the generation published before is still current.
+
     """
     generation = directory / manifest.generation
-    with _as_write_error(directory):
+    with _write_errors(directory):
         if generation.exists():
-            _mend_files(directory, folder, manifest)
+            _replace_damaged_files(directory, folder, manifest)
         else:
             folder.rename(generation)
-            _sync_folder(directory)
+            sync_folder(directory)
         partial_manifest = directory / f"{_PARTIAL}{MANIFEST}"
         partial_manifest.write_bytes(manifest.to_bytes())
-        _sync(partial_manifest)
+        sync_file(partial_manifest)
         partial_manifest.replace(directory / MANIFEST)
-        _sync_folder(directory)
+        sync_folder(directory)
     for path in directory.iterdir():
         if (_is_generation(path) and path != generation) or path.name.startswith(JOURNAL):
             shutil.rmtree(path, ignore_errors=True)
 
 
 def _make_folder(path: Path) -> None:
-    """With its parents, so that it is there after a loss of power, as what will be put into it."""
+    """Create a folder and its parents so that they survive a loss of power."""
     for missing in reversed([p for p in (path, *path.parents) if not p.exists()]):
         missing.mkdir(exist_ok=True)
-        with suppress(PermissionError):  # a folder may be written to by who may not read it
-            _sync_folder(missing.parent)
+        with suppress(PermissionError):  # a folder may be writable without being readable
+            sync_folder(missing.parent)
 
 
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _replace_damaged_files(directory: Path, folder: Path, manifest: Manifest) -> None:
+    """Replace damaged files of the same generation by those of ``folder``.
 
-
-def _sync_folder(path: Path) -> None:
-    if os.name == "nt":  # Windows has no handle on a folder to sync.
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _mend_files(directory: Path, folder: Path, manifest: Manifest) -> None:
-    """Put those of ``folder`` where files of the same generation are damaged.
-
-    One by one: whenever this ends, nothing that was whole is gone, and the rest can be mended.
+    One by one: wherever this is interrupted, no intact file is lost, and the rest can be repaired.
     """
     generation = directory / manifest.generation
     if not _holds_plain_files(generation):
         generation.rename(directory / f"{_PARTIAL}damaged")
         folder.rename(generation)
-        _sync_folder(directory)
+        sync_folder(directory)
         return
     for name in manifest.files:
         try:
             verify(directory, manifest, [name])
         except (IndexDamagedError, IndexReadError):
             (folder / name).replace(generation / name)
-    _sync_folder(generation)
+    sync_folder(generation)
 
 
 def _holds_plain_files(generation: Path) -> bool:
@@ -277,7 +237,7 @@ def _holds_plain_files(generation: Path) -> bool:
 
 
 def _remove_partials(directory: Path) -> None:
-    """Remove what a writer left half-written, this one or one that died."""
+    """Remove what an interrupted writer, or this one, left half-written."""
     for path in directory.glob(f"{_PARTIAL}*"):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
@@ -292,25 +252,25 @@ def _is_generation(path: Path) -> bool:
 
 
 def _refuse_foreign(directory: Path) -> None:
-    """An index is never written among files that are not its own."""
+    """Raise IndexWriteError if the folder holds files that do not belong to an index."""
     names = {path.name for path in directory.iterdir()}
     own = {n for n in names if n.startswith((_PARTIAL, JOURNAL)) or _is_generation(directory / n)}
     foreign = names - own - {MANIFEST, _LOCK}
     if not foreign and MANIFEST in names:
-        # A manifest that was cut to nothing is still ours if our lock lies beside it.
+        # A manifest that was truncated to nothing is still an index's if its lock is beside it.
         data = (directory / MANIFEST).read_bytes()
         foreign = set() if KIND.encode() in data or (_LOCK in names and not data) else {MANIFEST}
     elif not foreign and _LOCK not in names:
-        foreign = own  # looks like our data, but nothing says that it is
+        foreign = own  # it looks like index data, but nothing confirms that it is
     if foreign:
         raise IndexWriteError(
-            f"{directory} holds {min(foreign)!r}, which is no part of an index; expected an empty "
+            f"{directory} holds {min(foreign)!r}, which is not part of an index; expected an empty "
             f"or new folder, or an index. Choose another path."
         )
 
 
 @contextmanager
-def _as_write_error(directory: Path) -> Iterator[None]:
+def _write_errors(directory: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -320,5 +280,5 @@ def _as_write_error(directory: Path) -> Iterator[None]:
         ) from error
 
 
-def _mend(directory: Path) -> str:
+def _remedy(directory: Path) -> str:
     return f"Restore it, or rebuild: ragkit index build SOURCE… --out {directory}"

@@ -12,17 +12,16 @@ from numpy.typing import NDArray
 
 from ragkit.encoding import Vectors
 from ragkit.index.layout import Layout
-from ragkit.index.protocol import Numbers
-from ragkit.storage.rows import Rows
-from ragkit.storage.tables import Tables
+from ragkit.storage.arrays import Integers, Table
+from ragkit.storage.tables import TableWriter
 
-__all__ = ["DenseIndex", "Searching"]
+__all__ = ["SearchSettings", "VectorIndex"]
 
 _FEW = 1 << 14
-"""So many allowed rows, or fewer, are all compared."""
+"""Up to this many allowed rows are all compared exactly."""
 
 _SPARE = 64
-"""So many are looked up at least, since coded vectors come in a slightly other order."""
+"""At least this many are looked up, since quantized vectors come in a slightly other order."""
 
 _TRAINED_ON, _SEED = 64, 1
 _ADDED = 1 << 16
@@ -31,11 +30,17 @@ _BLOCK = 1 << 12
 
 
 @dataclass(frozen=True, slots=True)
-class Searching:
-    """How an index is searched, and how well that does.
+class SearchSettings:
+    """How the vectors are searched, and how well.
 
-    ``probes``: how many lists are looked into. ``refine``: as in ``Layout``. ``recall``: of the ten
-    nearest by exact search, what part is found, on ``sample`` sentences of the corpus.
+    Attributes:
+        faiss: the FAISS factory string.
+        probes: number of IVF lists searched for a question; 0 for exact search.
+        refine: this many times the requested depth is looked up in FAISS and compared again with
+            the full vectors.
+        recall: share of the ten exact nearest neighbours that is found, 0–1.
+        sample: number of sentences of the corpus on which ``recall`` was measured.
+
     """
 
     faiss: str
@@ -45,89 +50,96 @@ class Searching:
     sample: int = 0
 
 
-class DenseIndex:
-    """``(n, d)`` unit vectors; immutable once made. Search parameters go with each call."""
+class VectorIndex:
+    """Searches ``(n, d)`` unit vectors. Immutable: search parameters go with each call."""
 
     NAME = "dense.faiss"
-    """What FAISS searches; it is read into memory, whole."""
+    """The table that holds the FAISS index; it is loaded into memory, whole."""
 
-    def __init__(self, index: Any, vectors: Vectors | Rows | None, searching: Searching) -> None:
-        """``vectors``: all of them in full, where ``index`` does not keep them so."""
+    def __init__(self, index: Any, vectors: Table | None, settings: SearchSettings) -> None:
+        """``vectors``: all vectors in float32, unless ``index`` keeps them so itself."""
         self._index = index
         self._vectors = vectors
-        self._searching = searching
+        self._settings = settings
 
     @classmethod
-    def open(cls, files: Mapping[str, Rows], searching: Searching) -> DenseIndex:
-        """Only for bytes whose checksum matched: FAISS trusts what it reads."""
+    def open(cls, tables: Mapping[str, Table], settings: SearchSettings) -> VectorIndex:
+        """Open the index. Its bytes must have been verified: FAISS trusts what it loads."""
         import faiss
 
-        index = faiss.deserialize_index(files[cls.NAME][:])
-        return cls(index, files.get("vectors.npy"), searching)
+        index = faiss.deserialize_index(tables[cls.NAME][:])
+        return cls(index, tables.get("vectors.npy"), settings)
 
     @classmethod
     def write(
-        cls, tables: Tables, layout: Layout, vectors: Vectors | Rows, queries: Vectors
-    ) -> DenseIndex:
-        """Of ``(n, d)`` unit vectors, which lie in the table ``vectors.npy`` unless the layout is
-        exact.
+        cls, writer: TableWriter, layout: Layout, vectors: Table, queries: Vectors
+    ) -> VectorIndex:
+        """Build and write the FAISS index of ``(n, d)`` unit vectors.
 
-        ``queries``: ``(q, d)`` unit vectors like those that will be asked: the number of lists to
-        look into is chosen on them, so that 98 % of the ten nearest are found.
+        Args:
+            vectors: the vectors; unless the layout is exact they are the table ``vectors.npy``.
+            queries: ``(q, d)`` unit vectors like those of questions: the number of lists to search
+                is chosen on them, so that 98 % of the ten nearest neighbours are found.
+
         """
         import faiss
 
-        index = _made(vectors, layout)
-        tables.append(cls.NAME, faiss.serialize_index(index))
+        index = _faiss_index(vectors, layout)
+        writer.append(cls.NAME, faiss.serialize_index(index))
         if layout.is_exact:
-            return cls(index, None, Searching(layout.faiss))
-        return _tuned(index, vectors, layout, queries)
+            return cls(index, None, SearchSettings(layout.faiss))
+        return _tune_probes(index, vectors, layout, queries)
 
     @property
-    def searching(self) -> Searching:
-        return self._searching
+    def settings(self) -> SearchSettings:
+        """How the vectors are searched, and how well."""
+        return self._settings
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
-    def vectors_of(self, ids: Numbers) -> Vectors:
-        """Some vectors, ``(len(ids), d)``."""
-        found: Vectors = (
+    def vectors_of(self, ids: Integers) -> Vectors:
+        """Return ``(len(ids), d)``: the vectors with these numbers."""
+        vectors: Vectors = (
             self._index.reconstruct_batch(ids) if self._vectors is None else self._vectors[ids]
         )
-        return found
+        return vectors
 
     def search(
         self, query: Vectors, depth: int, allowed: NDArray[np.bool_] | None = None
-    ) -> tuple[Vectors, Numbers]:
-        """The ``min(depth, n)`` rows nearest to a ``(d,)`` vector, best first: cosines and ids.
+    ) -> tuple[Vectors, Integers]:
+        """Return the ``min(depth, n)`` rows nearest to a ``(d,)`` vector, best first.
 
-        ``allowed``: ``(n,)``, which rows may be found; then n is how many those are. Where lists
-        are looked into, a few of the farther may be missing.
+        Args:
+            allowed: ``(n,)``, True for each row that may be found; None for all.
+
+        Returns:
+            Cosines and row numbers. If IVF lists are searched, a few farther rows may be missing.
+
         """
         number = len(self) if allowed is None else int(allowed.sum())
         depth = min(depth, number)
         if not depth:
             return np.zeros(0, np.float32), np.zeros(0, np.int64)
         if self._vectors is None:
-            return self._looked_up(query, depth, allowed)
+            return self._search_faiss(query, depth, allowed)
         if number <= max(_FEW, depth):
             ids = np.arange(len(self)) if allowed is None else np.flatnonzero(allowed)
         else:
-            _, ids = self._looked_up(query, max(depth, _SPARE) * self._searching.refine, allowed)
+            _, ids = self._search_faiss(query, max(depth, _SPARE) * self._settings.refine, allowed)
             ids = np.sort(ids[ids >= 0])
-        return self._compared(query, ids, depth)
+        return self._compare_exactly(query, ids, depth)
 
-    def _measured(self, recall: float, sample: int) -> DenseIndex:
-        searching = replace(self._searching, recall=recall, sample=sample)
-        return DenseIndex(self._index, self._vectors, searching)
+    def _with_recall(self, recall: float, sample: int) -> VectorIndex:
+        settings = replace(self._settings, recall=recall, sample=sample)
+        return VectorIndex(self._index, self._vectors, settings)
 
-    def _looked_up(
+    def _search_faiss(
         self, query: Vectors, depth: int, allowed: NDArray[np.bool_] | None
-    ) -> tuple[Vectors, Numbers]:
+    ) -> tuple[Vectors, Integers]:
         selector = None if allowed is None else np.packbits(allowed, bitorder="little")
         share = 1.0 if allowed is None else len(self) / max(1, int(allowed.sum()))
-        with _one_thread():
+        with _on_one_thread():
             [scores], [ids] = self._index.search(
                 np.ascontiguousarray(query[None, :], dtype=np.float32),
                 min(depth, len(self)),
@@ -136,9 +148,9 @@ class DenseIndex:
         return scores, ids
 
     def _parameters(self, selector: NDArray[np.uint8] | None, share: float) -> Any:
-        """Of one call: the index itself stays as it is, for other threads.
+        """The parameters of one call; the index itself does not change, for other threads.
 
-        ``share``: of how many rows one is allowed; so many times more lists are looked into.
+        ``share``: rows for each allowed row; the number of searched lists is multiplied by it.
         """
         import faiss
 
@@ -146,15 +158,17 @@ class DenseIndex:
         options = {} if selector is None else {"sel": library.IDSelectorBitmap(selector)}
         if self._vectors is None:
             return library.SearchParameters(**options) if options else None
-        probes = min(self._index.nlist, int(self._searching.probes * share))
+        probes = min(self._index.nlist, int(self._settings.probes * share))
         kind = (
             library.IVFRaBitQSearchParameters
-            if "RaBitQ" in self._searching.faiss
+            if "RaBitQ" in self._settings.faiss
             else library.SearchParametersIVF
         )
         return kind(nprobe=probes, **options)
 
-    def _compared(self, query: Vectors, ids: Numbers, depth: int) -> tuple[Vectors, Numbers]:
+    def _compare_exactly(
+        self, query: Vectors, ids: Integers, depth: int
+    ) -> tuple[Vectors, Integers]:
         """The nearest of ``ids`` by their full vectors."""
         parts = [
             self.vectors_of(ids[start : start + _BLOCK]) @ query
@@ -165,7 +179,7 @@ class DenseIndex:
         return cosines[order], ids[order]
 
 
-def _made(vectors: Vectors | Rows, layout: Layout) -> Any:
+def _faiss_index(vectors: Table, layout: Layout) -> Any:
     import faiss
 
     library: Any = faiss
@@ -183,24 +197,24 @@ def _made(vectors: Vectors | Rows, layout: Layout) -> Any:
     return index
 
 
-def _tuned(index: Any, vectors: Vectors | Rows, layout: Layout, queries: Vectors) -> DenseIndex:
-    """With the fewest probes that find enough on the queries."""
+def _tune_probes(index: Any, vectors: Table, layout: Layout, queries: Vectors) -> VectorIndex:
+    """The index with the fewest probes that find enough of the queries' neighbours."""
     exact = _nearest(vectors, queries)
     probes = 1
     while True:
-        found = DenseIndex(index, vectors, Searching(layout.faiss, probes, layout.refine))
+        found = VectorIndex(index, vectors, SearchSettings(layout.faiss, probes, layout.refine))
         shares = [
             np.isin(ids, found.search(query, _DEPTH)[1][:_TOP]).mean()
             for query, ids in zip(queries, exact, strict=True)
         ]
         recall = float(np.mean(shares)) if shares else 1.0
         if recall >= _RECALL or probes >= layout.lists:
-            return found._measured(round(recall, 4), len(queries))
+            return found._with_recall(round(recall, 4), len(queries))
         probes = min(2 * probes, layout.lists)
 
 
-def _nearest(vectors: Vectors | Rows, queries: Vectors) -> list[Numbers]:
-    """The ten nearest of all, by comparing all."""
+def _nearest(vectors: Table, queries: Vectors) -> list[Integers]:
+    """The ten exact nearest neighbours of each query."""
     scores = np.zeros((len(queries), 0), dtype=np.float32)
     ids = np.zeros((len(queries), 0), dtype=np.int64)
     for start in range(0, len(vectors), _ADDED):
@@ -214,11 +228,11 @@ def _nearest(vectors: Vectors | Rows, queries: Vectors) -> list[Numbers]:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
-    """FAISS on the calling thread alone.
+def _on_one_thread() -> Iterator[None]:
+    """Run FAISS on the calling thread alone.
 
     One question gives OpenMP nothing to share, and its idle threads wait busily: measured, the rest
-    of an ask took twice as long. The number is the calling thread's own, so no other is touched.
+    of an ask took twice as long. The setting is the calling thread's own, so no other is affected.
     """
     import faiss
 

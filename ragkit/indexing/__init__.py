@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from ragkit.index.protocol import Progress
 from ragkit.indexing.builder import (
-    Made,
-    Recipe,
+    BuildSettings,
+    LocalIndex,
     build,
+    check_encoder,
+    check_sources,
     is_remote,
-    read,
-    refuse_changed,
-    refuse_other,
+    open_index,
     save,
     update,
 )
-from ragkit.indexing.pipeline import Reader
+from ragkit.indexing.pipeline import ChunkEncoder
 from ragkit.indexing.repair import repair
 
 __all__ = [
-    "Made",
-    "Progress",
-    "Reader",
-    "Recipe",
+    "BuildSettings",
+    "ChunkEncoder",
+    "LocalIndex",
     "build",
+    "check_encoder",
+    "check_sources",
     "is_remote",
-    "read",
-    "refuse_changed",
-    "refuse_other",
+    "open_index",
     "repair",
     "save",
     "update",

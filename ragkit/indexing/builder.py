@@ -1,4 +1,4 @@
-"""Sources → an index, in memory or published in a folder; and how one is read again."""
+"""Build, update, open and save an index, in memory or published in a folder."""
 
 from __future__ import annotations
 
@@ -19,67 +19,78 @@ from ragkit.errors import (
     IndexStaleError,
     SourceError,
 )
-from ragkit.index.config import Weights
+from ragkit.index.config import RetrievalConfig
 from ragkit.index.journal import Journal
 from ragkit.index.local import LocalData
-from ragkit.index.manifest import FileRecord, Manifest, SourceRecord
+from ragkit.index.manifest import Manifest, SourceRecord
 from ragkit.index.protocol import Progress
-from ragkit.index.publish import drafting, opened, publish, records, write_lock
-from ragkit.indexing.pipeline import Earlier, Known, Reader, build_data
-from ragkit.storage.tables import FolderTables, MemoryTables, Tables, copy_tables
+from ragkit.index.publish import draft_folder, open_generation, publish, write_lock
+from ragkit.indexing.pipeline import ChunkEncoder, PreviousBuild, PreviousIndex, build_data
+from ragkit.storage.checksums import FileRecord, file_records
+from ragkit.storage.tables import FolderTables, MemoryTables, TableWriter, copy_tables
 from ragkit.types import Document
 
 __all__ = [
-    "Made",
-    "Recipe",
+    "BuildSettings",
+    "LocalIndex",
     "build",
+    "build_and_publish",
+    "check_encoder",
+    "check_sources",
     "is_remote",
-    "publish_read",
-    "read",
-    "recipe_of",
-    "refuse_changed",
-    "refuse_other",
+    "open_index",
     "save",
+    "settings_of",
     "sources_of",
     "update",
 ]
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """What shapes an index beside its sources and its model.
+class BuildSettings:
+    """What shapes an index, apart from its sources and its encoder.
 
-    ``memory``: as for ``choose_layout``.
+    Attributes:
+        chunker: the settings that cut documents into chunks.
+        config: the retrieval parameters.
+        memory: budget in bytes, as for ``choose_layout``.
+
     """
 
     chunker: Chunker = field(default_factory=Chunker)
-    weights: Weights = field(default_factory=Weights)
+    config: RetrievalConfig = field(default_factory=RetrievalConfig)
     memory: int | None = None
 
 
 @dataclass(frozen=True)
-class Made:
-    """An index with all that its manifest says.
+class LocalIndex:
+    """An index on this machine: its data, and everything that its manifest records.
 
-    ``published``: what the manifest says of its files; None for one in memory.
+    Attributes:
+        data: the tables, ready to be searched.
+        fingerprint: the model that encoded it.
+        settings: what shaped it.
+        sources: where each document came from.
+        published: the record of each file on disk; None for an index in memory.
+
     """
 
     data: LocalData
     fingerprint: Fingerprint
-    recipe: Recipe
+    settings: BuildSettings
     sources: tuple[SourceFile, ...]
     published: Mapping[str, FileRecord] | None = None
 
     def manifest(self, directory: Path = Path()) -> Manifest:
-        """What to publish in ``directory``."""
+        """Return the manifest to publish in ``directory``."""
         return Manifest(
             encoder=self.fingerprint,
-            dimension=self.data.token_code.dimension,
-            chunker=self.recipe.chunker,
-            weights=self.recipe.weights,
-            searching=self.data.searching,
-            token_bits=self.data.token_code.bits,
-            memory=self.recipe.memory,
+            dimension=self.data.quantizer.dimension,
+            chunker=self.settings.chunker,
+            config=self.settings.config,
+            search=self.data.search_settings,
+            token_bits=self.data.quantizer.bits,
+            memory=self.settings.memory,
             sources=tuple(_source_record(directory, source) for source in self.sources),
             counts=dict(self.data.counts),
             files=self.files,
@@ -87,45 +98,52 @@ class Made:
 
     @cached_property
     def files(self) -> Mapping[str, FileRecord]:
-        """What its files are, or would be."""
+        """The record of each file; of an index in memory, as it would be on disk."""
         if self.published is not None:
             return self.published
         with tempfile.TemporaryDirectory() as folder:
             _copy(self.data, Path(folder))
-            return records(Path(folder))
+            return file_records(Path(folder))
 
     @property
-    def named(self) -> str:
-        """The generation that its data has, published or not."""
+    def generation(self) -> str:
+        """The name of the generation that its data has, published or not."""
         return self.manifest().generation
 
 
 def build(
     sources: Sources,
     encoder: Encoder,
-    recipe: Recipe,
+    settings: BuildSettings,
     directory: Path | None = None,
     *,
     progress: Progress | None = None,
-    reader: Reader | None = None,
-) -> Made:
-    """Read, chunk and encode; publish in ``directory`` if one is given.
+    chunk_encoder: ChunkEncoder | None = None,
+) -> LocalIndex:
+    """Load, chunk and encode ``sources``; publish the index in ``directory`` if one is given.
 
-    What was encoded until an interruption is kept there and used again. ``reader``: as for
-    ``build_data``.
+    What was encoded before an interruption is kept in ``directory`` and used again.
 
-    Raises SourceError, EncoderError, InputError, IndexLockedError, IndexWriteError.
+    Args:
+        chunk_encoder: as for ``build_data``.
+
+    Raises:
+        SourceError, EncoderError, InputError: a source, the model or an argument is unusable.
+        IndexLockedError, IndexWriteError: the index cannot be written.
+
     """
-    read = iter_sources(sources)
+    documents = iter_sources(sources)
     if directory is None:
-        data, origins = _filled(
-            read, encoder, recipe, MemoryTables(), Journal(None, encoder),
-            progress=progress, reader=reader,
+        data, origins = _write_tables(
+            documents, encoder, settings, MemoryTables(), Journal(None, encoder),
+            progress=progress, chunk_encoder=chunk_encoder,
         )  # fmt: skip
-        return Made(data, encoder.fingerprint, recipe, origins)
-    # Locked before the work, so that a second builder is told now and not at the end.
+        return LocalIndex(data, encoder.fingerprint, settings, origins)
+    # Locked before the work, so that a second builder learns of it now and not at the end.
     with write_lock(directory):
-        return publish_read(directory, read, encoder, recipe, progress=progress, reader=reader)
+        return build_and_publish(
+            directory, documents, encoder, settings, progress=progress, chunk_encoder=chunk_encoder
+        )
 
 
 def update(
@@ -134,155 +152,159 @@ def update(
     encoder: Encoder,
     *,
     progress: Progress | None = None,
-    reader: Reader | None = None,
-) -> Made:
-    """Make the index in ``directory`` that of ``sources``, as a fresh build would.
+    chunk_encoder: ChunkEncoder | None = None,
+) -> LocalIndex:
+    """Make the index in ``directory`` equal to a fresh build from ``sources``.
 
-    Raises what ``build`` and ``read`` raise.
+    Raises:
+        RagkitError: what ``build`` and ``open_index`` raise.
+
     """
     with write_lock(directory):
-        old = read(directory)
-        refuse_other(directory, encoder.fingerprint, old.fingerprint)
-        return publish_read(
-            directory, iter_sources(sources), encoder, old.recipe,
-            progress=progress, earlier=Earlier.of(old.data), reader=reader,
+        old = open_index(directory)
+        check_encoder(directory, encoder.fingerprint, old.fingerprint)
+        return build_and_publish(
+            directory, iter_sources(sources), encoder, old.settings,
+            progress=progress, previous=PreviousIndex.of(old.data), chunk_encoder=chunk_encoder,
         )  # fmt: skip
 
 
-def save(made: Made, directory: Path) -> None:
+def save(index: LocalIndex, directory: Path) -> None:
     """Publish a copy in ``directory``. Raises IndexLockedError or IndexWriteError."""
-    with write_lock(directory), drafting(directory) as folder:
-        _copy(made.data, folder)
-        copied = replace(made, published=records(folder))
-        publish(directory, folder, copied.manifest(directory))
+    with write_lock(directory), draft_folder(directory) as folder:
+        _copy(index.data, folder)
+        copy = replace(index, published=file_records(folder))
+        publish(directory, folder, copy.manifest(directory))
 
 
-def read(directory: Path) -> Made:
-    """The published generation; if it is replaced meanwhile, the new one.
+def open_index(directory: Path) -> LocalIndex:
+    """Open the published generation; if it is replaced meanwhile, the new one.
 
-    Raises IndexNotFoundError, IndexDamagedError, IndexReadError, IndexMismatchError.
+    Raises:
+        IndexNotFoundError, IndexDamagedError, IndexReadError, IndexMismatchError: see
+            ``Manifest.load`` and ``open_generation``.
+
     """
-    manifest = Manifest.read(directory)
+    manifest = Manifest.load(directory)
     while True:
         try:
-            data = opened(directory, manifest)
+            data = open_generation(directory, manifest)
         except (IndexDamagedError, IndexReadError):  # Windows refuses what is being removed
-            current = Manifest.read(directory)
+            current = Manifest.load(directory)
             if current.generation == manifest.generation:
                 raise
             manifest = current
             continue
-        return Made(
-            data,
-            manifest.encoder,
-            recipe_of(manifest),
-            sources_of(directory, manifest),
-            manifest.files,
-        )
+        sources = sources_of(directory, manifest)
+        return LocalIndex(data, manifest.encoder, settings_of(manifest), sources, manifest.files)
 
 
 def is_remote(location: object) -> bool:
-    """Whether it is an address, and no path."""
+    """Return whether ``location`` is an address rather than a path."""
     return isinstance(location, str) and "://" in location
 
 
-def refuse_other(
-    directory: str | os.PathLike[str], found: Fingerprint, expected: Fingerprint
+def check_encoder(
+    directory: str | os.PathLike[str], actual: Fingerprint, expected: Fingerprint
 ) -> None:
-    """Raises IndexMismatchError if another model would read for the index than made it."""
-    if found.digest != expected.digest:
+    """Raise IndexMismatchError if ``actual`` is not the model that encoded the index."""
+    if actual.digest != expected.digest:
         raise IndexMismatchError(
-            f"the index at {directory} was made by the model {expected.name!r} (fingerprint "
-            f"{expected.digest[:16]}), but {found.name!r} (fingerprint {found.digest[:16]}) would "
-            f"read for it; their vectors cannot be compared. Use that model, or rebuild: "
+            f"the index at {directory} was encoded by the model {expected.name!r} (fingerprint "
+            f"{expected.digest[:16]}), but {actual.name!r} (fingerprint {actual.digest[:16]}) was "
+            f"given; their vectors cannot be compared. Use that model, or rebuild: "
             f"ragkit index build SOURCE… --out {directory}"
         )
 
 
-def refuse_changed(directory: Path, sources: Sequence[SourceFile]) -> None:
-    """Raises IndexStaleError if a source lies where it lay, but is another."""
-    # Of many documents in one file, each has its path and checksum.
+def check_sources(directory: Path, sources: Sequence[SourceFile]) -> None:
+    """Raise IndexStaleError if a source is where it was, but its content changed."""
+    # The documents of one file have the same path and checksum.
     for source in {(source.path, source.sha256): source for source in sources}.values():
         try:
-            found = source.current_sha256()
+            actual = source.current_sha256()
         except SourceError:
-            continue  # The index was carried elsewhere; it stands for itself.
-        if found != source.sha256:
+            continue  # The index was copied elsewhere, without its sources.
+        if actual != source.sha256:
             raise IndexStaleError(
-                f"{source.path} has sha256 {found[:16]}…, but the index at {directory} was built "
+                f"{source.path} has sha256 {actual[:16]}…, but the index at {directory} was built "
                 f"from {source.sha256[:16]}…. Rebuild it: ragkit index build {source.path} --out "
                 f"{directory} (or open it with check_sources=False)."
             )
 
 
-def publish_read(
+def build_and_publish(
     directory: Path,
-    read: Iterable[tuple[Document, SourceFile]],
+    documents: Iterable[tuple[Document, SourceFile]],
     encoder: Encoder,
-    recipe: Recipe,
+    settings: BuildSettings,
     *,
     progress: Progress | None = None,
-    earlier: Known | None = None,
-    reader: Reader | None = None,
-) -> Made:
-    """Make an index of documents and publish it; the lock must be held.
+    previous: PreviousBuild | None = None,
+    chunk_encoder: ChunkEncoder | None = None,
+) -> LocalIndex:
+    """Build an index of documents and publish it; the write lock must be held.
 
-    ``earlier``, ``reader``: as for ``build_data``.
+    Args:
+        previous: as for ``build_data``.
+        chunk_encoder: as for ``build_data``.
+
     """
-    with drafting(directory) as folder:
-        data, origins = _filled(
-            read, encoder, recipe, FolderTables(folder), Journal(directory, encoder),
-            progress=progress, earlier=earlier, reader=reader,
+    with draft_folder(directory) as folder:
+        data, origins = _write_tables(
+            documents, encoder, settings, FolderTables(folder), Journal(directory, encoder),
+            progress=progress, previous=previous, chunk_encoder=chunk_encoder,
         )  # fmt: skip
-        made = Made(data, encoder.fingerprint, recipe, origins, records(folder))
-        manifest = made.manifest(directory)
+        records = file_records(folder)
+        built = LocalIndex(data, encoder.fingerprint, settings, origins, records)
+        manifest = built.manifest(directory)
         publish(directory, folder, manifest)
-    return replace(made, data=opened(directory, manifest))
+    return replace(built, data=open_generation(directory, manifest))
 
 
-def recipe_of(manifest: Manifest) -> Recipe:
-    """What shaped the index of that manifest."""
-    return Recipe(manifest.chunker, manifest.weights, manifest.memory)
+def settings_of(manifest: Manifest) -> BuildSettings:
+    """Return what shaped the index of that manifest."""
+    return BuildSettings(manifest.chunker, manifest.config, manifest.memory)
 
 
 def sources_of(directory: Path, manifest: Manifest) -> tuple[SourceFile, ...]:
-    """Where each document of the index in ``directory`` came from."""
+    """Return where each document of the index in ``directory`` came from."""
     return tuple(_source_file(directory, source) for source in manifest.sources)
 
 
-def _filled(
-    read: Iterable[tuple[Document, SourceFile]],
+def _write_tables(
+    documents: Iterable[tuple[Document, SourceFile]],
     encoder: Encoder,
-    recipe: Recipe,
-    tables: Tables,
+    settings: BuildSettings,
+    writer: TableWriter,
     journal: Journal,
     *,
     progress: Progress | None,
-    earlier: Known | None = None,
-    reader: Reader | None,
+    previous: PreviousBuild | None = None,
+    chunk_encoder: ChunkEncoder | None,
 ) -> tuple[LocalData, tuple[SourceFile, ...]]:
     origins: list[SourceFile] = []
 
-    def documents() -> Iterator[Document]:
-        for document, origin in read:
+    def only_documents() -> Iterator[Document]:
+        for document, origin in documents:
             origins.append(origin)
             yield document
 
     data = build_data(
-        documents(), encoder, recipe.chunker, tables, journal,
-        progress=progress, earlier=earlier, memory=recipe.memory, reader=reader,
+        only_documents(), encoder, settings.chunker, writer, journal,
+        progress=progress, previous=previous, memory=settings.memory, chunk_encoder=chunk_encoder,
     )  # fmt: skip
     return data, tuple(origins)
 
 
 def _copy(data: LocalData, folder: Path) -> None:
-    tables = FolderTables(folder)
-    copy_tables(data.files, tables)
-    tables.finished()
+    writer = FolderTables(folder)
+    copy_tables(data.tables, writer)
+    writer.finish()
 
 
 def _source_record(directory: Path, source: SourceFile) -> SourceRecord:
-    """The path is kept relative to the index, so that a checkout can lie anywhere."""
+    """A path is recorded relative to the index, so that a checkout can be anywhere."""
     if source.path is None:
         return SourceRecord(source.document_id, None, source.sha256)
     relative = os.path.relpath(source.path.resolve(), directory.resolve())

@@ -1,8 +1,8 @@
-"""Documents → the tables of an index: chunk, encode what is not known yet, put together.
+"""Documents → the tables of an index: chunk, encode what is new, assemble.
 
-Three passes, so that memory does not grow with the corpus but for a few bytes a chunk: documents
-come one by one and are written with their chunks; then what no one has read yet is read by the
-model, in groups, into the journal; then the tables are filled from there in the corpus's order.
+Three passes, so that memory grows by a few bytes a chunk only: documents come one by one and are
+written with their chunks; then the chunks that no cache holds are encoded, in groups, into the
+journal; then the tables are filled from there in the order of the corpus.
 """
 
 from __future__ import annotations
@@ -18,92 +18,112 @@ from numpy.typing import NDArray
 
 from ragkit.chunking import Chunker, context
 from ragkit.encoding import Encoder, Vectors
-from ragkit.index.centroids import CoarseIndex
+from ragkit.index.centroids import write_centroids
 from ragkit.index.documents import Documents, DocumentsBuilder
 from ragkit.index.journal import Journal, Key
 from ragkit.index.layout import Layout, choose_layout
-from ragkit.index.local import LocalData, describe
-from ragkit.index.postings import LexiconBuilder
+from ragkit.index.local import LocalData, corpus_record
+from ragkit.index.postings import PostingsBuilder
 from ragkit.index.protocol import Progress
-from ragkit.index.quantization import TokenCode
-from ragkit.index.token_vectors import ChunkCodes, LateIndex, ReadChunk, chunk_tokens, coded
-from ragkit.index.vectors import DenseIndex
-from ragkit.storage.ragged import borders_of
-from ragkit.storage.rows import Rows
-from ragkit.storage.tables import Tables, json_bytes
-from ragkit.text.spans import Span
-from ragkit.types import Chunk, Document
+from ragkit.index.quantization import TokenQuantizer
+from ragkit.index.token_vectors import (
+    EncodedChunk,
+    QuantizedTokens,
+    TokenLayout,
+    TokenVectors,
+    TokenVectorsBuilder,
+    encoded_chunks,
+)
+from ragkit.index.vectors import VectorIndex
+from ragkit.storage.arrays import Table, offsets_of
+from ragkit.storage.tables import TableWriter, json_bytes
+from ragkit.text.words import words_of
+from ragkit.types import Chunk, Document, Span
 
-__all__ = ["Earlier", "Group", "Known", "Reader", "build_data", "read_group"]
+__all__ = [
+    "ChunkEncoder",
+    "ChunkTexts",
+    "EncodedChunks",
+    "Group",
+    "PreviousBuild",
+    "PreviousIndex",
+    "build_data",
+    "encode_group",
+]
 
 _BATCH = 256
+"""Number of texts of a group."""
+
+_BLOCK = 64
+"""Number of chunks that are assembled at once."""
+
 _SAMPLED, _MIXED = 1024, 4
 _KEY = 16
 
 
 class ChunkTexts(NamedTuple):
-    """What is read of a chunk; the first ``front`` code points of each text are its context.
+    """The texts that the model encodes for one chunk.
 
-    ``places``: where each sentence begins and ends, from the chunk's beginning.
+    Attributes:
+        context: number of code points of title and headings in front of each text.
+        whole: the chunk.
+        alone: each of its sentences.
+        places: each sentence's span, counted from the beginning of the chunk.
+
     """
 
-    front: int
+    context: int
     whole: str
     alone: tuple[str, ...]
     places: tuple[Span, ...]
 
-    @classmethod
-    def of(cls, document: Document, chunk: Chunk) -> ChunkTexts:
-        front, text = context(document.title, document.sections[chunk.section].path), document.text
-        alone = tuple(front + text[s.start : s.end] for s in chunk.sentences)
-        places = tuple(Span(s.start - chunk.start, s.end - chunk.start) for s in chunk.sentences)
-        return cls(len(front), front + text[chunk.start : chunk.end], alone, places)
-
     @property
     def key(self) -> Key:
-        places = tuple(tuple(place) for place in self.places)
-        content = f"{self.front}\0{places}\0{self.whole}"
+        """A digest of everything that the model encodes of the chunk."""
+        places = tuple([tuple(place) for place in self.places])
+        content = f"{self.context}\0{places}\0{self.whole}"
         return hashlib.blake2b(content.encode("utf-8", "surrogatepass"), digest_size=_KEY).digest()
 
 
 Group = Sequence[ChunkTexts]
-"""Chunks that are read together: about 256 texts."""
+"""Chunks that are encoded together: about 256 texts."""
 
-Reader = Callable[[Iterable[Group]], Iterator[tuple[Sequence[Key], Sequence[ReadChunk]]]]
-"""Reads groups, in any order; gives each group's keys and what was read of them."""
+ChunkEncoder = Callable[[Iterable[Group]], Iterator[tuple[Sequence[Key], Sequence[EncodedChunk]]]]
+"""Encodes groups, in any order; yields each group's keys and encoded chunks."""
 
 
-class Kept(Protocol):
-    """Where a chunk that was read before can be had."""
+class EncodedChunks(Protocol):
+    """A place that holds chunks encoded before."""
 
-    def get(self, key: Key) -> ReadChunk | None:
-        """What is kept of a chunk, if it is here."""
+    def get(self, keys: Sequence[Key]) -> list[EncodedChunk | None]:
+        """Return the encoded chunk of each key, None where it is not here."""
         ...
 
     def __contains__(self, key: Key) -> bool: ...
 
 
-class Known(Kept, Protocol):
-    """An index whose work need not be done again."""
+class PreviousBuild(EncodedChunks, Protocol):
+    """An index whose work need not be repeated."""
 
     def chunks(self, document: Document) -> list[Chunk] | None:
-        """The chunks of a document that has not changed."""
+        """Return the chunks of a document that has not changed, else None."""
         ...
 
     def serves(self, layout: Layout) -> bool:
-        """Whether what it keeps of a chunk is enough for that layout."""
+        """Whether it stores its tokens precisely enough for that layout."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
-    """An index made by the same encoder and chunker, whose work need not be done again."""
+class PreviousIndex:
+    """The index that an update starts from, made by the same encoder and chunker."""
 
     data: LocalData
     rows: Mapping[Key, int]
 
     @classmethod
-    def of(cls, data: LocalData) -> Earlier:
+    def of(cls, data: LocalData) -> PreviousIndex:
+        """Index the chunks of ``data`` by their keys."""
         return cls(data, {key.tobytes(): row for row, key in enumerate(data.keys())})
 
     def chunks(self, document: Document) -> list[Chunk] | None:
@@ -112,250 +132,312 @@ class Earlier:
             return None
         return self.data.chunks_of(number)
 
-    def get(self, key: Key) -> ReadChunk | None:
-        row = self.rows.get(key)
-        return None if row is None else self.data.read_chunk(row)
+    def get(self, keys: Sequence[Key]) -> list[EncodedChunk | None]:
+        rows = [self.rows.get(key) for key in keys]
+        return [None if row is None else self.data.encoded_chunk(row) for row in rows]
 
     def __contains__(self, key: Key) -> bool:
         return key in self.rows
 
     def serves(self, layout: Layout) -> bool:
-        return self.data.token_code.bits in (8, layout.token_bits)
+        return self.data.quantizer.bits in (8, layout.token_bits)
 
 
 def build_data(
     documents: Iterable[Document],
     encoder: Encoder,
     chunker: Chunker,
-    tables: Tables,
+    writer: TableWriter,
     journal: Journal,
     *,
     progress: Progress | None = None,
-    earlier: Known | None = None,
+    previous: PreviousBuild | None = None,
     memory: int | None = None,
-    reader: Reader | None = None,
+    chunk_encoder: ChunkEncoder | None = None,
 ) -> LocalData:
-    """Fill ``tables``; chunks that ``earlier`` or ``journal`` know are not encoded again.
+    """Write all tables of an index; encode only chunks that neither cache holds.
 
     What is encoded is title, heading path and text together, so that a paragraph that says "the
-    treaty" is found by the treaty's name; what is cited is the text alone. ``memory``: as for
-    ``choose_layout``. ``reader``: who encodes, this process with ``encoder`` unless given.
+    treaty" is found by the treaty's name; what is cited is the text alone.
+
+    Args:
+        journal: what an interrupted build has encoded; new chunks are added to it.
+        previous: an index that may hold chunks as well.
+        memory: budget in bytes, as for ``choose_layout``.
+        chunk_encoder: encodes groups of chunks; this process, with ``encoder``, unless given.
+
     """
-    draft = _chunked(documents, encoder, chunker, tables, earlier)
+    draft = _write_chunks(documents, encoder, chunker, writer, previous)
     layout = choose_layout(len(draft.keys), encoder.dimension, memory)
-    sources: list[Kept] = [journal]
-    if earlier is not None and earlier.serves(layout):
-        sources.insert(0, earlier)
-    _read(draft, sources, reader or _by(encoder), journal, progress)
-    return _assembled(draft, sources, tables, layout, encoder.dimension)
+    caches: list[EncodedChunks] = [journal]
+    if previous is not None and previous.serves(layout):
+        caches.insert(0, previous)
+    _encode_missing(draft, caches, chunk_encoder or _in_this_process(encoder), journal, progress)
+    return _assemble(draft, caches, writer, layout, encoder.dimension)
 
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """What is known before anything is encoded. ``keys``: ``(n, 16)``."""
+    """What is known before anything is encoded; ``keys`` is ``(n, 16)``."""
 
     documents: Documents
-    chunks: Rows
-    first_sentences: Rows
-    sentences: Rows
+    chunks: Table
+    first_sentences: Table
+    sentences: Table
     keys: NDArray[np.uint8]
     title: str | None
     properties: set[str]
 
-    def texts_of(self, number: int) -> ChunkTexts:
+    def texts_of(self, numbers: Sequence[int]) -> list[ChunkTexts]:
+        """Return the texts of the chunks with these numbers."""
+        return [texts for number in numbers for texts in self._texts(number)]
+
+    def _texts(self, number: int) -> list[ChunkTexts]:
         document, section, start, end = self.chunks[number].tolist()
         first, last = self.first_sentences[number : number + 2].tolist()
         sentences = tuple(Span(a, b) for a, b in self.sentences[first:last].tolist())
-        found = self.documents[document]
-        return ChunkTexts.of(found, Chunk(found.id, section, start, end, sentences))
+        chunk = Chunk(self.documents[document].id, section, start, end, sentences)
+        return _chunk_texts(self.documents[document], [chunk])
 
 
-def _chunked(
+def _chunk_texts(document: Document, chunks: Sequence[Chunk]) -> list[ChunkTexts]:
+    """The texts of some chunks of a document."""
+    text, numbers = document.text, dict.fromkeys(chunk.section for chunk in chunks)
+    paths = [document.sections[number].path for number in numbers]
+    fronts = dict(zip(numbers, [context(document.title, path) for path in paths], strict=True))
+    texts = []
+    for chunk in chunks:
+        front = fronts[chunk.section]
+        alone = tuple([front + text[a:b] for a, b in chunk.sentences])
+        places = tuple([Span(a - chunk.start, b - chunk.start) for a, b in chunk.sentences])
+        whole = front + text[chunk.start : chunk.end]
+        texts.append(ChunkTexts(len(front), whole, alone, places))
+    return texts
+
+
+def _write_chunks(
     documents: Iterable[Document],
     encoder: Encoder,
     chunker: Chunker,
-    tables: Tables,
-    earlier: Known | None,
+    writer: TableWriter,
+    previous: PreviousBuild | None,
 ) -> _Draft:
-    """Write documents, chunks, sentences and words."""
-    kept, lexicon = DocumentsBuilder(tables), LexiconBuilder()
-    tables.append("chunks.npy", np.zeros((0, 4), np.int64))
-    tables.append("sentences.npy", np.zeros((0, 2), np.int64))
-    numbers: list[int] = []
-    keys: list[bytes] = []
-    for count, document in enumerate(documents):
-        chunks = _chunks(document, encoder, chunker, earlier)
-        kept.add(document)
-        rows = [(count, c.section, c.start, c.end) for c in chunks]
-        tables.append("chunks.npy", np.asarray(rows, np.int64).reshape(-1, 4))
-        sentences = [s for c in chunks for s in c.sentences]
-        tables.append("sentences.npy", np.asarray(sentences, np.int64).reshape(-1, 2))
-        numbers += [len(c.sentences) for c in chunks]
-        for texts in (ChunkTexts.of(document, c) for c in chunks):
-            lexicon.add(texts.whole)
-            keys.append(texts.key)
-    kept.write()
-    lexicon.write(tables)
-    tables.append("first_sentences.npy", borders_of(np.asarray(numbers, np.int64)))
+    """Write the documents, their chunks and sentences, and the postings."""
+    document_rows, postings = DocumentsBuilder(writer), PostingsBuilder()
+    writer.append("chunks.npy", np.zeros((0, 4), np.int64))
+    writer.append("sentences.npy", np.zeros((0, 2), np.int64))
+    sizes: list[int] = []
+    keys: list[Key] = []
+    for number, document in enumerate(documents):
+        chunks = _chunks_of(document, encoder, chunker, previous)
+        texts = _chunk_texts(document, chunks)
+        stems = [{word.stem for word in words} for words in [words_of(t.whole) for t in texts]]
+        for own in stems:
+            postings.add(own)
+        document_rows.add(document)
+        _append_chunks(writer, number, chunks)
+        sizes += [len(chunk.sentences) for chunk in chunks]
+        keys += [one.key for one in texts]
+    document_rows.finish()
+    postings.write(writer)
+    writer.append("first_sentences.npy", offsets_of(np.asarray(sizes, np.int64)))
     digests = np.frombuffer(b"".join(keys), np.uint8).reshape(-1, _KEY)
-    tables.append("chunk_keys.npy", digests)
+    writer.append("chunk_keys.npy", digests)
     return _Draft(
-        Documents({name: tables.rows(name) for name in Documents.NAMES}),
-        tables.rows("chunks.npy"),
-        tables.rows("first_sentences.npy"),
-        tables.rows("sentences.npy"),
+        Documents({name: writer.table(name) for name in Documents.NAMES}),
+        writer.table("chunks.npy"),
+        writer.table("first_sentences.npy"),
+        writer.table("sentences.npy"),
         digests,
-        kept.titles.pop() if len(kept.titles) == 1 else None,
-        kept.properties,
+        document_rows.titles.pop() if len(document_rows.titles) == 1 else None,
+        document_rows.properties,
     )
 
 
-def _chunks(
-    document: Document, encoder: Encoder, chunker: Chunker, earlier: Known | None
+def _append_chunks(writer: TableWriter, document: int, chunks: Sequence[Chunk]) -> None:
+    rows = [(document, c.section, c.start, c.end) for c in chunks]
+    sentences = [sentence for c in chunks for sentence in c.sentences]
+    writer.append("chunks.npy", np.asarray(rows, np.int64).reshape(-1, 4))
+    writer.append("sentences.npy", np.asarray(sentences, np.int64).reshape(-1, 2))
+
+
+def _chunks_of(
+    document: Document, encoder: Encoder, chunker: Chunker, previous: PreviousBuild | None
 ) -> list[Chunk]:
-    known = earlier.chunks(document) if earlier else None
-    if known is not None:
-        return known
+    unchanged = previous.chunks(document) if previous else None
+    if unchanged is not None:
+        return unchanged
     return chunker.chunks(document, count=encoder.count_tokens, window=encoder.window)
 
 
-def _read(
+def _encode_missing(
     draft: _Draft,
-    sources: Sequence[Kept],
-    reader: Reader,
+    caches: Sequence[EncodedChunks],
+    chunk_encoder: ChunkEncoder,
     journal: Journal,
     progress: Progress | None,
 ) -> None:
-    """Have everything read that none of ``sources`` knows, into the journal."""
-    unknown = _unknown(draft.keys, sources)
-    sizes = np.diff(draft.first_sentences[:])[unknown]
+    """Encode the chunks that no cache holds, into the journal."""
+    missing = _missing(draft.keys, caches)
+    sizes = np.diff(draft.first_sentences[:])[missing]
     # A chunk of one sentence is the same text twice.
     texts = np.where(sizes == 1, 1, sizes + 1)
     total, done = int(texts.sum()), 0
-    count = {draft.keys[n].tobytes(): t for n, t in zip(unknown, texts.tolist(), strict=True)}
-    groups = ([draft.texts_of(n) for n in group] for group in _groups(unknown, texts))
-    for keys, read in reader(groups):
-        journal.add(keys, read)
+    count = {draft.keys[n].tobytes(): t for n, t in zip(missing, texts.tolist(), strict=True)}
+    groups = (draft.texts_of(group) for group in _groups(missing, texts))
+    for keys, chunks in chunk_encoder(groups):
+        journal.add(keys, chunks)
         done += sum(count[key] for key in keys)
         if progress:
             progress(done, total)
 
 
-def _unknown(keys: NDArray[np.uint8], sources: Sequence[Kept]) -> list[int]:
-    """The first chunk of each key that is in none of ``sources``."""
-    seen: dict[bytes, int] = {}
+def _missing(keys: NDArray[np.uint8], caches: Sequence[EncodedChunks]) -> list[int]:
+    """The first chunk of each key that no cache holds."""
+    first: dict[bytes, int] = {}
     for number, key in enumerate(keys):
-        seen.setdefault(key.tobytes(), number)
-    return [n for key, n in seen.items() if all(key not in source for source in sources)]
+        first.setdefault(key.tobytes(), number)
+    return [n for key, n in first.items() if all(key not in cache for cache in caches)]
 
 
 def _groups(numbers: Sequence[int], texts: NDArray[np.int64]) -> list[Sequence[int]]:
-    """Runs of chunks with about ``_BATCH`` texts to encode."""
+    """Split chunks into groups of about ``_BATCH`` texts."""
     ends = np.cumsum(texts)
     last = int(ends[-1]) if len(ends) else 0
     cuts = np.searchsorted(ends, np.arange(_BATCH, last, _BATCH)) + 1
-    borders = sorted({0, *cuts.tolist(), len(numbers)})
-    return [numbers[a:b] for a, b in pairwise(borders)]
+    return [numbers[a:b] for a, b in pairwise(sorted({0, *cuts.tolist(), len(numbers)}))]
 
 
-def _by(encoder: Encoder) -> Reader:
-    def read(groups: Iterable[Group]) -> Iterator[tuple[list[Key], list[ReadChunk]]]:
+def _in_this_process(encoder: Encoder) -> ChunkEncoder:
+    def encode(groups: Iterable[Group]) -> Iterator[tuple[list[Key], list[EncodedChunk]]]:
         for group in groups:
-            yield [texts.key for texts in group], read_group(group, encoder)
+            yield [texts.key for texts in group], encode_group(group, encoder)
 
-    return read
+    return encode
 
 
-def read_group(group: Group, encoder: Encoder) -> list[ReadChunk]:
-    """What the model reads of each chunk.
+def encode_group(group: Group, encoder: Encoder) -> list[EncodedChunk]:
+    """Encode the chunks of a group.
 
-    A group is encoded and let go before the next: token vectors as floats are thirty times the
-    text's size.
+    A group is quantized before the next is encoded: token vectors as floats are thirty times the
+    size of the text.
     """
-    batch = list(dict.fromkeys(text for one in group for text in (one.whole, *one.alone)))
-    read = dict(zip(batch, encoder.encode(batch), strict=True))
-    found = []
-    for texts in group:
-        whole, alone = read[texts.whole], [read[sentence] for sentence in texts.alone]
-        found.append(
-            ReadChunk(whole.vector, coded(chunk_tokens(whole, alone, texts.front, texts.places), 0))
-        )
-    return found
-
-
-def _assembled(
-    draft: _Draft, sources: Sequence[Kept], tables: Tables, layout: Layout, dimension: int
-) -> LocalData:
-    """Fill the tables of what was read, in the corpus's order."""
-    code = TokenCode(layout.token_bits, dimension)
-    chosen = np.random.default_rng(1).permutation(len(draft.keys))[:_SAMPLED]
-    sample = _Sample(set() if layout.is_exact else set(chosen.tolist()), code)
-    vectors: list[Vectors] = [np.zeros((0, dimension), np.float32)]
-
-    def read() -> Iterator[ReadChunk]:
-        for number, key in enumerate(draft.keys):
-            one = _known(key.tobytes(), sources)
-            sample.see(number, one.tokens)
-            if layout.is_exact:
-                vectors.append(one.vector[None, :])
-            else:
-                tables.append("vectors.npy", one.vector[None, :])
-            yield one
-
-    LateIndex.write(tables, read(), draft.chunks[:][:, 2].tolist(), code)
-    written = np.concatenate(vectors) if layout.is_exact else tables.rows("vectors.npy")
-    dense = DenseIndex.write(tables, layout, written, sample.queries(dimension))
-    late = LateIndex(
-        {name: tables.rows(name) for name in LateIndex.NAMES}, code, draft.first_sentences
+    batch = list(dict.fromkeys(text for texts in group for text in (texts.whole, *texts.alone)))
+    encoded = dict(zip(batch, encoder.encode(batch), strict=True))
+    return encoded_chunks(
+        [
+            (
+                encoded[texts.whole],
+                [encoded[text] for text in texts.alone],
+                texts.context,
+                texts.places,
+            )
+            for texts in group
+        ]
     )
-    CoarseIndex.write(tables, late, len(draft.keys))
-    about = describe(
+
+
+def _assemble(
+    draft: _Draft,
+    caches: Sequence[EncodedChunks],
+    writer: TableWriter,
+    layout: Layout,
+    dimension: int,
+) -> LocalData:
+    """Write the tables of encoded chunks, in the order of the corpus."""
+    quantizer = TokenQuantizer(layout.token_bits, dimension)
+    chosen = np.random.default_rng(1).permutation(len(draft.keys))[:_SAMPLED]
+    sample = _QuerySample(set() if layout.is_exact else set(chosen.tolist()), quantizer)
+    vectors = _write_encoded(
+        draft, caches, writer, layout=layout, sample=sample, dimension=dimension
+    )
+    index = VectorIndex.write(writer, layout, vectors, sample.queries(dimension))
+    tables = {name: writer.table(name) for name in TokenVectors.NAMES}
+    tokens = TokenVectors(tables, quantizer, draft.first_sentences)
+    write_centroids(writer, tokens, len(draft.keys))
+    record = corpus_record(
         dimension=dimension,
         title=draft.title,
         properties=draft.properties,
-        bits=code.bits,
-        searching=dense.searching,
+        token_bits=layout.token_bits,
+        settings=index.settings,
     )
-    tables.append("corpus.json", json_bytes(about))
-    return LocalData(tables.finished())
+    writer.append("corpus.json", json_bytes(record))
+    return LocalData(writer.finish())
 
 
-def _known(key: Key, sources: Sequence[Kept]) -> ReadChunk:
-    for source in sources:
-        if (found := source.get(key)) is not None:
-            return found
-    raise KeyError(key)
+def _write_encoded(
+    draft: _Draft,
+    caches: Sequence[EncodedChunks],
+    writer: TableWriter,
+    *,
+    layout: Layout,
+    sample: _QuerySample,
+    dimension: int,
+) -> Table:
+    """Write the token vectors; return the chunk vectors, written too unless the layout is exact."""
+    tokens = TokenVectorsBuilder(writer, sample.quantizer)
+    places = draft.chunks[:][:, 2].tolist()
+    vectors: list[Vectors] = [np.zeros((0, dimension), np.float32)]
+    for start in range(0, len(draft.keys), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        chunks = _look_up([key.tobytes() for key in draft.keys[block]], caches)
+        sample.add(start, [chunk.tokens for chunk in chunks])
+        tokens.add([chunk.tokens for chunk in chunks], places[block])
+        stacked = np.stack([chunk.vector for chunk in chunks])
+        if layout.is_exact:
+            vectors.append(stacked)
+        else:
+            writer.append("vectors.npy", stacked)
+    return np.concatenate(vectors) if layout.is_exact else writer.table("vectors.npy")
 
 
-class _Sample:
-    """Sentences of some chunks, each the mean of its tokens as read alone, mixed to questions.
+def _look_up(keys: Sequence[Key], caches: Sequence[EncodedChunks]) -> list[EncodedChunk]:
+    """The encoded chunk of each key, from the first cache that holds it. Raises KeyError."""
+    chunks: dict[Key, EncodedChunk] = {}
+    for cache in caches:
+        wanted = [key for key in keys if key not in chunks]
+        found = zip(wanted, cache.get(wanted), strict=True)
+        chunks |= {key: chunk for key, chunk in found if chunk is not None}
+    return [chunks[key] for key in keys]
 
-    A model that pools by the mean makes the vector of a question so. One that stands between four
-    sentences has its neighbours in as many lists as a real question: measured on 100,000 passages,
-    where a sentence by itself finds its neighbours in a fourth of the lists that a question needs.
+
+class _QuerySample:
+    """Vectors like those of questions, made of sentences of the corpus.
+
+    A model that pools by the mean makes the vector of a question of its tokens so. The mean of four
+    sentences has its nearest neighbours in as many IVF lists as a real question: measured on
+    100,000 passages, where a single sentence has them in a fourth of the lists.
     """
 
-    def __init__(self, chunks: set[int], code: TokenCode) -> None:
+    def __init__(self, chunks: set[int], quantizer: TokenQuantizer) -> None:
+        """``chunks``: the numbers of the chunks whose first sentence is used."""
         self._chunks = chunks
-        self._code = code
+        self.quantizer = quantizer
         self._sentences: list[Vectors] = []
 
-    def see(self, number: int, tokens: ChunkCodes) -> None:
-        """The next chunk."""
-        if number not in self._chunks:
-            return
-        start, end = borders_of(tokens.lengths)[2:4].tolist()
+    def add(self, first: int, chunks: Sequence[QuantizedTokens]) -> None:
+        """Take what is needed of the next chunks, the first of which has the number ``first``."""
+        for number, tokens in enumerate(chunks, start=first):
+            if number in self._chunks:
+                self._add_sentence(tokens)
+
+    def _add_sentence(self, tokens: QuantizedTokens) -> None:
+        alone = TokenLayout.ALONE.start
+        start, end = offsets_of(tokens.lengths)[alone : alone + 2].tolist()
         if start < end:
-            # As it is kept, which is all that an update knows.
-            codes, scales = self._code.code(tokens.codes[start:end], tokens.scales[start:end])
-            turned = (self._code.decoded(codes) * scales[:, None]).mean(axis=0)
-            sentence = self._code.turned_back(turned)
+            # As the index stores it, which is all that an update has.
+            codes, scales = self.quantizer.quantize(
+                tokens.codes[start:end], tokens.scales[start:end]
+            )
+            rotated = (self.quantizer.decode(codes) * scales[:, None]).mean(axis=0)
+            sentence = self.quantizer.rotate_back(rotated)
             self._sentences.append(sentence / max(float(np.linalg.norm(sentence)), 1e-9))
 
     def queries(self, dimension: int) -> Vectors:
-        """``(q, d)``, unit."""
+        """Return ``(q, d)`` unit vectors."""
         number = len(self._sentences) // _MIXED
-        found = np.asarray(self._sentences[: number * _MIXED], np.float32)
-        mixed = found.reshape(number, _MIXED, dimension).sum(axis=1)
+        sentences = np.asarray(self._sentences[: number * _MIXED], np.float32)
+        mixed = sentences.reshape(number, _MIXED, dimension).sum(axis=1)
         lengths = np.linalg.norm(mixed, axis=1, keepdims=True)
         return np.ascontiguousarray(mixed / np.maximum(lengths, 1e-9))

@@ -39,9 +39,9 @@ from ragkit import __version__
 from ragkit.encoding import Encoder, Runtime, load_encoder
 from ragkit.encoding.cpus import usable_cpus
 from ragkit.errors import InputError, MissingExtraError, RagkitError, WorkersError
-from ragkit.index.journal import Key, entry_bytes, entry_from
-from ragkit.index.token_vectors import ReadChunk
-from ragkit.indexing.pipeline import ChunkTexts, Group, Reader, read_group
+from ragkit.index.journal import Key, pack_chunks, unpack_chunks
+from ragkit.index.token_vectors import EncodedChunk
+from ragkit.indexing.pipeline import ChunkEncoder, ChunkTexts, Group, encode_group
 from ragkit.text.spans import Span
 
 __all__ = ["packed", "runtime_of", "spread", "unpacked"]
@@ -83,7 +83,7 @@ def spread(
     threads: int = 1,
     gpus: bool | None = None,
     texts: int | None = None,
-) -> Iterator[Reader]:
+) -> Iterator[ChunkEncoder]:
     """Context: a reader for ``build`` and ``update`` that reads on the workers of a Ray cluster.
 
     ``encoder``: one that ``load_encoder`` or ``asking_encoder`` gave; workers load the same.
@@ -237,7 +237,7 @@ class _Answer(NamedTuple):
 
 def _read(
     ray: Any, plan: _Plan, pool: _Pool, texts: int, groups: Iterable[Group]
-) -> Iterator[tuple[list[Key], list[ReadChunk]]]:
+) -> Iterator[tuple[list[Key], list[EncodedChunk]]]:
     """A ``Reader``. Of the texts' bytes one half is for a window, one for the next."""
     shards = map(_Shard.of, groups)
     window = _some(shards, _FIRST * pool.workers, texts // 2)
@@ -264,7 +264,7 @@ def _some(shards: Iterator[_Shard], count: int, room: int) -> list[_Shard]:
 
 def _answers(
     ray: Any, conductor: Any, window: Sequence[_Shard]
-) -> Iterator[tuple[int, list[ReadChunk]]]:
+) -> Iterator[tuple[int, list[EncodedChunk]]]:
     """Each shard's number and what was read of it, as they come. Raises WorkersError."""
     for shard in window:
         conductor.add.remote(shard.texts)
@@ -276,7 +276,7 @@ def _answers(
         asked.append(conductor.next.remote())
         if answer.refusal:
             raise WorkersError(f"the worker {answer.worker} does not read: {answer.refusal}")
-        keys, read = zip(*entry_from(answer.read), strict=True)
+        keys, read = zip(*unpack_chunks(answer.read), strict=True)
         if answer.shard not in unread or list(keys) != window[answer.shard].keys:
             raise WorkersError(
                 f"the worker {answer.worker} answered with chunks that it was not given. Run the "
@@ -392,7 +392,7 @@ class _ShardReader:
 
     def _read(self, group: Group) -> bytes:
         self._turn += 1
-        return entry_bytes([texts.key for texts in group], read_group(group, self._encoder))
+        return pack_chunks([texts.key for texts in group], encode_group(group, self._encoder))
 
 
 def _probe(encoder: Encoder) -> str:
@@ -405,7 +405,7 @@ def _probe(encoder: Encoder) -> str:
 
 def packed(group: Group) -> bytes:
     """As it is sent: without each sentence alone, which stands in the whole."""
-    rows = [(texts.front, texts.whole, texts.places) for texts in group]
+    rows = [(texts.context, texts.whole, texts.places) for texts in group]
     return json.dumps(rows, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 

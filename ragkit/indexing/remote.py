@@ -1,4 +1,4 @@
-"""An index on a server, always the newest that was pushed there."""
+"""RemoteIndex: an index on a server, always the newest generation that was pushed there."""
 
 from __future__ import annotations
 
@@ -10,80 +10,86 @@ from ragkit.encoding import Fingerprint
 from ragkit.index.milvus import MilvusLocation, Opened, open_data
 from ragkit.index.milvus import push as push_data
 from ragkit.index.protocol import IndexData, Progress
-from ragkit.indexing.builder import Made, Recipe, recipe_of, refuse_other
+from ragkit.indexing.builder import BuildSettings, LocalIndex, check_encoder, settings_of
 
-__all__ = ["Remote", "connect", "push"]
+__all__ = ["RemoteIndex", "connect", "push"]
 
-_EVERY = 1.0
-"""Seconds between two looks for a newer generation."""
+_CHECK_EVERY = 1.0
+"""Seconds between two checks for a newer generation."""
 
 
 @dataclass(slots=True)
 class _Newest:
-    """What is asked now, and when that was last found to be the newest."""
+    """The open generation, and when it was last seen to be the newest."""
 
     opened: Opened
-    looked: float
+    checked: float
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 @dataclass(frozen=True, slots=True)
-class Remote:
-    """What ``Made`` is for an index on this machine.
+class RemoteIndex:
+    """The counterpart of ``LocalIndex``.
 
-    ``recipe``: as the index was opened; weights may be others than those pushed.
+    Attributes:
+        location: where it is.
+        fingerprint: the model that encoded it.
+        settings: what shaped it; retrieval parameters may differ from those pushed.
+
     """
 
     location: MilvusLocation
     fingerprint: Fingerprint
-    recipe: Recipe
+    settings: BuildSettings
     _newest: _Newest
 
     @property
     def data(self) -> IndexData:
-        """The newest generation, as of a second ago: take it once for a question.
+        """The newest generation, as of a second ago. Take it once for a question.
 
-        Raises IndexServerError, IndexNotFoundError, IndexDamagedError, and IndexMismatchError once
-        an index of another model was pushed.
+        Raises:
+            IndexServerError, IndexNotFoundError, IndexDamagedError: the server or the index failed.
+            IndexMismatchError: an index of another model was pushed.
+
         """
         newest = self._newest
-        if time.monotonic() - newest.looked < _EVERY:
+        if time.monotonic() - newest.checked < _CHECK_EVERY:
             return newest.opened.data
-        # Others go on with what there is while one looks.
+        # One thread checks; the others use the open generation meanwhile.
         if newest.lock.acquire(blocking=False):
             try:
-                self._look(newest)
+                self._check(newest)
             finally:
                 newest.lock.release()
         return newest.opened.data
 
     @property
-    def named(self) -> str:
-        """The generation that the data has."""
+    def generation(self) -> str:
+        """The name of the open generation."""
         return self._newest.opened.manifest.generation
 
-    def _look(self, newest: _Newest) -> None:
+    def _check(self, newest: _Newest) -> None:
         data = newest.opened.data
         if data.newest() != data.generation:
             opened = open_data(self.location)
-            refuse_other(str(self.location), self.fingerprint, opened.manifest.encoder)
+            check_encoder(str(self.location), self.fingerprint, opened.manifest.encoder)
             newest.opened = opened
-        newest.looked = time.monotonic()
+        newest.checked = time.monotonic()
 
 
-def connect(location: str) -> Remote:
-    """The index at a location as ``MilvusLocation`` has it. Raises what ``open_data`` raises."""
+def connect(location: str) -> RemoteIndex:
+    """Open the index at ``location``. Raises what ``open_data`` raises."""
     place = MilvusLocation.parse(location)
     opened = open_data(place)
-    return Remote(
+    return RemoteIndex(
         place,
         opened.manifest.encoder,
-        recipe_of(opened.manifest),
+        settings_of(opened.manifest),
         _Newest(opened, time.monotonic()),
     )
 
 
-def push(made: Made, location: str, *, progress: Progress | None = None) -> None:
-    """Copy an index of this machine to a server. Raises what ``milvus.push`` raises."""
+def push(index: LocalIndex, location: str, *, progress: Progress | None = None) -> None:
+    """Copy an index from this machine to a server. Raises what ``milvus.push`` raises."""
     place = MilvusLocation.parse(location)
-    push_data(made.data, made.manifest(), place, progress=progress)
+    push_data(index.data, index.manifest(), place, progress=progress)

@@ -1,12 +1,12 @@
-"""A damaged index made whole again, from what of it is whole and from its sources.
+"""Repair a damaged index from its intact files and its sources.
 
-Texts come from the index's own tables, or where those are damaged from the source files, if they
-are what they were; chunks whose vectors are whole are not read by the model again.
+Texts come from the index's own tables, or if those are damaged from the source files, provided that
+these are unchanged; chunks whose vectors are intact are not encoded again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,47 +18,51 @@ from ragkit.index.journal import Key
 from ragkit.index.layout import Layout
 from ragkit.index.manifest import Manifest
 from ragkit.index.protocol import Progress
-from ragkit.index.publish import mapped, opened, verify, write_lock
-from ragkit.index.token_vectors import ReadChunk
-from ragkit.indexing.builder import publish_read, recipe_of, refuse_other, sources_of
-from ragkit.indexing.pipeline import Earlier, Known
-from ragkit.storage.rows import SUMS
+from ragkit.index.publish import open_generation, open_tables_of, verify, write_lock
+from ragkit.index.token_vectors import EncodedChunk
+from ragkit.indexing.builder import build_and_publish, check_encoder, settings_of, sources_of
+from ragkit.indexing.pipeline import PreviousBuild, PreviousIndex
+from ragkit.storage.checksums import SUMS
 from ragkit.types import Chunk, Document
 
 __all__ = ["damaged_files", "repair"]
 
 
 def damaged_files(directory: Path, manifest: Manifest) -> list[str]:
-    """The names of the files that are not what the manifest says, by proving every byte."""
-    found = []
+    """Verify every byte; return the names of the files that differ from the manifest."""
+    damaged = []
     for name in manifest.files:
         try:
             verify(directory, manifest, [name])
         except IndexDamagedError:
-            found.append(name)
-    return found
+            damaged.append(name)
+    return damaged
 
 
 def repair(directory: Path, encoder: Encoder, *, progress: Progress | None = None) -> list[str]:
-    """Publish the index anew where files of it are damaged; their names.
+    """Publish the index anew if files of it are damaged; return their names.
 
-    ``encoder``: the model that made it, for chunks whose vectors are lost.
+    Args:
+        encoder: the model that encoded the index, for chunks whose vectors are lost.
 
-    Raises IndexDamagedError where neither the texts nor their sources are left as they were, or the
-    manifest is damaged; IndexNotFoundError, IndexReadError, IndexMismatchError, IndexLockedError,
-    IndexWriteError.
+    Raises:
+        IndexDamagedError: neither the texts nor their sources are intact, or the manifest is
+            damaged.
+        IndexNotFoundError, IndexReadError, IndexMismatchError: the index cannot be opened.
+        IndexLockedError, IndexWriteError: the index cannot be written.
+
     """
     with write_lock(directory):
-        manifest = Manifest.read(directory)
-        refuse_other(directory, encoder.fingerprint, manifest.encoder)
+        manifest = Manifest.load(directory)
+        check_encoder(directory, encoder.fingerprint, manifest.encoder)
         damaged = damaged_files(directory, manifest)
         if damaged:
-            publish_read(
+            build_and_publish(
                 directory,
                 _documents(directory, manifest, damaged),
                 encoder,
-                recipe_of(manifest),
-                earlier=_salvaged(directory, manifest),
+                settings_of(manifest),
+                previous=_intact(directory, manifest),
                 progress=progress,
             )
     return damaged
@@ -67,24 +71,24 @@ def repair(directory: Path, encoder: Encoder, *, progress: Progress | None = Non
 def _documents(
     directory: Path, manifest: Manifest, damaged: list[str]
 ) -> Iterator[tuple[Document, SourceFile]]:
-    """All documents with their sources, from the index or from the files they were read from."""
+    """All documents with their sources, from the index or from the source files."""
     sources = sources_of(directory, manifest)
     if not set(damaged) & {name + end for name in Documents.NAMES for end in ("", SUMS)}:
-        documents = Documents(mapped(directory, manifest, Documents.NAMES))
+        documents = Documents(open_tables_of(directory, manifest, list(Documents.NAMES)))
         return zip(documents, sources, strict=True)
-    return iter(_read_again(directory, sources, damaged))
+    return iter(_from_sources(directory, sources, damaged))
 
 
-def _read_again(
+def _from_sources(
     directory: Path, sources: tuple[SourceFile, ...], damaged: list[str]
 ) -> list[tuple[Document, SourceFile]]:
-    """From the source files. Raises IndexDamagedError if they are not what they were."""
+    """All documents from the source files. Raises IndexDamagedError if these have changed."""
     paths = list(dict.fromkeys(source.path for source in sources if source.path is not None))
     with suppress(SourceError):
-        read = {document.id: (document, origin) for document, origin in iter_sources(paths)}
-        found = [read[source.document_id] for source in sources if source.document_id in read]
-        if [origin.sha256 for _, origin in found] == [source.sha256 for source in sources]:
-            return found
+        by_id = {document.id: (document, origin) for document, origin in iter_sources(paths)}
+        documents = [by_id[source.document_id] for source in sources if source.document_id in by_id]
+        if [origin.sha256 for _, origin in documents] == [source.sha256 for source in sources]:
+            return documents
     raise IndexDamagedError(
         f"the index at {directory} cannot be repaired: {', '.join(damaged)} is damaged, and not "
         f"all of its {len(paths)} source files are where and what they were. Restore them, or "
@@ -92,32 +96,36 @@ def _read_again(
     )
 
 
-def _salvaged(directory: Path, manifest: Manifest) -> Known | None:
-    """What is whole of what the model read."""
+def _intact(directory: Path, manifest: Manifest) -> PreviousBuild | None:
+    """What is intact of the encoded chunks."""
     try:
-        return _Salvaged(Earlier.of(opened(directory, manifest)))
+        return _DamagedIndex(PreviousIndex.of(open_generation(directory, manifest)))
     except IndexDamagedError:
         return None
 
 
-class _Salvaged:
-    """An earlier index of which blocks may be damaged: what they hold is not known."""
+class _DamagedIndex:
+    """A previous index with damaged blocks, which counts as not having what they hold."""
 
-    def __init__(self, earlier: Earlier) -> None:
-        self._earlier = earlier
+    def __init__(self, previous: PreviousIndex) -> None:
+        self._previous = previous
 
     def chunks(self, document: Document) -> list[Chunk] | None:
         with suppress(IndexDamagedError):
-            return self._earlier.chunks(document)
+            return self._previous.chunks(document)
         return None
 
-    def get(self, key: Key) -> ReadChunk | None:
-        with suppress(IndexDamagedError):
-            return self._earlier.get(key)
-        return None
+    def get(self, keys: Sequence[Key]) -> list[EncodedChunk | None]:
+        return [self._get(key) for key in keys]
 
     def __contains__(self, key: Key) -> bool:
-        return self.get(key) is not None
+        return self._get(key) is not None
 
     def serves(self, layout: Layout) -> bool:
-        return self._earlier.serves(layout)
+        return self._previous.serves(layout)
+
+    def _get(self, key: Key) -> EncodedChunk | None:
+        with suppress(IndexDamagedError):
+            [chunk] = self._previous.get([key])
+            return chunk
+        return None

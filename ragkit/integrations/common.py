@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ragkit.answering.answer import Answer
-from ragkit.answering.passage import Passage
+from ragkit.answering.answer import Answer, Passage
 from ragkit.errors import MissingExtraError
 
 __all__ = ["missing_extra", "passage_id", "passage_metadata"]

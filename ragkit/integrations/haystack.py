@@ -11,7 +11,8 @@ import os
 from typing import Any
 
 from ragkit.answering import THRESHOLD
-from ragkit.api import Index, open_index
+from ragkit.api import Index
+from ragkit.default import open_index
 from ragkit.errors import InputError
 from ragkit.integrations.common import missing_extra, passage_id, passage_metadata
 

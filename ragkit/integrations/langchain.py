@@ -11,7 +11,7 @@ from typing import Any
 
 from ragkit.answering import THRESHOLD
 from ragkit.answering.answer import Answer
-from ragkit.api import IndexLike, open_index
+from ragkit.default import IndexLike, open_index
 from ragkit.integrations.common import missing_extra, passage_id, passage_metadata
 
 try:

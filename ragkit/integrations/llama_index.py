@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 
 from ragkit.answering import THRESHOLD
-from ragkit.api import IndexLike, open_index
+from ragkit.default import IndexLike, open_index
 from ragkit.integrations.common import missing_extra, passage_id, passage_metadata
 
 try:

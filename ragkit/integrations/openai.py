@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ragkit.api import IndexLike, open_index
+from ragkit.default import IndexLike, open_index
 from ragkit.errors import InputError
 
 __all__ = ["handle", "tool"]

@@ -26,7 +26,7 @@ from itertools import islice, pairwise
 from math import log
 from typing import Any, NamedTuple
 
-from ragkit.answering.passage import Passage
+from ragkit.answering.answer import Passage
 from ragkit.errors import InputError
 from ragkit.text.spans import Span
 from ragkit.types import Document

@@ -1,32 +1,33 @@
-"""A question → ranked passages."""
+"""A question → ranked chunks."""
 
 from __future__ import annotations
 
-from ragkit.retrieval.matching import matches_of, met_by
-from ragkit.retrieval.question import (
+from ragkit.retrieval.query import (
     ASKABLE,
     MAX_QUESTION,
+    Query,
     check_k,
     check_threshold,
     clean_question,
+    encode_questions,
     is_askable,
 )
-from ragkit.retrieval.rerank import Found, find
-from ragkit.retrieval.retriever import Query, Ranked, read_questions, retrieve
+from ragkit.retrieval.retrieve import Retrieved, retrieve, score_chunks
+from ragkit.retrieval.scoring import Match, ScoredChunk, matches_of
 
 __all__ = [
     "ASKABLE",
     "MAX_QUESTION",
-    "Found",
+    "Match",
     "Query",
-    "Ranked",
+    "Retrieved",
+    "ScoredChunk",
     "check_k",
     "check_threshold",
     "clean_question",
-    "find",
+    "encode_questions",
     "is_askable",
     "matches_of",
-    "met_by",
-    "read_questions",
     "retrieve",
+    "score_chunks",
 ]

@@ -22,7 +22,7 @@ except ImportError as error:
     raise missing_extra("serve", "fastapi") from error
 
 import ragkit
-from ragkit.api import IndexLike
+from ragkit.default import IndexLike
 from ragkit.grounding import LanguageModel
 from ragkit.serving import asking, chat, conversing, health, reading
 from ragkit.serving.access import BodyLimit, Token

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-from ragkit.api import Index, IndexLike, open_index
+from ragkit.api import Index
+from ragkit.default import IndexLike, open_index
 from ragkit.errors import RagkitError
 from ragkit.index import Manifest
 from ragkit.indexing import is_remote
@@ -45,7 +46,7 @@ class LiveIndex:
             return
         before = self._current.generation
         try:
-            if Manifest.read(self._path).generation == before:
+            if Manifest.load(self._path).generation == before:
                 return
             self._current = Index.open(self._path)
         except RagkitError as error:

@@ -34,9 +34,9 @@ except ImportError as error:
     raise missing_extra("mcp", "mcp") from error
 
 import ragkit
-from ragkit.answering.answer import Answer
-from ragkit.answering.passage import Passage
-from ragkit.api import Index, IndexLike, open_index
+from ragkit.answering.answer import Answer, Passage
+from ragkit.api import Index
+from ragkit.default import IndexLike, open_index
 from ragkit.errors import InputError
 from ragkit.serving.access import (
     BodyLimit,

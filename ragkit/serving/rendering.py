@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ragkit.answering.answer import Answer
+from ragkit.answering.answer import Answer, Passage
 from ragkit.answering.confidence import in_words
-from ragkit.answering.passage import Passage
 from ragkit.api import Index
 from ragkit.errors import InputError
 from ragkit.integrations.common import passage_id

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 
-from ragkit.api import IndexLike
+from ragkit.default import IndexLike
 from ragkit.grounding import LanguageModel
 from ragkit.integrations.common import missing_extra
 from ragkit.serving.access import address_of, listening

@@ -1,43 +1,60 @@
-"""Where the tables of a build go, row by row: into memory, or into the files of a folder.
+"""Writing and opening the tables of an index, in memory or as the files of a folder.
 
-``NAME.npy`` is an array that grows by its rows, any other name a file of bytes.
+``NAME.npy`` is an array that grows by rows; any other name is a file of bytes.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ragkit.storage.rows import Residency, Rows, map_file
+from ragkit.storage.arrays import Table
+from ragkit.storage.checksums import (
+    SUMS,
+    FileDamagedError,
+    FileRecord,
+    unreadable,
+    verify_files,
+)
+from ragkit.storage.residency import Residency
+from ragkit.storage.rows import map_file
 
-__all__ = ["FolderTables", "MemoryTables", "Tables", "copy_tables", "json_bytes"]
+__all__ = [
+    "FolderTables",
+    "MemoryTables",
+    "TableWriter",
+    "copy_tables",
+    "json_bytes",
+    "open_tables",
+]
 
 _COPIED = 1 << 24
 
 
-class Tables(Protocol):
-    """Appended to by name; read again, whole, once nothing more is appended to that name."""
+class TableWriter(Protocol):
+    """Collects tables by name; a table can be read once nothing more is appended to it."""
 
     def append(self, name: str, rows: NDArray[Any]) -> None:
-        """The first rows, which may be none, say type and width."""
+        """Append rows. The first call for a name fixes dtype and shape; it may be empty."""
         ...
 
-    def rows(self, name: str) -> Rows:
-        """All that was appended to ``name``."""
+    def table(self, name: str) -> Table:
+        """Return everything that was appended to ``name``."""
         ...
 
-    def finished(self) -> Mapping[str, Rows]:
-        """Everything, by name."""
+    def finish(self) -> Mapping[str, Table]:
+        """Return all tables by name."""
         ...
 
 
 class MemoryTables:
-    """Tables that no file holds."""
+    """Tables that live in memory only."""
 
     def __init__(self) -> None:
         self._parts: dict[str, list[NDArray[Any]]] = {}
@@ -45,39 +62,39 @@ class MemoryTables:
     def append(self, name: str, rows: NDArray[Any]) -> None:
         self._parts.setdefault(name, []).append(rows)
 
-    def rows(self, name: str) -> Rows:
+    def table(self, name: str) -> Table:
         parts = self._parts[name]
         if len(parts) > 1:
             parts[:] = [np.concatenate(parts)]
-        return Rows(parts[0])
+        return parts[0]
 
-    def finished(self) -> Mapping[str, Rows]:
-        return {name: self.rows(name) for name in sorted(self._parts)}
+    def finish(self) -> Mapping[str, Table]:
+        return {name: self.table(name) for name in sorted(self._parts)}
 
 
 class FolderTables:
-    """Tables as files of a folder, which exists; what is read again is memory-mapped."""
+    """Tables as files of an existing folder; a finished table is memory-mapped."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._open: dict[str, _Growing] = {}
+        self._open: dict[str, _GrowingFile] = {}
         self._residency = Residency(1 << 30)
 
     def append(self, name: str, rows: NDArray[Any]) -> None:
         if name not in self._open:
-            self._open[name] = _Growing((self._folder / name).open("wb"), rows, name)
+            self._open[name] = _GrowingFile((self._folder / name).open("wb"), rows, name)
         self._open[name].append(rows)
 
-    def rows(self, name: str) -> Rows:
+    def table(self, name: str) -> Table:
         self._open[name].finish()
         return map_file(self._folder / name, self._residency)
 
-    def finished(self) -> Mapping[str, Rows]:
-        return {name: self.rows(name) for name in sorted(self._open)}
+    def finish(self) -> Mapping[str, Table]:
+        return {name: self.table(name) for name in sorted(self._open)}
 
 
-class _Growing:
-    """One file. An ``.npy``'s header leaves room for the number of rows, written at the end."""
+class _GrowingFile:
+    """One file. The header of an ``.npy`` leaves room for the row count, written at the end."""
 
     def __init__(self, file: IO[bytes], like: NDArray[Any], name: str) -> None:
         self._file = file
@@ -110,16 +127,56 @@ class _Growing:
             )
 
 
-def copy_tables(files: Mapping[str, Rows], tables: Tables) -> None:
-    """Append all of ``files``, piece by piece."""
+def copy_tables(files: Mapping[str, Table], writer: TableWriter) -> None:
+    """Append all tables to ``writer``, piece by piece."""
     for name, rows in files.items():
         size = max(1, rows.dtype.itemsize * int(np.prod(rows.shape[1:], dtype=np.int64)))
         step = max(1, _COPIED // size)
         for start in range(0, max(len(rows), 1), step):
-            tables.append(name, rows[start : start + step])
+            writer.append(name, rows[start : start + step])
 
 
 def json_bytes(content: Mapping[str, Any]) -> NDArray[np.uint8]:
-    """A small JSON file's content, as rows of bytes."""
+    """Return the content of a small JSON file as rows of bytes."""
     data = json.dumps(content, ensure_ascii=False, sort_keys=True, indent=1) + "\n"
     return np.frombuffer(data.encode(), dtype=np.uint8)
+
+
+def open_tables(
+    folder: Path,
+    records: Mapping[str, FileRecord],
+    names: list[str],
+    residency: Residency,
+    damage: Callable[[Path, int], Exception],
+) -> dict[str, Table]:
+    """Open some tables of a folder, memory-mapped.
+
+    Small files are verified now. A large file, which has block digests beside it, is verified block
+    by block as it is read.
+
+    Args:
+        records: the record of every file in ``folder``.
+        names: the tables to open.
+        damage: the error to raise when a block, by its number, turns out to be damaged later.
+
+    Raises:
+        FileDamagedError: a file differs from its record.
+        FileUnreadableError: a file is missing or cannot be read or mapped.
+
+    """
+    has_sums = {name for name in names if name + SUMS in records}
+    verify_files(folder, records, [n + SUMS if n in has_sums else n for n in names])
+    tables = {}
+    for name in names:
+        path = folder / name
+        with unreadable(path):
+            sums = _block_digests(path, records[name]) if name in has_sums else None
+            tables[name] = map_file(path, residency, sums, partial(damage, path))
+    return tables
+
+
+def _block_digests(path: Path, expected: FileRecord) -> bytes:
+    size = path.stat().st_size
+    if size != expected.bytes:
+        raise FileDamagedError(path, f"is damaged: found {size} bytes, expected {expected.bytes}.")
+    return path.with_name(path.name + SUMS).read_bytes()

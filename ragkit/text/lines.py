@@ -12,7 +12,7 @@ _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 
 def lines(text: str, start: int = 0, end: int | None = None) -> list[Span]:
-    """The lines of ``text[start:end]`` in order, each with its line end (LF, CR LF or CR).
+    r"""The lines of ``text[start:end]`` in order, each with its line end (LF, CR LF or CR).
 
     Together they cover the range. ``str.splitlines`` would also break at form feeds and U+2028,
     which are ordinary characters of an article.

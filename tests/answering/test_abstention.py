@@ -11,14 +11,23 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from ragkit import Abstention, Document, Encoder, Index, InputError, Weights, ask, check_quotes
+from ragkit import (
+    Abstention,
+    Document,
+    Encoder,
+    Index,
+    InputError,
+    RetrievalConfig,
+    ask,
+    check_quotes,
+)
 from ragkit.answering.confidence import confidence
 from ragkit.cli import cli
 from ragkit.evaluation import Evidence, Question, QuestionSet, Report, evaluate_index, load_set
 from ragkit.evaluation.conformal import threshold_for
 from ragkit.evaluation.tuning import tune
 from ragkit.index import IndexData
-from ragkit.retrieval import Query, read_questions, retrieve
+from ragkit.retrieval import Query, encode_questions, score_chunks
 from support.parts import ROOT
 
 
@@ -29,7 +38,7 @@ def report(german_soviet: Index) -> Report:
 
 def by_hand(data: IndexData, query: Query) -> float:
     """The docstring's formula, token by token."""
-    ranking = retrieve(data, query, 5)
+    ranking = score_chunks(data, query, 5)
     s = [r.score for r in ranking]
     margin = (math.sqrt(s[0] - s[1]) + math.sqrt(s[0] - sum(s[1:]) / len(s[1:]))) / 2
     tokens = data.tokens(np.asarray([ranking[0].chunk]))
@@ -51,8 +60,8 @@ def by_hand(data: IndexData, query: Query) -> float:
 def test_the_confidence_is_the_formula_of_its_docstring(german_soviet: Index) -> None:
     data = german_soviet._data
     questions = ["Who signed the Treaty of Rapallo?", "Why is the sky blue?"]
-    for query in read_questions(data, german_soviet.encoder, questions, Weights()):
-        found = confidence(data, query, retrieve(data, query, 5))
+    for query in encode_questions(data, german_soviet.encoder, questions, RetrievalConfig()):
+        found = confidence(data, query, score_chunks(data, query, 5))
         assert found == pytest.approx(by_hand(data, query), abs=1e-4)
 
 
@@ -155,22 +164,22 @@ def numbered(n: int) -> tuple[list[Document], QuestionSet]:
 def test_tuning_keeps_the_setting_where_no_gain_is_proved(tiny: Encoder) -> None:
     documents, questions = numbered(20)
     index = Index.build(documents, encoder=tiny)
-    tuning = tune(questions, index, grid=[Weights(1.0, 1.0), Weights(0.5, 0.0)])
+    tuning = tune(questions, index, grid=[RetrievalConfig(1.0, 1.0), RetrievalConfig(0.5, 0.0)])
     assert not tuning.gained
-    assert tuning.chosen == index.weights == Weights()
+    assert tuning.chosen == index.config == RetrievalConfig()
 
 
 def test_tuning_takes_a_setting_that_is_proved_better_on_questions_not_fitted_to(
     german_soviet: Index,
 ) -> None:
     # Words weighted by their IDF squared and no reverse: measurably worse than the default.
-    worse = german_soviet.with_weights(Weights(0.0, 2.0))
+    worse = german_soviet.with_config(RetrievalConfig(0.0, 2.0))
     questions = load_set(ROOT / "eval" / "questions.jsonl", german_soviet).of_split("dev")
-    tuning = tune(questions, worse, grid=[Weights()])
+    tuning = tune(questions, worse, grid=[RetrievalConfig()])
     assert tuning.gained
-    assert tuning.chosen == Weights()
+    assert tuning.chosen == RetrievalConfig()
     assert tuning.held_out.low > 0
-    assert tuning.before == Weights(0.0, 2.0)
+    assert tuning.before == RetrievalConfig(0.0, 2.0)
 
 
 def test_too_few_questions_to_tune_on_are_refused(tiny: Encoder) -> None:
@@ -181,11 +190,11 @@ def test_too_few_questions_to_tune_on_are_refused(tiny: Encoder) -> None:
 
 def test_an_index_keeps_its_weights(tmp_path: Path, tiny: Encoder) -> None:
     documents, _ = numbered(3)
-    Index.build(documents, tmp_path / "i", encoder=tiny, weights=Weights(0.25, 1.0))
-    assert Index.open(tmp_path / "i").weights == Weights(0.25, 1.0)
+    Index.build(documents, tmp_path / "i", encoder=tiny, config=RetrievalConfig(0.25, 1.0))
+    assert Index.open(tmp_path / "i").config == RetrievalConfig(0.25, 1.0)
     for wrong in ((-1.0, 0.5), (0.5, 3.0)):
         with pytest.raises(InputError, match="from 0 to 2"):
-            Weights(*wrong)
+            RetrievalConfig(*wrong)
 
 
 def test_the_verbatim_gate_checks_a_text_against_an_index(tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragkit import Document, Index, load_encoder
+from ragkit.answering.answer import Passage
 from ragkit.answering.generated import GOOD
-from ragkit.answering.passage import Passage
 from ragkit.chunking import Chunker
 from ragkit.corpus import decoding, read_sources
 from ragkit.corpus.mediawiki import stored_text

@@ -12,21 +12,20 @@ from hypothesis.extra.numpy import arrays
 
 from ragkit import Document, Encoder, Index
 from ragkit.chunking import Chunker
-from ragkit.index import Weights
-from ragkit.index import centroids as coarse
-from ragkit.index.centroids import coarse_scores
-from ragkit.retrieval import read_questions, retrieve
+from ragkit.index import RetrievalConfig
+from ragkit.index.centroids import approximate_scores
+from ragkit.retrieval import encode_questions, score_chunks
 from ragkit.retrieval import retriever as retriever_module
-from ragkit.storage.checksums import SealBrokenError, seal, unseal
-from ragkit.storage.linalg import product
-from ragkit.storage.ragged import (
-    borders_of,
-    gathered_max,
+from ragkit.storage.arrays import (
+    gathered_run_max,
+    offsets_of,
+    product,
     ranges,
     row_max,
-    segment_max,
-    segment_mean,
+    run_max,
+    run_mean,
 )
+from ragkit.storage.checksums import SealBrokenError, seal, unseal
 
 lengths = st.lists(st.integers(0, 5), max_size=8)
 
@@ -34,12 +33,12 @@ lengths = st.lists(st.integers(0, 5), max_size=8)
 @given(lengths, st.integers(1, 4))
 def test_runs_are_reduced_like_slices(sizes: list[int], columns: int) -> None:
     values = np.random.default_rng(0).normal(size=(sum(sizes), columns)).astype(np.float32)
-    borders = borders_of(np.asarray(sizes, dtype=np.int64))
+    borders = offsets_of(np.asarray(sizes, dtype=np.int64))
     runs = [values[a:b] for a, b in pairwise(borders)]
     most = [run.max(axis=0) if len(run) else np.zeros(columns) for run in runs]
-    np.testing.assert_array_equal(segment_max(values, borders), np.reshape(most, (-1, columns)))
+    np.testing.assert_array_equal(run_max(values, borders), np.reshape(most, (-1, columns)))
     means = [run[:, 0].mean() if len(run) else 0.0 for run in runs]
-    np.testing.assert_allclose(segment_mean(values[:, 0], borders), means, atol=1e-6)
+    np.testing.assert_allclose(run_mean(values[:, 0], borders), means, atol=1e-6)
     np.testing.assert_array_equal(row_max(values), values.max(axis=1))
     expected = [i for a, b in pairwise(borders) for i in range(a, b)]
     assert ranges(borders[:-1], borders[1:]).tolist() == expected
@@ -50,10 +49,10 @@ def test_the_greatest_of_gathered_rows_is_that_of_each_run(sizes: list[int], col
     rng = np.random.default_rng(4)
     values = rng.normal(size=(7, columns)).astype(np.float32)
     numbers = rng.integers(0, len(values), sum(sizes)).astype(np.uint16)
-    borders = borders_of(np.asarray(sizes, dtype=np.int64))
+    borders = offsets_of(np.asarray(sizes, dtype=np.int64))
     runs = [values[numbers[a:b]] for a, b in pairwise(borders)]
     most = [run.max(axis=0) if len(run) else np.zeros(columns) for run in runs]
-    found = gathered_max(values, numbers, borders)
+    found = gathered_run_max(values, numbers, borders)
     np.testing.assert_array_equal(found, np.reshape(most, (-1, columns)))
 
 
@@ -75,9 +74,9 @@ def test_coarse_scores_are_those_of_the_centroids_token_by_token(
 ) -> None:
     index = Index.build([article], encoder=tiny, chunker=Chunker(min_chars=400))
     data = index._data
-    [query] = read_questions(data, tiny, ["Who signed the Treaty of Rapallo?"], Weights())
-    rows = data.coarse(np.arange(len(data)))
-    found = coarse_scores(rows, query.tokens, query.weights, query.reverse)
+    [query] = encode_questions(data, tiny, ["Who signed the Treaty of Rapallo?"], RetrievalConfig())
+    rows = data.centroid_ids(np.arange(len(data)))
+    found = approximate_scores(rows, query.tokens, query.weights, query.reverse)
     similarity = query.tokens @ rows.centroids.T
     for chunk in (0, 7, len(data) - 1):
         tokens = data.tokens(np.asarray([chunk]))
@@ -99,10 +98,10 @@ def test_the_coarse_order_keeps_what_exact_late_interaction_puts_first(
         "What was built at Lipetsk?",
     ]
     data = german_soviet._data
-    queries = read_questions(data, german_soviet.encoder, questions, german_soviet.weights)
-    pruned = [[r.chunk for r in retrieve(data, query, 3)] for query in queries]
+    queries = encode_questions(data, german_soviet.encoder, questions, german_soviet.config)
+    pruned = [[r.chunk for r in score_chunks(data, query, 3)] for query in queries]
     monkeypatch.setattr(retriever_module, "EXACT", len(data))
-    exact = [[r.chunk for r in retrieve(data, query, 3)] for query in queries]
+    exact = [[r.chunk for r in score_chunks(data, query, 3)] for query in queries]
     assert pruned == exact
 
 
@@ -114,10 +113,12 @@ def test_a_rare_word_makes_a_chunk_a_candidate_even_if_no_vector_is_near(
     index = Index.build([Document(str(i), "T", t) for i, t in enumerate(texts)], encoder=tiny)
     monkeypatch.setattr(retriever_module, "CANDIDATES", 4)
     data = index._data
-    [query] = read_questions(data, tiny, ["Who likes bread, flour, flour and zyxw?"], Weights())
+    [query] = encode_questions(
+        data, tiny, ["Who likes bread, flour, flour and zyxw?"], RetrievalConfig()
+    )
     near, _ = data.nearest(query.vector, 4)
     assert 31 not in near
-    assert 31 in {r.chunk for r in retrieve(data, query, 6)}
+    assert 31 in {r.chunk for r in score_chunks(data, query, 6)}
 
 
 @given(
@@ -148,9 +149,9 @@ def test_of_thousands_of_centroids_nearly_the_nearest_is_found() -> None:
     vectors = centroids[rng.integers(0, 2000, 500)] + 0.1 * rng.normal(size=(500, 32))
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
     cosines = vectors @ centroids.T
-    found = coarse._nearest(centroids)(vectors)
+    found = centroids._assignment(centroids)(vectors)
     assert (found == cosines.argmax(axis=1)).mean() > 0.9
     assert cosines[np.arange(500), found].mean() > 0.995 * cosines.max(axis=1).mean()
-    few = coarse._nearest(centroids[:100])(vectors)
+    few = centroids._assignment(centroids[:100])(vectors)
     np.testing.assert_array_equal(few, cosines[:, :100].argmax(axis=1))
-    assert coarse._nearest(centroids[:0])(vectors).tolist() == [0] * 500
+    assert centroids._assignment(centroids[:0])(vectors).tolist() == [0] * 500

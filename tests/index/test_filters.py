@@ -17,8 +17,8 @@ from ragkit.encoding import Encoder
 from ragkit.errors import FilterError
 from ragkit.index import Conditions, Where
 from ragkit.index.layout import choose_layout
-from ragkit.index.vectors import DenseIndex
-from ragkit.retrieval import read_questions
+from ragkit.index.vectors import VectorIndex
+from ragkit.retrieval import encode_questions
 from ragkit.storage.tables import MemoryTables
 
 RHINE = Document(
@@ -39,8 +39,8 @@ def test_a_question_to_documents_of_one_title_is_read_behind_it_as_they_were(
 
     def read(index: Index, where: Where | None) -> np.ndarray:
         conditions = None if where is None else Conditions.of(where)
-        data, weights = index._data, index.weights
-        [query] = read_questions(data, tiny, ["Where?"], weights, conditions=conditions)
+        data, weights = index._data, index.config
+        [query] = encode_questions(data, tiny, ["Where?"], weights, conditions=conditions)
         return query.tokens
 
     np.testing.assert_array_equal(read(rivers, {"title": "Danube"}), read(alone, None))
@@ -168,7 +168,7 @@ def test_a_filtered_search_is_the_best_of_what_is_allowed(data: st.DataObject) -
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     allowed = np.asarray(data.draw(st.lists(st.booleans(), min_size=n, max_size=n)))
     depth = data.draw(st.integers(1, 50))
-    index = DenseIndex.write(MemoryTables(), choose_layout(n, 8), vectors, vectors[:1])
+    index = VectorIndex.write(MemoryTables(), choose_layout(n, 8), vectors, vectors[:1])
     scores, ids = index.search(vectors[0], depth, allowed)
     exact = np.where(allowed, vectors @ vectors[0], -9)
     expected = np.argsort(-exact, kind="stable")[: min(depth, int(allowed.sum()))]

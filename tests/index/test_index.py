@@ -26,7 +26,7 @@ from ragkit.errors import (
 )
 from ragkit.index import LocalData, Manifest, publish
 from ragkit.index.layout import choose_layout
-from ragkit.index.vectors import DenseIndex
+from ragkit.index.vectors import VectorIndex
 from ragkit.indexing import builder, pipeline
 from ragkit.storage.tables import MemoryTables
 from support.parts import make_model, manifest_of
@@ -52,7 +52,7 @@ def data_files(path: Path) -> list[Path]:
 def test_dense_search_equals_brute_force_in_values_and_order() -> None:
     rng = np.random.default_rng(0)
     vectors, queries = unit(rng, 50, 8), unit(rng, 5, 8)
-    index = DenseIndex.write(MemoryTables(), choose_layout(50, 8), vectors, queries)
+    index = VectorIndex.write(MemoryTables(), choose_layout(50, 8), vectors, queries)
     for query in queries:
         scores, ids = index.search(query, 10)
         expected = np.argsort(-(vectors @ query))[:10]
@@ -63,8 +63,8 @@ def test_dense_search_equals_brute_force_in_values_and_order() -> None:
 def test_dense_vectors_survive_the_round_trip_bit_for_bit() -> None:
     vectors = unit(np.random.default_rng(1), 20, 8)
     tables = MemoryTables()
-    made = DenseIndex.write(tables, choose_layout(20, 8), vectors, vectors[:1])
-    again = DenseIndex.open(tables.finished(), made.searching)
+    made = VectorIndex.write(tables, choose_layout(20, 8), vectors, vectors[:1])
+    again = VectorIndex.open(tables.finish(), made.searching)
     np.testing.assert_array_equal(again.vectors_of(np.arange(20)), vectors)
 
 
@@ -278,7 +278,7 @@ def test_a_builder_killed_while_writing_leaves_the_old_generation_and_the_next_o
 def test_a_reader_that_meets_a_swap_reads_the_new_generation(
     built: Path, tiny: Encoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = publish.opened
+    real = publish.open_generation
     swapped: list[bool] = []
 
     def swap_first(directory: Path, manifest: Manifest) -> LocalData:
@@ -346,7 +346,7 @@ def test_an_index_whose_manifest_was_damaged_can_be_rebuilt_in_place(
 
 
 def test_k_reaches_beyond_the_candidates(tiny: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ragkit.retrieval.retriever.CANDIDATES", 3)
+    monkeypatch.setattr("ragkit.retrieval.retrieve.CANDIDATES", 3)
     texts = [Document(f"d{i}", f"D{i}", f"Bread number {i}.") for i in range(8)]
     assert len(Index.build(texts, encoder=tiny).search("bread", k=7)) == 7
 

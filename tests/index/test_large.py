@@ -27,8 +27,8 @@ from ragkit.index import layout as layout_module
 from ragkit.index import parse_memory
 from ragkit.index import publish as store
 from ragkit.index.layout import MEMORY, choose_layout
-from ragkit.index.quantization import TokenCode
-from ragkit.index.vectors import DenseIndex
+from ragkit.index.quantization import TokenQuantizer
+from ragkit.index.vectors import VectorIndex
 from ragkit.storage import rows
 from ragkit.storage.rows import Residency, Rows, map_file, sums_of
 from ragkit.storage.tables import FolderTables, MemoryTables
@@ -164,7 +164,7 @@ def test_a_search_in_lists_finds_nearly_what_brute_force_finds_with_its_very_sco
     queries = normed(vectors[:40] + 0.02 * unit(2, 40, 64))
     layout = choose_layout(len(vectors), 64, memory)
     assert ("RaBitQ" in layout.faiss) == (memory != MEMORY)
-    index = DenseIndex.write(MemoryTables(), layout, vectors, queries)
+    index = VectorIndex.write(MemoryTables(), layout, vectors, queries)
     shares = []
     for query in queries:
         cosines, ids = index.search(query, 10)
@@ -180,7 +180,7 @@ def test_a_search_in_lists_finds_nearly_what_brute_force_finds_with_its_very_sco
 def test_a_filtered_search_in_lists_finds_only_what_is_allowed(few: int) -> None:
     vectors = unit(3, 26_000, 32)
     layout = choose_layout(len(vectors), 32)
-    index = DenseIndex.write(MemoryTables(), layout, vectors, vectors[:20])
+    index = VectorIndex.write(MemoryTables(), layout, vectors, vectors[:20])
     allowed = np.zeros(len(vectors), np.bool_)
     allowed[np.random.default_rng(4).choice(len(vectors), few, replace=False)] = True
     _, ids = index.search(vectors[0], 10, allowed)
@@ -199,17 +199,17 @@ def test_a_code_keeps_directions_and_its_products_are_right_on_average(
     vectors = unit(5, 500, 96)
     eight = np.rint(vectors / (np.abs(vectors).max(1) / 127)[:, None]).astype(np.int8)
     scales = (np.abs(vectors).max(1) / 127).astype(np.float32)
-    code = TokenCode(bits, 96)
-    codes, kept = code.code(eight, scales)
+    code = TokenQuantizer(bits, 96)
+    codes, kept = code.quantize(eight, scales)
     assert codes.shape == (500, 96 * bits // 8)
-    back = code.turned_back(code.decoded(codes) * kept[:, None])
+    back = code.rotate_back(code.decode(codes) * kept[:, None])
     lengths = np.linalg.norm(back, axis=1)
     assert ((back * vectors).sum(1) / lengths).mean() > cosine
     # With its own vector the product is right; with others its error has no direction.
     np.testing.assert_allclose((back * vectors).sum(1), 1, atol=0.02)
     queries = unit(6, 20, 96)
     products = code.products(codes, queries) * kept[:, None]
-    by_hand = (code.decoded(codes) * kept[:, None]) @ code.turned(queries).T
+    by_hand = (code.decode(codes) * kept[:, None]) @ code.rotate(queries).T
     np.testing.assert_allclose(products, by_hand, atol=1e-5)
     error = products - vectors @ queries.T
     assert abs(error.mean()) < 0.002
@@ -226,17 +226,17 @@ def test_bytes_are_decoded_as_the_docstring_has_them(
         [int(f"{byte:08b}"[i : i + bits], 2) - middle for i in range(0, 8, bits) for byte in row]
         for row in codes
     ]
-    found = TokenCode(bits, dimension).decoded(codes)
+    found = TokenQuantizer(bits, dimension).decoded(codes)
     np.testing.assert_allclose(found, np.asarray(expected)[:, :dimension], rtol=1e-6)
 
 
 @pytest.mark.parametrize("bits", [8, 4, 2])
 def test_no_tokens_and_tokens_of_nothing_are_coded_too(bits: int) -> None:
-    code = TokenCode(bits, 10)
-    codes, scales = code.code(np.zeros((0, 10), np.int8), np.zeros(0, np.float32))
+    code = TokenQuantizer(bits, 10)
+    codes, scales = code.quantize(np.zeros((0, 10), np.int8), np.zeros(0, np.float32))
     assert codes.shape == (0, code.width)
-    codes, scales = code.code(np.zeros((2, 10), np.int8), np.ones(2, np.float32))
-    assert np.isfinite(code.decoded(codes) * scales[:, None]).all()
+    codes, scales = code.quantize(np.zeros((2, 10), np.int8), np.ones(2, np.float32))
+    assert np.isfinite(code.decode(codes) * scales[:, None]).all()
 
 
 # Whole indexes.
@@ -383,7 +383,7 @@ def test_tables_in_a_folder_are_those_in_memory_and_files_that_numpy_reads(
         tables.append("b.bin", np.frombuffer(b"bytes", dtype=np.uint8))
     with pytest.raises(TypeError):
         folder.append("a.npy", np.zeros((1, 3), np.int64))
-    for found in (memory.finished(), folder.finished()):
+    for found in (memory.finish(), folder.finish()):
         np.testing.assert_array_equal(found["a.npy"][:], np.concatenate(parts))
         assert found["b.bin"][:].tobytes() == b"bytes"
     np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), np.concatenate(parts))

@@ -33,7 +33,7 @@ from ragkit.errors import (
     InputError,
     MissingExtraError,
 )
-from ragkit.index import Conditions, IndexData, LocalData, Manifest, Weights
+from ragkit.index import Conditions, IndexData, LocalData, Manifest, RetrievalConfig
 from ragkit.index.milvus import MilvusData, MilvusLocation, open_data, push, server
 from ragkit.index.milvus.encoding import (
     TEXT,
@@ -50,8 +50,8 @@ from ragkit.index.milvus.encoding import (
 )
 from ragkit.index.milvus.head import Head
 from ragkit.index.milvus.server import Server, is_old
-from ragkit.indexing import Recipe, builder
-from ragkit.retrieval import read_questions, retrieve
+from ragkit.indexing import BuildSettings, builder
+from ragkit.retrieval import encode_questions, score_chunks
 from ragkit.storage.checksums import seal, unseal
 from ragkit.text.words import words_of
 from support.parts import ROOT
@@ -75,8 +75,8 @@ class Built:
 
 
 def built(path: Path, documents: Sequence[Document], encoder: Encoder) -> Built:
-    made = builder.build(list(documents), encoder, Recipe(), path)
-    return Built(path, made.data, Manifest.read(path))
+    made = builder.build(list(documents), encoder, BuildSettings(), path)
+    return Built(path, made.data, Manifest.load(path))
 
 
 def sentence(rng: random.Random) -> str:
@@ -159,7 +159,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
 def stored(request: pytest.FixtureRequest, places: Places, reference: Built) -> Iterator[IndexData]:
     """The reference, lying elsewhere."""
     if request.param == "disk":
-        yield builder.read(reference.path).data
+        yield builder.open_index(reference.path).data
         return
     location = places(request.param, "reference")
     push(reference.data, reference.manifest, location)
@@ -227,8 +227,8 @@ def test_sizes_and_the_title_are_the_same(stored: IndexData, reference: Built) -
 
 def test_every_chunk_stands_where_it_stood(stored: IndexData, reference: Built) -> None:
     for number in range(len(stored)):
-        assert stored.chunk(number) == reference.data.chunk(number)
-        assert stored.text_of(number) == reference.data.text_of(number)
+        assert stored.chunks([number])[0] == reference.data.chunks([number])[0]
+        assert stored.texts([number])[0] == reference.data.texts([number])[0]
 
 
 def test_documents_are_the_same_one_by_one_by_slice_and_by_id(
@@ -274,18 +274,18 @@ def test_words_weigh_the_same_and_are_found_in_the_same_chunks(
     rng = random.Random(1)
     for depth in (1, 20, 256, 5_000):
         weights = stem_weights(f"{sentence(rng)} {sentence(rng)} nonesuch Köln")
-        expected = reference.data.with_words(weights, depth)
-        np.testing.assert_array_equal(stored.with_words(weights, depth), expected)
+        expected = reference.data.with_stems(weights, depth)
+        np.testing.assert_array_equal(stored.with_stems(weights, depth), expected)
         chunks = some(stored, 200)
         covered = reference.data.coverage(weights, chunks)
         np.testing.assert_array_equal(stored.coverage(weights, chunks), covered)
-    assert len(stored.with_words({"nonesuch": 1.0}, 9)) == len(stored.with_words({}, 9)) == 0
+    assert len(stored.with_stems({"nonesuch": 1.0}, 9)) == len(stored.with_stems({}, 9)) == 0
 
 
 def test_centroids_and_tokens_are_the_same_to_the_bit(stored: IndexData, reference: Built) -> None:
     for number in (0, 1, 24, 600, len(stored)):
         chunks = some(stored, number)
-        assert_equal(stored.coarse(chunks), reference.data.coarse(chunks))
+        assert_equal(stored.centroid_ids(chunks), reference.data.centroid_ids(chunks))
         assert_equal(stored.tokens(chunks), reference.data.tokens(chunks))
 
 
@@ -295,7 +295,10 @@ def test_questions_find_the_same_chunks_with_the_same_scores(
     rng = random.Random(2)
     questions = [sentence(rng) for _ in range(100)]
     found, expected = (
-        [retrieve(data, query, 5) for query in read_questions(data, tiny, questions, Weights())]
+        [
+            score_chunks(data, query, 5)
+            for query in encode_questions(data, tiny, questions, RetrievalConfig())
+        ]
         for data in (stored, reference.data)
     )
     agreeing = sum(a[0].chunk == b[0].chunk for a, b in zip(found, expected, strict=True))
@@ -338,8 +341,8 @@ def test_conditions_allow_the_same_chunks(
     )
     weights = stem_weights("Treaty of the sea 7")
     np.testing.assert_array_equal(
-        stored.with_words(weights, depth, allowed),
-        reference.data.with_words(weights, depth, expected),
+        stored.with_stems(weights, depth, allowed),
+        reference.data.with_stems(weights, depth, expected),
     )
 
 
@@ -427,7 +430,7 @@ def test_properties_of_many_documents_lie_in_several_blobs(
 def top(data: IndexData) -> str:
     """The text of the chunk nearest to something, read from wherever it lies."""
     chunks, _ = data.nearest(np.full(16, 0.25, dtype=np.float32), 1)
-    return data.text_of(int(chunks[0]))
+    return data.texts([int(chunks[0])])[0]
 
 
 def collections(location: MilvusLocation) -> set[str]:
@@ -528,7 +531,7 @@ from ragkit.index import Manifest
 from ragkit.indexing import builder
 from ragkit.index.milvus import MilvusLocation, push
 path, die = Path(sys.argv[1]), sys.argv[3] == "die"
-data, manifest = builder.read(path).data, Manifest.read(path)
+data, manifest = builder.open_index(path).data, Manifest.load(path)
 push(data, manifest, MilvusLocation.parse(sys.argv[2]), progress=lambda *_: die and os._exit(9))
 """
 
@@ -539,7 +542,7 @@ from ragkit.index.milvus import MilvusLocation, open_data
 _, data = open_data(MilvusLocation.parse(sys.argv[1]))
 for line in sys.stdin:
     [chunk], _ = data.nearest(np.full(16, int(line) / 4, dtype=np.float32), 1)
-    print(chunk, data.text_of(int(chunk)), flush=True)
+    print(chunk, data.texts([int(chunk])[0]), flush=True)
 """
 
 
@@ -586,7 +589,7 @@ def test_processes_that_share_a_server_get_the_same(
     one, other = (process.communicate(lines, timeout=120)[0] for process in asking)
     assert one == other
     assert one.splitlines() == [
-        f"{chunk} {reference.data.text_of(int(chunk))}"
+        f"{chunk} {reference.data.texts([int(chunk)])[0]}"
         for [chunk], _ in (
             reference.data.nearest(np.full(16, int(line) / 4, dtype=np.float32), 1)
             for line in lines.split()
@@ -615,7 +618,7 @@ def flipped(text: str) -> str:
 
 
 READS: dict[Kind, Callable[[MilvusData], object]] = {
-    Kind.ROW: lambda data: data.chunk(0),
+    Kind.ROW: lambda data: data.chunks([0])[0],
     Kind.TOKENS: lambda data: data.tokens(np.arange(1)),
     Kind.DOCUMENT: lambda data: data.documents[0],
     Kind.STEMS: lambda data: data.idf("text"),
@@ -656,7 +659,7 @@ def test_a_row_that_is_gone_is_told_when_opening_and_when_reading(
     )
     client.close()
     with pytest.raises(IndexDamagedError, match="tokens 0: it is missing"):
-        data.text_of(0)
+        data.texts([0])[0]
     data.close()
     with pytest.raises(IndexDamagedError, match=r"_blobs has .* rows; expected"):
         open_data(location)

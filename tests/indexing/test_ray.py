@@ -23,7 +23,7 @@ import pytest
 from ragkit import Document, Encoder, InputError, WorkersError, load_encoder
 from ragkit.chunking import Chunker
 from ragkit.index.journal import JOURNAL
-from ragkit.indexing import Made, Reader, Recipe, build
+from ragkit.indexing import BuildSettings, LocalIndex, Reader, build
 from ragkit.indexing.pipeline import ChunkTexts, Group
 from ragkit.indexing.ray import packed, spread, unpacked
 from support.parts import make_model
@@ -62,7 +62,9 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Encoder:
 def alone(encoder: Encoder, tmp_path_factory: pytest.TempPathFactory) -> Built:
     """What this process builds by itself."""
     path, calls = tmp_path_factory.mktemp("alone") / "i", []
-    made = build(DOCUMENTS, encoder, Recipe(), path, progress=lambda *done: calls.append(done))
+    made = build(
+        DOCUMENTS, encoder, BuildSettings(), path, progress=lambda *done: calls.append(done)
+    )
     assert len(calls) == SHARDS
     return Built(made, path)
 
@@ -98,14 +100,14 @@ def free_port() -> int:
 class Built(NamedTuple):
     """What was made, and the folder that it was published in."""
 
-    made: Made
+    made: LocalIndex
     path: Path
 
 
 def assert_same(built: Built, alone: Built) -> None:
     """Equal to the last byte, and nothing left over."""
-    generation = str(alone.made.named)
-    assert built.made.named == generation
+    generation = str(alone.made.generation)
+    assert built.made.generation == generation
     for path in (alone.path / generation).iterdir():
         assert (built.path / generation / path.name).read_bytes() == path.read_bytes()
     assert not list(built.path.glob(f"{JOURNAL}*"))
@@ -138,8 +140,10 @@ class Readings:
 def test_where_no_cluster_runs_one_is_started_and_stopped(tmp_path: Path, tiny_model: Path) -> None:
     encoder = load_encoder(str(tiny_model), runtime="int8")
     with spread(encoder, "ray", workers=1) as reader:
-        made = build(DOCUMENTS[:3], encoder, Recipe(), tmp_path / "i", reader=reader)
-    assert made.named == build(DOCUMENTS[:3], encoder, Recipe(), tmp_path / "j").named
+        made = build(DOCUMENTS[:3], encoder, BuildSettings(), tmp_path / "i", chunk_encoder=reader)
+    assert (
+        made.generation == build(DOCUMENTS[:3], encoder, BuildSettings(), tmp_path / "j").generation
+    )
     with pytest.raises(WorkersError, match="any running Ray instance"), spread(encoder, "auto"):
         pass
 
@@ -153,7 +157,7 @@ def test_what_the_cluster_builds_is_what_one_process_builds(
 ) -> None:
     readings = Readings(caplog)
     with spread(encoder, client_address(cluster)) as reader:
-        made = build(DOCUMENTS, encoder, Recipe(), tmp_path / "i", reader=reader)
+        made = build(DOCUMENTS, encoder, BuildSettings(), tmp_path / "i", chunk_encoder=reader)
     assert_same(Built(made, tmp_path / "i"), alone)
     assert len(readings.processes) == 2
     readings.assert_that_only_what_was_lost_was_read_again(set())
@@ -176,7 +180,9 @@ def test_a_worker_that_is_killed_costs_only_what_it_had_under_way(
             os.kill(process, signal.SIGKILL)
 
     with spread(encoder, cluster.address) as reader:
-        made = build(DOCUMENTS, encoder, Recipe(), tmp_path / "i", reader=reader, progress=kill)
+        made = build(
+            DOCUMENTS, encoder, BuildSettings(), tmp_path / "i", chunk_encoder=reader, progress=kill
+        )
     assert_same(Built(made, tmp_path / "i"), alone)
     assert readings.processes - killed
     readings.assert_that_only_what_was_lost_was_read_again(killed)
@@ -203,7 +209,12 @@ def test_a_node_that_is_lost_costs_only_what_it_had_under_way(
     try:
         with spread(encoder, cluster.address) as reader:
             made = build(
-                DOCUMENTS, encoder, Recipe(), tmp_path / "i", reader=reader, progress=remove
+                DOCUMENTS,
+                encoder,
+                BuildSettings(),
+                tmp_path / "i",
+                chunk_encoder=reader,
+                progress=remove,
             )
     finally:
         cluster.add_node(**NODE)
@@ -222,14 +233,14 @@ BUILD = """
 import sys
 from pathlib import Path
 from ragkit import load_encoder
-from ragkit.indexing import Recipe, build
+from ragkit.indexing import BuildSettings, build
 from ragkit.indexing.ray import spread
 from test_spreading import DOCUMENTS
 
 address, model, out = sys.argv[1:]
 encoder = load_encoder(model, runtime="int8")
 with spread(encoder, address) as reader:
-    build(DOCUMENTS, encoder, Recipe(), Path(out), reader=reader)
+    build(DOCUMENTS, encoder, BuildSettings(), Path(out), chunk_encoder=reader)
 """
 
 
@@ -252,7 +263,7 @@ def test_a_build_that_is_killed_reads_only_what_had_not_come_back(
     assert kept < SHARDS
     readings = Readings(caplog)
     with spread(encoder, cluster.address) as reader:
-        made = build(DOCUMENTS, encoder, Recipe(), path, reader=reader)
+        made = build(DOCUMENTS, encoder, BuildSettings(), path, chunk_encoder=reader)
     assert_same(Built(made, path), alone)
     assert len(list(readings)) == SHARDS - kept
 
@@ -287,7 +298,14 @@ def test_an_interruption_stops_the_work_at_once_and_keeps_what_came_back(
 
     try:
         with pytest.raises(KeyboardInterrupt), spread(encoder, cluster.address) as reader:
-            build(DOCUMENTS, encoder, Recipe(), tmp_path / "i", reader=reader, progress=interrupt)
+            build(
+                DOCUMENTS,
+                encoder,
+                BuildSettings(),
+                tmp_path / "i",
+                chunk_encoder=reader,
+                progress=interrupt,
+            )
     finally:
         signal.signal(signal.SIGINT, before)
     assert time.monotonic() - moments[0] < 10
@@ -323,7 +341,9 @@ def test_only_so_many_texts_are_on_their_way(
         return read
 
     with spread(encoder, "auto", texts=80_000) as reader:
-        made = build(DOCUMENTS, encoder, Recipe(), tmp_path / "i", reader=counted(reader))
+        made = build(
+            DOCUMENTS, encoder, BuildSettings(), tmp_path / "i", chunk_encoder=counted(reader)
+        )
     assert_same(Built(made, tmp_path / "i"), alone)
     assert len(taken) == SHARDS
     assert max(under_way) * min(taken) < 80_000 + 2 * max(taken)
@@ -341,7 +361,7 @@ def test_a_worker_with_another_model_is_refused(tmp_path: Path, cluster: Any) ->
         pytest.raises(WorkersError, match=r"another here: its fingerprint is \w{16}"),
         spread(encoder, cluster.address) as reader,
     ):
-        build(DOCUMENTS, encoder, Recipe(), tmp_path / "i", reader=reader)
+        build(DOCUMENTS, encoder, BuildSettings(), tmp_path / "i", chunk_encoder=reader)
 
 
 PROVE = """
@@ -378,7 +398,7 @@ def test_a_client_whose_process_dies_at_its_start_connects_again(
     watching = threading.Thread(target=kill_first_client, args=(killed,), daemon=True)
     watching.start()
     with spread(encoder, client_address(cluster)) as reader:
-        made = build(DOCUMENTS, encoder, Recipe(), tmp_path / "i", reader=reader)
+        made = build(DOCUMENTS, encoder, BuildSettings(), tmp_path / "i", chunk_encoder=reader)
     watching.join()
     assert len(killed) == 1
     assert_same(Built(made, tmp_path / "i"), alone)

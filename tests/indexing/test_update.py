@@ -171,7 +171,7 @@ def test_another_models_journal_is_not_used(tmp_path: Path, int8: Encoder, tiny:
 
 def test_a_journal_gives_back_what_was_put_in(tmp_path: Path, int8: Encoder) -> None:
     index = Index.build([document("a", TEXTS[1]), document("b", TEXTS[2])], encoder=int8)
-    read = [index._local().data.read_chunk(chunk) for chunk in range(len(index))]
+    read = [index._local().data.encoded_chunk(chunk) for chunk in range(len(index))]
     keys = [bytes([i]) * 16 for i in range(len(index))]
     Journal(tmp_path, int8).add(keys, read)
     again = Journal(tmp_path, int8)

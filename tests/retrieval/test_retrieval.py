@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from ragkit import Document, Encoder, Index
 from ragkit.chunking import Chunker, context
 from ragkit.corpus.wikitext import parse_sections
-from ragkit.index import IndexData, Weights
+from ragkit.index import IndexData, RetrievalConfig
 from ragkit.index import postings as postings_module
-from ragkit.index.postings import Lexicon, LexiconBuilder
+from ragkit.index.postings import Postings, PostingsBuilder
 from ragkit.index.token_vectors import chunk_tokens, coded
-from ragkit.retrieval import Query, read_questions, retrieve
+from ragkit.retrieval import Query, encode_questions, score_chunks
 from ragkit.retrieval import retriever as retriever_module
 from ragkit.storage.tables import MemoryTables
 from ragkit.text.spans import Span
@@ -29,7 +29,7 @@ def brute_force(data: IndexData, encoder: Encoder, query: Query) -> list[float]:
     """Every chunk's score from the texts themselves, token by token, without the stored tokens."""
     found = []
     for c in range(len(data)):
-        chunk = data.chunk(c)
+        chunk = data.chunks([c])[0]
         document, start = data.document(chunk.document_id), chunk.start
         front = context(document.title, document.sections[chunk.section].path)
         [whole] = encoder.encode([front + document.text[start : chunk.end]])
@@ -65,9 +65,9 @@ def test_scores_equal_the_formula_computed_from_the_texts(
         return
     index = Index.build([document], encoder=tiny, chunker=Chunker(min_chars=40))
     data = index._data
-    [query] = read_questions(data, tiny, [question], Weights())
+    [query] = encode_questions(data, tiny, [question], RetrievalConfig())
     expected = brute_force(data, tiny, query)
-    ranking = retrieve(data, query, len(data))
+    ranking = score_chunks(data, query, len(data))
     assert sorted(r.chunk for r in ranking) == list(range(len(data)))
     # int8 loses up to half a step a component; the scores stay within a hundredth.
     for ranked in ranking:
@@ -81,13 +81,13 @@ def test_a_chunks_score_does_not_depend_on_which_others_are_looked_at(
 ) -> None:
     index = Index.build([article], encoder=tiny)
     data = index._data
-    [query] = read_questions(data, tiny, ["Who signed the Treaty of Rapallo?"], Weights())
-    everything = {r.chunk: r for r in retrieve(data, query, len(data))}
+    [query] = encode_questions(data, tiny, ["Who signed the Treaty of Rapallo?"], RetrievalConfig())
+    everything = {r.chunk: r for r in score_chunks(data, query, len(data))}
     monkeypatch.setattr(retriever_module, "CANDIDATES", 20)
     monkeypatch.setattr(retriever_module, "EXACT", 15)
-    some = retrieve(data, query, 15)
+    some = score_chunks(data, query, 15)
     nearest, _ = data.nearest(query.vector, 20)
-    worded = data.with_words({word.stem: 1.0 for word in query.words if word}, len(data))
+    worded = data.with_stems({word.stem: 1.0 for word in query.words if word}, len(data))
     assert len(some) == 15
     for ranked in some:
         assert ranked.chunk in nearest or ranked.chunk in worded
@@ -97,7 +97,7 @@ def test_a_chunks_score_does_not_depend_on_which_others_are_looked_at(
 def test_rare_words_weigh_more_and_a_words_pieces_share_its_weight(tiny: Encoder) -> None:
     texts = ["The river flows.", "The bread is dark.", "The Danube flows."]
     index = Index.build([Document(str(i), str(i), t) for i, t in enumerate(texts)], encoder=tiny)
-    [query] = read_questions(index._data, tiny, ["the danube?"], Weights())
+    [query] = encode_questions(index._data, tiny, ["the danube?"], RetrievalConfig())
     the, danube = query.weights[:3], query.weights[3:9]
     assert query.weights.sum() == pytest.approx(1, abs=1e-6)
     assert query.weights[9] == 0  # the question mark
@@ -107,12 +107,12 @@ def test_rare_words_weigh_more_and_a_words_pieces_share_its_weight(tiny: Encoder
     )
 
 
-def lexicon_of(texts: Sequence[str]) -> Lexicon:
-    builder, tables = LexiconBuilder(), MemoryTables()
+def lexicon_of(texts: Sequence[str]) -> Postings:
+    builder, tables = PostingsBuilder(), MemoryTables()
     for text in texts:
         builder.add(text)
     builder.write(tables)
-    return Lexicon(tables.finished(), len(texts))
+    return Postings(tables.finish(), len(texts))
 
 
 def test_the_lexicon_knows_the_chunks_of_each_stem() -> None:

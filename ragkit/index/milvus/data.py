@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +11,8 @@ from numpy.typing import NDArray
 
 from ragkit.encoding import Vectors
 from ragkit.errors import IndexDamagedError, IndexNotFoundError
-from ragkit.index.filters import Conditions, refuse_unknown
+from ragkit.index.centroids import CentroidRows
+from ragkit.index.filters import Conditions, check_properties
 from ragkit.index.manifest import Manifest
 from ragkit.index.milvus.blobs import Blobs
 from ragkit.index.milvus.directory import Directory
@@ -21,11 +21,13 @@ from ragkit.index.milvus.encoding import Kind, pieces, unpacked
 from ragkit.index.milvus.generation import Generation
 from ragkit.index.milvus.head import Head, Table
 from ragkit.index.milvus.location import MilvusLocation
-from ragkit.index.milvus.postings import StoredLexicon
+from ragkit.index.milvus.postings import StoredPostings
 from ragkit.index.milvus.rows import ChunkRow, ChunkTokens, coarse_of, tokens_of
 from ragkit.index.milvus.server import TIMEOUT, Server
-from ragkit.index.protocol import CoarseRows, Numbers, TokenRows
-from ragkit.index.quantization import TokenCode
+from ragkit.index.protocol import AllowedChunks
+from ragkit.index.quantization import TokenQuantizer
+from ragkit.index.token_vectors import TokenRows
+from ragkit.storage.arrays import Integers
 from ragkit.types import Chunk, Document
 
 __all__ = ["MEMORY", "MilvusData", "Opened", "open_data", "read_head", "refuse_cut"]
@@ -44,14 +46,6 @@ class Opened(NamedTuple):
     data: MilvusData
 
 
-@dataclass(frozen=True, slots=True)
-class _Allowed:
-    """``chunks``: ``(n,)``, which may be found; ``condition``: the same as a filter."""
-
-    chunks: NDArray[np.bool_]
-    condition: str
-
-
 class MilvusData:
     """One generation of an index on a server. What it offers to retrieval says ``IndexData``.
 
@@ -65,13 +59,13 @@ class MilvusData:
         self._blobs = blobs
         self._head = head
         self._counts = dict(head.manifest.counts)
-        self._code = TokenCode(head.manifest.token_bits, head.manifest.dimension)
+        self._code = TokenQuantizer(head.manifest.token_bits, head.manifest.dimension)
         self._centroids = blobs.one(Kind.TABLE, Table.CENTROIDS, _flat).reshape(
             -1, head.manifest.dimension
         )
         stems = blobs.one(Kind.TABLE, Table.STEMS, Directory.from_bytes)
         ids = blobs.one(Kind.TABLE, Table.IDS, Directory.from_bytes)
-        self._lexicon = StoredLexicon(blobs, stems, len(self))
+        self._lexicon = StoredPostings(blobs, stems, len(self))
         self._documents = StoredDocuments(blobs, self._counts["documents"], ids, head.properties)
 
     @property
@@ -104,63 +98,55 @@ class MilvusData:
     def document(self, document_id: str) -> Document:
         return self._documents.by_id(document_id)
 
-    def chunk(self, number: int) -> Chunk:
-        return self._blobs.one(Kind.ROW, number, ChunkRow.from_bytes).chunk
+    def chunks(self, numbers: Sequence[int]) -> list[Chunk]:
+        return [row.chunk for row in self._rows_of(numbers)]
 
-    def text_of(self, number: int) -> str:
-        [found] = self._tokens_of([number])
-        return found.text
+    def texts(self, numbers: Sequence[int]) -> list[str]:
+        return [tokens.text for tokens in self._tokens_of(numbers)]
 
-    def learn(self, stems: Sequence[str]) -> None:
-        """Read at once what ``idf`` and ``knows`` will say of these."""
-        self._lexicon.learn(stems)
+    def frequencies(self, stems: Sequence[str]) -> list[int]:
+        return self._lexicon.frequencies(stems)
 
-    def idf(self, stem: str) -> float:
-        return self._lexicon.idf(stem)
-
-    def knows(self, stem: str) -> bool:
-        return stem in self._lexicon
-
-    def allowed(self, conditions: Conditions) -> _Allowed:
+    def allowed(self, conditions: Conditions) -> AllowedChunks:
         if len(self._documents):
-            refuse_unknown(conditions, self._documents.properties)
-        fine = self._documents.fulfilling(conditions)
+            check_properties(conditions, self._documents.properties)
+        documents = self._documents.matching(conditions)
         chunks = self._blobs.one(Kind.TABLE, Table.CHUNKS, _flat)
-        return _Allowed(np.repeat(fine, chunks), _condition(fine))
+        return AllowedChunks(np.repeat(documents, chunks), documents)
 
     def nearest(
-        self, vector: Vectors, depth: int, allowed: _Allowed | None = None
-    ) -> tuple[Numbers, Vectors]:
+        self, vector: Vectors, depth: int, allowed: AllowedChunks | None = None
+    ) -> tuple[Integers, Vectors]:
         number = len(self) if allowed is None else int(allowed.chunks.sum())
         depth = min(depth, number)
         if not depth:
             return np.zeros(0, np.int64), np.zeros(0, np.float32)
-        condition = "" if allowed is None else allowed.condition
+        condition = "" if allowed is None else _condition(allowed.documents)
         return self._server.nearest(self._generation.vectors, vector, depth, len(self), condition)
 
-    def with_words(
-        self, weights: Mapping[str, float], depth: int, allowed: _Allowed | None = None
-    ) -> Numbers:
+    def with_stems(
+        self, weights: Mapping[str, float], depth: int, allowed: AllowedChunks | None = None
+    ) -> Integers:
         return self._lexicon.best(weights, depth, None if allowed is None else allowed.chunks)
 
-    def cosines(self, vector: Vectors, chunks: Numbers) -> Vectors:
-        vectors = [row.vector for row in self._rows_of(chunks)]
+    def cosines(self, vector: Vectors, chunks: Integers) -> Vectors:
+        vectors = [row.vector for row in self._rows_of(chunks.tolist())]
         found: Vectors = np.asarray(vectors, dtype=np.float32).reshape(-1, len(vector)) @ vector
         return found
 
-    def coverage(self, weights: Mapping[str, float], chunks: Numbers) -> NDArray[np.float32]:
+    def coverage(self, weights: Mapping[str, float], chunks: Integers) -> NDArray[np.float32]:
         return self._lexicon.coverage(weights, chunks)
 
-    def coarse(self, chunks: Numbers) -> CoarseRows:
-        return coarse_of(self._rows_of(chunks), self._centroids)
+    def centroid_ids(self, chunks: Integers) -> CentroidRows:
+        return coarse_of(self._rows_of(chunks.tolist()), self._centroids)
 
-    def tokens(self, chunks: Numbers) -> TokenRows:
+    def token_vectors(self, chunks: Integers) -> TokenRows:
         return tokens_of(self._tokens_of(chunks.tolist()), self._code)
 
-    def _rows_of(self, chunks: Numbers) -> list[ChunkRow]:
-        return self._blobs.get(Kind.ROW, chunks.tolist(), ChunkRow.from_bytes)
+    def _rows_of(self, chunks: Sequence[int]) -> list[ChunkRow]:
+        return self._blobs.get(Kind.ROW, chunks, ChunkRow.from_bytes)
 
-    def _tokens_of(self, chunks: list[int]) -> list[ChunkTokens]:
+    def _tokens_of(self, chunks: Sequence[int]) -> list[ChunkTokens]:
         return self._blobs.get(Kind.TOKENS, chunks, ChunkTokens.from_bytes, ahead=_AHEAD)
 
 

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ragkit.index.documents import LazyDocuments, about_of, document_of
-from ragkit.index.filters import OWN
+from ragkit.index.documents import LazyDocuments, document_from_record, document_record
+from ragkit.index.filters import BUILT_IN
 from ragkit.index.milvus.blobs import Blobs
 from ragkit.index.milvus.directory import (
     Directory,
@@ -41,12 +41,12 @@ _READ = 64
 
 
 def document_bytes(document: Document) -> bytes:
-    return _json_bytes(about_of(document, text=document.text))
+    return _json_bytes(document_record(document, text=document.text))
 
 
 def document_from(data: bytes) -> Document:
     content = _json_from(data)
-    return document_of(content, content["text"])
+    return document_from_record(content, content["text"])
 
 
 def id_blobs(ids: Sequence[str], firsts: list[bytes]) -> Iterator[tuple[Kind, int, bytes]]:
@@ -65,7 +65,7 @@ class Columns:
     ``begun``: of each property, in the order they were met, the block that has its first value.
     """
 
-    begun: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OWN, 0))
+    begun: dict[str, int] = field(default_factory=lambda: dict.fromkeys(BUILT_IN, 0))
     _block: int = 0
     _rows: list[Mapping[str, MetadataValue | None]] = field(default_factory=list)
 
@@ -124,7 +124,7 @@ class StoredDocuments(LazyDocuments):
         for values in self._blobs.get(Kind.COLUMNS, numbers, _json_from):
             yield from values
 
-    def _several(self, numbers: range) -> Iterator[Document]:
+    def _load(self, numbers: range) -> Iterator[Document]:
         for start in range(0, len(numbers), _READ):
             yield from self._blobs.get(Kind.DOCUMENT, numbers[start : start + _READ], document_from)
 

@@ -26,9 +26,9 @@ from ragkit.index.milvus.directory import (
 )
 from ragkit.index.milvus.encoding import Kind, deltas, packed, undeltas, unpacked
 from ragkit.index.postings import PostingLists
-from ragkit.storage.ragged import borders_of
+from ragkit.storage.arrays import offsets_of
 
-__all__ = ["StemBlock", "StoredLexicon", "stem_blobs"]
+__all__ = ["StemBlock", "StoredPostings", "stem_blobs"]
 
 _SHORT = 64
 """Postings up to so many stand beside their stem."""
@@ -54,7 +54,7 @@ class StemBlock:
         content, lengths, frequencies, short = unpacked(data)
         own = np.where(frequencies <= _SHORT, frequencies, 0).astype(np.int64)
         stems = unpacked_keys(content, lengths)
-        return cls(stems, frequencies, short, borders_of(own))
+        return cls(stems, frequencies, short, offsets_of(own))
 
     def place(self, stem: bytes) -> int | None:
         """Which of the stems it is."""
@@ -77,7 +77,7 @@ def stem_blobs(
                 yield Kind.POSTINGS, number * KEYS + place, packed(deltas(chunks))
 
 
-class StoredLexicon(PostingLists):
+class StoredPostings(PostingLists):
     """The lexicon of an index on a server, read from there."""
 
     def __init__(self, blobs: Blobs, directory: Directory, chunks: int) -> None:
@@ -89,9 +89,9 @@ class StoredLexicon(PostingLists):
         [found] = self._read([stem])
         return found
 
-    def frequency(self, stem: str) -> int:
-        [found] = self._places([stem])
-        return 0 if found is None else int(found[0].frequencies[found[2]])
+    def frequencies(self, stems: Sequence[str]) -> list[int]:
+        places = self._places(stems)
+        return [0 if found is None else int(found[0].frequencies[found[2]]) for found in places]
 
     def best(
         self, weights: Mapping[str, float], number: int, allowed: NDArray[np.bool_] | None = None
@@ -104,10 +104,6 @@ class StoredLexicon(PostingLists):
     ) -> NDArray[np.float32]:
         self._read(list(weights))
         return super().coverage(weights, chunks)
-
-    def learn(self, stems: Sequence[str]) -> None:
-        """Read at once what ``idf`` says of each."""
-        self._places(stems)
 
     def _read(self, stems: Sequence[str]) -> list[Postings]:
         """Of each stem the chunks that have it."""

@@ -29,7 +29,8 @@ from ragkit.index.milvus.location import MilvusLocation
 from ragkit.index.milvus.postings import stem_blobs
 from ragkit.index.milvus.rows import rows_of
 from ragkit.index.milvus.server import TIMEOUT, Server
-from ragkit.index.protocol import IndexData, Numbers, Progress
+from ragkit.index.protocol import IndexData, Progress
+from ragkit.storage.arrays import Integers
 
 __all__ = ["Pushable", "push"]
 
@@ -43,7 +44,7 @@ Blob = tuple[Kind, int, bytes]
 class Pushable(IndexData, Protocol):
     """An index that can be copied."""
 
-    def vectors_of(self, chunks: Numbers) -> Vectors:
+    def vectors_of(self, chunks: Integers) -> Vectors:
         """``(n, d)``: the one vector of each of ``chunks``."""
         ...
 
@@ -159,15 +160,17 @@ def _write_documents(data: Pushable, writer: _Writer) -> Mapping[str, int]:
 def _write_chunks(data: Pushable, writer: _Writer, progress: Progress) -> None:
     """Chunks and their vectors, the centroids, and how many chunks each document has."""
     numbers = np.zeros(0, dtype=np.int64)
-    centroids = data.coarse(numbers).centroids
+    centroids = data.centroid_ids(numbers).centroids
     writer.add([(Kind.TABLE, Table.CENTROIDS, packed(centroids.reshape(-1)))])
     owned = np.zeros(len(writer.numbers), dtype=np.int64)
     for start in range(0, len(data), _CHUNKS):
         numbers = np.arange(start, min(len(data), start + _CHUNKS))
-        chunks = [data.chunk(number) for number in numbers.tolist()]
-        texts = [data.text_of(number) for number in numbers.tolist()]
+        chunks = data.chunks(numbers.tolist())
+        texts = data.texts(numbers.tolist())
         vectors = data.vectors_of(numbers)
-        kept = rows_of(chunks, texts, vectors, data.coarse(numbers), data.tokens(numbers))
+        kept = rows_of(
+            chunks, texts, vectors, data.centroid_ids(numbers), data.token_vectors(numbers)
+        )
         for number, (row, tokens) in zip(numbers.tolist(), kept, strict=True):
             writer.add([(Kind.ROW, number, row.to_bytes())])
             writer.add([(Kind.TOKENS, number, tokens.to_bytes())])
@@ -205,7 +208,7 @@ class _Writer:
             self._server.insert_texts(self._generation.blobs, self._waiting)
         self._waiting, self._size = [], 0
 
-    def add_vectors(self, first: int, documents: Numbers, vectors: Vectors) -> None:
+    def add_vectors(self, first: int, documents: Integers, vectors: Vectors) -> None:
         """The vectors of the chunks from ``first`` on."""
         self._server.insert_vectors(self._generation.vectors, first, documents, vectors)
 

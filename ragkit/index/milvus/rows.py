@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragkit.encoding import Vectors
+from ragkit.index.centroids import CentroidRows
 from ragkit.index.milvus.encoding import packed, unpacked
-from ragkit.index.protocol import CoarseRows, TokenRows
-from ragkit.index.quantization import TokenCode
-from ragkit.storage.ragged import borders_of
+from ragkit.index.quantization import TokenQuantizer
+from ragkit.index.token_vectors import TokenLayout, TokenRows
+from ragkit.storage.arrays import offsets_of
 from ragkit.text.spans import Span
 from ragkit.types import Chunk
 
@@ -22,7 +23,7 @@ __all__ = ["ChunkRow", "ChunkTokens", "coarse_of", "rows_of", "tokens_of"]
 
 @dataclass(frozen=True, slots=True)
 class ChunkRow:
-    """Where a chunk stands, its vector, and its part of ``CoarseRows``.
+    """Where a chunk stands, its vector, and its part of ``CentroidRows``.
 
     ``spans``: ``(s, 2)``, its sentences; ``within``: centroids, a run of ``lengths`` a sentence.
     """
@@ -83,19 +84,19 @@ class ChunkTokens:
         return cls(decoded, codes, scales, starts, lengths.astype(np.int64))
 
 
-def coarse_of(rows: Sequence[ChunkRow], centroids: Vectors) -> CoarseRows:
+def coarse_of(rows: Sequence[ChunkRow], centroids: Vectors) -> CentroidRows:
     """Some chunks' rows as one."""
-    return CoarseRows(
+    return CentroidRows(
         centroids,
         _all([row.bag for row in rows], np.uint16),
-        borders_of(np.asarray([row.bag.size for row in rows], dtype=np.int64)),
+        offsets_of(np.asarray([row.bag.size for row in rows], dtype=np.int64)),
         _all([row.within for row in rows], np.uint16),
-        borders_of(_all([row.lengths for row in rows], np.int64)),
+        offsets_of(_all([row.lengths for row in rows], np.int64)),
         np.asarray([row.lengths.size for row in rows], dtype=np.int64),
     )
 
 
-def tokens_of(chunks: Sequence[ChunkTokens], code: TokenCode) -> TokenRows:
+def tokens_of(chunks: Sequence[ChunkTokens], code: TokenQuantizer) -> TokenRows:
     """Some chunks' tokens as one."""
     nothing = np.zeros((0, code.width), code.dtype)
     lengths = [chunk.lengths for chunk in chunks]
@@ -105,8 +106,7 @@ def tokens_of(chunks: Sequence[ChunkTokens], code: TokenCode) -> TokenRows:
         _all([chunk.scales for chunk in chunks], np.float32),
         _all([chunk.starts for chunk in chunks], np.int32),
         _all(lengths, np.int64),
-        # Of the segments, one is the context, and two are each sentence's.
-        np.asarray([own.size // 2 for own in lengths], dtype=np.int64),
+        TokenLayout.of_runs(np.asarray([own.size for own in lengths], dtype=np.int64)),
     )
 
 
@@ -114,21 +114,25 @@ def rows_of(
     chunks: Sequence[Chunk],
     texts: Sequence[str],
     vectors: Vectors,
-    coarse: CoarseRows,
+    coarse: CentroidRows,
     tokens: TokenRows,
 ) -> Iterator[tuple[ChunkRow, ChunkTokens]]:
     """What is kept of each of some chunks."""
-    sentences = borders_of(coarse.sentences)
-    segments = borders_of(1 + 2 * tokens.sentences)
-    borders = borders_of(tokens.lengths)
+    sentences = offsets_of(coarse.sentences)
+    runs = tokens.layout.first_run
+    borders = offsets_of(tokens.lengths)
     for i, (chunk, text) in enumerate(zip(chunks, texts, strict=True)):
-        bag = slice(*coarse.bag_borders[i : i + 2].tolist())
-        own = coarse.within_borders[sentences[i] : sentences[i + 1] + 1]
-        lengths = tokens.lengths[segments[i] : segments[i + 1]]
-        token = slice(*borders[[segments[i], segments[i + 1]]].tolist())
+        bag = slice(*coarse.distinct_offsets[i : i + 2].tolist())
+        own = coarse.within_offsets[sentences[i] : sentences[i + 1] + 1]
+        lengths = tokens.lengths[runs[i] : runs[i + 1]]
+        token = slice(*borders[[runs[i], runs[i + 1]]].tolist())
         yield (
             ChunkRow(
-                chunk, vectors[i], coarse.bags[bag], coarse.within[own[0] : own[-1]], np.diff(own)
+                chunk,
+                vectors[i],
+                coarse.distinct[bag],
+                coarse.within[own[0] : own[-1]],
+                np.diff(own),
             ),
             ChunkTokens(
                 text, tokens.codes[token], tokens.scales[token], tokens.starts[token], lengths

@@ -20,7 +20,7 @@ from ragkit.index.milvus.connection import MISSING, answering, connected, failed
 from ragkit.index.milvus.encoding import TEXT
 from ragkit.index.milvus.generation import VECTORS, Generation
 from ragkit.index.milvus.location import MilvusLocation
-from ragkit.index.protocol import Numbers
+from ragkit.storage.arrays import Integers
 
 __all__ = ["TIMEOUT", "Server", "is_old"]
 
@@ -133,7 +133,7 @@ class Server:
 
     def nearest(
         self, collection: str, vector: Vectors, depth: int, chunks: int, condition: str = ""
-    ) -> tuple[Numbers, Vectors]:
+    ) -> tuple[Integers, Vectors]:
         """At most ``depth`` of the ``chunks`` that fulfil a condition, best first, and cosines."""
         if depth <= _MOST_FOUND:
             return self._nearest(collection, vector, depth, condition)
@@ -148,7 +148,7 @@ class Server:
 
     def _nearest(
         self, collection: str, vector: Vectors, depth: int, condition: str
-    ) -> tuple[Numbers, Vectors]:
+    ) -> tuple[Integers, Vectors]:
         with answering(self.location, f"searching {collection}"):
             [hits] = self._client.search(
                 collection,
@@ -192,7 +192,7 @@ class Server:
         self._insert(collection, rows)
 
     def insert_vectors(
-        self, collection: str, first: int, documents: Numbers, rows: Vectors
+        self, collection: str, first: int, documents: Integers, rows: Vectors
     ) -> None:
         """The vectors of the chunks from ``first`` on."""
         numbered = enumerate(zip(documents.tolist(), rows, strict=True), start=first)

@@ -1,0 +1,252 @@
+"""Answerer: everything that an opened index can be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypedDict, Unpack, cast
+
+from ragkit.answering import DEPTH, THRESHOLD, compose, passages_of
+from ragkit.answering.answer import Answer, Passage
+from ragkit.answering.generated import Sentence
+from ragkit.chunking import Chunker
+from ragkit.encoding import Encoder, Reranker
+from ragkit.errors import InputError
+from ragkit.grounding import ChatModel, LanguageModel, Policy, check_policy
+from ragkit.grounding.stream import generate_answer
+from ragkit.index import Conditions, IndexData, RetrievalConfig, Where
+from ragkit.indexing import LocalIndex
+from ragkit.quotes.checker import QuoteChecker
+from ragkit.retrieval import (
+    Query,
+    Retrieved,
+    check_k,
+    check_threshold,
+    clean_question,
+    encode_questions,
+    retrieve,
+)
+from ragkit.timing import LAP
+from ragkit.types import Document, Said
+
+if TYPE_CHECKING:
+    from ragkit.indexing.remote import RemoteIndex
+
+__all__ = ["Answerer", "Options"]
+
+
+class Options(TypedDict, total=False):
+    """The keyword arguments of ``Index.ask``."""
+
+    k: int
+    threshold: float
+    where: Where | None
+    llm: LanguageModel | str | None
+    unsupported: Policy
+
+
+class Answerer:
+    """An opened index and the encoder of its questions. Immutable; share it freely."""
+
+    def __init__(
+        self,
+        opened: LocalIndex | RemoteIndex,
+        encoder: Encoder,
+        *,
+        reranker: Reranker | None = None,
+    ) -> None:
+        self._opened = opened
+        self._encoder = encoder
+        self._reranker = reranker
+        self._quote_checker: tuple[str, QuoteChecker] | None = None
+
+    def ask(
+        self,
+        question: str,
+        *,
+        k: int = 5,
+        threshold: float = THRESHOLD,
+        where: Where | None = None,
+        before: Sequence[Said] = (),
+        standalone: str | None = None,
+        llm: LanguageModel | str | None = None,
+        unsupported: Policy = "drop",
+    ) -> Answer:
+        """Answer ``question`` with its ``k`` best passages, fewer if the corpus has fewer.
+
+        Args:
+            question: what to ask, at most 4,000 characters.
+            k: number of passages.
+            threshold: confidence, 0–1, below which the answer abstains;
+                ``ragkit eval threshold`` finds one for an error rate.
+            where: conditions on the documents' metadata, such as ``{"tag": ["pact", "treaty"],
+                "date": {"min": "1922"}}``: equal to one of several values, or within a range. All
+                conditions must hold.
+            before: what was said before, which the question may refer to.
+            standalone: the question to retrieve for instead. ``Conversation`` sets both.
+            llm: a ``ChatModel``, or the name of one of OpenAI's, that writes the answer from the
+                passages unless ragkit itself abstains. Each of its sentences is checked against the
+                passages; if none is left, the answer abstains.
+            unsupported: ``"drop"`` or ``"mark"`` sentences that the passages do not support.
+
+        Raises:
+            QuestionError: the question cannot be asked.
+            InputError: another argument cannot be used.
+            LanguageModelError: with ``llm``, the endpoint failed.
+
+        """
+        *_, last = self.stream(
+            question,
+            k=k,
+            threshold=threshold,
+            where=where,
+            before=before,
+            standalone=standalone,
+            llm=llm,
+            unsupported=unsupported,
+        )
+        return cast("Answer", last)
+
+    def stream(
+        self,
+        question: str,
+        *,
+        k: int = 5,
+        threshold: float = THRESHOLD,
+        where: Where | None = None,
+        before: Sequence[Said] = (),
+        standalone: str | None = None,
+        llm: LanguageModel | str | None = None,
+        unsupported: Policy = "drop",
+    ) -> Iterator[Answer | Sentence]:
+        """Answer as ``ask`` does, step by step.
+
+        Yields:
+            The answer without a language model; then each sentence that ``llm`` writes, already
+            checked; then its Answer. Without ``llm``, the first alone.
+
+        """
+        check_policy(unsupported)
+        model = ChatModel(llm) if isinstance(llm, str) else llm
+        check_k(k)
+        check_threshold(threshold)
+        asked = clean_question(question)
+        retrieved_for = asked if standalone is None else clean_question(standalone)
+        history = [Said(clean_question(text), weight) for text, weight in before]
+        data = self._data
+        [(query, retrieved)] = self._retrieve(data, [retrieved_for], max(k, DEPTH), where, history)
+        query = replace(query, question=asked)
+        answer = compose(data, query, retrieved, k=k, threshold=threshold)
+        LAP.get()("compose the answer")
+        yield answer
+        if model is not None and answer.answered:
+            yield from generate_answer(model, answer, unsupported)
+
+    def ask_many(
+        self,
+        questions: Sequence[str],
+        *,
+        k: int = 5,
+        threshold: float = THRESHOLD,
+        where: Where | None = None,
+    ) -> list[Answer]:
+        """Answer several questions, encoded in one batch; answers are in the order asked."""
+        check_k(k)
+        check_threshold(threshold)
+        data = self._data
+        retrieved = self._retrieve(data, questions, max(k, DEPTH), where)
+        answers = [compose(data, *one, k=k, threshold=threshold) for one in retrieved]
+        LAP.get()("compose the answer")
+        return answers
+
+    async def aask(self, question: str, **options: Unpack[Options]) -> Answer:
+        """Answer as ``ask`` does, without blocking the event loop."""
+        import asyncio
+
+        return await asyncio.to_thread(self.ask, question, **options)
+
+    def search(self, question: str, *, k: int = 5, where: Where | None = None) -> list[Passage]:
+        """Return the ``k`` best passages alone, best first; ``where`` as for ``ask``."""
+        data = self._data
+        [(query, retrieved)] = self._retrieve(data, [question], check_k(k), where)
+        return list(passages_of(data, query, retrieved.ranking[:k]))
+
+    def document(self, document_id: str) -> Document:
+        """Return the document that a citation names. Raises InputError if it is not here."""
+        try:
+            return self._data.document(document_id)
+        except KeyError as error:
+            some = ", ".join(repr(document.id) for document in self.documents[:3])
+            raise InputError(
+                f"the index has no document {document_id!r}; it has {len(self.documents)}, e.g. "
+                f"{some or 'none'}."
+            ) from error
+
+    @property
+    def documents(self) -> Sequence[Document]:
+        """All documents in the order they were given, each loaded when it is accessed."""
+        return self._data.documents
+
+    @property
+    def encoder(self) -> Encoder:
+        """The model that encodes the questions."""
+        return self._encoder
+
+    @property
+    def chunker(self) -> Chunker:
+        """The settings that cut the documents into chunks."""
+        return self._opened.settings.chunker
+
+    @property
+    def config(self) -> RetrievalConfig:
+        """The free parameters of retrieval."""
+        return self._opened.settings.config
+
+    @property
+    def generation(self) -> str:
+        """16 hexadecimal digits that identify the data: equal indexes have equal generations."""
+        return self._opened.generation
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of documents, chunks and sentences."""
+        return dict(self._data.counts)
+
+    def __len__(self) -> int:
+        """Number of chunks."""
+        return len(self._data)
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{number} {name}" for name, number in self.counts.items())
+        return f"<ragkit.Index: {sizes}, {self._encoder.fingerprint.name}>"
+
+    def quote_checker(self) -> QuoteChecker:
+        """Return the verbatim gate over this index's documents, built once a generation."""
+        cached, generation = self._quote_checker, self.generation
+        if cached is None or cached[0] != generation:
+            cached = self._quote_checker = (generation, QuoteChecker(self.documents))
+        return cached[1]
+
+    @property
+    def _data(self) -> IndexData:
+        """The data as of now. Take it once for a question: the next time it may be newer."""
+        return self._opened.data
+
+    def _retrieve(
+        self,
+        data: IndexData,
+        questions: Sequence[str],
+        depth: int,
+        where: Where | None,
+        before: Sequence[Said] = (),
+    ) -> list[tuple[Query, Retrieved]]:
+        if isinstance(questions, str):
+            raise InputError("questions is one str; expected a list of them. Use ask for one.")
+        cleaned = [clean_question(question) for question in questions]
+        conditions = None if where is None else Conditions.of(where)
+        allowed = None if conditions is None else data.allowed(conditions)
+        queries = encode_questions(
+            data, self._encoder, cleaned, self.config, before, conditions=conditions
+        )
+        LAP.get()("encode the question")
+        return [(query, retrieve(data, query, depth, self._reranker, allowed)) for query in queries]

@@ -1,0 +1,233 @@
+"""A question → Query: cleaned, encoded, and each of its words weighted."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ragkit.encoding import Encoded, Encoder, Vectors
+from ragkit.errors import InputError, QuestionError
+from ragkit.index import Conditions, IndexData, RetrievalConfig
+from ragkit.text.words import Word, words_of
+from ragkit.types import Said
+
+__all__ = [
+    "ASKABLE",
+    "MAX_QUESTION",
+    "Query",
+    "check_k",
+    "check_threshold",
+    "clean_question",
+    "encode_questions",
+    "idf",
+    "is_askable",
+]
+
+MAX_QUESTION = 4_000
+"""Code points. Far more than anyone asks; a pasted document is not a question."""
+
+_CONTROL = r"\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"
+_INVISIBLE = (
+    r"\x00-\x20\x7f-\xa0\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u1680\u180e"
+    r"\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff\ufff9-\ufffb"
+)
+_VISIBLE = re.compile(f"[^{_INVISIBLE}]")
+
+ASKABLE = f"^[^{_CONTROL}]*[^{_INVISIBLE}][^{_CONTROL}]*$"
+"""What ``clean_question`` accepts, apart from the length, as a pattern for schemas (ECMA 262 and
+Python): no control character except white space, and at least one visible character."""
+
+
+def clean_question(question: object) -> str:
+    """Return the question with every run of white space replaced by one blank.
+
+    Raises:
+        QuestionError: the question is not a string, is blank, has more than ``MAX_QUESTION`` code
+            points, or holds control characters or lone surrogates.
+
+    """
+    if not isinstance(question, str):
+        raise QuestionError(
+            f"the question is a {type(question).__name__}; expected a str such as "
+            f"'Who signed the Treaty of Rapallo?'."
+        )
+    if len(question) > MAX_QUESTION:
+        raise QuestionError(
+            f"the question has {len(question):,} characters; expected at most {MAX_QUESTION:,}. "
+            f"Ask only what you want to know."
+        )
+    cleaned = " ".join(question.split())
+    for position, character in enumerate(cleaned):
+        if unicodedata.category(character) in ("Cc", "Cs"):
+            raise QuestionError(
+                f"the question holds the control character U+{ord(character):04X} at position "
+                f"{position}; expected text. Remove it."
+            )
+    if not _VISIBLE.search(cleaned):
+        raise QuestionError("the question is blank; expected some words. Ask something.")
+    return cleaned
+
+
+def is_askable(question: object) -> bool:
+    """Return whether ``clean_question`` accepts the question."""
+    try:
+        clean_question(question)
+    except QuestionError:
+        return False
+    return True
+
+
+def check_k(k: object) -> int:
+    """Return ``k`` if it is a whole number from 1 up, else raise InputError."""
+    if isinstance(k, bool) or not isinstance(k, int):
+        raise InputError(f"k is {k!r} ({type(k).__name__}); expected a whole number from 1 up.")
+    if k < 1:
+        raise InputError(f"k is {k}; expected 1 or more: it is the number of passages to return.")
+    return k
+
+
+def check_threshold(threshold: object) -> float:
+    """Return ``threshold`` if it is a number from 0 to 1, else raise InputError."""
+    if isinstance(threshold, bool) or not isinstance(threshold, (int, float)):
+        raise InputError(f"threshold is {threshold!r}; expected a number from 0 to 1.")
+    if not 0 <= threshold <= 1:
+        raise InputError(f"threshold is {threshold}; expected a confidence from 0 to 1.")
+    return threshold
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question ready to be matched.
+
+    Attributes:
+        question: the question as it was asked.
+        text: the encoded text: what was said before, then the question.
+        vector: ``(d,)``, the unit vector of the whole text.
+        tokens: ``(t, d)``, the unit vectors of its tokens.
+        weights: ``(t,)``, the weight of each token; they sum to 1.
+        words: for each token the word that it is a piece of, None for punctuation.
+        has_known_word: whether any of these words occurs in the corpus.
+        reverse: weight of the reverse direction beside the forward one.
+
+    """
+
+    question: str
+    text: str
+    vector: Vectors
+    tokens: Vectors
+    weights: NDArray[np.float32]
+    words: tuple[Word | None, ...]
+    has_known_word: bool
+    reverse: float
+
+    def stem_weights(self) -> dict[str, float]:
+        """Return the sum of the token weights of each stem."""
+        weights: dict[str, float] = {}
+        for word, weight in zip(self.words, self.weights.tolist(), strict=True):
+            if word is not None:
+                weights[word.stem] = weights.get(word.stem, 0.0) + weight
+        return weights
+
+
+def encode_questions(
+    data: IndexData,
+    encoder: Encoder,
+    questions: Sequence[str],
+    config: RetrievalConfig,
+    before: Sequence[Said] = (),
+    *,
+    conditions: Conditions | None = None,
+) -> list[Query]:
+    """Encode questions in one batch, each after what was said ``before``, and weight their tokens.
+
+    If all documents that may be found share one title, questions are encoded with that title in
+    front, as the chunks were, so that "the pact" means the same on both sides; the tokens of the
+    title itself are then dropped.
+    """
+    title = data.title_of(conditions)
+    front = "" if title is None else f"{title}. "
+    history = "".join(f"{said.text} " for said in before)
+    encoded = encoder.encode([front + history + question for question in questions])
+    texts = [" ".join([*(said.text for said in before), question]) for question in questions]
+    words = [words_of(text) for text in texts]
+    stems = list({word.stem for own in words for word in own})
+    frequencies = dict(zip(stems, data.frequencies(stems), strict=True))
+    return [
+        _query(_without_front(one, len(front)), question, text, own, before=before,
+               frequencies=frequencies, chunks=len(data), config=config)
+        for one, question, text, own in zip(encoded, questions, texts, words, strict=True)
+    ]  # fmt: skip
+
+
+def idf(frequency: int, chunks: int) -> float:
+    """Return ``ln(1 + (N − n + ½)/(n + ½))`` for a stem in n of N chunks; always positive.
+
+    Inverse document frequency as BM25 uses it (Robertson & Spärck Jones 1976).
+
+    >>> round(idf(1, 100), 2)
+    4.21
+    """
+    return math.log(1 + (chunks - frequency + 0.5) / (frequency + 0.5))
+
+
+def _without_front(encoded: Encoded, front: int) -> Encoded:
+    """The same without the tokens of the first ``front`` code points."""
+    keep = encoded.starts >= front
+    return Encoded(encoded.vector, encoded.tokens[keep], encoded.starts[keep] - front)
+
+
+def _query(
+    encoded: Encoded,
+    question: str,
+    text: str,
+    words: Sequence[Word],
+    *,
+    before: Sequence[Said],
+    frequencies: dict[str, int],
+    chunks: int,
+    config: RetrievalConfig,
+) -> Query:
+    owners = _owners(encoded.starts, words)
+    pieces = Counter(owners)
+    shares = _shares(encoded.starts, before)
+    weights = np.asarray(
+        [
+            0.0
+            if word is None
+            else share
+            * idf(frequencies[word.stem], chunks) ** config.idf_power
+            / pieces[word] ** 0.5
+            for word, share in zip(owners, shares, strict=True)
+        ],
+        dtype=np.float32,
+    )
+    if not weights.any():  # punctuation alone
+        weights = np.ones(len(weights), dtype=np.float32)
+    weights /= max(float(weights.sum()), 1e-9)
+    is_known = any(word is not None and frequencies[word.stem] for word in owners)
+    return Query(
+        question, text, encoded.vector, encoded.tokens, weights, tuple(owners), is_known,
+        config.reverse,
+    )  # fmt: skip
+
+
+def _owners(starts: NDArray[np.int64], words: Sequence[Word]) -> list[Word | None]:
+    """The word that each token is a piece of; None for punctuation."""
+    before = np.searchsorted([word.start for word in words], starts, side="right") - 1
+    nearest = [words[b] if b >= 0 else None for b in before]
+    return [w if w and s < w.end else None for w, s in zip(nearest, starts, strict=True)]
+
+
+def _shares(starts: NDArray[np.int64], before: Sequence[Said]) -> list[float]:
+    """What each token counts: 1 in the question, the given weight in what was said before."""
+    ends = np.cumsum([len(said.text) + 1 for said in before])
+    part = np.searchsorted(ends, starts, side="right")
+    shares: list[float] = np.asarray([*(said.weight for said in before), 1.0])[part].tolist()
+    return shares
