@@ -33,9 +33,9 @@ from ragkit.index.layout import DEFAULT_MEMORY
 from ragkit.index.local import LocalData
 from ragkit.index.manifest import KIND, MANIFEST, Manifest, unreadable_error
 from ragkit.index.vectors import VectorIndex
+from ragkit.storage import checksums
 from ragkit.storage.arrays import Table
 from ragkit.storage.checksums import (
-    BLOCK,
     SUMS,
     FileDamagedError,
     FileUnreadableError,
@@ -82,7 +82,7 @@ def open_tables_of(directory: Path, manifest: Manifest, names: list[str]) -> dic
 
     def damage(path: Path, block: int) -> IndexDamagedError:
         return IndexDamagedError(
-            f"{path} is damaged: the bytes from {block * BLOCK:,} on, a block of {BLOCK:,}, are "
+            f"{path} is damaged: the bytes from {block * checksums.BLOCK:,} on, a block of {checksums.BLOCK:,}, are "
             f"not those that were written. {_remedy(directory)}"
         )
 

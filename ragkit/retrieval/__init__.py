@@ -12,7 +12,7 @@ from ragkit.retrieval.query import (
     encode_questions,
     is_askable,
 )
-from ragkit.retrieval.retrieve import Retrieved, retrieve, score_chunks
+from ragkit.retrieval.ranking import Retrieved, retrieve, score_chunks
 from ragkit.retrieval.scoring import Match, ScoredChunk, matches_of
 
 __all__ = [

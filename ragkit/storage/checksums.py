@@ -18,6 +18,7 @@ __all__ = [
     "FileRecord",
     "FileUnreadableError",
     "SealBrokenError",
+    "block_digests",
     "file_records",
     "file_sha256",
     "seal",
@@ -74,7 +75,7 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def file_records(folder: Path, large: int = LARGE) -> dict[str, FileRecord]:
+def file_records(folder: Path) -> dict[str, FileRecord]:
     """Record every file in ``folder``; write the block digests of large ones beside them.
 
     Everything is on the disk, not only in its cache, when this returns.
@@ -82,9 +83,9 @@ def file_records(folder: Path, large: int = LARGE) -> dict[str, FileRecord]:
     records = {}
     for path in sorted(folder.iterdir()):
         size = path.stat().st_size
-        whole, sums = _digests(path)
+        whole, sums = block_digests(path)
         records[path.name] = FileRecord(size, whole)
-        if size > large:
+        if size > LARGE:
             (folder / f"{path.name}{SUMS}").write_bytes(sums)
             records[path.name + SUMS] = FileRecord(len(sums), hashlib.sha256(sums).hexdigest())
     for name in records:
@@ -173,8 +174,8 @@ def _checksum(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _digests(path: Path) -> tuple[str, bytes]:
-    """The sha256 of a file, and those of its blocks."""
+def block_digests(path: Path) -> tuple[str, bytes]:
+    """Return the sha256 of a file, and those of its blocks, concatenated. Raises OSError."""
     whole, sums = hashlib.sha256(), []
     with path.open("rb") as file:
         while block := file.read(BLOCK):

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ragkit.storage import checksums
 from ragkit.storage.arrays import Table, ranges
-from ragkit.storage.checksums import BLOCK
 from ragkit.storage.residency import Residency
 
 __all__ = ["Blocks", "VerifiedRows", "map_file"]
@@ -50,7 +50,7 @@ class Blocks:
         self._sums = sums
         self._damage = damage
         self._residency = residency
-        self._verified = np.zeros(-(-len(mapped) // BLOCK), dtype=np.bool_)
+        self._verified = np.zeros(-(-len(mapped) // checksums.BLOCK), dtype=np.bool_)
         if len(sums) != len(self._verified) * _SHA256:
             raise damage(0)
 
@@ -58,7 +58,7 @@ class Blocks:
         """Verify the blocks of ``[start, end)``."""
         if start < end:
             self._residency.count(end - start)
-            self._verify(np.arange(start // BLOCK, (end - 1) // BLOCK + 1))
+            self._verify(np.arange(start // checksums.BLOCK, (end - 1) // checksums.BLOCK + 1))
 
     def verify_rows(self, offset: int, size: int, numbers: NDArray[np.int64]) -> None:
         """Verify rows of ``size`` bytes, the first of which begins at ``offset``."""
@@ -66,12 +66,14 @@ class Blocks:
 
     def verify_runs(self, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> None:
         """Verify ``[start, end)`` of every run; none is empty."""
-        first, last = starts // BLOCK, (ends - 1) // BLOCK
+        first, last = starts // checksums.BLOCK, (ends - 1) // checksums.BLOCK
         self._residency.prefetch(
             self._mapped,
-            np.where(self._verified[first], starts, first * BLOCK),
+            np.where(self._verified[first], starts, first * checksums.BLOCK),
             np.where(
-                self._verified[last], ends, np.minimum((last + 1) * BLOCK, len(self._content))
+                self._verified[last],
+                ends,
+                np.minimum((last + 1) * checksums.BLOCK, len(self._content)),
             ),
         )
         for step in range(int((last - first).max(initial=-1)) + 1):
@@ -82,7 +84,7 @@ class Blocks:
 
     def _verify(self, blocks: NDArray[np.int64]) -> None:
         for block in blocks[~self._verified[blocks]].tolist():
-            content = self._content[block * BLOCK : (block + 1) * BLOCK]
+            content = self._content[block * checksums.BLOCK : (block + 1) * checksums.BLOCK]
             expected = self._sums[block * _SHA256 : (block + 1) * _SHA256]
             if hashlib.sha256(content.data).digest() != expected:
                 raise self._damage(block)

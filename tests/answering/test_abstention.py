@@ -41,7 +41,7 @@ def by_hand(data: IndexData, query: Query) -> float:
     ranking = score_chunks(data, query, 5)
     s = [r.score for r in ranking]
     margin = (math.sqrt(s[0] - s[1]) + math.sqrt(s[0] - sum(s[1:]) / len(s[1:]))) / 2
-    tokens = data.tokens(np.asarray([ranking[0].chunk]))
+    tokens = data.token_vectors(np.asarray([ranking[0].chunk]))
     vectors = tokens.codes * tokens.scales[:, None]
     around, *runs = np.split(vectors, np.cumsum(tokens.lengths)[:-1])
     best: tuple[float, float] = (-1.0, 0.0)
@@ -61,7 +61,7 @@ def test_the_confidence_is_the_formula_of_its_docstring(german_soviet: Index) ->
     data = german_soviet._data
     questions = ["Who signed the Treaty of Rapallo?", "Why is the sky blue?"]
     for query in encode_questions(data, german_soviet.encoder, questions, RetrievalConfig()):
-        found = confidence(data, query, score_chunks(data, query, 5))
+        found = confidence(query, score_chunks(data, query, 5))
         assert found == pytest.approx(by_hand(data, query), abs=1e-4)
 
 

@@ -13,13 +13,14 @@ from hypothesis.extra.numpy import arrays
 from ragkit import Document, Encoder, Index
 from ragkit.chunking import Chunker
 from ragkit.index import RetrievalConfig
-from ragkit.index.centroids import approximate_scores
+from ragkit.index import centroids as centroids_module
 from ragkit.retrieval import encode_questions, score_chunks
-from ragkit.retrieval import retriever as retriever_module
+from ragkit.retrieval import ranking as ranking_module
+from ragkit.retrieval.scoring import approximate_scores
 from ragkit.storage.arrays import (
     gathered_run_max,
+    matmul,
     offsets_of,
-    product,
     ranges,
     row_max,
     run_max,
@@ -60,13 +61,13 @@ def test_the_greatest_of_gathered_rows_is_that_of_each_run(sizes: list[int], col
 def test_products_in_pieces_are_products(matrix: np.ndarray, columns: int) -> None:
     right = np.random.default_rng(1).normal(size=(7, columns)).astype(np.float32)
     floats = matrix.astype(np.float32)
-    np.testing.assert_allclose(product(floats, right), floats @ right, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(matmul(floats, right), floats @ right, rtol=1e-4, atol=1e-3)
 
 
 def test_products_of_more_rows_than_fit_one_piece_are_whole() -> None:
     matrix = np.random.default_rng(2).normal(size=(5000, 384)).astype(np.float32)
     right = np.random.default_rng(3).normal(size=(384, 13)).astype(np.float32)
-    np.testing.assert_allclose(product(matrix, right), matrix @ right, atol=1e-4)
+    np.testing.assert_allclose(matmul(matrix, right), matrix @ right, atol=1e-4)
 
 
 def test_coarse_scores_are_those_of_the_centroids_token_by_token(
@@ -76,10 +77,10 @@ def test_coarse_scores_are_those_of_the_centroids_token_by_token(
     data = index._data
     [query] = encode_questions(data, tiny, ["Who signed the Treaty of Rapallo?"], RetrievalConfig())
     rows = data.centroid_ids(np.arange(len(data)))
-    found = approximate_scores(rows, query.tokens, query.weights, query.reverse)
+    found = approximate_scores(rows, query)
     similarity = query.tokens @ rows.centroids.T
     for chunk in (0, 7, len(data) - 1):
-        tokens = data.tokens(np.asarray([chunk]))
+        tokens = data.token_vectors(np.asarray([chunk]))
         nearest = ((tokens.codes * tokens.scales[:, None]) @ rows.centroids.T).argmax(axis=1)
         context, *runs = np.split(nearest, np.cumsum(tokens.lengths)[:-1])
         forward = query.weights @ similarity[:, np.concatenate([context, *runs[1::2]])].max(axis=1)
@@ -100,7 +101,7 @@ def test_the_coarse_order_keeps_what_exact_late_interaction_puts_first(
     data = german_soviet._data
     queries = encode_questions(data, german_soviet.encoder, questions, german_soviet.config)
     pruned = [[r.chunk for r in score_chunks(data, query, 3)] for query in queries]
-    monkeypatch.setattr(retriever_module, "EXACT", len(data))
+    monkeypatch.setattr(ranking_module, "EXACT", len(data))
     exact = [[r.chunk for r in score_chunks(data, query, 3)] for query in queries]
     assert pruned == exact
 
@@ -111,7 +112,7 @@ def test_a_rare_word_makes_a_chunk_a_candidate_even_if_no_vector_is_near(
     texts = [f"{'abcdefghij'[i % 10] * 3} {i} bread and flour." for i in range(40)]
     texts[31] = "zyxw zyxw zyxw."
     index = Index.build([Document(str(i), "T", t) for i, t in enumerate(texts)], encoder=tiny)
-    monkeypatch.setattr(retriever_module, "CANDIDATES", 4)
+    monkeypatch.setattr(ranking_module, "CANDIDATES", 4)
     data = index._data
     [query] = encode_questions(
         data, tiny, ["Who likes bread, flour, flour and zyxw?"], RetrievalConfig()
@@ -149,9 +150,9 @@ def test_of_thousands_of_centroids_nearly_the_nearest_is_found() -> None:
     vectors = centroids[rng.integers(0, 2000, 500)] + 0.1 * rng.normal(size=(500, 32))
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
     cosines = vectors @ centroids.T
-    found = centroids._assignment(centroids)(vectors)
+    found = centroids_module._assignment(centroids)(vectors)
     assert (found == cosines.argmax(axis=1)).mean() > 0.9
     assert cosines[np.arange(500), found].mean() > 0.995 * cosines.max(axis=1).mean()
-    few = centroids._assignment(centroids[:100])(vectors)
+    few = centroids_module._assignment(centroids[:100])(vectors)
     np.testing.assert_array_equal(few, cosines[:, :100].argmax(axis=1))
-    assert centroids._assignment(centroids[:0])(vectors).tolist() == [0] * 500
+    assert centroids_module._assignment(centroids[:0])(vectors).tolist() == [0] * 500

@@ -64,5 +64,7 @@ def test_rebuilding_the_seed_gives_the_committed_index(
     one, other = german_soviet._local().data, rebuilt._local().data
     chunks = np.arange(len(one))
     np.testing.assert_allclose(one.vectors_of(chunks), other.vectors_of(chunks), atol=2e-5)
-    steps = one.tokens(chunks).codes.astype(int) - other.tokens(chunks).codes.astype(int)
+    steps = one.token_vectors(chunks).codes.astype(int) - other.token_vectors(chunks).codes.astype(
+        int
+    )
     assert np.abs(steps).max() <= 1

@@ -64,7 +64,7 @@ def test_dense_vectors_survive_the_round_trip_bit_for_bit() -> None:
     vectors = unit(np.random.default_rng(1), 20, 8)
     tables = MemoryTables()
     made = VectorIndex.write(tables, choose_layout(20, 8), vectors, vectors[:1])
-    again = VectorIndex.open(tables.finish(), made.searching)
+    again = VectorIndex.open(tables.finish(), made.settings)
     np.testing.assert_array_equal(again.vectors_of(np.arange(20)), vectors)
 
 
@@ -80,7 +80,7 @@ def test_a_build_in_many_groups_is_the_build_in_one(
     chunks = np.arange(len(whole))
     one, other = parts._local().data, whole._local().data
     np.testing.assert_allclose(one.vectors_of(chunks), other.vectors_of(chunks), atol=1e-5)
-    some, same = one.tokens(chunks), other.tokens(chunks)
+    some, same = one.token_vectors(chunks), other.token_vectors(chunks)
     np.testing.assert_array_equal(some.lengths, same.lengths)
     np.testing.assert_array_equal(some.starts, same.starts)
     np.testing.assert_allclose(
@@ -346,7 +346,7 @@ def test_an_index_whose_manifest_was_damaged_can_be_rebuilt_in_place(
 
 
 def test_k_reaches_beyond_the_candidates(tiny: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ragkit.retrieval.retrieve.CANDIDATES", 3)
+    monkeypatch.setattr("ragkit.retrieval.ranking.CANDIDATES", 3)
     texts = [Document(f"d{i}", f"D{i}", f"Bread number {i}.") for i in range(8)]
     assert len(Index.build(texts, encoder=tiny).search("bread", k=7)) == 7
 

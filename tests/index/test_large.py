@@ -26,11 +26,14 @@ from ragkit.index import documents as documents_module
 from ragkit.index import layout as layout_module
 from ragkit.index import parse_memory
 from ragkit.index import publish as store
-from ragkit.index.layout import MEMORY, choose_layout
+from ragkit.index.layout import DEFAULT_MEMORY, choose_layout
 from ragkit.index.quantization import TokenQuantizer
 from ragkit.index.vectors import VectorIndex
-from ragkit.storage import rows
-from ragkit.storage.rows import Residency, Rows, map_file, sums_of
+from ragkit.storage import checksums
+from ragkit.storage.arrays import Table, take_runs
+from ragkit.storage.checksums import block_digests
+from ragkit.storage.residency import Residency
+from ragkit.storage.rows import map_file
 from ragkit.storage.tables import FolderTables, MemoryTables
 from support.corpora import assert_same
 from support.parts import manifest_of
@@ -50,8 +53,8 @@ def _large(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(layout_module, "_EXACT", 30)
     monkeypatch.setattr(layout_module, "_EIGHT_BITS", eight)
     monkeypatch.setattr(layout_module, "_FOUR_BITS", four)
-    monkeypatch.setattr(store, "_LARGE", 0)
-    monkeypatch.setattr(rows, "BLOCK", 64)
+    monkeypatch.setattr(checksums, "LARGE", 0)
+    monkeypatch.setattr(checksums, "BLOCK", 64)
 
 
 def rivers(number: int) -> list[Document]:
@@ -155,7 +158,7 @@ def test_the_command_takes_a_budget(tmp_path: Path, tiny_model: Path) -> None:
 # Vectors in lists.
 
 
-@pytest.mark.parametrize("memory", [MEMORY, 3 << 20], ids=["SQ8", "RaBitQ"])
+@pytest.mark.parametrize("memory", [DEFAULT_MEMORY, 3 << 20], ids=["SQ8", "RaBitQ"])
 def test_a_search_in_lists_finds_nearly_what_brute_force_finds_with_its_very_scores(
     memory: int,
 ) -> None:
@@ -163,7 +166,7 @@ def test_a_search_in_lists_finds_nearly_what_brute_force_finds_with_its_very_sco
     vectors = normed(centres[np.arange(25_500) % 60] + 0.64 * unit(1, 25_500, 64))
     queries = normed(vectors[:40] + 0.02 * unit(2, 40, 64))
     layout = choose_layout(len(vectors), 64, memory)
-    assert ("RaBitQ" in layout.faiss) == (memory != MEMORY)
+    assert ("RaBitQ" in layout.faiss) == (memory != DEFAULT_MEMORY)
     index = VectorIndex.write(MemoryTables(), layout, vectors, queries)
     shares = []
     for query in queries:
@@ -173,7 +176,7 @@ def test_a_search_in_lists_finds_nearly_what_brute_force_finds_with_its_very_sco
         assert (np.diff(cosines) <= 0).all()
         shares.append(len(np.intersect1d(ids, np.argsort(-truth)[:10])) / 10)
     assert np.mean(shares) >= 0.98
-    assert index.searching.recall == pytest.approx(np.mean(shares), abs=0.02)
+    assert index.settings.recall == pytest.approx(np.mean(shares), abs=0.02)
 
 
 @pytest.mark.parametrize("few", [5, 20_000])
@@ -226,7 +229,7 @@ def test_bytes_are_decoded_as_the_docstring_has_them(
         [int(f"{byte:08b}"[i : i + bits], 2) - middle for i in range(0, 8, bits) for byte in row]
         for row in codes
     ]
-    found = TokenQuantizer(bits, dimension).decoded(codes)
+    found = TokenQuantizer(bits, dimension).decode(codes)
     np.testing.assert_allclose(found, np.asarray(expected)[:, :dimension], rtol=1e-6)
 
 
@@ -314,17 +317,18 @@ def test_questions_find_everything_though_what_is_read_must_go_at_once(
     path = tmp_path / "i"
     Index.build(rivers(16), path, encoder=int8)
     truth = Index.open(path, encoder=int8).ask(QUESTION, threshold=0)
-    monkeypatch.setattr(store, "MEMORY", 2)
+    monkeypatch.setattr(store, "DEFAULT_MEMORY", 2)
     assert Index.open(path, encoder=int8).ask(QUESTION, threshold=0) == truth
 
 
 # Rows.
 
 
-def taken(rows: Rows, key: Any) -> np.ndarray | int:
+def taken(rows: Table, key: Any) -> np.ndarray | int:
     """The rows, or the block that is damaged."""
     try:
-        return rows.runs(*key) if isinstance(key, tuple) else rows[key]
+        found: np.ndarray = take_runs([rows], *key)[0] if isinstance(key, tuple) else rows[key]
+        return found
     except KeyError as error:
         return int(error.args[0])
 
@@ -339,8 +343,8 @@ def test_mapped_rows_are_the_arrays_and_every_damaged_row_is_told(
     path = tmp_path_factory.mktemp("rows") / "a.npy"
     np.save(path, array)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rows, "BLOCK", 32)
-        _, sums = sums_of(path)
+        patch.setattr(checksums, "BLOCK", 32)
+        _, sums = block_digests(path)
         whole = path.read_bytes()
         place = data.draw(st.integers(128, len(whole) - 1))
         damaged = bytearray(whole)
@@ -412,10 +416,6 @@ def test_documents_are_found_by_id_even_if_all_ids_had_one_digest(
         index.documents[5]
 
 
-def test_rows_in_memory_need_no_proof() -> None:
-    assert Rows(np.arange(4))[np.asarray([2, 0])].tolist() == [2, 0]
-
-
 def test_a_file_of_many_documents_is_named_once_in_the_manifest(
     tmp_path: Path, int8: Encoder
 ) -> None:
@@ -449,10 +449,10 @@ def test_the_pages_of_all_rows_asked_for_are_fetched_before_the_first_is_touched
         made[-1].advice = []
         return made[-1]
 
-    page, block = mmap.PAGESIZE, rows.BLOCK
+    page, block = mmap.PAGESIZE, checksums.BLOCK
     array = np.arange(8 * block // 4, dtype=np.int32).reshape(-1, page // 4)
     np.save(tmp_path / "a.npy", array)
-    _, sums = sums_of(tmp_path / "a.npy")
+    _, sums = block_digests(tmp_path / "a.npy")
     monkeypatch.setattr(mmap, "mmap", mapping)
     mapped = map_file(tmp_path / "a.npy", Residency(1), sums, KeyError)
     [advised] = made
@@ -463,7 +463,7 @@ def test_the_pages_of_all_rows_asked_for_are_fetched_before_the_first_is_touched
     # 128 bytes of header stand before the rows, and proved the first block; others are read whole.
     assert fetched == [(0, page + 128), (7 * block, whole - 7 * block)]
     advised.advice.clear()
-    assert mapped.runs(np.asarray([1]), np.asarray([3]))[0, 0] == array[1, 0]
+    assert take_runs([mapped], np.asarray([1]), np.asarray([3]))[0][0, 0] == array[1, 0]
     assert (mmap.MADV_WILLNEED, page, 2 * page + 128) in advised.advice
     monkeypatch.undo()
     small = map_file(tmp_path / "a.npy", Residency(4 * whole), sums, KeyError)
@@ -489,7 +489,7 @@ def test_of_mapped_files_the_large_go_from_memory_over_budget_and_the_small_stay
     for name, size in (("small", 1 << 20), ("large", 32 << 20)):
         path = tmp_path / f"{name}.bin"
         path.write_bytes(bytes(size))
-        _, sums = sums_of(path)
+        _, sums = block_digests(path)
         mapped.append(map_file(path, residency, sums, KeyError))
     small, large = mapped
     for start in range(0, len(large), 1 << 16):

@@ -10,8 +10,7 @@ from click.testing import CliRunner
 
 from ragkit import Document, Encoder, Index, IndexDamagedError, IndexNotFoundError, load_encoder
 from ragkit.cli import cli
-from ragkit.index import publish as store
-from ragkit.storage import rows
+from ragkit.storage import checksums
 from support.corpora import TEXTS, Counting, many
 from support.parts import manifest_of
 
@@ -24,8 +23,8 @@ def int8(tiny_model: Path) -> Encoder:
 @pytest.fixture(name="small_blocks")
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every file is proved block by block."""
-    monkeypatch.setattr(store, "_LARGE", 0)
-    monkeypatch.setattr(rows, "BLOCK", 256)
+    monkeypatch.setattr(checksums, "LARGE", 0)
+    monkeypatch.setattr(checksums, "BLOCK", 256)
 
 
 def sources(folder: Path) -> Path:

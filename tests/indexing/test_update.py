@@ -176,12 +176,12 @@ def test_a_journal_gives_back_what_was_put_in(tmp_path: Path, int8: Encoder) -> 
     Journal(tmp_path, int8).add(keys, read)
     again = Journal(tmp_path, int8)
     for key, one in zip(keys, read, strict=True):
-        found = again.get(key)
+        [found] = again.get([key])
         assert found is not None
         assert np.array_equal(found.vector, one.vector)
         pairs: list[tuple[Any, Any]] = list(zip(found.tokens, one.tokens, strict=True))
         assert all(np.array_equal(left, right) for left, right in pairs)
-    assert again.get(b"x" * 16) is None
+    assert again.get([b"x" * 16]) == [None]
 
 
 def test_updates_killed_at_any_moment_lose_nothing(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def test_a_llama_index_query_engine_retrieves_with_exact_spans(german_soviet: In
     again = asyncio.run(retrieve.aretrieve(QUESTION))
     assert [n.node_id for n in again] == [n.node_id for n in response.source_nodes]
     silent = RagkitRetriever(german_soviet, only_answered=True)
-    assert silent.score_chunks("What does a haircut in Osaka cost?") == []
+    assert silent.retrieve("What does a haircut in Osaka cost?") == []
 
 
 def test_a_haystack_pipeline_retrieves_with_exact_spans_and_can_be_saved(

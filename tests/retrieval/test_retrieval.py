@@ -16,9 +16,10 @@ from ragkit.corpus.wikitext import parse_sections
 from ragkit.index import IndexData, RetrievalConfig
 from ragkit.index import postings as postings_module
 from ragkit.index.postings import Postings, PostingsBuilder
-from ragkit.index.token_vectors import chunk_tokens, coded
+from ragkit.index.token_vectors import encoded_chunks
 from ragkit.retrieval import Query, encode_questions, score_chunks
-from ragkit.retrieval import retriever as retriever_module
+from ragkit.retrieval import ranking as ranking_module
+from ragkit.retrieval.query import idf
 from ragkit.storage.tables import MemoryTables
 from ragkit.text.spans import Span
 from ragkit.text.words import words_of
@@ -83,8 +84,8 @@ def test_a_chunks_score_does_not_depend_on_which_others_are_looked_at(
     data = index._data
     [query] = encode_questions(data, tiny, ["Who signed the Treaty of Rapallo?"], RetrievalConfig())
     everything = {r.chunk: r for r in score_chunks(data, query, len(data))}
-    monkeypatch.setattr(retriever_module, "CANDIDATES", 20)
-    monkeypatch.setattr(retriever_module, "EXACT", 15)
+    monkeypatch.setattr(ranking_module, "CANDIDATES", 20)
+    monkeypatch.setattr(ranking_module, "EXACT", 15)
     some = score_chunks(data, query, 15)
     nearest, _ = data.nearest(query.vector, 20)
     worded = data.with_stems({word.stem: 1.0 for word in query.words if word}, len(data))
@@ -102,33 +103,34 @@ def test_rare_words_weigh_more_and_a_words_pieces_share_its_weight(tiny: Encoder
     assert query.weights.sum() == pytest.approx(1, abs=1e-6)
     assert query.weights[9] == 0  # the question mark
     data = index._data
+    of_the, of_danube = (idf(n, len(data)) for n in data.frequencies(["the", "danub"]))
     assert the.sum() / danube.sum() == pytest.approx(
-        (data.idf("the") * 3) ** 0.5 / (data.idf("danub") * 6) ** 0.5, rel=1e-5
+        (of_the * 3) ** 0.5 / (of_danube * 6) ** 0.5, rel=1e-5
     )
 
 
-def lexicon_of(texts: Sequence[str]) -> Postings:
+def postings_of(texts: Sequence[str]) -> Postings:
     builder, tables = PostingsBuilder(), MemoryTables()
     for text in texts:
-        builder.add(text)
+        builder.add({word.stem for word in words_of(text)})
     builder.write(tables)
     return Postings(tables.finish(), len(texts))
 
 
-def test_the_lexicon_knows_the_chunks_of_each_stem() -> None:
-    lexicon = lexicon_of(["Treaties, treaty!", "No treaty.", "Bread"])
-    postings = {stem: chunks.tolist() for stem, chunks in lexicon}
-    assert postings == {"treati": [0, 1], "no": [1], "bread": [2]}
-    assert lexicon.chunks_with("unseen").tolist() == []
-    assert "treati" in lexicon
-    assert "treat" not in lexicon
+def test_postings_have_the_chunks_of_each_stem() -> None:
+    postings = postings_of(["Treaties, treaty!", "No treaty.", "Bread"])
+    chunks_of = {stem: chunks.tolist() for stem, chunks in postings}
+    assert chunks_of == {"treati": [0, 1], "no": [1], "bread": [2]}
+    assert postings.chunks_with("unseen").tolist() == []
+    assert postings.frequencies(["treati", "treat"]) == [2, 0]
     weights = {"treati": 0.5, "no": 0.25, "unseen": 1.0}
-    assert lexicon.coverage(weights, np.arange(3)).tolist() == [0.5, 0.75, 0]
-    assert lexicon.best(weights, 1).tolist() == [1]
-    assert lexicon.best(weights, 9).tolist() == [0, 1]
+    assert postings.coverage(weights, np.arange(3)).tolist() == [0.5, 0.75, 0]
+    assert postings.best(weights, 1).tolist() == [1]
+    assert postings.best(weights, 9).tolist() == [0, 1]
     # ln(1 + (3 − 2 + ½)/(2 + ½)) = ln 1.6
-    assert lexicon.idf("treati") == pytest.approx(np.log(1.6))
-    assert lexicon.idf("unseen") > lexicon.idf("bread") > lexicon.idf("treati") > 0
+    unseen, bread, treaty = postings.frequencies(["unseen", "bread", "treati"])
+    assert idf(treaty, 3) == pytest.approx(np.log(1.6))
+    assert idf(unseen, 3) > idf(bread, 3) > idf(treaty, 3) > 0
 
 
 @settings(deadline=None)
@@ -136,17 +138,17 @@ def test_the_lexicon_knows_the_chunks_of_each_stem() -> None:
 def test_the_best_by_words_are_those_of_brute_force(data: st.DataObject) -> None:
     words = ["apple", "bread", "crumb", "dough", "egg", "flour"]
     texts = data.draw(st.lists(st.lists(st.sampled_from(words)), max_size=40))
-    lexicon = lexicon_of([" ".join(text) for text in texts])
+    postings = postings_of([" ".join(text) for text in texts])
     shares = data.draw(st.lists(st.floats(0, 1), min_size=6, max_size=6))
     weights = {words_of(w)[0].stem: s for w, s in zip(words, shares, strict=True)}
     number = data.draw(st.integers(1, 10))
     allowed = np.asarray(
         data.draw(st.lists(st.booleans(), min_size=len(texts), max_size=len(texts))), np.bool_
     )
-    every = lexicon.coverage(weights, np.arange(len(texts)))
+    every = postings.coverage(weights, np.arange(len(texts)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(postings_module, "_FREQUENT", 0)
-        by_bits = lexicon.coverage(weights, np.arange(len(texts)))
+        by_bits = postings.coverage(weights, np.arange(len(texts)))
     np.testing.assert_array_equal(by_bits, every)
     alone = [
         sum(s for w, s in weights.items() if w in {word.stem for word in words_of(" ".join(text))})
@@ -154,7 +156,7 @@ def test_the_best_by_words_are_those_of_brute_force(data: st.DataObject) -> None
     ]
     np.testing.assert_allclose(every, alone, atol=1e-5)
     expected = np.sort(np.where(allowed, every, 0))[::-1][:number]
-    found = lexicon.best(weights, number, allowed)
+    found = postings.best(weights, number, allowed)
     assert list(found) == sorted(set(found))
     assert allowed[found].all()
     np.testing.assert_allclose(np.sort(every[found])[::-1], expected[expected > 0], atol=1e-5)
@@ -164,11 +166,11 @@ def test_where_words_are_many_the_rarest_bring_the_candidates_and_all_weigh_them
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(postings_module, "_ENOUGH", 1)
-    lexicon = lexicon_of(["rare", "rare bread", "bread", "rare bread egg", "bread egg"])
+    postings = postings_of(["rare", "rare bread", "bread", "rare bread egg", "bread egg"])
     weights = {"rare": 0.5, "bread": 0.3, "egg": 0.2}
-    assert lexicon.best(weights, 5).tolist() == [0, 1, 3]
-    assert lexicon.best(weights, 2).tolist() == [1, 3]
-    assert lexicon.best(weights, 1).tolist() == [3]
+    assert postings.best(weights, 5).tolist() == [0, 1, 3]
+    assert postings.best(weights, 2).tolist() == [1, 3]
+    assert postings.best(weights, 1).tolist() == [3]
 
 
 def test_words_know_where_they_stand() -> None:
@@ -182,19 +184,16 @@ def test_words_know_where_they_stand() -> None:
 def test_tokens_are_sorted_into_context_within_and_alone(tiny: Encoder) -> None:
     # "T. " in front of "ab. cd." with the sentences "ab." and "cd.", a token a character.
     whole, first, second = tiny.encode(["t. ab. cd.", "t. ab.", "t. cd."])
-    found = chunk_tokens(whole, [first, second], 3, [Span(10, 13), Span(14, 17)])
-    np.testing.assert_array_equal(found.context, whole.tokens[:2])
-    np.testing.assert_array_equal(found.within[0], whole.tokens[2:5])
-    np.testing.assert_array_equal(found.within[1], whole.tokens[5:8])
-    np.testing.assert_array_equal(found.alone[0], first.tokens[2:])
-    np.testing.assert_array_equal(found.alone[1], second.tokens[2:])
-    codes = coded(found, 10)
-    assert codes.lengths.tolist() == [2, 3, 3, 3, 3]
+    [found] = encoded_chunks([(whole, [first, second], 3, [Span(0, 3), Span(4, 7)])])
+    np.testing.assert_array_equal(found.vector, whole.vector)
+    tokens = found.tokens
+    assert tokens.lengths.tolist() == [2, 3, 3, 3, 3]
     nowhere = [-1] * 3
-    assert codes.starts.tolist() == [-1, -1, *nowhere, 0, 1, 2, *nowhere, 4, 5, 6]
-    worst = codes.scales[:2].max() / 2 + 1e-6
-    vectors = codes.codes[:2] * codes.scales[:2, None]
-    np.testing.assert_allclose(vectors, whole.tokens[:2], atol=worst)
+    assert tokens.starts.tolist() == [-1, -1, *nowhere, 0, 1, 2, *nowhere, 4, 5, 6]
+    expected = [whole.tokens[:5], first.tokens[2:], whole.tokens[5:8], second.tokens[2:]]
+    vectors = tokens.codes * tokens.scales[:, None]
+    worst = tokens.scales.max() / 2 + 1e-6  # half a step of eight bits
+    np.testing.assert_allclose(vectors, np.concatenate(expected), atol=worst)
 
 
 def test_matches_take_the_forward_signal_apart_and_point_at_words(german_soviet: Index) -> None:

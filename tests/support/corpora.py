@@ -39,7 +39,7 @@ def document(name: str, text: str, **more: object) -> Document:
 def assert_same(updated: Index, fresh: Index) -> None:
     """Equal to the last byte: what it was made from does not show."""
     assert updated.documents == fresh.documents
-    left, right = updated._local().data.files, fresh._local().data.files
+    left, right = updated._local().data.tables, fresh._local().data.tables
     assert left.keys() == right.keys()
     assert [name for name in left if left[name][:].tobytes() != right[name][:].tobytes()] == []
     assert updated.generation == fresh.generation
