@@ -13,13 +13,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ragkit import Citation, Document, InputError, Passage
-from ragkit.quotes.checker import (
-    MAX_PLACES,
-    QuoteCheck,
-    QuoteChecker,
-    QuoteReport,
-    QuoteStatus,
-)
+from ragkit.quotes.checker import QuoteChecker
+from ragkit.quotes.exact import MAX_PLACES
+from ragkit.quotes.report import QuoteCheck, QuoteReport, QuoteStatus
 from support.strategies import articles
 
 RAPALLO = (
@@ -338,10 +334,10 @@ def test_a_marker_beyond_the_passages_is_named(zoo: QuoteChecker) -> None:
     passages = [passage(BAKERY, BAKERY.text)]
     check = only(zoo.check("“Rye bread is dark” [9]", passages))
     assert check.status is QuoteStatus.MISATTRIBUTED
-    assert "[9] names none of the 1 passages" in check.reason
+    assert "no such passage: [9]; the last one is [1]" in check.reason
     check = only(zoo.check("“Rye bread is dark” [1][0]", passages))
     assert check.status is QuoteStatus.VERBATIM
-    assert check.reason == "[0] names none of the 1 passages"
+    assert check.reason == "no such passage: [0]; the last one is [1]"
 
 
 def test_without_passages_markers_are_read_and_not_judged(zoo: QuoteChecker) -> None:
