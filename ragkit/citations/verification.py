@@ -174,8 +174,6 @@ def annotation(
 
     """
     place = verified_span(citation, document, span)
-    text = document.text
-    context = _unique_context(text, place)
     name = f"urn:ragkit:{percent_encode(document.id)}"
     return {
         "@context": "http://www.w3.org/ns/anno.jsonld",
@@ -184,17 +182,22 @@ def annotation(
         "motivation": "highlighting",
         "target": {
             "source": encode_url(citation.url) if citation.url else name,
-            "selector": [
-                {"type": "TextPositionSelector", "start": place.start, "end": place.end},
-                {
-                    "type": "TextQuoteSelector",
-                    "exact": text[place.start : place.end],
-                    "prefix": text[context.start : place.start],
-                    "suffix": text[place.end : context.end],
-                },
-            ],
+            "selector": _selectors(document.text, place),
         },
     }
+
+
+def _selectors(text: str, place: Span) -> list[dict[str, Any]]:
+    context = _unique_context(text, place)
+    return [
+        {"type": "TextPositionSelector", "start": place.start, "end": place.end},
+        {
+            "type": "TextQuoteSelector",
+            "exact": text[place.start : place.end],
+            "prefix": text[context.start : place.start],
+            "suffix": text[place.end : context.end],
+        },
+    ]
 
 
 def _unique_context(text: str, place: Span) -> Span:
