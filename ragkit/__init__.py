@@ -52,8 +52,8 @@ if TYPE_CHECKING:
     from ragkit.grounding import ChatModel as ChatModel
     from ragkit.grounding import LanguageModel as LanguageModel
     from ragkit.index.config import RetrievalConfig as RetrievalConfig
-    from ragkit.quotes.checker import QuoteReport as QuoteReport
-    from ragkit.quotes.checker import QuoteStatus as QuoteStatus
+    from ragkit.quotes.report import QuoteReport as QuoteReport
+    from ragkit.quotes.report import QuoteStatus as QuoteStatus
     from ragkit.retrieval.scoring import Match as Match
     from ragkit.text.spans import Span as Span
     from ragkit.types import Anchor as Anchor
@@ -82,7 +82,7 @@ _NAMES_OF = {
     ),
     "ragkit.grounding": "ChatModel LanguageModel",
     "ragkit.index.config": "RetrievalConfig",
-    "ragkit.quotes.checker": "QuoteReport QuoteStatus",
+    "ragkit.quotes.report": "QuoteReport QuoteStatus",
     "ragkit.retrieval.scoring": "Match",
     "ragkit.text.spans": "Span",
     "ragkit.types": "Anchor Citation Document Said Section",

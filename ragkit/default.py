@@ -14,7 +14,7 @@ from ragkit.answering.answer import Answer, Passage
 from ragkit.api import Index
 from ragkit.errors import InputError
 from ragkit.index import Where
-from ragkit.quotes.checker import QuoteReport
+from ragkit.quotes.report import QuoteReport
 
 __all__ = [
     "IndexLike",

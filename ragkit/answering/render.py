@@ -6,9 +6,9 @@ import html as escaping
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
-from urllib.parse import quote
 
 from ragkit.answering.generated import GOOD, Sentence
+from ragkit.citations.urls import encode_url, is_web_url
 from ragkit.text.spans import Span
 from ragkit.types import Citation
 
@@ -22,7 +22,6 @@ __all__ = [
     "text",
 ]
 
-_URL_SAFE = "%:/?#[]@!$&'()*+,;=~"
 NO_ANSWER = "The corpus does not say."
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-!|~&])")
 
@@ -82,8 +81,8 @@ def escape_markdown(text: str) -> str:
 def _markdown_entry(passage: Quoted) -> str:
     citation = passage.citation
     label = escape_markdown(citation.label)
-    url = quote(citation.url or "", safe=_URL_SAFE)
-    place = f"[{label}](<{url}>)" if _is_web(citation.url) else label
+    url = encode_url(citation.url or "")
+    place = f"[{label}](<{url}>)" if is_web_url(citation.url) else label
     quotes = " … ".join([passage.quote(span) for span in passage.highlights])
     where = f"{citation.start}–{citation.end}"
     return f"{passage.rank}. {place}, {where}\n   > {escape_markdown(quotes)}"
@@ -92,7 +91,7 @@ def _markdown_entry(passage: Quoted) -> str:
 def _html_entry(passage: Quoted) -> str:
     citation = passage.citation
     label = escaping.escape(citation.label)
-    if _is_web(citation.url):
+    if is_web_url(citation.url):
         label = f'<a href="{escaping.escape(citation.url or "")}" rel="noopener">{label}</a>'
     return f"{label}<blockquote>{''.join(_marked(passage))}</blockquote>"
 
@@ -117,8 +116,3 @@ def _with_phrase(passage: Quoted, span: Span) -> str:
         + f"<b>{escaping.escape(passage.quote(phrase))}</b>"
         + escaping.escape(passage.quote(after))
     )
-
-
-def _is_web(url: str | None) -> bool:
-    """Only http(s) is ever linked: a corpus may not smuggle in ``javascript:``."""
-    return bool(url) and str(url).lower().startswith(("https://", "http://"))

@@ -1,1 +1,1 @@
-"""What proves a citation: verification, links that scroll to it, its new place after an edit."""
+"""Verify citations, link to them, and find them again after an edit."""

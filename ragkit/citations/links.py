@@ -1,6 +1,6 @@
-"""Links that scroll to a quote: text directives in URLs (``#:~:text=``).
+"""Create and resolve links that scroll to a quote: text directives in URLs (``#:~:text=``).
 
-Source: https://wicg.github.io/scroll-to-text-fragment/
+Specification: https://wicg.github.io/scroll-to-text-fragment/
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from ragkit.citations.source import Quotation, SourceDocument
-from ragkit.citations.verification import URL_SAFE, extends, percent, place_of
+from ragkit.citations.urls import encode_url, is_web_url, percent_encode
+from ragkit.citations.verification import is_combining, verified_span
 from ragkit.text.spans import Span
 
 __all__ = ["UNSPACED", "deep_link", "resolve_link"]
 
-# The draft's advice: quotes below 300 characters whole, longer ones by their start and end.
-_EXACT_LENGTH = 300
-_COUNTS = (1, 2, 4, 8, 16, 32)  # of words in a term, tried in turn
-_REACH = 4000  # code points searched for those words, so that a text without spaces stays cheap
+# The specification advises to spell out quotes of at most 300 characters.
+_MAX_SPELLED_OUT = 300
+_WORD_COUNTS = (1, 2, 4, 8, 16, 32)  # words in a term, tried in this order
+_MAX_LOOKBACK = 4000  # code points searched for those words; bounds the time without spaces
 
 
 class _Terms(NamedTuple):
@@ -37,37 +38,54 @@ class _Terms(NamedTuple):
 def deep_link(
     citation: Quotation, document: SourceDocument, *, span: Span | None = None
 ) -> str | None:
-    """The document's URL, made to scroll to and highlight the citation, or ``span`` inside it.
+    """Return the document's URL, which makes a browser scroll to the citation and highlight it.
 
-    A ``#fragment`` of the URL stays in front of the directive, as the browser's fallback; a
-    directive that it has already is replaced. The terms are whole words (a span that begins
-    inside a word is widened), none crosses a line, and they match nowhere else in the document.
-    What surrounds the article on its page is unknown here. Where no directive can single the
-    place out, the link is the page's own.
+    A ``#fragment`` of the URL is kept in front of the directive, as the browser's fallback; an
+    existing directive is replaced. The terms are whole words (a span that begins inside a word is
+    widened) of one line each, and match nowhere else in the document's text. The page may contain
+    more than that text, such as a menu, which is unknown here.
 
-    None where the document has no http(s) URL. Raises InputError if the citation does not hold,
-    or ``span`` lies outside it.
+    Args:
+        citation: the citation.
+        document: the document that it quotes.
+        span: a part of the citation to scroll to, in code points of the document's text.
+
+    Returns:
+        The link; the page's URL alone if no directive matches only this place; None if the
+        document has no http(s) URL.
+
+    Raises:
+        InputError: the citation does not hold, or ``span`` lies outside it.
+
     """
-    place = place_of(citation, document, span)
-    if not (document.url or "").lower().startswith(("https://", "http://")):
+    place = verified_span(citation, document, span)
+    if not is_web_url(document.url):
         return None
-    address, _, fragment = percent(document.url or "", safe=URL_SAFE).partition("#")
+    address, _, fragment = encode_url(document.url or "").partition("#")
     fragment = fragment.partition(":~:")[0]
     page = _page(document.text)
-    shown = _shown(page, place)
-    if shown:
-        for terms in _candidates(document.text, page, shown):
-            if list(islice(_find(page, terms), 2)) == [shown]:
+    visible = _visible_span(page, place)
+    if visible:
+        for terms in _candidates(document.text, page, visible):
+            if list(islice(_find(page, terms), 2)) == [visible]:
                 return f"{address}#{fragment}:~:text={_encode(terms)}"
     return f"{address}#{fragment}" if fragment else address
 
 
 def resolve_link(link: str, text: str) -> list[Span]:
-    """Every place in ``text`` that the text directives of ``link`` match, in reading order.
+    """Return every place in ``text`` that the text directives of ``link`` match.
 
-    By the draft's rules, each line being a block: without regard to case and accents, white space
-    folded, word-bounded, prefix and suffix adjoining save for white space, a range up to the next
-    end. List bullets and the ``=`` of headings are not text. (A browser takes the first place.)
+    Follows the specification and takes each line for a block: ignores case and accents, folds white
+    space, matches whole words; prefix and suffix adjoin the match except for white space, and a
+    range reaches to the next end. List bullets and the ``=`` of headings are not text.
+
+    Args:
+        link: a URL with a fragment.
+        text: the text of the page.
+
+    Returns:
+        Spans in code points, in the order of the text; a browser highlights the first.
+
     """
     directives = link.partition("#")[2].partition(":~:")[2].split("&")
     terms = [_decode(d.removeprefix("text=")) for d in directives if d.startswith("text=")]
@@ -76,14 +94,14 @@ def resolve_link(link: str, text: str) -> list[Span]:
 
 
 def _encode(terms: _Terms) -> str:
-    """Percent-encoded whole: the grammar would allow some punctuation, Markdown and HTML not."""
-    start, end, prefix, suffix = (percent(t, safe="").replace("-", "%2D") for t in terms)
+    """Encode all punctuation, because Markdown and HTML do not allow what the grammar allows."""
+    start, end, prefix, suffix = (percent_encode(t).replace("-", "%2D") for t in terms)
     parts = [f"{prefix}-" if prefix else "", start, end, f"-{suffix}" if suffix else ""]
     return ",".join(part for part in parts if part)
 
 
 def _decode(directive: str) -> _Terms | None:
-    """The draft's "parse a text directive"; None where it is malformed."""
+    """Follow the specification's "parse a text directive"; return None if it is malformed."""
     tokens = directive.split(",")
     if not all(tokens):
         return None
@@ -95,22 +113,22 @@ def _decode(directive: str) -> _Terms | None:
     return _Terms(start, end, unquote(prefix), unquote(suffix))
 
 
-# A text as a page shows it and a browser compares it, offset for offset: every white space is " ",
-# every line end "\n", accents and invisible characters are _MARK, letters lose case and accent,
-# bullets and heading marks are blank.
+# A "page" is a text as a browser compares it, with the same offsets: white space is " ", a line end
+# "\n", accents and invisible characters are _MARK, letters have no case or accent, and bullets and
+# heading marks are blank.
 
 _MARK = "\u0300"
 _BULLET = re.compile(r"(?<![^\r\n])[ \t\ufeff]*(?:[-*#•–]|\(?\d{1,3}[.)])[ \t]+")
 _HEADING = re.compile(r"(?<![^\r\n])[ \t\ufeff]*=[^\r\n]*")
 _WORD = re.compile(r"[^ \n]+")
-_GAP = re.compile(rf"[ \n{_MARK}]*")
-# Scripts that write no spaces: where their words end, only a dictionary knows.
+_BLANK = re.compile(rf"[ \n{_MARK}]*")
+# Scripts without spaces between words.
 UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
-_ISUNSPACED = re.compile(f"[{UNSPACED}]")
+_UNSPACED_CHARACTER = re.compile(f"[{UNSPACED}]")
 
 
 class _Folding(dict[int, int]):
-    """For ``str.translate``: a code point → what it is compared as; filled as it is asked."""
+    """A table for ``str.translate`` from a code point to its folded form, filled on demand."""
 
     def __missing__(self, code: int) -> int:
         self[code] = ord(_folded(chr(code)))
@@ -122,15 +140,15 @@ def _folded(character: str) -> str:
         return "\n"
     if character.isspace():
         return " "
-    if _invisible(character):
+    if _is_ignored(character):
         return _MARK
     base = (c for c in unicodedata.normalize("NFD", character) if not unicodedata.combining(c))
     folded = "".join(base).casefold()
     return folded if len(folded) == 1 else character
 
 
-def _invisible(character: str) -> bool:
-    """Whether primary-level comparison (UTS #10) passes over it."""
+def _is_ignored(character: str) -> bool:
+    """Whether primary-level comparison (UTS #10) ignores a character."""
     if unicodedata.combining(character):
         return True
     return unicodedata.category(character) in {"Cc", "Cf", "Cs"}
@@ -139,14 +157,14 @@ def _invisible(character: str) -> bool:
 _FOLDING = _Folding()
 
 
-@lru_cache(maxsize=4)  # an answer's passages are mostly of one article
+@lru_cache(maxsize=4)  # most answers cite one document
 def _page(text: str) -> str:
     text = _BULLET.sub(lambda match: " " * len(match[0]), text)
     return _HEADING.sub(lambda match: _without_marks(match[0]), text).translate(_FOLDING)
 
 
 def _without_marks(line: str) -> str:
-    """A ``== heading ==`` with spaces for its marks; any other line as it is."""
+    """Replace the marks of a ``== heading ==`` by spaces; return other lines unchanged."""
     content = line.strip(" \t\ufeff")
     title = content.strip("=")
     if not (content.endswith("=") and title):
@@ -155,50 +173,50 @@ def _without_marks(line: str) -> str:
     return " " * start + title + " " * (len(line) - start - len(title))
 
 
-def _shown(page: str, place: Span) -> Span | None:
-    """``place`` without what the page does not show at its ends, widened to whole words."""
-    start = _gap_end(page, place.start)
+def _visible_span(page: str, place: Span) -> Span | None:
+    """Strip invisible characters at both ends of ``place``, then widen it to whole words."""
+    start = _skip_blank(page, place.start)
     end = place.start + len(page[place.start : place.end].rstrip(f" \n{_MARK}"))
     if start >= end:
         return None
-    while not _bounded(page, start):
+    while not _is_word_boundary(page, start):
         start -= 1
-    while not _bounded(page, end):
+    while not _is_word_boundary(page, end):
         end += 1
     return Span(start, end)
 
 
-def _gap_end(page: str, position: int) -> int:
-    gap = _GAP.match(page, position)
+def _skip_blank(page: str, position: int) -> int:
+    gap = _BLANK.match(page, position)
     return gap.end() if gap else position
 
 
-def _bounded(page: str, position: int) -> bool:
-    """Whether a word may begin or end here: UAX #29's default rules, in brief.
+def _is_word_boundary(page: str, position: int) -> bool:
+    """Whether a word may begin or end here, by a simplified form of UAX #29's default rules.
 
-    Inside a word are ``can't``, ``U.S`` and ``3.5``; an accent stays with its letter.
+    ``can't``, ``U.S`` and ``3.5`` are one word each; an accent belongs to its letter.
     """
     if not 0 < position < len(page):
         return True
     after = page[position]
-    if extends(after):
+    if is_combining(after):
         return False
-    behind = position - 1
-    while behind > 0 and extends(page[behind]):
-        behind -= 1
-    before = page[behind]
-    if _wordlike(before) and _wordlike(after):
-        return bool(_ISUNSPACED.match(before) or _ISUNSPACED.match(after))
-    if _wordlike(after):
-        return not _joined(page[behind - 1 : behind], before, after)
-    return not _joined(before, after, page[position + 1 : position + 2])
+    base = position - 1
+    while base > 0 and is_combining(page[base]):
+        base -= 1
+    before = page[base]
+    if _is_word_character(before) and _is_word_character(after):
+        return bool(_UNSPACED_CHARACTER.match(before) or _UNSPACED_CHARACTER.match(after))
+    if _is_word_character(after):
+        return not _joins_word(page[base - 1 : base], before, after)
+    return not _joins_word(before, after, page[position + 1 : position + 2])
 
 
-def _wordlike(character: str) -> bool:
+def _is_word_character(character: str) -> bool:
     return character.isalnum() or character == "_"
 
 
-def _joined(left: str, middle: str, right: str) -> bool:
+def _joins_word(left: str, middle: str, right: str) -> bool:
     """Whether punctuation between two letters, or two digits, is part of their word."""
     if left.isdigit() and right.isdigit():
         return middle in ".,;'’‘"
@@ -206,15 +224,15 @@ def _joined(left: str, middle: str, right: str) -> bool:
 
 
 def _candidates(text: str, page: str, place: Span) -> Iterator[_Terms]:
-    """Directives that match ``place``, the most readable first."""
+    """Yield directives that match ``place``, the most readable first."""
     bodies = list(_bodies(page, place))
     for start, end in bodies:
         yield _Terms(_term(text, start), _term(text, end))
     start, end = bodies[-1]
     body = _Terms(_term(text, start), _term(text, end))
-    # Context of the same line first: a page may put "[edit]" or an advertisement between lines.
+    # Context of the same line first, because a page may insert "[edit]" or advertisements between.
     for across in (False, True):
-        for count in _COUNTS:
+        for count in _WORD_COUNTS:
             prefix = _term(text, _before(page, place.start, count, across=across))
             suffix = _term(text, _after(page, place.end, count, across=across))
             yield body._replace(prefix=prefix)
@@ -223,13 +241,13 @@ def _candidates(text: str, page: str, place: Span) -> Iterator[_Terms]:
 
 
 def _bodies(page: str, place: Span) -> Iterator[tuple[Span, Span | None]]:
-    """The place itself; where it is long, or crosses lines, its first and last words instead."""
+    """Yield the place itself; if it is long or crosses lines, first its start and end alone."""
     first_line = page.find("\n", *place)
     whole = first_line < 0
-    if not whole or place.end - place.start > _EXACT_LENGTH:
+    if not whole or place.end - place.start > _MAX_SPELLED_OUT:
         head = Span(place.start, place.end if whole else first_line)
         tail = Span(page.rfind("\n", *place) + 1 or place.start, place.end)
-        for count in _COUNTS[2:]:
+        for count in _WORD_COUNTS[2:]:
             start, end = _first_words(page, head, count), _last_words(page, tail, count)
             if start and end and start.end <= end.start:
                 yield start, end
@@ -238,7 +256,7 @@ def _bodies(page: str, place: Span) -> Iterator[tuple[Span, Span | None]]:
 
 
 def _before(page: str, position: int, count: int, *, across: bool) -> Span | None:
-    """The last words in front of ``position``: of its own line, or else of the one above."""
+    """Return the last words before ``position``: of its line or, if ``across``, of one above."""
     if across:
         position = len(page[:position].rstrip(f" \n{_MARK}"))
     return _last_words(page, Span(page.rfind("\n", 0, position) + 1, position), count)
@@ -246,23 +264,23 @@ def _before(page: str, position: int, count: int, *, across: bool) -> Span | Non
 
 def _after(page: str, position: int, count: int, *, across: bool) -> Span | None:
     if across:
-        position = _gap_end(page, position)
+        position = _skip_blank(page, position)
     line_end = page.find("\n", position)
     return _first_words(page, Span(position, line_end if line_end >= 0 else len(page)), count)
 
 
 def _first_words(page: str, part: Span, count: int) -> Span | None:
-    found = list(islice(_WORD.finditer(page, *part), count))
-    return Span(found[0].start(), found[-1].end()) if found else None
+    words = list(islice(_WORD.finditer(page, *part), count))
+    return Span(words[0].start(), words[-1].end()) if words else None
 
 
 def _last_words(page: str, part: Span, count: int) -> Span | None:
-    found = list(_WORD.finditer(page, max(part.start, part.end - _REACH), part.end))[-count:]
-    return Span(found[0].start(), found[-1].end()) if found else None
+    words = list(_WORD.finditer(page, max(part.start, part.end - _MAX_LOOKBACK), part.end))[-count:]
+    return Span(words[0].start(), words[-1].end()) if words else None
 
 
 def _term(text: str, span: Span | None) -> str:
-    """The words as a page would show them: white space folded, nothing that cannot be shown."""
+    """Return the words with single spaces and without control characters."""
     if span is None:
         return ""
     words = " ".join(text[span.start : span.end].split())
@@ -270,7 +288,7 @@ def _term(text: str, span: Span | None) -> str:
 
 
 def _find(page: str, terms: _Terms) -> Iterator[Span]:
-    """The draft's "find a range from a text directive", going on after the first range."""
+    """Follow the specification's "find a range from a text directive", but find every range."""
     marked = _MARK in page
     start, end, prefix, suffix = (_pattern(term, marked=marked) for term in terms)
     if start is None:
@@ -279,18 +297,18 @@ def _find(page: str, terms: _Terms) -> Iterator[Span]:
     position = 0
     ending: re.Match[str] | None = None
     while True:
-        found = _search(page, prefix or start, position, ends=prefix is None and must_end)
-        if found is None:
+        match = _search(page, prefix or start, position, ends=prefix is None and must_end)
+        if match is None:
             return
-        position = found.start() + 1
-        body = start.match(page, _gap_end(page, found.end())) if prefix else found
-        if body is None or (must_end and not _bounded(page, body.end())):
+        position = match.start() + 1
+        body = start.match(page, _skip_blank(page, match.end())) if prefix else match
+        if body is None or (must_end and not _is_word_boundary(page, body.end())):
             continue
         if end is None:
             if _adjoins(page, suffix, body.end()):
                 yield Span(*body.span())
             continue
-        # The end of the range before still serves while it lies ahead, so this stays linear.
+        # Reuse the last end while it lies ahead, which keeps the time linear.
         if ending is None or ending.start() < body.end():
             ending = _find_end(page, end, suffix, body.end())
         if ending is None:
@@ -301,35 +319,37 @@ def _find(page: str, terms: _Terms) -> Iterator[Span]:
 def _find_end(
     page: str, end: re.Pattern[str], suffix: re.Pattern[str] | None, position: int
 ) -> re.Match[str] | None:
-    while found := _search(page, end, position, ends=suffix is None):
-        if _adjoins(page, suffix, found.end()):
-            return found
-        position = found.end()
+    while match := _search(page, end, position, ends=suffix is None):
+        if _adjoins(page, suffix, match.end()):
+            return match
+        position = match.end()
     return None
 
 
 def _search(
     page: str, pattern: re.Pattern[str], position: int, *, ends: bool
 ) -> re.Match[str] | None:
-    """The next match at a word's beginning and, if ``ends``, also at a word's end."""
-    while found := pattern.search(page, position):
-        if _bounded(page, found.start()) and not (ends and not _bounded(page, found.end())):
-            return found
-        position = found.start() + 1
+    """Return the next match that begins a word and, if ``ends``, also ends one."""
+    while match := pattern.search(page, position):
+        if _is_word_boundary(page, match.start()) and not (
+            ends and not _is_word_boundary(page, match.end())
+        ):
+            return match
+        position = match.start() + 1
     return None
 
 
 def _adjoins(page: str, suffix: re.Pattern[str] | None, position: int) -> bool:
     if suffix is None:
         return True
-    found = suffix.match(page, _gap_end(page, position))
-    return found is not None and _bounded(page, found.end())
+    match = suffix.match(page, _skip_blank(page, position))
+    return match is not None and _is_word_boundary(page, match.end())
 
 
 def _pattern(term: str, *, marked: bool) -> re.Pattern[str] | None:
-    """What finds a term in a page, or None for an empty term.
+    """Compile the pattern that finds a term in a page; return None for an empty term.
 
-    Every part begins with another character than the one before can take: no backtracking.
+    It cannot backtrack: no part begins with a character that the part before may match.
     """
     mark = f"{_MARK}*" if marked else ""
     words = term.translate(_FOLDING).replace(_MARK, "").split()

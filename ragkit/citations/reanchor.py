@@ -1,4 +1,4 @@
-"""Where a quote stands after its document was edited: unchanged, moved, changed or gone."""
+"""Find a quote again after its document was edited: unchanged, moved, changed or gone."""
 
 from __future__ import annotations
 
@@ -21,19 +21,27 @@ from ragkit.text.spans import Span
 
 __all__ = ["AnchorStatus", "Anchoring", "find_again"]
 
-_SIMILAR = 0.6  # below it, a passage is another one
+_MIN_SIMILARITY = 0.6
 _RARE_WORDS = 16
 _WINDOWS = 5
-# From here on difflib leaves out frequent words, or it would take quadratic time.
+# From this number of words on, difflib ignores frequent words, to avoid quadratic time.
 _LONG_QUOTE = 1000
 _TOKEN = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+")
 _SENTENCE_END = r"[.!?…。！？][\"'”’»)\]]*"
-_BORDER = re.compile(rf"{_SENTENCE_END}(?=\s)|[。！？]|[\r\n]+")
+_SENTENCE_BOUNDARY = re.compile(rf"{_SENTENCE_END}(?=\s)|[。！？]|[\r\n]+")
 _ENDS_SENTENCE = re.compile(rf"{_SENTENCE_END}\s*\Z")
 
 
 class AnchorStatus(StrEnum):
-    """What became of a quote."""
+    """What became of a quote.
+
+    Attributes:
+        UNCHANGED: it is where it was.
+        MOVED: the exact quote is elsewhere.
+        CHANGED: a passage of similarity 0.6 or more is in the document.
+        GONE: no such passage is.
+
+    """
 
     UNCHANGED = "unchanged"
     MOVED = "moved"
@@ -43,7 +51,15 @@ class AnchorStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Anchoring:
-    """What became of a quote: its new span and heading path, and 0–1 how similar the words are."""
+    """Where a quote is in the edited document.
+
+    Attributes:
+        status: what became of the quote.
+        span: its new place in code points; None if it is gone.
+        section: its new heading path.
+        similarity: 0–1, difflib's ratio over words.
+
+    """
 
     status: AnchorStatus
     span: Span | None
@@ -60,11 +76,17 @@ class _Token(NamedTuple):
 def find_again(citation: Quotation, document: SourceDocument) -> Anchoring:
     """Find a citation's quote again after its document was edited.
 
-    unchanged: the quote stands where it stood. moved: the exact quote stands elsewhere; of several
-    copies the one under the same heading, then the nearest. changed: a passage of similarity 0.6 or
-    more stands there, the most similar of the whole text; new line breaks alone are a change of
-    similarity 1. The new section is the one that ``document.sections`` gives, or the old one if the
-    document has none. Takes time linear in the text.
+    Of several exact copies, one under the same heading comes first, then the nearest. Of several
+    similar passages the most similar is taken; new line breaks alone are a change of similarity 1.
+    The new section comes from ``document.sections`` or, if there are none, is the old one. The time
+    is linear in the text.
+
+    Args:
+        citation: the citation of the document before the edit.
+        document: the edited document.
+
+    Returns:
+        Status, new span and heading path, and similarity.
 
     Raises:
         InputError: the document has another id than the cited document.
@@ -75,17 +97,17 @@ def find_again(citation: Quotation, document: SourceDocument) -> Anchoring:
             f"the document is {document.id!r}; expected {citation.document_id!r}, edited or not."
         )
     if verify(citation, document).ok:
-        return _at(AnchorStatus.UNCHANGED, citation, document, citation.span, 1.0)
+        return _anchoring(AnchorStatus.UNCHANGED, citation, document, citation.span, 1.0)
     exact = _nearest_copy(citation, document)
     if exact:
-        return _at(AnchorStatus.MOVED, citation, document, exact, 1.0)
+        return _anchoring(AnchorStatus.MOVED, citation, document, exact, 1.0)
     similar, similarity = _most_similar(citation, document)
-    if similar is None or similarity < _SIMILAR:
+    if similar is None or similarity < _MIN_SIMILARITY:
         return Anchoring(AnchorStatus.GONE, None, citation.section, similarity)
-    return _at(AnchorStatus.CHANGED, citation, document, similar, similarity)
+    return _anchoring(AnchorStatus.CHANGED, citation, document, similar, similarity)
 
 
-def _at(
+def _anchoring(
     status: AnchorStatus,
     citation: Quotation,
     document: SourceDocument,
@@ -97,7 +119,7 @@ def _at(
 
 
 def _section_number(document: SourceDocument, position: int) -> int:
-    """Which section's body has ``position``; -1 for a heading's line, or without sections."""
+    """Return the number of the section whose body has ``position``; -1 for a heading's line."""
     number = bisect_right(document.sections, position, key=lambda section: section.start) - 1
     return number if number >= 0 and position < document.sections[number].end else -1
 
@@ -130,7 +152,7 @@ def _copies(text: str, part: str) -> Iterator[int]:
 
 
 def _most_similar(citation: Quotation, document: SourceDocument) -> tuple[Span | None, float]:
-    """The run of sentences, in one section, most similar to the quote."""
+    """Find the run of sentences, in one section, that is most similar to the quote."""
     words = [token.word for token in _tokens(citation.quote)]
     tokens = _tokens(document.text)
     matcher: SequenceMatcher[str] = SequenceMatcher(autojunk=len(words) >= _LONG_QUOTE)
@@ -141,8 +163,8 @@ def _most_similar(citation: Quotation, document: SourceDocument) -> tuple[Span |
         matched = [False] * (window.end - window.start)
         for start, _, size in matcher.get_matching_blocks():
             matched[start : start + size] = [True] * size
-        found = _best_run(document, citation.quote, tokens, window, matched)
-        best = max(best, found, key=lambda each: each[1])
+        run = _best_run(document, citation.quote, tokens, window, matched)
+        best = max(best, run, key=lambda each: each[1])
     return best
 
 
@@ -151,22 +173,22 @@ def _tokens(text: str) -> list[_Token]:
 
 
 def _windows(words: Sequence[str], tokens: Sequence[_Token], *, near: int) -> list[Span]:
-    """Spans of ``tokens`` that share the most of the quote's rarest words, padded by its length.
+    """Return the spans of ``tokens`` with the most of the quote's rarest words, and some padding.
 
-    ``near`` decides between equals: the one nearest to that code point.
+    Of equal ones, the nearest to the code point ``near`` comes first.
     """
-    wanted = set(words)
-    places: dict[str, list[int]] = defaultdict(list)
+    quote_words = set(words)
+    positions: dict[str, list[int]] = defaultdict(list)
     for number, token in enumerate(tokens):
-        if token.word in wanted:
-            places[token.word].append(number)
+        if token.word in quote_words:
+            positions[token.word].append(number)
     step = max(1, len(words) // 2)
     scores: dict[int, float] = defaultdict(float)
-    for numbers in sorted(places.values(), key=len)[:_RARE_WORDS]:
-        rarity = math.log(1 + len(tokens) / len(numbers))
+    for numbers in sorted(positions.values(), key=len)[:_RARE_WORDS]:
+        idf = math.log(1 + len(tokens) / len(numbers))
         # A window is two steps wide, so each word lies in two.
         for window in {number // step - back for number in numbers for back in (0, 1)}:
-            scores[window] += rarity
+            scores[window] += idf
 
     def rank(window: int) -> tuple[float, int]:
         first = tokens[max(0, window) * step]
@@ -184,10 +206,10 @@ def _best_run(
     window: Span,
     matched: Sequence[bool],
 ) -> tuple[Span | None, float]:
-    """The run of sentences in a window, in one section, that is most similar to the quote.
+    """Find the run of sentences in a window, in one section, that is most similar to the quote.
 
-    A quote that ends inside a sentence is followed word by word instead. ``matched`` says which
-    of the window's tokens are the quote's.
+    For a quote that ends inside a sentence, find a run of words instead. ``matched`` says for each
+    token of the window whether the quote has it too.
     """
     cuts: Sequence[int] = _sentence_starts(document.text, tokens, window)
     fragment = not _ENDS_SENTENCE.search(quoted)
@@ -202,17 +224,17 @@ def _best_run(
         return None, 0.0
     span = Span(tokens[run.start].start, tokens[run.end - 1].end)
     before = not (fragment and quoted[0].isalnum())
-    behind = not (fragment and quoted[-1].isalnum())
-    return _with_punctuation(document.text, span, before=before, behind=behind), ratio
+    after = not (fragment and quoted[-1].isalnum())
+    return _with_punctuation(document.text, span, before=before, after=after), ratio
 
 
 def _highest_ratio(
     pieces: Sequence[Span], common: Sequence[int], sections: Sequence[int], *, words: int
 ) -> tuple[Span | None, float]:
-    """The neighbouring pieces with the highest ``2 · common / (their length + words)``.
+    """Find the run of adjacent pieces with the highest ``2 · common / (length + words)``.
 
-    By Dinkelbach's method (1967), linear a round, few rounds: the run that most exceeds the last
-    ratio has a higher one.
+    Dinkelbach's method (1967): the run with the greatest gain over the last ratio has a higher
+    ratio. Takes a few rounds of linear time.
     """
     best, ratio = None, 0.0
     while True:
@@ -229,7 +251,7 @@ def _highest_ratio(
 
 
 def _heaviest_run(gains: Sequence[float], sections: Sequence[int]) -> tuple[int, int]:
-    """First and last of the neighbours, in one section, whose gains add up to the most."""
+    """Return first and last number of the run, in one section, with the greatest sum of gains."""
     best = (-math.inf, 0, 0)
     total, first = 0.0, 0
     for number, gain in enumerate(gains):
@@ -241,20 +263,20 @@ def _heaviest_run(gains: Sequence[float], sections: Sequence[int]) -> tuple[int,
 
 
 def _sentence_starts(text: str, tokens: Sequence[_Token], window: Span) -> list[int]:
-    """Numbers of the tokens in a window that begin a sentence or a line, and of the end."""
+    """Return the numbers of a window's tokens that begin a sentence or line, and of the end."""
     return [
         number
         for number in range(window.start, window.end + 1)
         if number in {0, len(tokens)}
-        or _BORDER.search(text, tokens[number - 1].end, tokens[number].start)
+        or _SENTENCE_BOUNDARY.search(text, tokens[number - 1].end, tokens[number].start)
     ]
 
 
-def _with_punctuation(text: str, span: Span, *, before: bool, behind: bool) -> Span:
-    """The span with the marks that adjoin it: an opening quote before, the full stop behind."""
+def _with_punctuation(text: str, span: Span, *, before: bool, after: bool) -> Span:
+    """Extend the span by adjoining marks: an opening quotation mark, the full stop at the end."""
     start, end = span
     while before and start > 0 and text[start - 1] in "\"'“‘«([¿¡":
         start -= 1
-    while behind and end < len(text) and not (text[end].isalnum() or text[end].isspace()):
+    while after and end < len(text) and not (text[end].isalnum() or text[end].isspace()):
         end += 1
     return Span(start, end)

@@ -1,7 +1,7 @@
-"""What citations need to know of a document, and what the document side needs of a citation.
+"""Protocols of the documents and citations that this package works on.
 
-``ragkit.types.Document`` and ``Citation`` have all of this; the protocols keep this room below
-both, so that nothing here imports what imports it.
+``ragkit.types.Document`` and ``Citation`` satisfy them. ``types`` imports this package, so this
+package must not import ``types``.
 """
 
 from __future__ import annotations

@@ -20,7 +20,8 @@ from functools import cached_property
 from ragkit.answering.answer import Passage
 from ragkit.answering.generated import GOOD, Sentence, Support
 from ragkit.grounding.claims import ClaimWord, claim_words, folded
-from ragkit.quotes.checker import QuoteChecker, QuoteStatus
+from ragkit.quotes.checker import QuoteChecker
+from ragkit.quotes.report import QuoteStatus
 from ragkit.text.sentences import split_sentences
 from ragkit.text.spans import Span
 from ragkit.types import Document

@@ -1,1 +1,1 @@
-"""The verbatim gate: whether what a text quotes really stands in the corpus."""
+"""The verbatim gate: check whether the documents contain what a text quotes."""

@@ -1,4 +1,4 @@
-"""Proof of a citation: that it holds, where it points in every unit, and where an edit moved it."""
+"""Citations: verification, offsets, annotations, deep links, and new places after an edit."""
 
 from __future__ import annotations
 
@@ -60,11 +60,11 @@ def places(draw: st.DrawFn) -> tuple[Document, Citation]:
     return document, cite(document, start, end)
 
 
-# ------------------------------------------------------------------------------------ it holds
+# ------------------------------------------------------------------------------- verification
 
 
 @given(places(), st.text(max_size=3))
-def test_a_citation_holds_in_its_text_and_in_no_text_where_the_place_reads_otherwise(
+def test_a_citation_holds_only_in_documents_with_the_same_text_at_its_span(
     place: tuple[Document, Citation], extra: str
 ) -> None:
     document, citation = place
@@ -74,7 +74,7 @@ def test_a_citation_holds_in_its_text_and_in_no_text_where_the_place_reads_other
     assert verify(citation, other).ok == agrees
 
 
-def test_a_citation_that_holds_says_where(article: Document) -> None:
+def test_the_reason_of_a_citation_that_holds_names_its_span(article: Document) -> None:
     citation = cite_words(article, RAPALLO)
     place = f"[{citation.start}, {citation.end})"
     assert verify(citation, article).reason == f"{article.id!r} has the quote at {place}."
@@ -105,7 +105,7 @@ def test_another_text_in_its_place_is_shown_from_where_it_differs_with_controls_
 @pytest.mark.parametrize("use", [offsets, annotation, deep_link])
 def test_nothing_is_derived_from_a_citation_that_does_not_hold(use: object) -> None:
     assert callable(use)
-    with pytest.raises(InputError, match=r"does not hold: .* reanchor"):
+    with pytest.raises(InputError, match=r"does not hold: .* citation\.reanchor"):
         use(cite(page("Bread"), 0, 5), page("Broad"))
 
 
@@ -118,7 +118,7 @@ def test_a_highlight_outside_the_citation_is_refused(use: object, span: Span) ->
         use(cite(document, 2, 8), document, span=span)
 
 
-# ------------------------------------------------------------------------------- where it points
+# --------------------------------------------------------------------- offsets and annotations
 
 
 def test_offsets_count_code_points_utf16_units_and_utf8_bytes() -> None:
@@ -199,14 +199,14 @@ def test_the_context_of_an_annotation_grows_until_it_is_unique() -> None:
     assert quoted["prefix"].startswith("first") or quoted["suffix"].endswith("last")
 
 
-# ------------------------------------------------------------------------------- links to the text
+# ---------------------------------------------------------------------------------- deep links
 
 
 def test_the_deep_link_of_every_sentence_of_the_article_lands_on_that_sentence_alone(
     german_soviet: Index,
 ) -> None:
     data = german_soviet._data
-    for chunk in map(data.chunk, range(len(data))):
+    for chunk in data.chunks(range(len(data))):
         document = data.document(chunk.document_id)
         citation = cite(document, chunk.start, chunk.end)
         for start, end in chunk.sentences:
@@ -219,7 +219,7 @@ def test_the_deep_link_of_every_sentence_of_the_article_lands_on_that_sentence_a
 
 def test_the_deep_link_of_every_chunk_lands_on_the_whole_chunk(german_soviet: Index) -> None:
     data = german_soviet._data
-    for chunk in map(data.chunk, range(len(data))):
+    for chunk in data.chunks(range(len(data))):
         document, start, end = data.document(chunk.document_id), chunk.start, chunk.end
         [found] = resolve_link(deep_link(cite(document, start, end), document) or "", document.text)
         assert found.end == end
@@ -335,14 +335,14 @@ def test_a_deep_link_is_plain_ascii_and_lands_on_the_quote_or_claims_nothing(
     assert not any(c.isalpha() for c in left_out)
 
 
-def test_the_draft_says_when_a_word_is_bounded() -> None:
+def test_words_are_bounded_as_in_the_examples_of_the_specification() -> None:
     text = "An impressive mountain range. Forest ranger, color orange."
     assert texts_of("#:~:text=mountain%20range", text) == ["mountain range"]
     assert texts_of("#:~:text=forest%20range", text) == []
     assert texts_of("#:~:text=range", text) == ["range"]
 
 
-def test_the_draft_says_how_prefix_and_suffix_adjoin() -> None:
+def test_prefix_and_suffix_adjoin_as_in_the_examples_of_the_specification() -> None:
     text = "this is an example text fragment, and here is an example\n\n  text"
     assert texts_of("#:~:text=this%20is-,an%20example,-text%20fragment", text) == ["an example"]
     assert len(resolve_link("#:~:text=an%20example", text)) == 2
@@ -378,7 +378,7 @@ def test_a_malformed_directive_matches_nothing(directive: str) -> None:
     assert resolve_link("https://example.org/rye", "rye") == []
 
 
-def test_a_link_survives_the_reading_of_its_url(article: Document) -> None:
+def test_a_link_survives_url_parsing(article: Document) -> None:
     link = deep_link(cite_words(article, RAPALLO), article) or ""
     fragment = urlsplit(link).fragment
     assert unquote(fragment) == f":~:text={RAPALLO}"
@@ -400,7 +400,7 @@ def test_a_hostile_text_does_not_take_long(text: str) -> None:
     assert time.perf_counter() - begun < 5
 
 
-# ------------------------------------------------------------------------------ after an edit
+# -------------------------------------------------------------------------------- after an edit
 
 
 def test_a_quote_in_its_place_is_unchanged_and_takes_the_new_headings() -> None:
@@ -413,7 +413,7 @@ def test_a_quote_in_its_place_is_unchanged_and_takes_the_new_headings() -> None:
     assert (anchor.citation.title, anchor.citation.section) == ("Loaves", ("Rye",))
 
 
-def test_a_quote_behind_an_insertion_has_moved(article: Document) -> None:
+def test_a_quote_after_an_insertion_has_moved(article: Document) -> None:
     citation = cite_words(article, RAPALLO, section=("Rapallo",))
     anchor = citation.reanchor(edited(article, "Infobox\n", "Infobox of the two states\n"))
     assert anchor.status == "moved"
@@ -422,7 +422,7 @@ def test_a_quote_behind_an_insertion_has_moved(article: Document) -> None:
     )
 
 
-def test_of_several_copies_the_one_under_the_same_heading_counts_then_the_nearest() -> None:
+def test_of_several_copies_the_one_under_the_same_heading_is_chosen_then_the_nearest() -> None:
     body = "Rye is dark."
     old = page(f"A\n{body}\nB\n")
     new = dataclasses.replace(
@@ -489,7 +489,7 @@ def test_new_line_breaks_alone_are_a_change_of_similarity_one(article: Document)
     assert (anchor.status, anchor.similarity) == ("changed", 1)
 
 
-def test_the_more_similar_of_two_passages_counts() -> None:
+def test_the_more_similar_of_two_passages_is_chosen() -> None:
     old = page("The treaty of 1922 was signed by Rathenau and Chicherin in Rapallo.")
     weak = "The treaty of 1925 was signed by Luther and Chicherin in Locarno."
     strong = "The treaty of 1922 was then signed by Rathenau and Chicherin in Rapallo."
@@ -552,7 +552,7 @@ def test_every_chunk_of_the_article_is_found_again_after_one_word_in_eight_chang
     words[::8] = ["changed" if word.isalpha() else word for word in words[::8]]
     new = dataclasses.replace(document, text=" ".join(words), sections=())
     begun = time.perf_counter()
-    for chunk in map(data.chunk, range(0, len(data), 4)):
+    for chunk in data.chunks(range(0, len(data), 4)):
         citation = cite(document, chunk.start, chunk.end)
         anchor = citation.reanchor(new)
         assert anchor.status in {"moved", "changed"}, citation.quote
