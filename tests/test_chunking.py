@@ -9,11 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragkit.chunking import Chunker, context
-from ragkit.corpus.wikitext import parse_sections, parse_title
+from ragkit.corpus.headings import parse_sections, parse_title
 from ragkit.errors import InputError
-from ragkit.text.lines import lines
 from ragkit.text.sentences import paragraphs, split_sentences
-from ragkit.text.spans import Span
+from ragkit.text.spans import Span, lines
 from ragkit.types import Chunk, Document
 from support.strategies import articles
 

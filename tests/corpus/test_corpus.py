@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ragkit.corpus import iter_sources, read_sources, slug
+from ragkit.corpus import iter_sources, load_sources, slug
 from ragkit.errors import InputError, SourceError
 from ragkit.types import Document, Section
 from support.parts import SEED
@@ -21,7 +21,7 @@ def write(path: Path, data: bytes) -> Path:
 
 
 def test_the_seed_is_the_file_byte_for_byte_with_its_provenance() -> None:
-    [(document, origin)] = read_sources(SEED)
+    [(document, origin)] = load_sources(SEED)
     meta = json.loads(SEED.with_suffix(".meta.json").read_text(encoding="utf-8"))
     assert hashlib.sha256(SEED.read_bytes()).hexdigest() == meta["sha256"] == origin.sha256
     assert document.text.encode() == SEED.read_bytes()
@@ -31,13 +31,13 @@ def test_the_seed_is_the_file_byte_for_byte_with_its_provenance() -> None:
 
 def test_line_ends_marks_and_accents_stay_as_they_are(tmp_path: Path) -> None:
     data = "\ufeff= Ko\u0308ln =\r\nשלום 🇩🇪\r\n".encode()
-    [(document, _)] = read_sources(write(tmp_path / "k.txt", data))
+    [(document, _)] = load_sources(write(tmp_path / "k.txt", data))
     assert document.text.encode() == data
     assert document.title == "Ko\u0308ln"
 
 
 def test_a_file_without_a_title_is_named_by_itself(tmp_path: Path) -> None:
-    [(document, _)] = read_sources(write(tmp_path / "my_notes.txt", b"text"))
+    [(document, _)] = load_sources(write(tmp_path / "my_notes.txt", b"text"))
     assert (document.id, document.title) == ("my-notes", "my notes")
 
 
@@ -46,7 +46,7 @@ def test_a_folder_stands_for_its_text_files_in_order(tmp_path: Path) -> None:
     for name in ("c.txt", "a.txt", "b/b.txt"):
         write(tmp_path / name, b"text")
     write(tmp_path / "ignored.bin", b"\0")
-    assert [d.id for d, _ in read_sources(tmp_path)] == ["a", "b", "c"]
+    assert [d.id for d, _ in load_sources(tmp_path)] == ["a", "b", "c"]
 
 
 def test_a_folder_leaves_out_what_is_hidden_what_leads_outside_and_xml_that_is_no_dump(
@@ -63,22 +63,22 @@ def test_a_folder_leaves_out_what_is_hidden_what_leads_outside_and_xml_that_is_n
     (folder / "broken.txt").symlink_to(tmp_path / "nothing.txt")
     (folder / "up").symlink_to(tmp_path)
     (folder / "again.txt").symlink_to(folder / "a.txt")
-    assert [d.id for d, _ in read_sources(folder)] == ["a", "again", "c"]
+    assert [d.id for d, _ in load_sources(folder)] == ["a", "again", "c"]
 
 
 def test_a_pattern_stands_for_the_readable_files_it_matches(tmp_path: Path) -> None:
     (tmp_path / "docs" / "deep").mkdir(parents=True)
     for name in ("docs/b.md", "docs/deep/a.md", "docs/.c.md", "docs/d.txt", "docs/e.bin"):
         write(tmp_path / name, b"text")
-    found = read_sources(str(tmp_path / "docs" / "**" / "*.md"))
+    found = load_sources(str(tmp_path / "docs" / "**" / "*.md"))
     assert [d.id for d, _ in found] == ["b", "a"]
-    assert [d.id for d, _ in read_sources(str(tmp_path / "docs" / "*"))] == ["b", "d"]
+    assert [d.id for d, _ in load_sources(str(tmp_path / "docs" / "*"))] == ["b", "d"]
     with pytest.raises(SourceError, match="matches no readable file"):
-        read_sources(str(tmp_path / "docs" / "*.pdf"))
+        load_sources(str(tmp_path / "docs" / "*.pdf"))
 
 
 def test_a_file_whose_name_looks_like_a_pattern_is_that_file(tmp_path: Path) -> None:
-    assert read_sources(str(write(tmp_path / "a[1].txt", b"text")))[0][0].id == "a-1"
+    assert load_sources(str(write(tmp_path / "a[1].txt", b"text")))[0][0].id == "a-1"
 
 
 def test_files_of_one_name_in_a_folder_are_told_apart_by_their_folders(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_files_of_one_name_in_a_folder_are_told_apart_by_their_folders(tmp_path:
     for name in names:
         write(tmp_path / name, b"text")
     write(tmp_path / "z" / "intro.meta.json", b'{"id": "zed"}')
-    ids = {d.id for d, _ in read_sources(tmp_path)}
+    ids = {d.id for d, _ in load_sources(tmp_path)}
     whole = slug(tmp_path.name)
     assert ids == {"x-intro", "y-intro", "more", f"{whole}-z-a-txt", f"{whole}-z-a-md", "zed"}
 
@@ -97,7 +97,7 @@ def test_two_folders_of_the_same_names_are_told_apart(tmp_path: Path) -> None:
     for name in ("docs", "notes"):
         (tmp_path / name).mkdir()
         write(tmp_path / name / "readme.md", b"text")
-    read = read_sources([tmp_path / "docs", tmp_path / "notes"])
+    read = load_sources([tmp_path / "docs", tmp_path / "notes"])
     assert [d.id for d, _ in read] == ["docs-readme", "notes-readme"]
 
 
@@ -115,7 +115,7 @@ def test_what_lies_beside_a_file_counts_more_than_the_file(tmp_path: Path) -> No
     path = write(tmp_path / "a.md", b"---\ntitle: Mine\ndate: 2020-01-02\nkind: note\n---\ntext")
     meta = {"title": "Ours", "id": "x", "url": "https://e.org", "date": "2021", "tags": ["p", 2]}
     path.with_suffix(".meta.json").write_text(json.dumps({**meta, "none": None}), encoding="utf-8")
-    [(document, _)] = read_sources(path)
+    [(document, _)] = load_sources(path)
     assert (document.id, document.title, document.url) == ("x", "Ours", "https://e.org")
     assert document.metadata == {"date": "2021", "kind": "note", "tags": ("p", "2")}
 
@@ -128,12 +128,12 @@ def test_metadata_that_is_nested_is_refused_by_name(tmp_path: Path, content: str
     path = write(tmp_path / "a.txt", b"text")
     path.with_suffix(".meta.json").write_text(content, encoding="utf-8")
     with pytest.raises(SourceError, match=r"a\.meta\.json"):
-        read_sources(path)
+        load_sources(path)
 
 
 def test_documents_are_taken_as_given() -> None:
     given = Document("x", "X", "text", sections=(Section(("S",), 0, 4),))
-    assert read_sources([given])[0][0] == given
+    assert load_sources([given])[0][0] == given
 
 
 @pytest.mark.parametrize(
@@ -154,34 +154,34 @@ def test_an_unreadable_file_is_refused_by_name(
     tmp_path: Path, name: str, data: bytes, message: str
 ) -> None:
     with pytest.raises(SourceError, match=message) as caught:
-        read_sources(write(tmp_path / name, data))
+        load_sources(write(tmp_path / name, data))
     assert name in str(caught.value)
 
 
 def test_a_missing_file_and_an_empty_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="does not exist"):
-        read_sources(tmp_path / "nothing.txt")
+        load_sources(tmp_path / "nothing.txt")
     with pytest.raises(SourceError, match="holds no text file"):
-        read_sources(tmp_path)
+        load_sources(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["x" * 5000 + ".txt", "nul\0.txt", "x" * 5000 + "*.txt"])
 def test_an_impossible_name_is_refused(name: str) -> None:
     with pytest.raises(SourceError):
-        read_sources(name)
+        load_sources(name)
 
 
 def test_a_file_that_the_system_will_not_read_is_refused(tmp_path: Path) -> None:
     # A link to itself fails for every user, root too, as a missing permission does for others.
     (tmp_path / "loop.txt").symlink_to("loop.txt")
     with pytest.raises(SourceError, match=r"loop\.txt cannot be read"):
-        read_sources(tmp_path / "loop.txt")
+        load_sources(tmp_path / "loop.txt")
 
 
 def test_two_documents_with_one_id_are_refused(tmp_path: Path) -> None:
     write(tmp_path / "a.txt", b"text")
     with pytest.raises(SourceError, match="document id 'a'"):
-        read_sources([tmp_path / "a.txt", Document("a", "A", "text")])
+        load_sources([tmp_path / "a.txt", Document("a", "A", "text")])
 
 
 def test_files_of_one_name_in_two_folders_are_told_apart(tmp_path: Path) -> None:
@@ -189,10 +189,10 @@ def test_files_of_one_name_in_two_folders_are_told_apart(tmp_path: Path) -> None
         (tmp_path / folder).mkdir()
         write(tmp_path / folder / "readme.txt", b"text")
     both = [tmp_path / "x" / "readme.txt", tmp_path / "y" / "readme.txt"]
-    assert [document.id for document, _ in read_sources(both)] == ["x-readme", "y-readme"]
-    assert [document.id for document, _ in read_sources(both[:1])] == ["readme"]
+    assert [document.id for document, _ in load_sources(both)] == ["x-readme", "y-readme"]
+    assert [document.id for document, _ in load_sources(both[:1])] == ["readme"]
     with pytest.raises(SourceError, match="two sources have the document id"):
-        read_sources([both[0], both[0]])
+        load_sources([both[0], both[0]])
 
 
 @pytest.mark.parametrize("content", ["[1]", "{", '"x"'])
@@ -200,12 +200,12 @@ def test_broken_metadata_is_refused(tmp_path: Path, content: str) -> None:
     path = write(tmp_path / "a.txt", b"text")
     path.with_suffix(".meta.json").write_text(content, encoding="utf-8")
     with pytest.raises(SourceError, match=r"a\.meta\.json"):
-        read_sources(path)
+        load_sources(path)
 
 
 def test_a_source_of_another_type_is_refused() -> None:
     with pytest.raises(SourceError, match="a source is a int"):
-        read_sources([3])  # type: ignore[list-item]
+        load_sources([3])  # type: ignore[list-item]
 
 
 @pytest.mark.parametrize(
@@ -238,6 +238,6 @@ def test_a_file_name_that_is_not_utf8_still_gives_a_title(tmp_path: Path) -> Non
             file.write(b"Coffee.")
     except OSError:
         return  # this file system keeps no such names
-    [(document, _)] = read_sources(os.fsdecode(path))
+    [(document, _)] = load_sources(os.fsdecode(path))
     assert document.title == "caf\ufffd"
     document.title.encode()
