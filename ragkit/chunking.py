@@ -1,40 +1,55 @@
-"""Document → Chunks: paragraphs, never across a section, never over the encoder's window.
+"""Document → chunks: whole sentences, never across a section, never over the encoder's window.
 
-Pure: the tokenizer comes in as a counting function. Every visible character of a section's body is
-in exactly one chunk.
+The tokenizer is passed in as a function that counts tokens, so this module does no I/O and loads
+no model. Every visible character of a section lies in exactly one chunk.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain, compress, islice
 from typing import Any
 
 from ragkit.errors import InputError
-from ragkit.text.sentences import paragraphs, split_sentences
+from ragkit.text.sentences import paragraph_sentences
 from ragkit.text.spans import Span, trim
-from ragkit.types import Chunk, Document, Section
+from ragkit.types import Chunk, Document
 
-__all__ = ["Chunker", "CountTokens", "context"]
-
-_WIDEST = 40
-"""Code points a token. What is wider is taken not to fit, blanks and all."""
+__all__ = ["Chunker", "CountTokens", "context", "contexts"]
 
 CountTokens = Callable[[Sequence[str]], list[int]]
-"""Texts → how many tokens each has, without the special ones around it."""
+"""Texts → number of tokens of each, without the special tokens around it."""
+
+_MAX_CHARS_PER_TOKEN = 40
+"""A text longer than this times its token budget counts as over the budget, without a count."""
+
+_COUNT_BLOCK = 4096
+"""Texts whose tokens are counted in one call, which bounds memory for huge documents."""
+
+_Sentences = tuple[Span, ...]
+"""Consecutive sentences of a section: a paragraph, or what becomes one chunk."""
 
 
 def context(title: str, path: Sequence[str]) -> str:
-    """What stands in front of a text when it is embedded: title and heading path."""
+    """Return what precedes a text when it is embedded: ``"Title. Heading. Subheading. "``."""
     return ". ".join([title, *path]) + ". "
+
+
+def contexts(document: Document) -> list[str]:
+    """Return the context of every section of a document, in order."""
+    return [context(document.title, section.path) for section in document.sections]
 
 
 @dataclass(frozen=True, slots=True)
 class Chunker:
-    """Settings of the chunker, recorded in the manifest.
+    """Splits documents into chunks. Its settings are recorded in the manifest.
 
-    ``min_chars``: a paragraph shorter than this joins a neighbour of the same section.
-    ``max_tokens``: the most tokens of a chunk with its context; None means the encoder's window.
+    Attributes:
+        min_chars: a paragraph with fewer characters joins a neighbour of the same section.
+        max_tokens: most tokens of a chunk with its context, at least 16; None means the encoder's
+            window.
+
     """
 
     min_chars: int = 200
@@ -48,106 +63,149 @@ class Chunker:
             )
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the settings as JSON values."""
         return asdict(self)
 
     def chunks(self, document: Document, *, count: CountTokens, window: int) -> list[Chunk]:
-        """The chunks of ``document`` in reading order.
+        """Split a document into chunks.
 
-        ``count`` counts tokens; ``window`` is how many the encoder takes at once.
+        Args:
+            document: a document with its sections.
+            count: counts the tokens of texts.
+            window: most tokens that the encoder accepts at once.
+
+        Returns:
+            The chunks in the document's order.
+
         """
-        return [
-            Chunk(document.id, number, piece[0].start, piece[-1].end, piece)
-            for number, section in enumerate(document.sections)
-            for piece in self._pieces(document, section, count, window)
-        ]
-
-    def _pieces(
-        self, document: Document, section: Section, count: CountTokens, window: int
-    ) -> list[tuple[Span, ...]]:
-        """One section → groups of sentences, each group a chunk."""
-        most = min(window, self.max_tokens or window)
-        # A context as long as the window leaves half of it to the text; the encoder reads on.
-        budget = max(most // 2, most - count([context(document.title, section.path)])[0])
+        budgets = self._budgets(document, count, window)
         text = document.text
-        pieces: list[tuple[Span, ...]] = []
-        for paragraph in paragraphs(text, Span(section.start, section.end)):
-            sentences = split_sentences(text, paragraph)
-            pieces += _split(text, sentences, count, budget)
-        return _join_tiny(text, pieces, self.min_chars, count, budget)
+        sections = [
+            paragraph_sentences(text, Span(section.start, section.end))
+            for section in document.sections
+        ]
+        sizes = _sizes(text, _with_budgets(sections, budgets), count)
+        chunks: list[Chunk] = []
+        for number, (paragraphs, budget) in enumerate(zip(sections, budgets, strict=True)):
+            grouping = _Grouping(text, count, budget)
+            groups: list[_Sentences] = []
+            for sentences in paragraphs:
+                groups += grouping.split(sentences, list(islice(sizes, len(sentences))))
+            chunks += [
+                Chunk(document.id, number, group[0].start, group[-1].end, group)
+                for group in grouping.join_short(groups, self.min_chars)
+            ]
+        return chunks
+
+    def _budgets(self, document: Document, count: CountTokens, window: int) -> list[int]:
+        """Return the most tokens that a chunk of each section may have, without its context."""
+        limit = min(window, self.max_tokens or window)
+        budgets: list[int] = []
+        sections = iter(document.sections)
+        while block := list(islice(sections, _COUNT_BLOCK)):
+            sizes = count([context(document.title, section.path) for section in block])
+            # A long context leaves at least half to the text; the encoder splits what is over.
+            budgets += [max(limit // 2, limit - size) for size in sizes]
+        return budgets
 
 
-def _split(
-    text: str, sentences: Sequence[Span], count: CountTokens, budget: int
-) -> list[tuple[Span, ...]]:
-    """Group a paragraph's sentences into as few, about equal, pieces as fit the budget."""
-    sizes = _sizes(text, sentences, count, budget)
-    widest = _WIDEST * budget
-    if sum(sizes) <= budget and sentences[-1].end - sentences[0].start <= widest:
-        return [tuple(sentences)]
-    units: list[tuple[Span, int]] = []
-    for sentence, size in zip(sentences, sizes, strict=True):
-        parts = [sentence] if size <= budget else _cut(text, sentence, count, budget)
-        part_sizes = _sizes(text, parts, count, budget) if len(parts) > 1 else [size]
-        units += zip(parts, part_sizes, strict=True)
-    total = sum(size for _, size in units)
-    target = total / max(1, -(-total // budget))
-    groups: list[list[Span]] = [[]]
-    filled = 0
-    for unit, size in units:
-        is_full = filled + size > budget or filled + size / 2 > target
-        if groups[-1] and (is_full or unit.end - groups[-1][0].start > widest):
-            groups.append([])
-            filled = 0
-        groups[-1].append(unit)
-        filled += size
-    return [tuple(group) for group in groups]
+@dataclass(frozen=True, slots=True)
+class _Grouping:
+    """Groups the sentences of a section so that each group is within a budget of tokens."""
 
+    text: str
+    count: CountTokens
+    budget: int
 
-def _sizes(text: str, spans: Sequence[Span], count: CountTokens, budget: int) -> list[int]:
-    """How many tokens each has; of one too wide to fit that is not counted, it may be millions."""
-    fits = [span.end - span.start <= _WIDEST * budget for span in spans]
-    counted = iter(
-        count([text[s.start : s.end] for s, fine in zip(spans, fits, strict=True) if fine])
-    )
-    return [next(counted) if fine else budget + 1 for fine in fits]
+    def split(self, sentences: _Sentences, sizes: Sequence[int]) -> list[_Sentences]:
+        """Split a paragraph into as few groups as fit the budget, of about equal size."""
+        max_chars = _MAX_CHARS_PER_TOKEN * self.budget
+        if sum(sizes) <= self.budget and sentences[-1].end - sentences[0].start <= max_chars:
+            return [sentences]
+        units = list(self._units(sentences, sizes))
+        total = sum(size for _, size in units)
+        target = total / max(1, -(-total // self.budget))
+        groups: list[list[Span]] = [[]]
+        tokens = 0
+        for unit, size in units:
+            is_full = tokens + size > self.budget or tokens + size / 2 > target
+            if groups[-1] and (is_full or unit.end - groups[-1][0].start > max_chars):
+                groups.append([])
+                tokens = 0
+            groups[-1].append(unit)
+            tokens += size
+        return [tuple(group) for group in groups]
 
+    def join_short(self, groups: Sequence[_Sentences], min_chars: int) -> list[_Sentences]:
+        """Join a group shorter than ``min_chars`` to the previous or next one, if both fit."""
+        joined: list[_Sentences] = []
+        for group in groups:
+            if joined and (_is_short(group, min_chars) or _is_short(joined[-1], min_chars)):
+                both = joined[-1] + group
+                if self._fits(Span(both[0].start, both[-1].end)):
+                    joined[-1] = both
+                    continue
+            joined.append(group)
+        return joined
 
-def _cut(text: str, sentence: Span, count: CountTokens, budget: int) -> list[Span]:
-    """Cut one over-long sentence at white space, or anywhere if there is none, until all fit."""
-    done: list[Span] = []
-    todo = [sentence]
-    while todo:
-        span = trim(text, todo.pop())
-        if span is None:
-            continue
-        length = span.end - span.start
-        if length == 1 or _sizes(text, [span], count, budget)[0] <= budget:
-            done.append(span)
-            continue
-        middle = span.start + length // 2
-        left = text.rfind(" ", span.start + 1, middle + 1)
-        if left < 0:
-            left = text.find(" ", middle, span.end - 1)
-        cut = left if left > 0 else middle
-        rest = cut + 1 if text[cut] == " " else cut
-        todo += [Span(rest, span.end), Span(span.start, cut)]
-    return done
-
-
-def _join_tiny(
-    text: str, pieces: list[tuple[Span, ...]], min_chars: int, count: CountTokens, budget: int
-) -> list[tuple[Span, ...]]:
-    """Join a piece under ``min_chars`` with the one before, else the one after, where both fit."""
-    joined: list[tuple[Span, ...]] = []
-    for piece in pieces:
-        if joined and (_is_tiny(piece, min_chars) or _is_tiny(joined[-1], min_chars)):
-            both = joined[-1] + piece
-            if _sizes(text, [Span(both[0].start, both[-1].end)], count, budget)[0] <= budget:
-                joined[-1] = both
+    def _units(self, sentences: _Sentences, sizes: Sequence[int]) -> Iterator[tuple[Span, int]]:
+        """Yield sentences, or the parts of those over the budget, with their sizes."""
+        for sentence, size in zip(sentences, sizes, strict=True):
+            if size <= self.budget:
+                yield sentence, size
                 continue
-        joined.append(piece)
-    return joined
+            parts = self._cut(sentence)
+            yield from zip(parts, self._sizes(parts) if len(parts) > 1 else [size], strict=True)
+
+    def _cut(self, sentence: Span) -> list[Span]:
+        """Halve a sentence until its parts fit: at a space, or anywhere if there is none."""
+        parts: list[Span] = []
+        pending = [sentence]
+        while pending:
+            span = trim(self.text, pending.pop())
+            if span is None:
+                continue
+            length = span.end - span.start
+            if length == 1 or self._fits(span):
+                parts.append(span)
+                continue
+            middle = span.start + length // 2
+            space = self.text.rfind(" ", span.start + 1, middle + 1)
+            if space < 0:
+                space = self.text.find(" ", middle, span.end - 1)
+            end = space if space > 0 else middle
+            start = end + 1 if self.text[end] == " " else end
+            pending += [Span(start, span.end), Span(span.start, end)]
+        return parts
+
+    def _fits(self, span: Span) -> bool:
+        return self._sizes([span])[0] <= self.budget
+
+    def _sizes(self, spans: Sequence[Span]) -> list[int]:
+        return list(_sizes(self.text, [(span, self.budget) for span in spans], self.count))
 
 
-def _is_tiny(piece: tuple[Span, ...], min_chars: int) -> bool:
-    return piece[-1].end - piece[0].start < min_chars
+def _with_budgets(
+    sections: Sequence[Sequence[_Sentences]], budgets: Sequence[int]
+) -> Iterator[tuple[Span, int]]:
+    """Yield every sentence of a document, in order, with the budget of its section."""
+    for paragraphs, budget in zip(sections, budgets, strict=True):
+        for sentence in chain.from_iterable(paragraphs):
+            yield sentence, budget
+
+
+def _is_short(group: _Sentences, min_chars: int) -> bool:
+    return group[-1].end - group[0].start < min_chars
+
+
+def _sizes(text: str, spans: Iterable[tuple[Span, int]], count: CountTokens) -> Iterator[int]:
+    """Yield the size in tokens of each span, which comes with its budget, counted in blocks.
+
+    A span that is too long to fit is not counted: its size is given as one over its budget.
+    """
+    spans = iter(spans)
+    while block := list(islice(spans, _COUNT_BLOCK)):
+        is_counted = [s.end - s.start <= _MAX_CHARS_PER_TOKEN * budget for s, budget in block]
+        counts = iter(count([text[s.start : s.end] for s, _ in compress(block, is_counted)]))
+        for (_, budget), counted in zip(block, is_counted, strict=True):
+            yield next(counts) if counted else budget + 1

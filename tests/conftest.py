@@ -14,7 +14,7 @@ os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"
 os.environ["RAGKIT_CACHE"] = tempfile.mkdtemp(prefix="ragkit-tests-")
 
 from ragkit import Document, Index
-from ragkit.corpus import read_sources
+from ragkit.corpus import load_sources
 from ragkit.default import default_index
 from ragkit.encoding import Encoder, load_encoder
 from support.parts import SEED, make_model
@@ -36,7 +36,7 @@ def tiny(tiny_model: Path) -> Encoder:
 
 @pytest.fixture(scope="session")
 def article() -> Document:
-    [(document, _)] = read_sources(SEED)
+    [(document, _)] = load_sources(SEED)
     return document
 
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ragkit.chunking import Chunker, context
-from ragkit.corpus.wikitext import parse_sections, parse_title
+from ragkit import chunking
+from ragkit.chunking import Chunker, context, contexts
+from ragkit.corpus.headings import parse_sections, parse_title
 from ragkit.errors import InputError
-from ragkit.text.lines import lines
-from ragkit.text.sentences import paragraphs, split_sentences
-from ragkit.text.spans import Span
+from ragkit.text.sentences import paragraph_sentences, paragraphs, split_sentences
+from ragkit.text.spans import Span, lines
 from ragkit.types import Chunk, Document
 from support.strategies import articles
 
@@ -42,7 +42,7 @@ def paths(text: str) -> list[tuple[str, ...]]:
     return [section.path for section in parse_sections(text)]
 
 
-def test_headings_nest_by_level_and_the_title_is_no_section() -> None:
+def test_headings_nest_by_level_and_the_title_names_no_section() -> None:
     text = "= T =\nlead\n==A==\na\n=== B ===\nb\n====C====\nc\n== D ==\nd\n"
     assert paths(text) == [(), ("A",), ("A", "B"), ("A", "B", "C"), ("D",)]
 
@@ -55,15 +55,15 @@ def test_the_shorter_run_of_equal_signs_is_the_level() -> None:
     assert paths("===A==\na") == [("=A",)]
 
 
-def test_equal_signs_alone_or_inside_a_line_are_text() -> None:
+def test_equal_signs_alone_or_inside_a_line_are_not_a_heading() -> None:
     assert paths("====\na == b\n== x\n") == [()]
 
 
-def test_empty_sections_vanish_but_still_name_their_children() -> None:
+def test_empty_sections_are_left_out_but_stay_in_the_paths_of_their_children() -> None:
     assert paths("==A==\n\n===B===\nb\n==C==\n") == [("A", "B")]
 
 
-def test_text_before_the_first_heading_is_the_lead_even_behind_a_byte_order_mark() -> None:
+def test_text_before_the_first_heading_is_the_lead_even_after_a_byte_order_mark() -> None:
     text = "\ufeff= T =\r\nlead\r\n==A==\r\na"
     assert parse_title(text) == "T"
     assert paths(text) == [(), ("A",)]
@@ -79,7 +79,7 @@ def test_lines_end_at_cr_lf_and_crlf_but_not_at_other_separators() -> None:
     assert [text[s.start : s.end] for s in lines(text)] == ["a\r", "b\n", "c\r\n", "d\u2028e\x0cf"]
 
 
-def test_hand_wrapped_lines_are_one_paragraph_and_long_lines_one_each() -> None:
+def test_hand_wrapped_lines_form_one_paragraph_and_each_long_line_is_its_own() -> None:
     long = "x" * 250
     text = f"wrapped\nlines\n\n{long}\nnext"
     found = [text[s.start : s.end] for s in paragraphs(text, Span(0, len(text)))]
@@ -113,19 +113,19 @@ def test_a_long_paragraph_is_cut_at_sentence_ends_into_about_equal_pieces() -> N
     assert [words([text])[0] for text in texts(document, chunks)] == [40, 40]
 
 
-def test_a_sentence_over_the_window_is_cut_at_blanks_and_a_word_anywhere() -> None:
+def test_a_sentence_over_the_window_is_cut_at_spaces_and_a_word_anywhere() -> None:
     document, chunks = chunk("alpha beta " * 60 + "z" * 900, window=20)
     assert all(words([text])[0] <= 20 for text in texts(document, chunks))
     assert "".join("".join(texts(document, chunks)).split()) == "".join(document.text.split())
 
 
-def test_a_tiny_paragraph_joins_its_neighbour_of_the_same_section_only() -> None:
+def test_a_short_paragraph_joins_its_neighbour_of_the_same_section_only() -> None:
     text = "==A==\nShort.\n\nA longer paragraph follows here.\n\n==B==\nTiny."
     document, chunks = chunk(text, min_chars=20)
     assert texts(document, chunks) == ["Short.\n\nA longer paragraph follows here.", "Tiny."]
 
 
-def test_nothing_is_joined_beyond_the_window() -> None:
+def test_paragraphs_that_together_exceed_the_window_are_not_joined() -> None:
     _, chunks = chunk("one two three.\n\nfour five six.", window=5, min_chars=100)
     assert len(chunks) == 2
 
@@ -135,8 +135,40 @@ def test_the_context_is_title_and_heading_path() -> None:
     assert context("Rivers", ()) == "Rivers. "
 
 
+def test_the_contexts_of_a_document_are_those_of_its_sections_in_order() -> None:
+    document, _ = chunk("lead\n== A ==\na\n=== B ===\nb")
+    assert contexts(document) == ["T. ", "T. A. ", "T. A. B. "]
+
+
+def test_paragraph_sentences_are_the_sentences_of_each_paragraph() -> None:
+    text = "One. Two.\n\nThree."
+    whole = Span(0, len(text))
+    assert paragraph_sentences(text, whole) == [
+        split_sentences(text, paragraph) for paragraph in paragraphs(text, whole)
+    ]
+
+
+def test_tokens_are_counted_in_blocks_that_cross_sections(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "".join(
+        f"== Section {n} ==\nOne here. Two here.\n\n- three\n- four\n" for n in range(30)
+    )
+    document = Document("d", "T", text, sections=parse_sections(text))
+    calls: list[int] = []
+
+    def count(texts: Sequence[str]) -> list[int]:
+        calls.append(len(texts))
+        return words(texts)
+
+    whole = Chunker(min_chars=0).chunks(document, count=count, window=40)
+    assert calls == [30, 120]  # all contexts, then all sentences
+    calls.clear()
+    monkeypatch.setattr(chunking, "_COUNT_BLOCK", 50)
+    assert Chunker(min_chars=0).chunks(document, count=count, window=40) == whole
+    assert calls == [30, 50, 50, 20]
+
+
 @pytest.mark.parametrize("wrong", [{"min_chars": -1}, {"max_tokens": 3}])
-def test_unusable_settings_are_refused(wrong: dict[str, int]) -> None:
+def test_invalid_settings_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(InputError, match="expected min_chars"):
         Chunker(**wrong)
 

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from ragkit import Document, Encoder, load_encoder
-from ragkit.corpus import read_sources
+from ragkit.corpus import load_sources
 
 __all__ = ["QUESTIONS", "SEED", "SEED_INDEX", "few_documents", "reading"]
 
@@ -28,7 +28,7 @@ def reading() -> Encoder:
 
 @cache
 def _paragraphs() -> tuple[str, ...]:
-    [(document, _)] = read_sources(SEED)
+    [(document, _)] = load_sources(SEED)
     return tuple(p for p in document.text.split("\n\n") if len(p) > 200 and not p.startswith("="))
 
 

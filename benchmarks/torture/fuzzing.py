@@ -30,11 +30,11 @@ from ragkit import Document, Index, RagkitError
 from ragkit.answering.answer import Passage
 from ragkit.answering.generated import GOOD
 from ragkit.chunking import Chunker
-from ragkit.corpus import docx, dump, epub, html, markdown, mediawiki, pdf, plain
-from ragkit.corpus.base import Read, Reader
+from ragkit.corpus import docx, epub, html, markdown, mediawiki, mediawiki_dump, pdf, plain
 from ragkit.corpus.decoding import decode, decode_html
-from ragkit.corpus.metadata import beside
-from ragkit.corpus.wikitext import parse_sections
+from ragkit.corpus.headings import parse_sections
+from ragkit.corpus.metadata import load_metadata
+from ragkit.corpus.parser import ParsedDocument, Parser
 from ragkit.errors import IndexMismatchError, QuestionError, SourceError
 from ragkit.grounding import Checker, Message, Piece, write
 from ragkit.index import Manifest
@@ -84,7 +84,7 @@ class Target:
 # Sources.
 
 
-def check_read(read: Read) -> None:
+def check_read(read: ParsedDocument) -> None:
     """What every reader promises of a document."""
     document = Document("x", "X", read.text, read.url, read.sections, read.metadata, read.pages)
     json.dumps(document.metadata).encode()
@@ -106,12 +106,12 @@ def check_read(read: Read) -> None:
             must(len(title) <= 1000, "an endless heading")
 
 
-def _reading(reader: Reader, suffix: str) -> Callable[[Path], Try]:
+def _reading(reader: Parser, suffix: str) -> Callable[[Path], Try]:
     """The input as a file of that kind."""
     return lambda _: partial(_read, reader, Path(f"a{suffix}"))
 
 
-def _reading_text(reader: Reader, suffix: str) -> Callable[[Path], Try]:
+def _reading_text(reader: Parser, suffix: str) -> Callable[[Path], Try]:
     """The input made UTF-8, so that it gets behind the decoder, unless it begins with 0xff."""
 
     def tried(data: bytes) -> str:
@@ -121,7 +121,7 @@ def _reading_text(reader: Reader, suffix: str) -> Callable[[Path], Try]:
     return lambda _: tried
 
 
-def _read(reader: Reader, path: Path, data: bytes) -> str:
+def _read(reader: Parser, path: Path, data: bytes) -> str:
     try:
         reads = list(reader(io.BytesIO(data), path))
     except SourceError as error:
@@ -133,7 +133,7 @@ def _read(reader: Reader, path: Path, data: bytes) -> str:
 
 
 def _packed(
-    reader: Reader,
+    reader: Parser,
     suffix: str,
     pack: Callable[[Mapping[str, bytes]], bytes],
     members: Sequence[str],
@@ -251,10 +251,10 @@ def _described(place: Path) -> Try:
     def tried(data: bytes) -> str:
         beside_it.write_bytes(data)
         try:
-            said = beside(path, "a")
+            said = load_metadata(path, "a")
         except SourceError:
             return REFUSED
-        check_read(Read("text", (), said.title, said.url, said.id, said.metadata))
+        check_read(ParsedDocument("text", (), said.title, said.url, said.id, said.properties))
         return READ
 
     return tried
@@ -557,16 +557,16 @@ _BOOK = tuple(_EPUB)
 _LETTER = tuple(_DOCX)
 
 TARGETS: Mapping[str, Target] = {
-    "text": Target("plain text", _text(_TEXT), _reading_text(plain.read, ".txt")),
-    "markdown": Target("Markdown with its front matter", _text(_MARKDOWN), _reading_text(markdown.read, ".md")),
-    "html": Target("HTML", _text(_HTML), _reading_text(html.read, ".html")),
-    "wikitext": Target("MediaWiki text", _text(_WIKI), _reading_text(mediawiki.read, ".wiki")),
-    "dump": Target("MediaWiki dumps", _text(_DUMP), _reading_text(dump.read, ".xml")),
-    "pdf": Target("PDF", lambda _: [make_pdf()], _reading(pdf.read, ".pdf")),
-    "pdf-page": Target("content of a PDF's page", lambda _: [b"BT /F1 12 Tf 72 720 Td (R) Tj T* [(a) -9 (b)] TJ <41> ' ET q 1 0 0 1 0 0 cm /X Do Q"], lambda _: lambda data: _read(pdf.read, Path("a.pdf"), make_pdf([data]))),
-    "docx": Target("DOCX, member by member", _members(_DOCX, _LETTER), _packed(docx.read, ".docx", make_docx, _LETTER)),
-    "epub": Target("EPUB, member by member", _members(_EPUB, _BOOK), _packed(epub.read, ".epub", make_epub, _BOOK)),
-    "zip": Target("archives, byte by byte", lambda _: [make_epub({}), make_docx({})], _reading(epub.read, ".epub")),
+    "text": Target("plain text", _text(_TEXT), _reading_text(plain.parse, ".txt")),
+    "markdown": Target("Markdown with its front matter", _text(_MARKDOWN), _reading_text(markdown.parse, ".md")),
+    "html": Target("HTML", _text(_HTML), _reading_text(html.parse, ".html")),
+    "wikitext": Target("MediaWiki text", _text(_WIKI), _reading_text(mediawiki.parse, ".wiki")),
+    "dump": Target("MediaWiki dumps", _text(_DUMP), _reading_text(mediawiki_dump.parse, ".xml")),
+    "pdf": Target("PDF", lambda _: [make_pdf()], _reading(pdf.parse, ".pdf")),
+    "pdf-page": Target("content of a PDF's page", lambda _: [b"BT /F1 12 Tf 72 720 Td (R) Tj T* [(a) -9 (b)] TJ <41> ' ET q 1 0 0 1 0 0 cm /X Do Q"], lambda _: lambda data: _read(pdf.parse, Path("a.pdf"), make_pdf([data]))),
+    "docx": Target("DOCX, member by member", _members(_DOCX, _LETTER), _packed(docx.parse, ".docx", make_docx, _LETTER)),
+    "epub": Target("EPUB, member by member", _members(_EPUB, _BOOK), _packed(epub.parse, ".epub", make_epub, _BOOK)),
+    "zip": Target("archives, byte by byte", lambda _: [make_epub({}), make_docx({})], _reading(epub.parse, ".epub")),
     "decoder": Target("encodings", _text("a\ufeffb", "<meta charset=cp1252>x", "<?xml encoding='koi8-r'?>y"), _plainly(_decoded)),
     "metadata": Target("`.meta.json`", _text('{"title": "A", "id": "b", "url": "u", "tags": ["a", 2], "n": 1.5, "\\ud800": true}'), _described),
     "chunks": Target("sentences and chunks", _text(_TEXT, "a. " * 40), _plainly(_chunked)),

@@ -41,9 +41,9 @@ from benchmarks.torture.fuzzing import (
 from benchmarks.torture.rows import Row, Tally
 from ragkit import Document, Index, RagkitError
 from ragkit.chunking import Chunker
-from ragkit.corpus import read_sources, slug
-from ragkit.corpus.mediawiki import stored_text
-from ragkit.corpus.readers import reader_of
+from ragkit.corpus import load_sources, slug
+from ragkit.corpus.formats import parser_for
+from ragkit.corpus.mediawiki import plain_text
 from ragkit.errors import QuestionError, SourceError
 from ragkit.grounding import Checker, Piece, write
 from ragkit.quotes.checker import QuoteChecker
@@ -349,7 +349,7 @@ def _only_read(path: Path, memory: int) -> None:
     """In a process of its own: what became of a file."""
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     try:
-        for document, _ in read_sources(path):
+        for document, _ in load_sources(path):
             Chunker().chunks(document, count=_counted, window=254)
             print("read")
     except RagkitError as error:
@@ -518,7 +518,7 @@ def _growth(effort: float) -> Row:
         "sentences": lambda text: split_sentences(text, Span(0, len(text))),
         "paragraphs": lambda text: list(paragraphs(text, Span(0, len(text)))),
         "chunks": lambda text: check_chunks("x " + text, most=254),
-        "wikitext": stored_text,
+        "wikitext": plain_text,
         "ids": slug,
         "questions": lambda text: clean_question(text[:4000]),
         "checking a sentence": Checker(passages).check,
@@ -580,7 +580,7 @@ def _growth(effort: float) -> Row:
 
 
 def _read_text(path: Path, text: str) -> object:
-    return list(reader_of(path)(io.BytesIO(text.encode()), path))
+    return list(parser_for(path)(io.BytesIO(text.encode()), path))
 
 
 def _passages() -> Any:
@@ -721,7 +721,7 @@ def _names() -> Row:
             for suffix, content in _with_name(name):
                 path = Path(f"a{suffix}")
                 try:
-                    texts = [read.text for read in reader_of(path)(io.BytesIO(content), path)]
+                    texts = [read.text for read in parser_for(path)(io.BytesIO(content), path)]
                     tally.saw("read")
                 except SourceError:
                     texts = []
@@ -809,7 +809,7 @@ def _read_linked(given: Path, *, named: bool, tally: Tally) -> None:
     """Only a file that was named itself may lead out of its folder."""
     try:
         with _at_most(20):
-            read = [document for document, _ in read_sources(given)]
+            read = [document for document, _ in load_sources(given)]
     except SourceError:
         tally.saw("refused")
         tally.check(True, "")

@@ -1,14 +1,8 @@
-"""Sources → Documents: what was given is read whole, or refused with the reason."""
+"""Loads sources (files, folders, patterns, Documents) as Documents with sections."""
 
 from __future__ import annotations
 
-from ragkit.corpus.reading import (
-    Source,
-    SourceFile,
-    Sources,
-    iter_sources,
-    read_sources,
-    slug,
-)
+from ragkit.corpus.ids import slug
+from ragkit.corpus.sources import Source, SourceFile, Sources, iter_sources, load_sources
 
-__all__ = ["Source", "SourceFile", "Sources", "iter_sources", "read_sources", "slug"]
+__all__ = ["Source", "SourceFile", "Sources", "iter_sources", "load_sources", "slug"]

@@ -1,4 +1,4 @@
-"""A file → bytes → text, or the reason why not."""
+"""Reads a file whole and decodes its bytes to text, or says why it cannot."""
 
 from __future__ import annotations
 
@@ -12,54 +12,68 @@ from ragkit.errors import SourceError
 __all__ = [
     "decode",
     "decode_html",
-    "read_whole",
+    "read_all",
     "refuse_surrogates",
     "refuse_unusable",
-    "without_surrogates",
+    "replace_surrogates",
 ]
 
-# https://encoding.spec.whatwg.org/#names-and-labels by Python's names: no page is read as anything
-# else, such as UTF-7 or unicode_escape, which Python would decode too.
+_MAX_BYTES = 64 * 2**20
+"""Size limit of a file that is one document, since chunking takes up to 85 times its size."""
+
+# The encodings of https://encoding.spec.whatwg.org/#names-and-labels by Python's names. Python has
+# others, such as UTF-7 and unicode_escape, which must not be applied to a web page.
 _WEB_ENCODINGS = frozenset(
     "utf-8 cp866 iso8859-2 iso8859-3 iso8859-4 iso8859-5 iso8859-6 iso8859-7 iso8859-8 iso8859-10 "
     "iso8859-13 iso8859-14 iso8859-15 iso8859-16 koi8-r koi8-u mac-roman mac-cyrillic cp874 cp1250 "
     "cp1251 cp1252 cp1253 cp1254 cp1255 cp1256 cp1257 cp1258 gb18030 big5hkscs euc_jp iso2022_jp "
     "cp932 cp949".split()
 )
-# What the label says is not always what pages mean by it: the same standard's table.
-_MEANT = {
+# Declared encoding → the one that browsers decode instead, from the same standard.
+_DECODED_AS = {
     "ascii": "cp1252", "iso8859-1": "cp1252", "iso8859-9": "cp1254", "iso8859-11": "cp874",
     "tis-620": "cp874", "gb2312": "gb18030", "gbk": "gb18030", "big5": "big5hkscs",
     "shift_jis": "cp932", "euc_kr": "cp949", "utf-16": "utf-8", "utf-16-le": "utf-8",
     "utf-16-be": "utf-8",
 }  # fmt: skip
-_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"),
-          (codecs.BOM_UTF16_BE, "utf-16-be"))  # fmt: skip
-# Only so far does a browser look for it: https://html.spec.whatwg.org/#prescan-a-byte-stream…
-_PRESCANNED = 1024
-_DECLARED = re.compile(
+_BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"),
+                     (codecs.BOM_UTF16_BE, "utf-16-be"))  # fmt: skip
+_PRESCAN_BYTES = 1024
+"""How far browsers look for a declaration: https://html.spec.whatwg.org/#prescan-a-byte-stream…"""
+_DECLARATION = re.compile(
     rb"""<meta\s[^<>]*?charset\s*=\s*["']?\s*([\w.:-]+)|<\?xml\s[^<>]*?encoding\s*=\s*["']([\w.:-]+)""",
     re.IGNORECASE,
 )
 
 
-_LARGEST = 64 * 2**20
-"""Bytes of a file that is one document. To cut it into chunks takes up to 85 times as many."""
+def read_all(file: BinaryIO, name: str) -> bytes:
+    """Read a file that is one document.
 
+    Raises:
+        SourceError: the file has more than 64 MiB.
 
-def read_whole(file: BinaryIO, name: str) -> bytes:
-    """All of a file. Raises SourceError for one that is too large to be one document."""
-    data = file.read(_LARGEST + 1)
-    if len(data) > _LARGEST:
+    """
+    data = file.read(_MAX_BYTES + 1)
+    if len(data) > _MAX_BYTES:
         raise SourceError(
-            f"{name} has more than {_LARGEST // 2**20} MiB, all of it one document; expected less. "
-            f"Split it into several files (text by: split -C 32m --additional-suffix=.txt IN OUT-)."
+            f"{name} has more than {_MAX_BYTES // 2**20} MiB, all of it one document; expected "
+            f"less. Split it into several files (text by: split -C 32m --additional-suffix=.txt IN "
+            f"OUT-)."
         )
     return data
 
 
 def decode(data: bytes, name: str) -> str:
-    """UTF-8 and nothing else: line ends, a byte order mark and unnormalised accents stay."""
+    """Decode UTF-8 exactly: line ends, a byte order mark and unnormalised accents stay.
+
+    Args:
+        data: all bytes of the file.
+        name: what an error calls the file.
+
+    Raises:
+        SourceError: the bytes are not UTF-8, or the text is empty or binary.
+
+    """
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -73,45 +87,66 @@ def decode(data: bytes, name: str) -> str:
 
 
 def decode_html(data: bytes, name: str) -> str:
-    """By byte order mark, else by what the page declares, else UTF-8; the mark is left out."""
+    """Decode a web page by its byte order mark, else its declaration, else as UTF-8.
+
+    Args:
+        data: all bytes of the page.
+        name: what an error calls the page.
+
+    Returns:
+        The text without a byte order mark.
+
+    Raises:
+        SourceError: the bytes are not in that encoding, or the text is empty or binary.
+
+    """
     encoding, start = _html_encoding(data, name)
     try:
         text = data[start:].decode(encoding)
     except UnicodeDecodeError as error:
-        at = start + error.start
+        offset = start + error.start
         raise SourceError(
-            f"{name} is not {encoding} (byte {data[at]:#04x} at offset {at}), which is what it "
-            f'declares, or the default. Convert it to UTF-8, and declare <meta charset="utf-8">.'
+            f"{name} is not {encoding} (byte {data[offset]:#04x} at offset {offset}), the encoding "
+            f"that it declares, or the default. Convert it to UTF-8, and declare "
+            f'<meta charset="utf-8">.'
         ) from error
     refuse_unusable(text, name)
     return text
 
 
 def _html_encoding(data: bytes, name: str) -> tuple[str, int]:
-    for mark, encoding in _MARKS:
+    """Return the encoding of a page, and the length of its byte order mark."""
+    for mark, encoding in _BYTE_ORDER_MARKS:
         if data.startswith(mark):
             return encoding, len(mark)
-    declared = _DECLARED.search(data, 0, _PRESCANNED)
-    if declared is None:
+    declaration = _DECLARATION.search(data, 0, _PRESCAN_BYTES)
+    if declaration is None:
         return "utf-8", 0
-    label = (declared[1] or declared[2]).decode("ascii", "replace")
+    label = (declaration[1] or declaration[2]).decode("ascii", "replace")
     try:
         encoding = codecs.lookup(label).name
     except LookupError:
         encoding = label
-    encoding = _MEANT.get(encoding, encoding)
+    encoding = _DECODED_AS.get(encoding, encoding)
     if encoding not in _WEB_ENCODINGS:
         raise SourceError(
-            f"{name} declares the encoding {label!r}, which no page may have. Convert it to UTF-8, "
-            f'and declare <meta charset="utf-8">.'
+            f"{name} declares the encoding {label!r}, which is not allowed in web pages. Convert "
+            f'it to UTF-8, and declare <meta charset="utf-8">.'
         )
     return encoding, 0
 
 
 def refuse_unusable(text: str, name: str) -> None:
-    """Raises SourceError for a text that is empty, binary, or not valid Unicode."""
+    """Check that a text is visible, not binary, and valid Unicode.
+
+    Raises:
+        SourceError: it is not; the message calls the text ``name``.
+
+    """
     if not is_visible(text):
-        raise SourceError(f"{name} is empty: it holds no text. Give it text, or leave it out.")
+        raise SourceError(
+            f"{name} is empty: it has no text. Add text, or leave it out of the sources."
+        )
     if "\0" in text:
         raise SourceError(
             f"{name} is binary data (a NUL at offset {text.index(chr(0))}); expected UTF-8 text."
@@ -120,15 +155,20 @@ def refuse_unusable(text: str, name: str) -> None:
 
 
 def refuse_surrogates(text: str, name: str) -> None:
-    """Raises SourceError for a text that no encoding of Unicode can write."""
+    """Check that a text can be encoded as Unicode.
+
+    Raises:
+        SourceError: it has a lone surrogate; the message calls the text ``name``.
+
+    """
     surrogate = re.search("[\ud800-\udfff]", text)
     if surrogate:
         raise SourceError(
-            f"{name} holds a lone surrogate U+{ord(surrogate[0]):04X} at offset "
-            f"{surrogate.start()}, which is no character; expected valid Unicode text."
+            f"{name} has a lone surrogate U+{ord(surrogate[0]):04X} at offset "
+            f"{surrogate.start()}, which is not a character; expected valid Unicode text."
         )
 
 
-def without_surrogates(text: str) -> str:
-    """Pairs of surrogates joined, lone ones as U+FFFD, which every encoder takes."""
+def replace_surrogates(text: str) -> str:
+    """Join pairs of surrogates and replace lone ones by U+FFFD, so that the text can be encoded."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -1,6 +1,6 @@
-"""DOCX (Office Open XML, ECMA-376): converted to HTML by mammoth, then read as a page.
+"""DOCX (Office Open XML, ECMA-376), converted to HTML by mammoth and then parsed as HTML.
 
-Headings are the paragraphs in the styles "Heading 1" to "Heading 6"; pictures are left out.
+Paragraphs in the styles "Heading 1" to "Heading 6" are headings. Pictures are left out.
 """
 
 from __future__ import annotations
@@ -12,77 +12,83 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ragkit.corpus.archive import Archive
-from ragkit.corpus.base import Read, extra
-from ragkit.corpus.blocks import Blocks
-from ragkit.corpus.decoding import read_whole, refuse_unusable
-from ragkit.corpus.elements import elements
-from ragkit.corpus.headings import sections_between, with_title
-from ragkit.corpus.html import tokens, write_page
+from ragkit.corpus.decoding import read_all, refuse_unusable
+from ragkit.corpus.headings import sections_between, split_title
+from ragkit.corpus.html import html_tokens
+from ragkit.corpus.html_text import add_page
+from ragkit.corpus.parser import ParsedDocument, requires_extra
+from ragkit.corpus.text_builder import TextBuilder
+from ragkit.corpus.xml_elements import parse_elements
 from ragkit.types import MetadataValue
 
-__all__ = ["read"]
+__all__ = ["parse"]
 
 _PROPERTIES = "docProps/core.xml"
-_MOST_TAGS = 1_000_000
-"""The converter holds all at once, a kilobyte each; a book of a thousand pages has half of it."""
+_MAX_TAGS = 1_000_000
+"""Size limit, since mammoth takes a kilobyte of memory each; a 1,000-page book uses half of it."""
 
 
-def read(file: BinaryIO, path: Path) -> Iterator[Read]:
-    """One document."""
-    archive = Archive(io.BytesIO(read_whole(file, str(path))), path, "DOCX")
-    written = Blocks()
-    write_page(written, tokens(_to_html(archive), path, xml=False, extra_name="documents"))
-    text = written.text()
+def parse(file: BinaryIO, path: Path) -> Iterator[ParsedDocument]:
+    """Yield one document."""
+    archive = Archive(io.BytesIO(read_all(file, str(path))), path, "DOCX")
+    builder = TextBuilder()
+    add_page(builder, html_tokens(_to_html(archive), path, xml=False, extra="documents"))
+    text = builder.text()
     refuse_unusable(text, f"{path}, without its markup,")
-    headings, main = with_title(written.headings)
+    headings, heading_title = split_title(builder.headings)
     title, metadata = _properties(archive)
-    yield Read(text, sections_between(text, headings), title=title or main, metadata=metadata)
+    yield ParsedDocument(
+        text, sections_between(text, headings), title=title or heading_title, metadata=metadata
+    )
 
 
-def _parts(archive: Archive) -> BinaryIO:
-    """The archive's XML alone, unpacked within the bound: the converter can reach nothing else."""
-    found, tags = io.BytesIO(), 0
-    with zipfile.ZipFile(found, "w") as parts:
+def _xml_parts(archive: Archive) -> BinaryIO:
+    """Copy the archive's XML, unpacked within the limit: mammoth gets nothing else."""
+    copy, tags = io.BytesIO(), 0
+    with zipfile.ZipFile(copy, "w") as parts:
         for name in sorted(archive.names):
             if not name.lower().endswith((".xml", ".rels")):
                 continue
-            content = archive.read(name)
-            # Without NULs, so that UTF-16 hides nothing.
+            content = archive.unpack(name)
+            # NULs are removed so that UTF-16 cannot hide it.
             if b"<!DOCTYPE" in content.replace(b"\0", b""):
-                raise archive.damaged(f"{name} has a DOCTYPE, which no DOCX has")
+                raise archive.damaged(f"{name} has a DOCTYPE, which DOCX does not allow")
             tags += content.count(b"<")
-            if tags > _MOST_TAGS:
-                raise archive.damaged(f"it has more than {_MOST_TAGS:,} tags")
+            if tags > _MAX_TAGS:
+                raise archive.damaged(f"it has more than {_MAX_TAGS:,} tags")
             parts.writestr(name, content)
-    return found
+    return copy
 
 
 def _to_html(archive: Archive) -> str:
-    with extra("documents", archive.path):
+    with requires_extra("documents", archive.path):
         import mammoth
 
-    parts = _parts(archive)
+    parts = _xml_parts(archive)
     try:
-        done = mammoth.convert_to_html(
+        result = mammoth.convert_to_html(
             parts,
             style_map="p[style-name='Title'] => h1:fresh",
             convert_image=lambda _: [],
         )
-    except Exception as error:  # a damaged file makes the converter raise anything
+    except Exception as error:  # a damaged file makes mammoth raise anything
         raise archive.damaged(f"{type(error).__name__}: {error}") from error
-    return str(done.value)
+    return str(result.value)
 
 
 def _properties(archive: Archive) -> tuple[str | None, dict[str, MetadataValue]]:
+    """Return title, and date and tags, from the document's properties."""
     if _PROPERTIES not in archive.names:
         return None, {}
-    said: dict[str, str] = {}
-    for element in elements(archive.read(_PROPERTIES), f"{archive.path} ({_PROPERTIES})"):
-        said.setdefault(element.name, element.text)
-    found: dict[str, MetadataValue] = {}
-    if said.get("created"):
-        found["date"] = said["created"]
-    tags = tuple(word.strip() for word in said.get("keywords", "").split(",") if word.strip())
+    properties: dict[str, str] = {}
+    name = f"{archive.path} ({_PROPERTIES})"
+    for element in parse_elements(archive.unpack(_PROPERTIES), name):
+        properties.setdefault(element.name, element.text)
+    metadata: dict[str, MetadataValue] = {}
+    if properties.get("created"):
+        metadata["date"] = properties["created"]
+    keywords = properties.get("keywords", "").split(",")
+    tags = tuple(keyword.strip() for keyword in keywords if keyword.strip())
     if tags:
-        found["tags"] = tags
-    return said.get("title") or None, found
+        metadata["tags"] = tags
+    return properties.get("title") or None, metadata

@@ -1,33 +1,42 @@
-"""Headings → sections: the one rule that every reader shares."""
+"""Headings → sections, the rule that all formats share; and the ``=`` headings of plain text.
+
+``== Title ==`` lines are found as MediaWiki defines them: the shorter run of ``=`` is the level, at
+most 6 (https://www.mediawiki.org/wiki/Help:Formatting#Section_headings). All other markup stays
+part of the text, since offsets refer to the text exactly as it is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from ragkit.text.spans import Span, lines
 from ragkit.types import Section
 
 __all__ = [
     "BOM",
-    "LONGEST_HEADING",
-    "TITLE",
+    "MAX_HEADING_LENGTH",
+    "TITLE_LEVEL",
     "Heading",
     "is_visible",
+    "parse_heading",
+    "parse_sections",
+    "parse_title",
     "sections_between",
-    "with_title",
+    "split_title",
 ]
 
 BOM = "\ufeff"
-TITLE = 0
-"""The level of a heading that begins anew and names no section: a title, or a chapter's border."""
+TITLE_LEVEL = 0
+"""Level of a heading that closes all sections and names none: a title, or the start of a page."""
 
-LONGEST_HEADING = 1000
-"""A longer one is none that anyone wrote: it is text. It would stand in front of every chunk."""
+MAX_HEADING_LENGTH = 1000
+"""Characters. A longer heading is treated as text, since each chunk repeats its headings."""
 
 
 class Heading(NamedTuple):
-    """Where a heading's own lines stand, markup included. ``level`` is 1–6, or ``TITLE``."""
+    """A heading, and the span of its lines including markup. ``level``: 1–6 or TITLE_LEVEL."""
 
     level: int
     title: str
@@ -36,31 +45,96 @@ class Heading(NamedTuple):
 
 
 def is_visible(text: str) -> bool:
-    """Whether there is anything but white space and byte order marks."""
+    """Return whether a text has any character but white space and byte order marks."""
     return bool(text.strip().strip(BOM).strip())
 
 
 def sections_between(text: str, headings: Iterable[Heading], start: int = 0) -> tuple[Section, ...]:
-    """The bodies between headings from ``start`` on, those without visible text left out.
+    """Return the sections that headings divide a text into.
 
-    Every visible character behind ``start`` and outside headings lies in exactly one section.
+    Args:
+        text: the whole text.
+        headings: all headings after ``start``, in order.
+        start: where the first section begins, for instance after front matter.
+
+    Returns:
+        Sections in order, without those that have no visible text. Every visible character after
+        ``start`` and outside headings lies in exactly one.
+
     """
-    found: list[Section] = []
-    stack: list[Heading] = []
-    ends = Heading(TITLE, "", len(text), len(text))
-    for heading, after in pairwise([Heading(TITLE, "", start, start), *headings, ends]):
-        stack = [above for above in stack if above.level < heading.level] + [heading]
-        if is_visible(text[heading.end : after.start]):
-            path = tuple(above.title for above in stack if above.level != TITLE)
-            found.append(Section(path, heading.end, after.start))
-    return tuple(found)
+    sections: list[Section] = []
+    open_headings: list[Heading] = []
+    first = Heading(TITLE_LEVEL, "", start, start)
+    last = Heading(TITLE_LEVEL, "", len(text), len(text))
+    for heading, following in pairwise([first, *headings, last]):
+        open_headings = [above for above in open_headings if above.level < heading.level]
+        open_headings.append(heading)
+        if is_visible(text[heading.end : following.start]):
+            path = tuple(above.title for above in open_headings if above.level != TITLE_LEVEL)
+            sections.append(Section(path, heading.end, following.start))
+    return tuple(sections)
 
 
-def with_title(headings: Sequence[Heading]) -> tuple[list[Heading], str | None]:
-    """The only heading of level 1 is the document's title, so no section is named by it."""
-    first = [at for at, heading in enumerate(headings) if heading.level == 1]
+def split_title(headings: Sequence[Heading]) -> tuple[list[Heading], str | None]:
+    """Treat the only heading of level 1, if there is exactly one, as the document's title.
+
+    Returns:
+        The headings with that one at TITLE_LEVEL, so that it names no section, and its title; or
+        the headings unchanged and None.
+
+    """
     changed = list(headings)
-    if len(first) != 1:
+    top = [position for position, heading in enumerate(headings) if heading.level == 1]
+    if len(top) != 1:
         return changed, None
-    changed[first[0]] = changed[first[0]]._replace(level=TITLE)
-    return changed, headings[first[0]].title
+    changed[top[0]] = changed[top[0]]._replace(level=TITLE_LEVEL)
+    return changed, headings[top[0]].title
+
+
+def parse_title(text: str) -> str | None:
+    """Return the title that a first line ``= Title =`` gives, or None."""
+    for line in lines(text):
+        content = text[line.start : line.end].strip().strip(BOM).strip()
+        if content:
+            heading = parse_heading(content, line)
+            return heading.title if heading and heading.level == 1 else None
+    return None
+
+
+def parse_sections(text: str) -> tuple[Section, ...]:
+    """Return the sections that ``=`` headings divide a text into, as ``sections_between`` does.
+
+    A heading of level 1 before all other text is the title and names no section.
+    """
+    headings = list(_line_headings(text))
+    if headings and headings[0].level == 1 and not is_visible(text[: headings[0].start]):
+        headings[0] = headings[0]._replace(level=TITLE_LEVEL)
+    return sections_between(text, headings)
+
+
+def _line_headings(text: str) -> Iterator[Heading]:
+    for line in lines(text):
+        if text.startswith(("=", BOM, " ", "\t"), line.start):
+            heading = parse_heading(text[line.start : line.end].strip().strip(BOM).strip(), line)
+            if heading:
+                yield heading
+
+
+def parse_heading(content: str, line: Span) -> Heading | None:
+    """Parse the trimmed content of a line as a ``=`` heading.
+
+    Args:
+        content: what stands on the line, trimmed. ``===A==`` has level 2 and the title ``=A``.
+        line: the span of the line, which becomes the heading's.
+
+    Returns:
+        The heading; None if the line is none, or its title is too long.
+
+    """
+    left = len(content) - len(content.lstrip("="))
+    right = len(content) - len(content.rstrip("="))
+    level = min(left, right, 6)
+    title = content[level : len(content) - level].strip()
+    if level == 0 or left == len(content) or not 0 < len(title) <= MAX_HEADING_LENGTH:
+        return None
+    return Heading(level, title, line.start, line.end)

@@ -1,8 +1,8 @@
-"""Markdown: the stored text is the file's own, so that offsets can be checked against the file.
+"""Markdown: the document's text is the decoded file, so that offsets match the file.
 
-Structure is CommonMark's (https://spec.commonmark.org/0.31.2/), read by markdown-it-py: ATX and
-setext headings that stand at the outermost level, not inside code, HTML, lists or quotations. YAML
-front matter between ``---`` lines at the top is read as metadata and lies in no section.
+Sections come from ATX and setext headings at the outermost level (not inside code, HTML, lists or
+quotations), as markdown-it-py finds them by CommonMark (https://spec.commonmark.org/0.31.2/). YAML
+front matter between ``---`` lines at the top becomes metadata and lies in no section.
 """
 
 from __future__ import annotations
@@ -14,108 +14,115 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from ragkit.corpus.base import Read
-from ragkit.corpus.decoding import decode, read_whole, without_surrogates
-from ragkit.corpus.headings import BOM, LONGEST_HEADING, Heading, sections_between, with_title
-from ragkit.corpus.metadata import About, about, flat
+from ragkit.corpus.decoding import decode, read_all, replace_surrogates
+from ragkit.corpus.headings import (
+    BOM,
+    MAX_HEADING_LENGTH,
+    Heading,
+    sections_between,
+    split_title,
+)
+from ragkit.corpus.metadata import FileMetadata, metadata_value, split_names
+from ragkit.corpus.parser import ParsedDocument
 from ragkit.errors import SourceError
-from ragkit.text.lines import lines
+from ragkit.text.spans import lines
 from ragkit.types import MetadataValue
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
 
-__all__ = ["read"]
+__all__ = ["parse"]
 
-_DEEPEST = 32
-"""So deep values in front matter may be nested: PyYAML's time grows with the square of that."""
+_MAX_YAML_DEPTH = 32
+"""Limit on nested values, since the time of PyYAML is quadratic in their depth."""
 
-_FRONT = re.compile(r"\ufeff?---[ \t]*(?:\r\n|\r|\n)")
-_FRONT_END = re.compile(r"(?:---|\.\.\.)[ \t]*(?:\r\n|\r|\n)?\Z")
-_KEY = re.compile(r"""\s*(?:#[^\r\n]*[\r\n]\s*)*[\w"'][\w "'.-]*:(?:\s|\Z)""")
+_FRONT_MATTER = re.compile(r"\ufeff?---[ \t]*(?:\r\n|\r|\n)")
+_FRONT_MATTER_END = re.compile(r"(?:---|\.\.\.)[ \t]*(?:\r\n|\r|\n)?\Z")
+_FIRST_KEY = re.compile(r"""\s*(?:#[^\r\n]*[\r\n]\s*)*[\w"'][\w "'.-]*:(?:\s|\Z)""")
 
 
-def read(file: BinaryIO, path: Path) -> Iterator[Read]:
-    """One document."""
-    text = decode(read_whole(file, str(path)), str(path))
-    said, start = _front_matter(text, path)
-    headings, title = with_title(list(_headings(text, start)))
-    yield Read(
+def parse(file: BinaryIO, path: Path) -> Iterator[ParsedDocument]:
+    """Yield one document."""
+    text = decode(read_all(file, str(path)), str(path))
+    metadata, start = _front_matter(text, path)
+    headings, title = split_title(list(_headings(text, start)))
+    yield ParsedDocument(
         text,
         sections_between(text, headings, start),
-        title=said.title or title,
-        url=said.url,
-        id=said.id,
-        metadata=said.metadata,
+        title=metadata.title or title,
+        url=metadata.url,
+        id=metadata.id,
+        metadata=metadata.properties,
     )
 
 
-def _front_matter(text: str, path: Path) -> tuple[About, int]:
-    """What it says, and where it ends. Nested values are for other programs, and left out."""
-    opened = _FRONT.match(text)
-    if opened is None:
-        return About(), 0
-    for line in lines(text, opened.end()):
-        if _FRONT_END.match(text, line.start, line.end):
-            content = _mapping(text[opened.end() : line.start], path)
-            if content is None:
+def _front_matter(text: str, path: Path) -> tuple[FileMetadata, int]:
+    """Return the metadata, without nested values, and the offset at which front matter ends."""
+    opening = _FRONT_MATTER.match(text)
+    if opening is None:
+        return FileMetadata(), 0
+    for line in lines(text, opening.end()):
+        if _FRONT_MATTER_END.match(text, line.start, line.end):
+            values = _parse_yaml(text[opening.end() : line.start], path)
+            if values is None:
                 break
-            return about({k: v for k, v in content.items() if v is not None}), line.end
-    return About(), 0
+            flat = {key: value for key, value in values.items() if value is not None}
+            return split_names(flat), line.end
+    return FileMetadata(), 0
 
 
-def _mapping(source: str, path: Path) -> dict[str, MetadataValue | None] | None:
-    """YAML keys and flat values, or None where ``---`` was only a line across the page."""
+def _parse_yaml(source: str, path: Path) -> dict[str, MetadataValue | None] | None:
+    """Parse front matter; None if it is none, since ``---`` can also be a rule across the page."""
     import yaml
 
-    if source.strip() and not _KEY.match(source):
+    if source.strip() and not _FIRST_KEY.match(source):
         return None
     try:
         _refuse_costly(source)
         content = yaml.safe_load(source) or {}
         if not isinstance(content, dict):
             return None
-        return {without_surrogates(str(key)): flat(value) for key, value in content.items()}
-    except Exception as error:  # a value that is not what its tag says makes YAML raise anything
-        said = " ".join(str(error).split())
+        return {replace_surrogates(str(key)): metadata_value(v) for key, v in content.items()}
+    except Exception as error:  # a value that does not fit its tag makes PyYAML raise anything
+        reason = " ".join(str(error).split())
         raise SourceError(
-            f"the front matter of {path}, between its --- lines, is no YAML: {said}. Mend it (a "
-            f'value with a colon needs quotes: title: "A: B"), or remove it.'
+            f"the front matter of {path}, between its --- lines, is not valid YAML: {reason}. "
+            f'Correct it (a value with a colon requires quotes: title: "A: B"), or remove it.'
         ) from error
 
 
 def _refuse_costly(source: str) -> None:
-    """Raises ValueError for YAML that would take minutes or gigabytes."""
+    """Raise ValueError for YAML that would take minutes or gigabytes to load."""
     import yaml
 
     depth = 0
     for event in yaml.parse(source):
         if isinstance(event, yaml.AliasEvent):
-            raise ValueError("an alias, by which a few lines stand for gigabytes")
+            raise ValueError("aliases are not allowed, since a few lines can expand to gigabytes")
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > _DEEPEST:
-            raise ValueError(f"values nested more than {_DEEPEST} deep")
+        if depth > _MAX_YAML_DEPTH:
+            raise ValueError(f"values are nested more than {_MAX_YAML_DEPTH} deep")
 
 
 def _headings(text: str, start: int) -> Iterator[Heading]:
     body = text[start:]
     spans = list(lines(text, start))
-    # As many characters, so that a first heading behind a byte order mark is one.
+    # A byte order mark becomes a space, so that a heading after it is found, at the same offset.
     source = " " + body[1:] if body.startswith(BOM) else body
-    tokens = _blocks().parse(source)
+    tokens = _block_parser().parse(source)
     for opening, inline in pairwise(tokens):
         if opening.type == "heading_open" and opening.level == 0 and opening.map:
             first, last = spans[opening.map[0]], spans[opening.map[1] - 1]
-            title = _title(inline.content)
-            if 0 < len(title) <= LONGEST_HEADING:
+            title = _heading_title(inline.content)
+            if 0 < len(title) <= MAX_HEADING_LENGTH:
                 yield Heading(int(opening.tag[1:]), title, first.start, last.end)
 
 
-def _title(source: str) -> str:
-    """A heading's text without marks: ``*A* `b` [c](d)`` → ``A b c``."""
-    if len(source) <= LONGEST_HEADING:
-        [inline] = _inlines().parseInline(source)
+def _heading_title(source: str) -> str:
+    """Remove the markup from a heading: ``*A* `b` [c](d)`` → ``A b c``."""
+    if len(source) <= MAX_HEADING_LENGTH:
+        [inline] = _inline_parser().parseInline(source)
         breaks = ("softbreak", "hardbreak")
         source = "".join(
             " " if part.type in breaks else part.content
@@ -126,15 +133,15 @@ def _title(source: str) -> str:
 
 
 @cache
-def _blocks() -> MarkdownIt:
+def _block_parser() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
-    # Only blocks are wanted, and inlines are most of the work.
+    # Inline markup is most of the work, and only headings need it.
     return MarkdownIt("commonmark").disable("inline")
 
 
 @cache
-def _inlines() -> MarkdownIt:
+def _inline_parser() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
     return MarkdownIt("commonmark")

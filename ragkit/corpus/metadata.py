@@ -1,4 +1,4 @@
-"""What is said about a document: by ``NAME.meta.json`` beside it, or by its own front matter."""
+"""Properties of a document, from ``NAME.meta.json`` next to its file or from its front matter."""
 
 from __future__ import annotations
 
@@ -11,78 +11,102 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from ragkit.corpus.decoding import without_surrogates
+from ragkit.corpus.decoding import replace_surrogates
 from ragkit.errors import SourceError
 from ragkit.types import MetadataValue
 
-__all__ = ["About", "about", "beside", "flat"]
+__all__ = ["FileMetadata", "load_metadata", "metadata_value", "split_names"]
 
 _NAMES = ("title", "url", "id")
-_HUGE = 2**63
-"""No number of a database or an index is larger, and Python writes out none of 4,301 digits."""
+_INTEGER_LIMIT = 2**63
+"""Databases and indexes store no larger number, and Python refuses to print 4,301 digits."""
 
 
 @dataclass(frozen=True, slots=True)
-class About:
-    """``title``, ``url`` and ``id`` as they were said; all else is ``metadata``."""
+class FileMetadata:
+    """What a file of metadata, or front matter, sets: names, and all other ``properties``."""
 
     title: str | None = None
     url: str | None = None
     id: str | None = None
-    metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
+    properties: Mapping[str, MetadataValue] = field(default_factory=dict)
 
 
-def about(content: Mapping[str, MetadataValue]) -> About:
-    """Three keys name the document, the others describe it."""
-    title, url, name = (_text(content.get(key)) for key in _NAMES)
-    rest = {key: value for key, value in content.items() if key not in _NAMES}
-    return About(title, url, name, rest)
+def split_names(content: Mapping[str, MetadataValue]) -> FileMetadata:
+    """Separate ``title``, ``url`` and ``id`` from the other properties."""
+    title, url, name = (_name(content.get(key)) for key in _NAMES)
+    properties = {key: value for key, value in content.items() if key not in _NAMES}
+    return FileMetadata(title, url, name, properties)
 
 
-def _text(value: MetadataValue | None) -> str | None:
-    said = str(value) if value and not isinstance(value, tuple) else ""
-    return said if said.strip() else None
+def _name(value: MetadataValue | None) -> str | None:
+    name = str(value) if value and not isinstance(value, tuple) else ""
+    return name if name.strip() else None
 
 
-def beside(path: Path, stem: str) -> About:
-    """What ``STEM.meta.json`` in the same folder says; nothing if there is none."""
+def load_metadata(path: Path, stem: str) -> FileMetadata:
+    """Load ``STEM.meta.json`` from the folder of ``path``; empty if there is no such file.
+
+    Raises:
+        SourceError: the file is not a JSON object of flat values, or a link to another folder.
+
+    """
     file = path.with_name(f"{stem}.meta.json")
     if not os.path.isfile(file):  # noqa: PTH113 - Path.is_file raises for a name that is too long
-        return About()
+        return FileMetadata()
     real, folder = Path(os.path.realpath(file)), Path(os.path.realpath(path.parent))
     if file.is_symlink() and folder not in real.parents:
-        # Who made the folder may link to what he could not read himself.
+        # The folder's author may have no permission to read the target.
         raise SourceError(
-            f"{file} is a link to {real}; expected a file of this folder. Put a copy there, or "
-            f"remove it."
+            f"{file} is a link to {real}; expected a file in the same folder. Replace the link by "
+            f"a copy, or remove it."
         )
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise SourceError(f"{file} cannot be read as JSON: {error}. Mend or remove it.") from error
+        raise SourceError(
+            f"{file} cannot be parsed as JSON: {error}. Correct or remove it."
+        ) from error
     if not isinstance(content, dict):
-        raise SourceError(f"{file} holds a {type(content).__name__}; expected a JSON object.")
-    values = {key: flat(value) for key, value in content.items() if value is not None}
-    for key, value in values.items():
+        raise SourceError(f"{file} contains a {type(content).__name__}; expected a JSON object.")
+    return split_names(_flat_values(content, file))
+
+
+def _flat_values(content: Mapping[str, Any], file: Path) -> dict[str, MetadataValue]:
+    """Convert the values of a file of metadata, without those that are null."""
+    values: dict[str, MetadataValue] = {}
+    for key, original in content.items():
+        if original is None:
+            continue
+        value = metadata_value(original)
         if value is None or (key in _NAMES and isinstance(value, tuple)):
             raise SourceError(
-                f"{file} says {key!r}: {json.dumps(content[key])[:80]}; expected a text, a number, "
-                f"a truth value, or a list of those, and one text for title, url and id. Flatten "
+                f"{file} sets {key!r} to {json.dumps(original)[:80]}; expected a text, a number, "
+                f"true or false, or a list of these; for title, url and id a single text. Flatten "
                 f"or remove it."
             )
-    return about({without_surrogates(k): v for k, v in values.items() if v is not None})
+        values[replace_surrogates(key)] = value
+    return values
 
 
-def flat(value: Any) -> MetadataValue | None:
-    """A value as a document's metadata takes it; None for one that is nested, or no value."""
+def metadata_value(value: Any) -> MetadataValue | None:
+    """Convert a JSON or YAML value to one of a document's metadata.
+
+    Returns:
+        A text, number or truth value, or a tuple of texts for a list; None for a nested value, a
+        number that is not finite or too large, and anything else.
+
+    """
     if isinstance(value, (list, tuple)):
-        # A list in a list is not read at all: it may hold itself.
-        parts = [None if isinstance(part, (list, tuple)) else flat(part) for part in value]
+        # A list in a list is not visited: it may contain itself.
+        parts = [
+            None if isinstance(part, (list, tuple)) else metadata_value(part) for part in value
+        ]
         return None if None in parts else tuple(str(part) for part in parts)
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, str):
-        return without_surrogates(value)
+        return replace_surrogates(value)
     if isinstance(value, int):
-        return value if -_HUGE < value < _HUGE else None
+        return value if -_INTEGER_LIMIT < value < _INTEGER_LIMIT else None
     return value if isinstance(value, float) and math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""Plain text: the stored text is the file decoded and nothing else; sections by ``==`` lines."""
+"""Plain text: the document's text is the decoded file, its sections come from ``==`` lines."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from ragkit.corpus.base import Read
-from ragkit.corpus.decoding import decode, read_whole
-from ragkit.corpus.wikitext import parse_sections, parse_title
+from ragkit.corpus.decoding import decode, read_all
+from ragkit.corpus.headings import parse_sections, parse_title
+from ragkit.corpus.parser import ParsedDocument
 
-__all__ = ["read"]
+__all__ = ["parse"]
 
 
-def read(file: BinaryIO, path: Path) -> Iterator[Read]:
-    """One document."""
-    text = decode(read_whole(file, str(path)), str(path))
-    yield Read(text, parse_sections(text), title=parse_title(text))
+def parse(file: BinaryIO, path: Path) -> Iterator[ParsedDocument]:
+    """Yield one document."""
+    text = decode(read_all(file, str(path)), str(path))
+    yield ParsedDocument(text, parse_sections(text), title=parse_title(text))

@@ -1,1 +1,1 @@
-"""What a text is made of: spans, lines, sentences and words."""
+"""Split a text into lines, paragraphs, sentences and words, each with its span."""

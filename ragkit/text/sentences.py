@@ -1,7 +1,7 @@
-"""Text → sentence spans, by nupunkt (Punkt: Kiss & Strunk 2006), which keeps offsets.
+"""Split a text into paragraphs and sentences, as spans.
 
-Where a line is a list item, or so long that it must be a paragraph of its own, its end is a
-sentence end too, whatever the punctuation.
+Sentences come from nupunkt (the Punkt algorithm, Kiss & Strunk 2006). The end of a list item, and
+of a line too long to be hand-wrapped, also ends a sentence, whatever the punctuation.
 """
 
 from __future__ import annotations
@@ -10,19 +10,38 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from ragkit.text.lines import lines
-from ragkit.text.spans import Span, trim
+from ragkit.text.spans import Span, lines, trim
 
-__all__ = ["LONG_LINE", "paragraphs", "split_sentences"]
+__all__ = ["LONG_LINE", "paragraph_sentences", "paragraphs", "split_sentences"]
 
-# No hand-wrapped text has lines this long, so one that does is a paragraph by itself.
 LONG_LINE = 200
+"""Characters. Hand-wrapped lines are shorter, so a longer line is a paragraph of its own."""
+
 _LIST_ITEM = re.compile(r"\s*(?:[-*#•–]|\(?\d{1,3}[.)])\s")
-_READ_AT_ONCE = 5000
+_PUNKT_WINDOW = 5000
+"""Characters per call of nupunkt, whose time is quadratic for "!?!?!?…": 9 s for 100,000."""
+
+
+def paragraph_sentences(text: str, span: Span) -> list[tuple[Span, ...]]:
+    r"""Split ``span`` into paragraphs and those into sentences, in one call.
+
+    Args:
+        text: the whole text.
+        span: the part to split, such as the body of a section.
+
+    Returns:
+        For each paragraph, in order, its sentences; never an empty tuple.
+
+    Example:
+        >>> paragraph_sentences("One. Two.\n\nThree.", Span(0, 17))
+        [(Span(start=0, end=4), Span(start=5, end=9)), (Span(start=11, end=17),)]
+
+    """
+    return [split_sentences(text, paragraph) for paragraph in paragraphs(text, span)]
 
 
 def paragraphs(text: str, span: Span) -> Iterator[Span]:
-    """Trimmed paragraphs inside ``span``: parted by blank lines, or ended by a long line."""
+    """Yield the paragraphs in ``span``, trimmed: they end at a blank line or after a long line."""
     start: int | None = None
     end = span.start
     for line in lines(text, *span):
@@ -43,39 +62,36 @@ def paragraphs(text: str, span: Span) -> Iterator[Span]:
 
 
 def split_sentences(text: str, span: Span) -> tuple[Span, ...]:
-    """Trimmed sentences that together hold every visible character of ``span``, in order."""
-    found: list[Span] = []
+    """Split ``span`` into trimmed sentences that together hold all its visible characters."""
+    sentences: list[Span] = []
     for block in _blocks(text, span):
-        # The segmenter's spans are taken as cuts only: what it leaves out stays in a sentence.
-        for start, end in pairwise([block.start, *_ends(text, block), block.end]):
+        # Only the ends that nupunkt reports are used: text that its spans omit is not lost.
+        for start, end in pairwise([block.start, *_sentence_ends(text, block), block.end]):
             sentence = trim(text, Span(start, end))
             if sentence:
-                found.append(sentence)
-    return tuple(found)
+                sentences.append(sentence)
+    return tuple(sentences)
 
 
-def _ends(text: str, block: Span) -> Iterator[int]:
-    """Where sentences end inside a block, read some thousand code points at a time.
-
-    The segmenter takes quadratic time for "!?!?!?…": 9 s for 100,000 of them.
-    """
+def _sentence_ends(text: str, block: Span) -> Iterator[int]:
+    """Yield where sentences end inside a block, from overlapping windows of bounded length."""
     from nupunkt import sent_spans
 
     start, last = block
-    before = start
+    previous_end = start
     while start < last:
-        stop = min(start + _READ_AT_ONCE, last)
-        # The last one ends because the piece does.
+        stop = min(start + _PUNKT_WINDOW, last)
+        # The last sentence of a window may end only because the window does.
         for _, end in sent_spans(text[start:stop])[:-1]:
-            if before < start + end < stop:
-                before = start + end
-                yield before
-        # A sentence that may go on is read again from its beginning, unless it is endless.
-        start = stop if stop == last else max(before, start + _READ_AT_ONCE // 2)
+            if previous_end < start + end < stop:
+                previous_end = start + end
+                yield previous_end
+        # The next window begins with the unfinished sentence, or halfway if that fills this one.
+        start = stop if stop == last else max(previous_end, start + _PUNKT_WINDOW // 2)
 
 
 def _blocks(text: str, span: Span) -> Iterator[Span]:
-    """Runs of lines that one sentence may cross: a list item begins one, a long line ends one."""
+    """Yield runs of lines that a sentence may cross, split at list items and after long lines."""
     start = span.start
     for line in lines(text, *span):
         if line.start > start and _LIST_ITEM.match(text, line.start, line.end):

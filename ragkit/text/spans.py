@@ -1,13 +1,19 @@
-"""Spans: the one way to say where something is in a text."""
+"""Spans of a text, and the two operations that everything else shares: trim one, cut it into lines.
+
+All offsets are Unicode code points.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
-__all__ = ["Span", "trim"]
+__all__ = ["Span", "lines", "trim"]
 
-_LAYOUT = "\ufeff\u200b"
-"""Invisible characters that count as white space here: byte order mark, zero width space."""
+_ZERO_WIDTH = "\ufeff\u200b"
+"""Characters that count as white space here: byte order mark, zero width space."""
+
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 
 class Span(NamedTuple):
@@ -21,19 +27,43 @@ class Span(NamedTuple):
     end: int
 
     def overlap(self, other: Span) -> int:
-        """Number of code points that both spans contain."""
+        """Return the number of code points that both spans contain."""
         return max(0, min(self.end, other.end) - max(self.start, other.start))
 
 
-def trim(text: str, span: Span) -> Span | None:
-    """``span`` without leading and trailing white space; None if nothing is left.
+def lines(text: str, start: int = 0, end: int | None = None) -> list[Span]:
+    r"""Split ``text[start:end]`` into lines, each with its line end (LF, CR LF or CR).
 
-    >>> trim("  a b ", Span(0, 6))
-    Span(start=2, end=5)
+    Unlike ``str.splitlines``, form feeds and U+2028 do not end a line: articles contain them.
+
+    Args:
+        text: the whole text.
+        start: first code point to split.
+        end: one past the last code point to split; None means the end of the text.
+
+    Returns:
+        Spans in order, which together cover ``text[start:end]``.
+
+    Example:
+        >>> lines("one\ntwo")
+        [Span(start=0, end=4), Span(start=4, end=7)]
+
+    """
+    stop = len(text) if end is None else end
+    return [Span(*match.span()) for match in _LINE.finditer(text, start, stop)]
+
+
+def trim(text: str, span: Span) -> Span | None:
+    """Return ``span`` without the white space at both ends, or None if nothing else is in it.
+
+    Example:
+        >>> trim("  a b ", Span(0, 6))
+        Span(start=2, end=5)
+
     """
     start, end = span
-    while start < end and (text[start].isspace() or text[start] in _LAYOUT):
+    while start < end and (text[start].isspace() or text[start] in _ZERO_WIDTH):
         start += 1
-    while end > start and (text[end - 1].isspace() or text[end - 1] in _LAYOUT):
+    while end > start and (text[end - 1].isspace() or text[end - 1] in _ZERO_WIDTH):
         end -= 1
     return Span(start, end) if start < end else None

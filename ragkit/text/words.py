@@ -1,6 +1,6 @@
-"""Text → words: runs of letters and digits, lower-cased and stemmed.
+"""Split a text into words: runs of letters and digits, lower-cased and stemmed.
 
-Stems are those of Snowball's English stemmer (Porter 2001, https://snowballstem.org).
+The stemmer is Snowball's for English (Porter 2001, https://snowballstem.org).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _WORD = re.compile(r"\w+")
 
 
 class Word(NamedTuple):
-    """One word of a text: its stem, and the code points ``[start, end)`` where it stands."""
+    """The stem of a word, and its span ``[start, end)`` in the text, in code points."""
 
     stem: str
     start: int
@@ -27,17 +27,19 @@ class Word(NamedTuple):
 
 
 def words_of(text: str) -> list[Word]:
-    """The words of a text, in order.
+    """Return the words of a text, in order.
 
-    >>> words_of("Treaties!")
-    [Word(stem='treati', start=0, end=8)]
+    Example:
+        >>> words_of("Treaties!")
+        [Word(stem='treati', start=0, end=8)]
+
     """
     stemmer = _STEMMERS.english
     return [Word(stemmer.stemWord(m[0].lower()), *m.span()) for m in _WORD.finditer(text)]
 
 
 class _Stemmers(threading.local):
-    """One stemmer per thread: PyStemmer's are not safe to share."""
+    """One stemmer per thread, since PyStemmer's are not thread-safe."""
 
     @cached_property
     def english(self) -> Stemmer:

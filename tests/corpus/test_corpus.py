@@ -1,4 +1,4 @@
-"""Sources: read whole and exactly, or refused with the reason."""
+"""Sources are loaded exactly, or refused with the reason."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ragkit.corpus import iter_sources, read_sources, slug
+from ragkit.corpus import iter_sources, load_sources, slug, sources
 from ragkit.errors import InputError, SourceError
 from ragkit.types import Document, Section
 from support.parts import SEED
@@ -20,8 +20,8 @@ def write(path: Path, data: bytes) -> Path:
     return path
 
 
-def test_the_seed_is_the_file_byte_for_byte_with_its_provenance() -> None:
-    [(document, origin)] = read_sources(SEED)
+def test_the_text_of_the_seed_is_its_file_byte_for_byte_with_the_recorded_checksum() -> None:
+    [(document, origin)] = load_sources(SEED)
     meta = json.loads(SEED.with_suffix(".meta.json").read_text(encoding="utf-8"))
     assert hashlib.sha256(SEED.read_bytes()).hexdigest() == meta["sha256"] == origin.sha256
     assert document.text.encode() == SEED.read_bytes()
@@ -29,15 +29,15 @@ def test_the_seed_is_the_file_byte_for_byte_with_its_provenance() -> None:
     assert len(document.sections) == 36
 
 
-def test_line_ends_marks_and_accents_stay_as_they_are(tmp_path: Path) -> None:
+def test_line_ends_byte_order_mark_and_accents_stay_as_they_are(tmp_path: Path) -> None:
     data = "\ufeff= Ko\u0308ln =\r\nשלום 🇩🇪\r\n".encode()
-    [(document, _)] = read_sources(write(tmp_path / "k.txt", data))
+    [(document, _)] = load_sources(write(tmp_path / "k.txt", data))
     assert document.text.encode() == data
     assert document.title == "Ko\u0308ln"
 
 
-def test_a_file_without_a_title_is_named_by_itself(tmp_path: Path) -> None:
-    [(document, _)] = read_sources(write(tmp_path / "my_notes.txt", b"text"))
+def test_a_file_without_a_title_takes_it_from_its_name(tmp_path: Path) -> None:
+    [(document, _)] = load_sources(write(tmp_path / "my_notes.txt", b"text"))
     assert (document.id, document.title) == ("my-notes", "my notes")
 
 
@@ -46,10 +46,10 @@ def test_a_folder_stands_for_its_text_files_in_order(tmp_path: Path) -> None:
     for name in ("c.txt", "a.txt", "b/b.txt"):
         write(tmp_path / name, b"text")
     write(tmp_path / "ignored.bin", b"\0")
-    assert [d.id for d, _ in read_sources(tmp_path)] == ["a", "b", "c"]
+    assert [d.id for d, _ in load_sources(tmp_path)] == ["a", "b", "c"]
 
 
-def test_a_folder_leaves_out_what_is_hidden_what_leads_outside_and_xml_that_is_no_dump(
+def test_a_folder_leaves_out_hidden_files_links_to_outside_and_xml_other_than_dumps(
     tmp_path: Path,
 ) -> None:
     folder = tmp_path / "docs"
@@ -63,59 +63,59 @@ def test_a_folder_leaves_out_what_is_hidden_what_leads_outside_and_xml_that_is_n
     (folder / "broken.txt").symlink_to(tmp_path / "nothing.txt")
     (folder / "up").symlink_to(tmp_path)
     (folder / "again.txt").symlink_to(folder / "a.txt")
-    assert [d.id for d, _ in read_sources(folder)] == ["a", "again", "c"]
+    assert [d.id for d, _ in load_sources(folder)] == ["a", "again", "c"]
 
 
-def test_a_pattern_stands_for_the_readable_files_it_matches(tmp_path: Path) -> None:
+def test_a_pattern_stands_for_the_files_of_supported_formats_it_matches(tmp_path: Path) -> None:
     (tmp_path / "docs" / "deep").mkdir(parents=True)
     for name in ("docs/b.md", "docs/deep/a.md", "docs/.c.md", "docs/d.txt", "docs/e.bin"):
         write(tmp_path / name, b"text")
-    found = read_sources(str(tmp_path / "docs" / "**" / "*.md"))
-    assert [d.id for d, _ in found] == ["b", "a"]
-    assert [d.id for d, _ in read_sources(str(tmp_path / "docs" / "*"))] == ["b", "d"]
+    loaded = load_sources(str(tmp_path / "docs" / "**" / "*.md"))
+    assert [d.id for d, _ in loaded] == ["b", "a"]
+    assert [d.id for d, _ in load_sources(str(tmp_path / "docs" / "*"))] == ["b", "d"]
     with pytest.raises(SourceError, match="matches no readable file"):
-        read_sources(str(tmp_path / "docs" / "*.pdf"))
+        load_sources(str(tmp_path / "docs" / "*.pdf"))
 
 
 def test_a_file_whose_name_looks_like_a_pattern_is_that_file(tmp_path: Path) -> None:
-    assert read_sources(str(write(tmp_path / "a[1].txt", b"text")))[0][0].id == "a-1"
+    assert load_sources(str(write(tmp_path / "a[1].txt", b"text")))[0][0].id == "a-1"
 
 
-def test_files_of_one_name_in_a_folder_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+def test_files_of_the_same_name_get_ids_with_their_folders(tmp_path: Path) -> None:
     for name in ("x", "y", "z"):
         (tmp_path / name).mkdir()
     names = ("x/intro.md", "y/intro.md", "y/more.md", "z/a.txt", "z/a.md", "z/intro.md")
     for name in names:
         write(tmp_path / name, b"text")
     write(tmp_path / "z" / "intro.meta.json", b'{"id": "zed"}')
-    ids = {d.id for d, _ in read_sources(tmp_path)}
+    ids = {d.id for d, _ in load_sources(tmp_path)}
     whole = slug(tmp_path.name)
     assert ids == {"x-intro", "y-intro", "more", f"{whole}-z-a-txt", f"{whole}-z-a-md", "zed"}
 
 
-def test_two_folders_of_the_same_names_are_told_apart(tmp_path: Path) -> None:
+def test_files_of_two_folders_with_the_same_names_get_ids_with_the_folder(tmp_path: Path) -> None:
     for name in ("docs", "notes"):
         (tmp_path / name).mkdir()
         write(tmp_path / name / "readme.md", b"text")
-    read = read_sources([tmp_path / "docs", tmp_path / "notes"])
-    assert [d.id for d, _ in read] == ["docs-readme", "notes-readme"]
+    loaded = load_sources([tmp_path / "docs", tmp_path / "notes"])
+    assert [d.id for d, _ in loaded] == ["docs-readme", "notes-readme"]
 
 
 def test_documents_come_one_at_a_time(tmp_path: Path) -> None:
     for name in ("a.txt", "b.txt"):
         write(tmp_path / name, b"text")
     (tmp_path / "c.txt").write_bytes(b"\xff")
-    read = iter_sources(tmp_path)
-    assert [next(read)[0].id, next(read)[0].id] == ["a", "b"]
+    loaded = iter_sources(tmp_path)
+    assert [next(loaded)[0].id, next(loaded)[0].id] == ["a", "b"]
     with pytest.raises(SourceError, match=r"c\.txt"):
-        next(read)
+        next(loaded)
 
 
-def test_what_lies_beside_a_file_counts_more_than_the_file(tmp_path: Path) -> None:
+def test_a_meta_json_file_takes_precedence_over_front_matter(tmp_path: Path) -> None:
     path = write(tmp_path / "a.md", b"---\ntitle: Mine\ndate: 2020-01-02\nkind: note\n---\ntext")
     meta = {"title": "Ours", "id": "x", "url": "https://e.org", "date": "2021", "tags": ["p", 2]}
     path.with_suffix(".meta.json").write_text(json.dumps({**meta, "none": None}), encoding="utf-8")
-    [(document, _)] = read_sources(path)
+    [(document, _)] = load_sources(path)
     assert (document.id, document.title, document.url) == ("x", "Ours", "https://e.org")
     assert document.metadata == {"date": "2021", "kind": "note", "tags": ("p", "2")}
 
@@ -124,16 +124,28 @@ def test_what_lies_beside_a_file_counts_more_than_the_file(tmp_path: Path) -> No
     "content",
     ['{"by": {"name": "A"}}', '{"tags": [["a"]]}', '{"title": ["A"]}', '{"n": NaN}', "[" * 99999],
 )
-def test_metadata_that_is_nested_is_refused_by_name(tmp_path: Path, content: str) -> None:
+def test_nested_metadata_is_refused_by_the_name_of_its_file(tmp_path: Path, content: str) -> None:
     path = write(tmp_path / "a.txt", b"text")
     path.with_suffix(".meta.json").write_text(content, encoding="utf-8")
     with pytest.raises(SourceError, match=r"a\.meta\.json"):
-        read_sources(path)
+        load_sources(path)
 
 
-def test_documents_are_taken_as_given() -> None:
-    given = Document("x", "X", "text", sections=(Section(("S",), 0, 4),))
-    assert read_sources([given])[0][0] == given
+def test_a_document_in_memory_with_sections_is_unchanged() -> None:
+    document = Document("x", "X", "text", sections=(Section(("S",), 0, 4),))
+    assert load_sources([document])[0][0] == document
+
+
+def test_documents_in_memory_and_files_keep_their_order(tmp_path: Path) -> None:
+    for name in ("b.txt", "c.txt"):
+        write(tmp_path / name, b"text")
+    mixed = [Document("a", "A", "text"), tmp_path, Document("d", "D", "text")]
+    assert [document.id for document, _ in load_sources(mixed)] == ["a", "b", "c", "d"]
+
+
+def test_only_paths_are_searched_for_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "discover", lambda _: pytest.fail("it was called"))
+    assert load_sources(Document("a", "A", "text"))[0][0].id == "a"
 
 
 @pytest.mark.parametrize(
@@ -154,45 +166,45 @@ def test_an_unreadable_file_is_refused_by_name(
     tmp_path: Path, name: str, data: bytes, message: str
 ) -> None:
     with pytest.raises(SourceError, match=message) as caught:
-        read_sources(write(tmp_path / name, data))
+        load_sources(write(tmp_path / name, data))
     assert name in str(caught.value)
 
 
 def test_a_missing_file_and_an_empty_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="does not exist"):
-        read_sources(tmp_path / "nothing.txt")
+        load_sources(tmp_path / "nothing.txt")
     with pytest.raises(SourceError, match="holds no text file"):
-        read_sources(tmp_path)
+        load_sources(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["x" * 5000 + ".txt", "nul\0.txt", "x" * 5000 + "*.txt"])
-def test_an_impossible_name_is_refused(name: str) -> None:
+def test_a_path_that_cannot_exist_is_refused(name: str) -> None:
     with pytest.raises(SourceError):
-        read_sources(name)
+        load_sources(name)
 
 
-def test_a_file_that_the_system_will_not_read_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_the_system_cannot_open_is_refused(tmp_path: Path) -> None:
     # A link to itself fails for every user, root too, as a missing permission does for others.
     (tmp_path / "loop.txt").symlink_to("loop.txt")
     with pytest.raises(SourceError, match=r"loop\.txt cannot be read"):
-        read_sources(tmp_path / "loop.txt")
+        load_sources(tmp_path / "loop.txt")
 
 
 def test_two_documents_with_one_id_are_refused(tmp_path: Path) -> None:
     write(tmp_path / "a.txt", b"text")
     with pytest.raises(SourceError, match="document id 'a'"):
-        read_sources([tmp_path / "a.txt", Document("a", "A", "text")])
+        load_sources([tmp_path / "a.txt", Document("a", "A", "text")])
 
 
-def test_files_of_one_name_in_two_folders_are_told_apart(tmp_path: Path) -> None:
+def test_named_files_of_the_same_name_get_ids_with_their_folders(tmp_path: Path) -> None:
     for folder in "xy":
         (tmp_path / folder).mkdir()
         write(tmp_path / folder / "readme.txt", b"text")
     both = [tmp_path / "x" / "readme.txt", tmp_path / "y" / "readme.txt"]
-    assert [document.id for document, _ in read_sources(both)] == ["x-readme", "y-readme"]
-    assert [document.id for document, _ in read_sources(both[:1])] == ["readme"]
+    assert [document.id for document, _ in load_sources(both)] == ["x-readme", "y-readme"]
+    assert [document.id for document, _ in load_sources(both[:1])] == ["readme"]
     with pytest.raises(SourceError, match="two sources have the document id"):
-        read_sources([both[0], both[0]])
+        load_sources([both[0], both[0]])
 
 
 @pytest.mark.parametrize("content", ["[1]", "{", '"x"'])
@@ -200,12 +212,12 @@ def test_broken_metadata_is_refused(tmp_path: Path, content: str) -> None:
     path = write(tmp_path / "a.txt", b"text")
     path.with_suffix(".meta.json").write_text(content, encoding="utf-8")
     with pytest.raises(SourceError, match=r"a\.meta\.json"):
-        read_sources(path)
+        load_sources(path)
 
 
 def test_a_source_of_another_type_is_refused() -> None:
     with pytest.raises(SourceError, match="a source is a int"):
-        read_sources([3])  # type: ignore[list-item]
+        load_sources([3])  # type: ignore[list-item]
 
 
 @pytest.mark.parametrize(
@@ -218,7 +230,7 @@ def test_a_source_of_another_type_is_refused() -> None:
         {"id": "a", "title": "T", "text": "xy", "sections": (Section((), 1, 2), Section((), 0, 1))},
     ],
 )
-def test_an_impossible_document_cannot_be_built(fields: dict[str, object]) -> None:
+def test_an_invalid_document_cannot_be_created(fields: dict[str, object]) -> None:
     with pytest.raises(InputError):
         Document(**fields)  # type: ignore[arg-type]
 
@@ -238,6 +250,6 @@ def test_a_file_name_that_is_not_utf8_still_gives_a_title(tmp_path: Path) -> Non
             file.write(b"Coffee.")
     except OSError:
         return  # this file system keeps no such names
-    [(document, _)] = read_sources(os.fsdecode(path))
+    [(document, _)] = load_sources(os.fsdecode(path))
     assert document.title == "caf\ufffd"
     document.title.encode()

@@ -21,9 +21,9 @@ from ragkit import Document, Index, load_encoder
 from ragkit.answering.answer import Passage
 from ragkit.answering.generated import GOOD
 from ragkit.chunking import Chunker
-from ragkit.corpus import decoding, read_sources
-from ragkit.corpus.mediawiki import stored_text
-from ragkit.corpus.readers import reader_of
+from ragkit.corpus import decoding, load_sources
+from ragkit.corpus.formats import parser_for
+from ragkit.corpus.mediawiki import plain_text
 from ragkit.encoding import Encoder
 from ragkit.errors import EncoderError, LanguageModelError, QuestionError, SourceError
 from ragkit.grounding import ChatModel, Checker, Message, Piece, write
@@ -39,7 +39,7 @@ MANY = 50_000  # so many of anything takes hours where time grows as the square
 def read_as(name: str, data: bytes | str) -> str:
     """The text that a file of this name and content is read as."""
     data = data.encode() if isinstance(data, str) else data
-    [read] = reader_of(Path(name))(io.BytesIO(data), Path(name))
+    [read] = parser_for(Path(name))(io.BytesIO(data), Path(name))
     return read.text
 
 
@@ -81,7 +81,7 @@ def test_front_matter_that_grows_or_lies_is_refused_by_name(source: str) -> None
 
 
 def test_a_number_of_thousands_of_digits_is_no_metadata() -> None:
-    [read] = reader_of(Path("a.md"))(
+    [read] = parser_for(Path("a.md"))(
         io.BytesIO(f"---\na: 0x{'F' * 5000}\nb: [0x{'F' * 5000}]\nc: 1\n---\nText.".encode()),
         Path("a.md"),
     )
@@ -89,7 +89,7 @@ def test_a_number_of_thousands_of_digits_is_no_metadata() -> None:
 
 
 def test_a_key_of_front_matter_is_valid_unicode() -> None:
-    [read] = reader_of(Path("a.md"))(
+    [read] = parser_for(Path("a.md"))(
         io.BytesIO(b'---\na: 1\n"\\ud800": 1\n---\nText.'), Path("a.md")
     )
     assert read.metadata == {"a": 1, "\ufffd": 1}
@@ -99,7 +99,7 @@ def test_a_key_of_front_matter_is_valid_unicode() -> None:
 def test_an_endless_heading_is_text(tmp_path: Path, name: str, mark: str) -> None:
     long = "x" * 5000
     (tmp_path / name).write_text(f"Lead.\n\n{mark} {long} {mark}\n\nBody.\n", encoding="utf-8")
-    [(document, _)] = read_sources(tmp_path / name)
+    [(document, _)] = load_sources(tmp_path / name)
     assert [section.path for section in document.sections] == [()]
     assert long in document.text
 
@@ -109,7 +109,7 @@ def test_an_endless_title_is_refused_since_it_would_stand_in_front_of_every_pass
 ) -> None:
     (tmp_path / "a.html").write_text(f"<title>{'x' * 5000}</title><p>Text.", encoding="utf-8")
     with pytest.raises(SourceError, match=r"a\.html has a title of 5,000 characters"):
-        read_sources(tmp_path)
+        load_sources(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_line_of_a_billion_characters_is_refused_before_memory_is_full(
     with path.open("wb") as file:
         file.truncate(size)
     with pytest.raises(SourceError, match=r"more than 64 MiB, all of it one document.*split -C"):
-        read_sources(path)
+        load_sources(path)
 
 
 def test_the_largest_file_that_may_be_one_document_is_read(
@@ -131,11 +131,11 @@ def test_the_largest_file_that_may_be_one_document_is_read(
 ) -> None:
     path = tmp_path / "a.txt"
     path.write_text("River towns.", encoding="utf-8")
-    monkeypatch.setattr(decoding, "_LARGEST", 12)
-    assert read_sources(path)[0][0].text == "River towns."
-    monkeypatch.setattr(decoding, "_LARGEST", 11)
+    monkeypatch.setattr(decoding, "_MAX_BYTES", 12)
+    assert load_sources(path)[0][0].text == "River towns."
+    monkeypatch.setattr(decoding, "_MAX_BYTES", 11)
     with pytest.raises(SourceError):
-        read_sources(path)
+        load_sources(path)
 
 
 TO_BIN = b'<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="r" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="word/a.bin"/></Relationships>'
@@ -168,15 +168,15 @@ def test_what_is_small_and_stands_for_gigabytes_is_refused(
     "source", ["{|\n|" + "a" * MANY * 20, "{|\n|+" + "a" * MANY * 20, "{|\n!" + "[a" * MANY]
 )
 def test_a_cell_without_attributes_is_read_in_time(source: str) -> None:
-    assert "a" in stored_text(source)
+    assert "a" in plain_text(source)
 
 
 def test_cells_keep_their_text_and_lose_their_attributes() -> None:
-    assert stored_text("{|\n! a=1 | B !! C\n|-\n| x = 1 | y || z\n|}\n") == "B | C\ny | z\n"
+    assert plain_text("{|\n! a=1 | B !! C\n|-\n| x = 1 | y || z\n|}\n") == "B | C\ny | z\n"
 
 
 def test_a_page_of_too_many_tags_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ragkit.corpus.html._MOST_TOKENS", 1000)
+    monkeypatch.setattr("ragkit.corpus.html._MAX_TOKENS", 1000)
     with pytest.raises(SourceError, match=r"a\.html has more than 1,000 tags"):
         read_as("a.html", "text" + "<b></b>" * 500)
     assert read_as("a.html", "text" + "<b></b>" * 499) == "text"
@@ -214,7 +214,7 @@ def characters(texts: Sequence[str]) -> list[int]:
 def test_chunks_are_narrow_whatever_a_tokenizer_counts(unit: str) -> None:
     text = "a " + unit * (MANY // len(unit)) + " b"
     document = Document("x", "X", text, sections=())
-    [(document, _)] = read_sources([document])
+    [(document, _)] = load_sources([document])
     chunks = Chunker(max_tokens=16).chunks(document, count=characters, window=16)
     assert max(chunk.end - chunk.start for chunk in chunks) <= 40 * 16
     assert all(text[chunk.start : chunk.end].strip() for chunk in chunks)
@@ -229,7 +229,7 @@ def test_no_tokenizer_is_given_what_cannot_fit() -> None:
         asked.extend(map(len, texts))
         return characters(texts)
 
-    [(document, _)] = read_sources([Document("x", "X", "word " * MANY)])
+    [(document, _)] = load_sources([Document("x", "X", "word " * MANY)])
     assert Chunker(max_tokens=16).chunks(document, count=count, window=16)
     assert max(asked) <= 40 * 16
 
@@ -265,7 +265,7 @@ def test_citations_are_exact_whatever_the_characters(tiny: Encoder) -> None:
 def test_a_lone_surrogate_is_refused_wherever_it_stands(said: dict[str, object]) -> None:
     document = Document(**{"id": "x", "title": "X", "text": "Text.", **said})  # type: ignore[arg-type]
     with pytest.raises(SourceError, match="lone surrogate"):
-        read_sources([document])
+        load_sources([document])
 
 
 @settings(max_examples=60, deadline=None)
@@ -305,31 +305,31 @@ def linked(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("pattern", ["", "**/*.txt", "*/*.txt", "**", "*/**/a.txt"])
 def test_no_link_leads_out_of_a_folder_or_round_in_circles(linked: Path, pattern: str) -> None:
-    assert [(d.id, d.text) for d, _ in read_sources(linked / pattern)] == [("a", "Text.")]
+    assert [(d.id, d.text) for d, _ in load_sources(linked / pattern)] == [("a", "Text.")]
 
 
 @pytest.mark.parametrize("name", ["pipe.txt", "device.txt"])
 def test_a_pipe_or_device_is_refused_and_not_waited_for(linked: Path, name: str) -> None:
-    with pytest.raises(SourceError, match=f"{name} is no regular file"):
-        read_sources(linked / name)
+    with pytest.raises(SourceError, match=f"{name} is not a regular file"):
+        load_sources(linked / name)
 
 
 def test_what_is_said_of_a_file_is_not_read_from_another_folder(linked: Path) -> None:
     (linked / "real" / "a.meta.json").symlink_to(linked.parent / "outside" / "secret.meta.json")
     with pytest.raises(SourceError, match=r"a\.meta\.json is a link"):
-        read_sources(linked)
+        load_sources(linked)
 
 
 def test_a_file_that_cannot_be_hashed_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "memory.txt").symlink_to("/proc/self/mem")
     with pytest.raises(SourceError, match=r"memory\.txt cannot be read"):
-        read_sources(tmp_path / "memory.txt")
+        load_sources(tmp_path / "memory.txt")
 
 
 @pytest.mark.parametrize("pattern", ["**x/*.txt", "*/../../x*"])
 def test_an_impossible_pattern_is_refused(tmp_path: Path, pattern: str) -> None:
     with pytest.raises(SourceError, match="the pattern"):
-        read_sources(tmp_path / pattern)
+        load_sources(tmp_path / pattern)
 
 
 @pytest.mark.parametrize(
@@ -349,7 +349,7 @@ def test_a_blank_name_is_none(tmp_path: Path, blank: str) -> None:
     (tmp_path / "a.meta.json").write_text(
         json.dumps({"id": blank, "title": blank}), encoding="utf-8"
     )
-    [(document, _)] = read_sources(tmp_path)
+    [(document, _)] = load_sources(tmp_path)
     assert (document.id, document.title) == ("a", "a")
 
 
@@ -555,10 +555,10 @@ def test_a_key_that_no_header_can_carry_is_a_clear_error() -> None:
 def test_patterns_go_up_and_long_ones_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "x.txt").write_text("Text.", encoding="utf-8")
-    [(document, _)] = read_sources(str(tmp_path / "*" / ".." / "a" / "x.txt"))
+    [(document, _)] = load_sources(str(tmp_path / "*" / ".." / "a" / "x.txt"))
     assert document.text == "Text."
     with pytest.raises(SourceError):
-        read_sources(str(tmp_path / "*" / ("y" * 300 + ".txt")))
+        load_sources(str(tmp_path / "*" / ("y" * 300 + ".txt")))
 
 
 def test_metadata_may_be_a_link_within_its_folder(tmp_path: Path) -> None:
@@ -566,5 +566,5 @@ def test_metadata_may_be_a_link_within_its_folder(tmp_path: Path) -> None:
     (tmp_path / "..data" / "a.meta.json").write_text('{"title": "A"}', encoding="utf-8")
     (tmp_path / "a.txt").write_text("Text.", encoding="utf-8")
     (tmp_path / "a.meta.json").symlink_to(tmp_path / "..data" / "a.meta.json")
-    [(document, _)] = read_sources(tmp_path / "a.txt")
+    [(document, _)] = load_sources(tmp_path / "a.txt")
     assert document.title == "A"

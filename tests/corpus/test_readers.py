@@ -16,10 +16,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ragkit import Document, Index
-from ragkit.corpus import iter_sources, read_sources
-from ragkit.corpus.archive import MOST_UNPACKED
-from ragkit.corpus.mediawiki import stored_text
-from ragkit.corpus.readers import SUFFIXES, reader_of
+from ragkit.corpus import iter_sources, load_sources
+from ragkit.corpus.archive import MAX_UNPACKED_BYTES
+from ragkit.corpus.formats import SUFFIXES, parser_for
+from ragkit.corpus.mediawiki import plain_text
 from ragkit.encoding import Encoder, load_encoder
 from ragkit.errors import MissingExtraError, SourceError
 from support.strategies import articles
@@ -30,7 +30,7 @@ MANY = 100_000  # so many of anything takes hours where time grows as the square
 def read_as(name: str, data: bytes | str) -> Document:
     """The document that a file of this name and content is read as, without the file."""
     data = data.encode() if isinstance(data, str) else data
-    [read] = reader_of(Path(name))(io.BytesIO(data), Path(name))
+    [read] = parser_for(Path(name))(io.BytesIO(data), Path(name))
     return Document("x", read.title or "", read.text, read.url, read.sections, read.metadata, read.pages)  # fmt: skip
 
 
@@ -297,7 +297,7 @@ def test_a_hostile_page_is_read_in_time(unit: str) -> None:
     ],
 )  # fmt: skip
 def test_wikitext_is_what_its_reader_sees(source: str, text: str) -> None:
-    assert stored_text(source) == text
+    assert plain_text(source) == text
 
 
 def test_headings_of_wikitext_are_decoded() -> None:
@@ -309,7 +309,7 @@ def test_headings_of_wikitext_are_decoded() -> None:
     ["= T =\n", "== H ==\r\n", "Some text, (with) 'marks' & [1] < 2.\n", "\n", "  indented\n", "- item\n", "a | b\n", "2{x}\n"]
 )).map("".join))  # fmt: skip
 def test_wikitext_without_marks_stays_as_it_is(source: str) -> None:
-    assert stored_text(source) == source
+    assert plain_text(source) == source
 
 
 @settings(max_examples=200)
@@ -330,7 +330,7 @@ def test_any_wikitext_is_sections_and_headings(source: str) -> None:
 @pytest.mark.parametrize("unit", ["{{", "[[", "[[a|", "<ref>", "<ref name='", "[//x ", "{|\n|", "''", "{{a}}, ", "<!--", "}}"])  # fmt: skip
 @pytest.mark.parametrize("close", ["", "}}", "]]", "|}"])
 def test_hostile_wikitext_is_read_in_time(unit: str, close: str) -> None:
-    assert isinstance(stored_text("text (" + unit * (MANY // 2) + close * (MANY // 2)), str)
+    assert isinstance(plain_text("text (" + unit * (MANY // 2) + close * (MANY // 2)), str)
 
 
 # --- Dumps
@@ -372,7 +372,7 @@ DUMP = dump(
 )
 def test_a_dump_is_its_articles(tmp_path: Path, name: str, pack: Callable[[bytes], bytes]) -> None:
     (tmp_path / name).write_bytes(pack(DUMP))
-    read = read_sources(tmp_path)
+    read = load_sources(tmp_path)
     assert [d.id for d, _ in read] == ["koln-am-rhein", "koln-am-rhein-4"]
     first, origin = read[0]
     assert first.title == "Köln am Rhein?"
@@ -390,7 +390,7 @@ def test_a_dump_is_read_as_a_stream() -> None:
             return super().read() or page("A", "Text.").encode()
 
     endless = Endless(dump().removesuffix(b"</mediawiki>"))
-    assert next(reader_of(Path("a.xml"))(endless, Path("a.xml"))).text == "Text."
+    assert next(parser_for(Path("a.xml"))(endless, Path("a.xml"))).text == "Text."
 
 
 BOMB = '<!DOCTYPE m [<!ENTITY a "aaaaaaaaaa">]>'
@@ -400,10 +400,10 @@ BOMB = '<!DOCTYPE m [<!ENTITY a "aaaaaaaaaa">]>'
     ("name", "data", "message"),
     [
         ("a.xml", b"<html></html>", "outermost element is <html>"),
-        ("a.xml", DUMP[:-20], "no whole XML"),
-        ("a.xml", b"", "no whole XML"),
+        ("a.xml", DUMP[:-20], "not well-formed XML"),
+        ("a.xml", b"", "not well-formed XML"),
         ("a.xml", BOMB.encode() + DUMP, "DOCTYPE"),
-        ("a.xml", DUMP.replace(b"Am Rhein", b"\xff"), "no whole XML"),
+        ("a.xml", DUMP.replace(b"Am Rhein", b"\xff"), "not well-formed XML"),
         ("a.xml", dump(page("A", "x" * (2**24 + 1))), "longer than"),
         ("a.xml.bz2", bz2.compress(DUMP)[:-9], "damaged"),
         ("a.xml.gz", gzip.compress(DUMP)[:-9], "damaged"),
@@ -415,17 +415,17 @@ def test_an_unreadable_dump_is_refused_with_its_place(
 ) -> None:
     (tmp_path / name).write_bytes(data)
     with pytest.raises(SourceError, match=message) as caught:
-        read_sources(tmp_path / name)
+        load_sources(tmp_path / name)
     assert name in str(caught.value)
 
 
 def test_a_dump_takes_properties_for_all_but_no_name_for_all(tmp_path: Path) -> None:
     (tmp_path / "a.xml").write_bytes(DUMP)
     (tmp_path / "a.meta.json").write_text('{"lang": "de"}')
-    assert [d.metadata["lang"] for d, _ in read_sources(tmp_path)] == ["de", "de"]
+    assert [d.metadata["lang"] for d, _ in load_sources(tmp_path)] == ["de", "de"]
     (tmp_path / "a.meta.json").write_text('{"title": "All"}')
     with pytest.raises(SourceError, match="several documents"):
-        read_sources(tmp_path)
+        load_sources(tmp_path)
 
 
 # --- PDF
@@ -517,9 +517,9 @@ def test_a_pdf_that_anyone_may_open_is_read_though_it_is_encrypted() -> None:
     [
         (lambda: encrypted_pdf("secret"), "encrypted with a password"),
         (lambda: make_pdf([[], []]), "no text on its 2 pages"),
-        (lambda: b"", "no readable PDF"),
-        (lambda: b"%PDF-1.7 nothing", "no readable PDF"),
-        (lambda: make_pdf(RIVERS)[:300], "no readable PDF"),
+        (lambda: b"", "not a readable PDF"),
+        (lambda: b"%PDF-1.7 nothing", "not a readable PDF"),
+        (lambda: make_pdf(RIVERS)[:300], "not a readable PDF"),
     ],
 )
 def test_an_unreadable_pdf_is_refused(data: Callable[[], bytes], message: str) -> None:
@@ -618,19 +618,19 @@ LOCKED = '<e><CipherReference URI="OPS/one.xhtml"/></e>'
 @pytest.mark.parametrize(
     ("name", "data", "message"),
     [
-        ("a.docx", lambda: b"PK", "no readable DOCX"),
-        ("a.docx", lambda: make_docx(DOCX)[:-40], "no readable DOCX"),
-        ("a.docx", lambda: zipped({"a": "b"}), "no readable DOCX"),
-        ("a.docx", lambda: make_docx(""), "holds no text"),
+        ("a.docx", lambda: b"PK", "not a readable DOCX"),
+        ("a.docx", lambda: make_docx(DOCX)[:-40], "not a readable DOCX"),
+        ("a.docx", lambda: zipped({"a": "b"}), "not a readable DOCX"),
+        ("a.docx", lambda: make_docx(""), "has no text"),
         ("a.docx", lambda: make_docx(DOCX, doctype=BOMB), "DOCTYPE"),
-        ("a.docx", lambda: make_docx(DOCX + "<"), "no readable DOCX"),
-        ("a.docx", lambda: make_docx(NESTED), "no readable DOCX"),
-        ("a.docx", lambda: make_docx(" " * (MOST_UNPACKED + 1)), "unpacks to more"),
-        ("a.epub", lambda: make_epub({"one": " " * (MOST_UNPACKED + 1)}), "unpacks to more"),
+        ("a.docx", lambda: make_docx(DOCX + "<"), "not a readable DOCX"),
+        ("a.docx", lambda: make_docx(NESTED), "not a readable DOCX"),
+        ("a.docx", lambda: make_docx(" " * (MAX_UNPACKED_BYTES + 1)), "unpacks to more"),
+        ("a.epub", lambda: make_epub({"one": " " * (MAX_UNPACKED_BYTES + 1)}), "unpacks to more"),
         ("a.epub", lambda: make_epub({}), "lists no pages"),
         ("a.epub", lambda: zipped({"a": "b"}), "no META-INF/container.xml"),
         ("a.epub", lambda: zipped({"META-INF/container.xml": BOMB + "<m/>"}), "XML entities"),
-        ("a.epub", lambda: zipped({"META-INF/container.xml": "<m"}), "no well-formed XML"),
+        ("a.epub", lambda: zipped({"META-INF/container.xml": "<m"}), "not well-formed XML"),
         (
             "a.epub",
             lambda: make_epub(EPUB, **{"META-INF/encryption.xml": LOCKED}),
@@ -688,7 +688,7 @@ def test_every_format_is_cited_by_section_span_and_page(
     index = Index.build(path, encoder=encoder)
     passage = index.ask("Where does the Rhine rise?", threshold=0.0).passages[0]
     citation = passage.citation
-    [(again, origin)] = read_sources(path)
+    [(again, origin)] = load_sources(path)
     assert citation.verify(again).ok
     assert citation.section == ("Rhine",)
     assert "The Rhine rises in the Swiss Alps." in citation.quote
@@ -697,8 +697,8 @@ def test_every_format_is_cited_by_section_span_and_page(
 
 
 def test_every_readable_suffix_has_its_reader_and_its_kin_a_sample() -> None:
-    tried = {reader_of(Path(f"a{suffix}")) for suffix in samples()}
-    assert {reader_of(Path(f"a{suffix.upper()}")) for suffix in SUFFIXES} == tried
+    tried = {parser_for(Path(f"a{suffix}")) for suffix in samples()}
+    assert {parser_for(Path(f"a{suffix.upper()}")) for suffix in SUFFIXES} == tried
 
 
 @pytest.mark.parametrize("suffix", samples())
@@ -711,7 +711,7 @@ def test_damaged_bytes_are_documents_or_a_source_error(suffix: str, data: st.Dat
     damaged = whole[:at] + data.draw(st.binary(max_size=20)) + whole[at + drop :]
     path = Path(f"a{suffix}")
     try:
-        reads = list(reader_of(path)(io.BytesIO(damaged), path))
+        reads = list(parser_for(path)(io.BytesIO(damaged), path))
     except SourceError:
         return
     for read in reads:
@@ -745,7 +745,7 @@ def test_a_library_is_imported_only_when_its_format_is_read(tmp_path: Path) -> N
 
     (tmp_path / "a.txt").write_text("text")
     code = (
-        "import sys; from ragkit.corpus import read_sources; read_sources('a.txt'); "
+        "import sys; from ragkit.corpus import load_sources; load_sources('a.txt'); "
         "print({'justhtml', 'pypdf', 'mammoth', 'markdown_it', 'yaml', 'bz2'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)  # fmt: skip

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ragkit import Document, Encoder, Index
 from ragkit.chunking import Chunker, context
-from ragkit.corpus.wikitext import parse_sections
+from ragkit.corpus.headings import parse_sections
 from ragkit.index import IndexData, RetrievalConfig
 from ragkit.index import postings as postings_module
 from ragkit.index.postings import Postings, PostingsBuilder
