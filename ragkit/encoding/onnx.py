@@ -12,7 +12,7 @@ from ragkit.encoding.base import Encoded, Fingerprint, Vectors
 from ragkit.encoding.cpus import usable_cpus
 from ragkit.encoding.export import Export
 from ragkit.encoding.windows import count_tokens, encode_windows, encoded, load_tokenizer
-from ragkit.timing import stage
+from ragkit.timing import LAP
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -81,10 +81,11 @@ class OnnxEncoder:
             mask[row, : len(tokens)] = 1
         positions = np.arange(longest, dtype=np.int32)
         inputs = {"input_ids": ids, "attention_mask": mask, "positions": positions}
+        LAP.get()("tokenize")
         session = self._session
         work = 2e-9 * ids.size * self._export.macs
-        with stage(f"forward pass of {ids.size} tokens, {work:.2f} GFLOP"):
-            states: Vectors = session.run(None, inputs)[0]
+        states: Vectors = session.run(None, inputs)[0]
+        LAP.get()(f"forward pass of {ids.size} tokens, {work:.2f} GFLOP")
         return states
 
     def _pooled(self, states: Vectors) -> Vectors:
@@ -102,16 +103,17 @@ class OnnxEncoder:
 
 @lru_cache(maxsize=4)
 def _loaded_tokenizer(export: Export) -> Tokenizer:
-    with stage("load the tokenizer"):
-        return load_tokenizer(export.tokenizer)
+    tokenizer = load_tokenizer(export.tokenizer)
+    LAP.get()("load the tokenizer")
+    return tokenizer
 
 
 @lru_cache(maxsize=4)
 def _loaded_session(export: Export) -> InferenceSession:
     """One for the whole process: indexes with one model share its weights."""
-    with stage("import onnxruntime"):
-        import onnxruntime
+    import onnxruntime
 
+    LAP.get()("import onnxruntime")
     options: Any = onnxruntime.SessionOptions()
     options.intra_op_num_threads = min(_MOST_THREADS, usable_cpus())
     options.inter_op_num_threads = 1
@@ -120,7 +122,8 @@ def _loaded_session(export: Export) -> InferenceSession:
     # The graph is written as it should run; looking for fusions would only cost time.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.log_severity_level = 3
-    with stage("load the model"):
-        return onnxruntime.InferenceSession(
-            str(export.model), options, providers=["CPUExecutionProvider"]
-        )
+    session = onnxruntime.InferenceSession(
+        str(export.model), options, providers=["CPUExecutionProvider"]
+    )
+    LAP.get()("load the model")
+    return session
