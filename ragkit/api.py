@@ -25,9 +25,9 @@ from ragkit.encoding import (
     Encoder,
     Fingerprint,
     Reranker,
-    asking_encoder,
     load_encoder,
     load_reranker,
+    query_encoder,
 )
 from ragkit.errors import InputError
 from ragkit.grounding import ChatModel, LanguageModel, Policy, check_policy, write
@@ -134,7 +134,7 @@ class Index:
         place = None if path is None else Path(path)
         with _reader(builder, workers) as reader:
             made = indexing.build(sources, builder, recipe, place, progress=progress, reader=reader)
-        asker = builder if builder is encoder else asking_encoder(builder.fingerprint)
+        asker = builder if builder is encoder else query_encoder(builder.fingerprint)
         return cls(made, asker, reranker=second)
 
     @classmethod
@@ -161,7 +161,7 @@ class Index:
         builder = _resolve(recorded.source if encoder is None else encoder)
         with _reader(builder, workers) as reader:
             made = indexing.update(Path(path), sources, builder, progress=progress, reader=reader)
-        return cls(made, builder if builder is encoder else asking_encoder(builder.fingerprint))
+        return cls(made, builder if builder is encoder else query_encoder(builder.fingerprint))
 
     @classmethod
     def open(
@@ -520,8 +520,8 @@ def _reader(encoder: Encoder, workers: str | None) -> AbstractContextManager[Rea
 
 def _asker(encoder: Encoder | Fingerprint | str) -> Encoder:
     if isinstance(encoder, (str, os.PathLike)):
-        return asking_encoder(_resolve(encoder).fingerprint)
-    return asking_encoder(encoder) if isinstance(encoder, Fingerprint) else encoder
+        return query_encoder(_resolve(encoder).fingerprint)
+    return query_encoder(encoder) if isinstance(encoder, Fingerprint) else encoder
 
 
 def _resolve_reranker(reranker: Reranker | str | None) -> Reranker | None:

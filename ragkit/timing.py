@@ -38,6 +38,7 @@ def timings() -> Iterator[list[Stage]]:
         ...     LAP.get()("load the model")
         >>> [name for name, seconds in stages]
         ['import numpy', 'load the model']
+
     """
     stages: list[Stage] = []
     last = time.perf_counter()
