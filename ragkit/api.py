@@ -30,7 +30,7 @@ from ragkit.encoding import (
     query_encoder,
 )
 from ragkit.errors import InputError
-from ragkit.grounding import ChatModel, LanguageModel, Policy, check_policy, write
+from ragkit.grounding import ChatModel, LanguageModel, Policy, check_policy, generate_sentences
 from ragkit.index import Conditions, IndexData, Manifest, Weights, Where, parse_memory
 from ragkit.indexing import Made, Progress, Reader, Recipe, is_remote, refuse_changed, refuse_other
 from ragkit.quotes.checker import QuoteChecker, QuoteReport
@@ -532,7 +532,7 @@ def _resolve_reranker(reranker: Reranker | str | None) -> Reranker | None:
 
 def _written(llm: LanguageModel, found: Answer, policy: Policy) -> Iterator[Answer | Sentence]:
     """What the model says, and then the answer that is left of it."""
-    writing = write(llm, found.standalone, found.passages, policy=policy)
+    writing = generate_sentences(llm, found.standalone, found.passages, policy=policy)
     said: list[Sentence] = []
     while True:
         try:
