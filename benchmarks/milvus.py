@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks.milvus_servers import full_server, lite_server
 from benchmarks.report import machine, today
 from ragkit import Index
-from ragkit.encoding import asking_encoder
+from ragkit.encoding import query_encoder
 from ragkit.evaluation import load_questions
 from ragkit.evaluation.formats import load_squad
 from ragkit.index import IndexData, Manifest
@@ -73,7 +73,7 @@ def asked(
     data: IndexData, manifest: Manifest, questions: Sequence[str]
 ) -> tuple[Found, list[float]]:
     """What each question finds, as chunk and score, and the milliseconds that it takes."""
-    encoder = asking_encoder(manifest.encoder)
+    encoder = query_encoder(manifest.encoder)
     encoder.encode(questions[:1])
     found, taken = [], []
     for question in questions:

@@ -21,9 +21,9 @@ from ragkit.encoding import (
     Encoder,
     Fingerprint,
     Reranker,
-    asking_encoder,
     load_encoder,
     load_reranker,
+    query_encoder,
 )
 from ragkit.errors import InputError
 from ragkit.index import (
@@ -116,8 +116,8 @@ class Index(Answerer):
             built = indexing.build(
                 sources, builder, settings, folder, progress=progress, chunk_encoder=chunk_encoder
             )
-        query_encoder = builder if builder is encoder else asking_encoder(builder.fingerprint)
-        return cls(built, query_encoder, reranker=second)
+        own = builder if builder is encoder else query_encoder(builder.fingerprint)
+        return cls(built, own, reranker=second)
 
     @classmethod
     def update(
@@ -152,7 +152,7 @@ class Index(Answerer):
             updated = indexing.update(
                 Path(path), sources, builder, progress=progress, chunk_encoder=chunk_encoder
             )
-        return cls(updated, builder if builder is encoder else asking_encoder(builder.fingerprint))
+        return cls(updated, builder if builder is encoder else query_encoder(builder.fingerprint))
 
     @classmethod
     def open(
@@ -187,12 +187,12 @@ class Index(Answerer):
         """
         opened = _connect(str(path)) if is_remote(path) else indexing.open_index(Path(path))
         LAP.get()("open and verify the index")
-        query_encoder = _resolve_query_encoder(opened.fingerprint if encoder is None else encoder)
+        own = _resolve_query_encoder(opened.fingerprint if encoder is None else encoder)
         LAP.get()("find and verify the model")
-        check_encoder(path, query_encoder.fingerprint, opened.fingerprint)
+        check_encoder(path, own.fingerprint, opened.fingerprint)
         if check_sources and isinstance(opened, LocalIndex):
             indexing.check_sources(Path(path), opened.sources)
-        return cls(opened, query_encoder, reranker=_resolve_reranker(reranker))
+        return cls(opened, own, reranker=_resolve_reranker(reranker))
 
     @classmethod
     def repair(
@@ -286,8 +286,8 @@ def _resolve_encoder(encoder: Encoder | str | None) -> Encoder:
 
 def _resolve_query_encoder(encoder: Encoder | Fingerprint | str) -> Encoder:
     if isinstance(encoder, (str, os.PathLike)):
-        return asking_encoder(_resolve_encoder(encoder).fingerprint)
-    return asking_encoder(encoder) if isinstance(encoder, Fingerprint) else encoder
+        return query_encoder(_resolve_encoder(encoder).fingerprint)
+    return query_encoder(encoder) if isinstance(encoder, Fingerprint) else encoder
 
 
 def _resolve_reranker(reranker: Reranker | str | None) -> Reranker | None:

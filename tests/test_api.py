@@ -13,13 +13,12 @@ import numpy as np
 import pytest
 
 from ragkit import Document, Index
-from ragkit.encoding import Encoder, asking_encoder, load_encoder
-from ragkit.encoding.cpus import usable_cpus
+from ragkit.encoding import Encoder, load_encoder, query_encoder, usable_cpus
 from ragkit.encoding.export import find_export, make_export, why_not_exportable
 from ragkit.encoding.models import find_model
 from ragkit.encoding.onnx import OnnxEncoder
 from ragkit.errors import EncoderError, InputError
-from ragkit.timing import stage, timings
+from ragkit.timing import LAP, timings
 from support.parts import make_model
 
 TEXTS = [
@@ -113,7 +112,7 @@ def test_a_model_that_cannot_be_exported_is_asked_through_its_reference(
     assert reason in str(why_not_exportable(model))
     with pytest.raises(EncoderError, match="runtime='reference'"):
         load_encoder(str(model), runtime="int8")
-    encoder = asking_encoder(load_encoder(str(model)).fingerprint)
+    encoder = query_encoder(load_encoder(str(model)).fingerprint)
     assert not isinstance(encoder, OnnxEncoder)
 
 
@@ -131,7 +130,7 @@ def test_a_damaged_or_missing_export_is_made_anew(
     monkeypatch.setenv("RAGKIT_CACHE", str(tmp_path))
     fingerprint = load_encoder(str(tiny_model)).fingerprint
     assert find_export(fingerprint, "int8") is None
-    asking_encoder(fingerprint)
+    query_encoder(fingerprint)
     export = find_export(fingerprint, "int8")
     assert export is not None
     for path in sorted(export.directory.iterdir()):
@@ -141,8 +140,8 @@ def test_a_damaged_or_missing_export_is_made_anew(
             caplog.clear()
             with caplog.at_level(logging.WARNING, logger="ragkit"):
                 assert find_export(fingerprint, "int8") is None
-            assert "made anew" in caplog.text
-            encoder = asking_encoder(fingerprint)
+            assert "exporting it again" in caplog.text
+            encoder = query_encoder(fingerprint)
             assert isinstance(encoder, OnnxEncoder)
             assert path.read_bytes() == whole
     assert not list(tmp_path.rglob(".partial-*"))
@@ -158,7 +157,7 @@ def test_where_the_cache_cannot_be_written_questions_are_still_read(
 ) -> None:
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
     monkeypatch.setenv("RAGKIT_CACHE", str(tmp_path / "file"))
-    encoder = asking_encoder(load_encoder(str(tiny_model)).fingerprint)
+    encoder = query_encoder(load_encoder(str(tiny_model)).fingerprint)
     assert isinstance(encoder, OnnxEncoder)
     assert encoder.encode(["bread"])[0].vector.shape == (encoder.dimension,)
 
@@ -238,6 +237,5 @@ def test_timings_name_the_stages_of_a_question_and_only_while_listened_to(
     ]
     assert any(name.startswith("forward pass of 22 tokens") for name in names)
     assert all(seconds >= 0 for _, seconds in stages)
-    with stage("unheard"):
-        pass
+    LAP.get()("unheard")
     assert "unheard" not in [name for name, _ in stages]

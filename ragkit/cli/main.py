@@ -39,7 +39,7 @@ from ragkit.errors import (
     StoreError,
     WorkersError,
 )
-from ragkit.timing import stage, timings
+from ragkit.timing import timings
 from ragkit.types import Citation
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def ask(
 
     chosen: dict[str, Any] = {} if threshold is None else {"threshold": threshold}
     chosen |= {"llm": language_model(llm_name, llm_url), "unsupported": unsupported}
-    with timings() as stages, stage("all"):
+    with timings() as stages:
         index = open_index(index_path)
         where = where_of(conditions, index.documents)
         answer = index.ask(" ".join(question), k=k, where=where, **chosen)

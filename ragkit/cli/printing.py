@@ -167,8 +167,8 @@ def print_json(value: Any) -> None:
 
 
 def print_timings(stages: Sequence[Stage]) -> None:
-    """On standard error, so that an answer in JSON stays JSON."""
-    for name, seconds in stages:
+    """Print each stage and their sum on standard error, so that an answer in JSON stays JSON."""
+    for name, seconds in [*stages, ("all", sum(seconds for _, seconds in stages))]:
         click.echo(f"{seconds * 1000:9.1f} ms  {name}", err=True)
 
 

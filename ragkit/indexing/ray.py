@@ -36,8 +36,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from ragkit import __version__
-from ragkit.encoding import Encoder, Runtime, load_encoder
-from ragkit.encoding.cpus import usable_cpus
+from ragkit.encoding import Encoder, Runtime, load_encoder, usable_cpus
 from ragkit.errors import InputError, MissingExtraError, RagkitError, WorkersError
 from ragkit.index.journal import Key, pack_chunks, unpack_chunks
 from ragkit.index.token_vectors import EncodedChunk
@@ -86,7 +85,7 @@ def spread(
 ) -> Iterator[ChunkEncoder]:
     """Context: a reader for ``build`` and ``update`` that reads on the workers of a Ray cluster.
 
-    ``encoder``: one that ``load_encoder`` or ``asking_encoder`` gave; workers load the same.
+    ``encoder``: one that ``load_encoder`` or ``query_encoder`` gave; workers load the same.
     ``address``: ``"ray://host:10001"``, a cluster anywhere; ``"host:6379"``, one that this machine
     is part of; ``"auto"``, the one that runs on this machine; ``"ray"``, that one or what the
     environment's RAY_ADDRESS says, and with neither one is started here and stopped at the end. A

@@ -20,7 +20,7 @@ from fastapi.responses import StreamingResponse
 from ragkit.answering.answer import Answer
 from ragkit.answering.render import sentence_markdown
 from ragkit.api import Index
-from ragkit.conversation import MEMORY, Conversation
+from ragkit.conversation import MAX_TURNS, Conversation
 from ragkit.retrieval import is_askable
 from ragkit.serving.access import problem
 from ragkit.serving.asking import Event, Failure, events_of, final, note_question
@@ -111,7 +111,7 @@ def _questions(messages: Sequence[UserMessage | OtherMessage]) -> list[str]:
     if not said:
         raise HTTPException(400, "no message is the user's; expected a question in one.")
     *before, last = said
-    return [*[text for text in before if is_askable(text)][-MEMORY:], last]
+    return [*[text for text in before if is_askable(text)][-MAX_TURNS:], last]
 
 
 def _text(message: UserMessage) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ragkit.conversation import MEMORY, Turn
+from ragkit.conversation import MAX_TURNS, Turn
 
 __all__ = ["Conversations"]
 
@@ -62,7 +62,7 @@ class Conversations:
         """
         with self._current() as kept:
             if name in kept:
-                turns = (*kept[name].turns, turn)[-MEMORY:]
+                turns = (*kept[name].turns, turn)[-MAX_TURNS:]
                 kept[name] = _Kept(turns, self._clock() + self._expiry)
                 kept.move_to_end(name)
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from ragkit.default import IndexLike
-from ragkit.encoding.cpus import usable_cpus
+from ragkit.encoding import usable_cpus
 from ragkit.grounding import LanguageModel
 from ragkit.serving.conversations import Conversations
 from ragkit.serving.figures import Figures

@@ -11,7 +11,7 @@ import anyio
 import anyio.to_thread
 from fastapi import HTTPException
 
-from ragkit.grounding import ABANDONED
+from ragkit.grounding import CANCELLED
 
 __all__ = ["Workers"]
 
@@ -102,7 +102,7 @@ class _Steps(Generic[T]):
             if self._left.is_set():
                 return None
             self._busy = True
-        ABANDONED.set(self._left)  # in this step's copy of the context
+        CANCELLED.set(self._left)  # in this step's copy of the context
         try:
             if self._iterator is None:
                 self._iterator = self._stream()
