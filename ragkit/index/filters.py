@@ -154,9 +154,8 @@ def parse_where(expressions: Iterable[str], kinds: Mapping[str, ValueKind]) -> W
             )
         name, operator = match[1].strip(), match[2]
         value = _parse_value(match[3].strip(), kinds.get(name, "text"))
-        form: type = list if operator == "=" else dict
-        condition: Any = where.setdefault(name, form())
-        if not isinstance(condition, form):
+        condition = where.setdefault(name, [] if operator == "=" else {})
+        if isinstance(condition, list) != (operator == "="):
             raise FilterError(f"{name!r} has both = and a bound; expected only one of them.")
         if operator == "=":
             condition.append(value)
