@@ -158,8 +158,8 @@ class Index(Answerer):
             opened = indexing.update(
                 Path(path), sources, builder, progress=progress, chunk_encoder=chunk_encoder
             )
-        query_encoder = builder if builder is encoder else asking_encoder(builder.fingerprint)
-        updated = cls(opened, query_encoder)
+        same = builder is encoder
+        updated = cls(opened, builder if same else asking_encoder(builder.fingerprint))
         updated._update_report = UpdateReport.compare(before.sources, opened.sources)
         return updated
 
