@@ -8,8 +8,9 @@ def test_my_chatbot_finds_what_it_should() -> None:
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ __all__ = [
     "load_set",
     "read_baseline",
     "read_floors",
+    "save_baseline",
 ]
 
 QUESTIONS, BASELINE, FLOORS = "questions.jsonl", "baseline.json", "floors.json"
@@ -79,7 +81,17 @@ def _conversation(index: Index) -> Asker:
 
 
 def load_set(path: Path, index: Index) -> QuestionSet:
-    """A question set from a native file (.jsonl) or a table (.csv), resolved in the index."""
+    """Load a question set and resolve its evidence in the index.
+
+    Args:
+        path: a native file (.jsonl), a table (.csv), or a folder with questions.jsonl.
+        index: the index that has the documents of the evidence.
+
+    Raises:
+        InputError: the file cannot be used, or its evidence is not in the index.
+
+    """
+    path = path / QUESTIONS if path.is_dir() else path
     documents = {document.id: document for document in index.documents}
     if path.suffix == ".csv":
         return load_csv(path, documents)
@@ -94,6 +106,46 @@ def read_baseline(folder: Path) -> Report:
             f"there is no baseline at {path}. Make one: ragkit eval bless --set {folder}"
         )
     return load_report(path)
+
+
+def save_baseline(report: Report, folder: Path) -> Path:
+    """Save a report as an evaluation folder's baseline, one question a line for readable diffs.
+
+    Returns:
+        The file that was written.
+
+    Raises:
+        InputError: ``folder`` is not a folder, or the file cannot be written.
+
+    """
+    path = folder / BASELINE
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder; expected one with {QUESTIONS} in it.")
+    try:
+        path.write_text(_json_lines(report.to_dict(depth=1, timed=False)), encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written: {error.strerror or error}. Check its permissions."
+        ) from error
+    return path
+
+
+def _json_lines(content: Mapping[str, Any]) -> str:
+    """Return a JSON object with one line for each item of its lists and objects."""
+    lines = [f"{_dump(name)}: {_dump_items(value)}" for name, value in content.items()]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _dump_items(value: Any) -> str:
+    if isinstance(value, list) and value:
+        return "[\n" + ",\n".join(map(_dump, value)) + "\n]"
+    if isinstance(value, dict) and value:
+        return "{\n" + ",\n".join(f"{_dump(k)}: {_dump(v)}" for k, v in value.items()) + "\n}"
+    return _dump(value)
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def read_floors(folder: Path) -> dict[str, Any]:

@@ -137,7 +137,7 @@ def test_the_command_says_what_it_mended(tmp_path: Path, tiny_model: Path) -> No
     path, folder = tmp_path / "i", sources(tmp_path / "s")
     Index.build(folder, path, encoder=str(tiny_model))
     done = CliRunner().invoke(cli, ["index", "repair", str(path)])
-    assert "is whole; nothing was done" in done.output
+    assert "is intact; there was nothing to repair" in done.output
     [victim] = path.glob("*/postings.npy")
     flip(victim, 0)
     done = CliRunner().invoke(cli, ["index", "repair", str(path), "--json"])
