@@ -61,15 +61,15 @@ def serve(
 ) -> None:  # fmt: skip
     """Serve the chat page, the widget and the HTTP API."""
     from ragkit.serving import Settings
-    from ragkit.serving.access import names_of
-    from ragkit.serving.running import run
+    from ragkit.serving.server import run
+    from ragkit.serving.sockets import host_names
 
     chosen = {"threshold": threshold, "timeout": timeout}
     given: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
     settings = Settings(
         token=token,
         origins=origins,
-        hosts=(*Settings().hosts, *names_of(host), *hosts),
+        hosts=(*Settings().hosts, *host_names(host), *hosts),
         unsupported=unsupported,
         log_questions=log_questions,
         **given,
