@@ -64,8 +64,7 @@ def create_app(
     Raises:
         RagkitError: As ``Index.open`` raises; a server that cannot answer does not start.
 
-    Example:
-        ``uvicorn.run(create_app("my-index", Settings(token=secret)))``
+    Example: ``uvicorn.run(create_app("my-index", Settings(token=secret)))``
 
     """
     state = ServerState.create(index, settings or Settings(), llm)

@@ -68,15 +68,11 @@ def serve_http(
 
     Calls in progress then get ``SHUTDOWN_TIMEOUT`` seconds.
 
+    The other arguments are those of ``http_app``.
+
     Args:
-        index: As for ``ragkit.ask``.
-        host: Address to listen on.
+        host: Address to listen on; its name is one of the allowed hosts.
         port: Port to listen on; 0 takes a free one.
-        token: As for ``http_app``.
-        allowed_hosts: As for ``http_app``; the name of ``host`` is added.
-        allowed_origins: As for ``http_app``.
-        name: The server's name for clients.
-        about: What the corpus is about; the model decides by it when to ask.
 
     Raises:
         InputError: The address cannot be listened on, or the token is blank.
