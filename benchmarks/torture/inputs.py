@@ -396,7 +396,7 @@ _UNITS = [*" \na1A.,()[]<>/='\"-*#|{}&;:_!?“…", "\u200b", "ж", "中"]
 _STARTS = ("", "[1", "(1)", "<a ", "no", "&#", "{|\n|", ".[1]", "“a", "in ", "---\n", "> ")
 _SHORT = {
     "ragkit.serving.settings",
-    "ragkit.serving.rendering",
+    "ragkit.serving.serialization",
     "ragkit.index.milvus.location",
     "ragkit.index.milvus.generation",
 }

@@ -69,14 +69,14 @@ def serve(
 ) -> None:  # fmt: skip
     """Serve the chat page, its widget for other sites, and the HTTP API."""
     from ragkit.serving import Settings
-    from ragkit.serving.access import names_of
-    from ragkit.serving.running import run
+    from ragkit.serving.server import run
+    from ragkit.serving.sockets import host_names
 
     options: dict[str, Any] = {"threshold": threshold, "timeout": timeout}
     settings = Settings(
         token=token,
         origins=origins,
-        hosts=(*Settings().hosts, *names_of(host), *hosts),
+        hosts=(*Settings().hosts, *host_names(host), *hosts),
         unsupported=unsupported,
         log_questions=log_questions,
         **{name: value for name, value in options.items() if value is not None},

@@ -39,19 +39,19 @@ LATE = 20.0
 
 HASTY = f"""
 import logging
-import ragkit.serving.running as running
+import ragkit.serving.server as server
 from ragkit.serving import Settings
 logging.basicConfig(level=logging.INFO)
-running.TELLING = 1
-running.run(None, Settings(timeout=2, origins=("{GOOD}",)), port=0)
+server.TIMEOUT_MARGIN = 1
+server.run(None, Settings(timeout=2, origins=("{GOOD}",)), port=0)
 """
 SMALL = f"""
 import logging
-import ragkit.serving.running as running
+import ragkit.serving.server as server
 from ragkit.serving import Settings
 logging.basicConfig(level=logging.INFO)
-running.CONNECTIONS = 20
-running.run(None, Settings(waiting=1, token="{TOKEN}", origins=("{GOOD}",)), port=0)
+server.MAX_CONNECTIONS = 20
+server.run(None, Settings(waiting=1, token="{TOKEN}", origins=("{GOOD}",)), port=0)
 """
 CARRIED = f"Authorization: Bearer {TOKEN}"
 STREAMED = "Accept: text/event-stream"
@@ -163,9 +163,9 @@ def test_who_waited_longest_makes_room_when_it_is_full(small: Server, right: str
 def test_it_takes_no_more_connections_than_it_has_handles_for() -> None:
     code = (
         "import resource, sys\n"
-        "from ragkit.serving.connections import room_for\n"
+        "from ragkit.serving.connections import connection_limit\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (256, int(sys.argv[1])))\n"
-        "print(room_for(300), resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
+        "print(connection_limit(300), resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
     )
     for hard, says in (("256", "156 256"), ("512", "300 512")):
         done = subprocess.run(

@@ -546,7 +546,7 @@ def test_a_model_that_says_nothing_supported_leaves_no_answer(
     with listening(create_app(index, Settings(), llm=Parrot(said))) as address:
         page = visit(f"{address}/")
         ask(page, OFFICERS)
-        expect(page.locator(".silence")).to_contain_text("No answer that is supported.")
+        expect(page.locator(".silence")).to_contain_text("No supported answer.")
         expect(page.locator("main")).not_to_contain_text(said)
 
 
