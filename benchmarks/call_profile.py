@@ -1,8 +1,8 @@
 """Count the calls of one question and one build: ``python -m benchmarks.call_profile``.
 
 A call is one entry into a Python function that is defined in a file of ``ragkit/``; each time a
-generator goes on counts too. A room is the first part of the path below ``ragkit/``. Also counts the
-functions of ``ragkit/`` and their lines.
+generator goes on counts too. A room is the first part of the path below ``ragkit/``. The sizes of
+functions and files of ``ragkit/`` are counted as well.
 """
 
 from __future__ import annotations

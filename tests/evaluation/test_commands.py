@@ -52,7 +52,7 @@ def test_the_command_line_runs_compares_and_lints(tmp_path: Path, report: Report
             "folder.html cannot be written",
         ),
         (["eval", "--set", "set.jsonl", "--trec", "set.jsonl"], "set.jsonl cannot be written"),
-        (["eval", "compare", "a.json", "b.json"], "a.json is no evaluation report"),
+        (["eval", "compare", "a.json", "b.json"], "a.json is not an evaluation report"),
         (["eval", "--dataset", "squad:nowhere.json"], "nowhere.json cannot be read"),
     ],
 )

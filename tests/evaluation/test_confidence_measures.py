@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
-from ragkit.evaluation import measures as m
+from ragkit.evaluation import confidence_measures as m
 
 
 @settings(max_examples=60, deadline=None)

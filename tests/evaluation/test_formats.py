@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from ragkit import Document, InputError
+from ragkit import Document, InputError, evaluation
 from ragkit.cli import cli
 from ragkit.evaluation import (
     lint,
     load_beir,
     load_csv,
     load_dataset,
+    load_qrels,
     load_report,
+    load_run,
     load_squad,
-    read_qrels,
-    read_run,
 )
 
 SQUAD = {
@@ -115,8 +115,8 @@ def test_a_csv_file_exported_by_a_spreadsheet_is_loaded(tmp_path: Path) -> None:
         (load_beir, ""),
         (lambda path: load_csv(path, {}), "nothing\nx"),
         (lambda path: load_csv(path, {"d": Document("d", "D", "x")}), "question,quote\nq,absent"),
-        (read_run, "one two\n"),
-        (read_qrels, "a b c d e\n"),
+        (load_run, "one two\n"),
+        (load_qrels, "a b c d e\n"),
         (load_report, "{}"),
     ],
 )
@@ -132,3 +132,10 @@ def test_malformed_files_are_refused_by_name(
 def test_an_unknown_dataset_kind_is_refused() -> None:
     with pytest.raises(InputError, match=r"squad:FILE\.json or beir:FOLDER"):
         load_dataset("msmarco:x")
+
+
+@pytest.mark.parametrize("name", ["read_baseline", "read_qrels", "read_run"])
+def test_old_names_work_with_a_deprecation_warning(name: str) -> None:
+    new = name.replace("read", "load")
+    with pytest.warns(DeprecationWarning, match=new):
+        assert getattr(evaluation, name) is getattr(evaluation, new)

@@ -78,7 +78,7 @@ def test_one_broken_category_is_caught(
     assert {after.category for _, after in verdict.changed} == {"number"}
     floors = {"categories": {"number": {"Success@5": 0.5}}}
     verdict = check_gate(rerun(committed, german_soviet, forget_numbers), report, floors)
-    assert any("Success@5 of number is 0.000, under its floor 0.5" in r for r in verdict.reasons)
+    assert any("Success@5 of number is 0.000, below its floor 0.5" in r for r in verdict.reasons)
 
 
 def test_one_broken_must_pass_question_is_caught(
@@ -140,5 +140,5 @@ def test_a_report_compared_with_itself_has_no_difference(report: Report) -> None
 def test_floors_that_could_never_apply_are_refused(tmp_path: Path, floors: str) -> None:
     path = tmp_path / "floors.json"
     path.write_text(floors, encoding="utf-8")
-    with pytest.raises(InputError, match="holds no floors"):
+    with pytest.raises(InputError, match="holds no valid floors"):
         load_floors(path)

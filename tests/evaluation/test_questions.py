@@ -87,7 +87,7 @@ def test_a_quote_without_offsets_resolves_if_it_occurs_exactly_once(tmp_path: Pa
     assert question.evidence[0].span == (9, 22)
     twice = {"d": replace(document, text=document.text * 2)}
     [finding] = [f for f in lint(load_questions(path, twice), twice).findings if f.level == "error"]
-    assert "stands 2 times" in finding.message
+    assert "occurs 2 times" in finding.message
 
 
 @pytest.mark.parametrize(

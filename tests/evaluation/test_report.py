@@ -19,10 +19,10 @@ from ragkit.evaluation import (
     evaluate_index,
     html_report,
     junit,
+    load_qrels,
     load_report,
+    load_run,
     markdown,
-    read_qrels,
-    read_run,
     to_qrels,
     to_run,
     write_qrels,
@@ -44,7 +44,7 @@ def test_exported_runs_and_qrels_give_the_reports_values_in_ir_measures(
 ) -> None:
     write_run(to_run(report), tmp_path / "run")
     write_qrels(to_qrels(report), tmp_path / "qrels")
-    run, qrels = read_run(tmp_path / "run"), read_qrels(tmp_path / "qrels")
+    run, qrels = load_run(tmp_path / "run"), load_qrels(tmp_path / "qrels")
     names = {
         Success @ 1: "Success@1",
         Success @ 5: "Success@5",

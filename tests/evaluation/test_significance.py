@@ -14,7 +14,7 @@ def test_the_exact_permutation_test_equals_scipys() -> None:
     truth = stats.permutation_test(
         (differences,), np.sum, permutation_type="samples", n_resamples=np.inf
     )
-    assert s.randomisation_test(differences) == pytest.approx(truth.pvalue)
+    assert s.permutation_test(differences) == pytest.approx(truth.pvalue)
 
 
 def test_the_sampled_permutation_test_is_near_the_exact_one_and_never_zero() -> None:
@@ -23,9 +23,9 @@ def test_the_sampled_permutation_test_is_near_the_exact_one_and_never_zero() -> 
     truth = stats.permutation_test(
         (differences,), np.sum, permutation_type="samples", n_resamples=50_000, rng=rng
     )
-    assert s.randomisation_test(differences) == pytest.approx(truth.pvalue, abs=0.02)
-    assert s.randomisation_test(np.ones(60)) > 0
-    assert s.randomisation_test(np.zeros(60)) == 1
+    assert s.permutation_test(differences) == pytest.approx(truth.pvalue, abs=0.02)
+    assert s.permutation_test(np.ones(60)) > 0
+    assert s.permutation_test(np.zeros(60)) == 1
 
 
 def test_mcnemar_equals_scipys_binomial_test() -> None:
