@@ -87,11 +87,7 @@ def _groups(report: Report) -> str:
         ("By section", report.by_section()),
     ):
         rows = [
-            (
-                name,
-                str(len(part.outcomes)),
-                *(formatted(part.summary()[measure]) for measure in measures),
-            )
+            (name, str(len(part.outcomes)), *_formatted_values(part, measures))
             for name, part in groups.items()
         ]
         parts.append(f"<h2>{title}</h2>{_table(('', 'n', *measures), rows)}")

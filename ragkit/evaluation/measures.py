@@ -153,9 +153,9 @@ def token_f1(text: str, answers: Sequence[str]) -> float:
 
 
 def contains(text: str, answers: Sequence[str]) -> float:
-    """Answer containment: 1 if a gold answer's tokens stand in the text as a run, else 0.
+    """Answer containment: 1 if a gold answer's tokens occur consecutively in the text, else 0.
 
-    Token boundaries count: "7" is not in "1917". Also called "answer accuracy" or SubEM.
+    Tokens are compared whole: "7" is not in "1917". Also called answer accuracy and SubEM.
     """
     haystack = f" {' '.join(_normalized(text))} "
     return float(
