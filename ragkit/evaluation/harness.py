@@ -87,23 +87,15 @@ def evaluate(
 
     """
     _check_measurable(questions)
-    outcomes: list[Outcome] = []
-    latencies: list[float] = []
-    for number, (question, ask_one, text) in enumerate(_schedule(questions, ask, converse), 1):
-        start = perf_counter()
-        answer = ask_one(text)
-        latencies.append(perf_counter() - start)
-        outcomes.append(_outcome(question, answer, documents))
-        if progress:
-            progress(number, len(questions))
+    timed = list(_timed_answers(questions, ask, converse, progress))
     return Report(
         name=questions.name,
         configuration=configuration,
-        outcomes=tuple(outcomes),
+        outcomes=tuple(_outcome(q, answer, documents) for q, answer, _ in timed),
         gold={q.id: q.evidence for q in questions},
         answers={q.id: q.answers for q in questions},
         unresolved_gold=tuple(q.id for q in questions if not _resolves(q, documents)),
-        latencies=tuple(latencies),
+        latencies=tuple(seconds for _, _, seconds in timed),
     )
 
 
@@ -142,15 +134,19 @@ def evaluate_index(
         questions,
         answer_question,
         documents={document.id: document for document in index.documents},
-        configuration=Configuration(
-            library=ragkit.__version__,
-            encoder=index.encoder.fingerprint.digest,
-            chunker=index.chunker.to_dict(),
-            index=index.generation,
-            questions=questions.checksum,
-        ),
+        configuration=_configuration(index, questions),
         converse=converse,
         progress=progress,
+    )
+
+
+def _configuration(index: Index, questions: QuestionSet) -> Configuration:
+    return Configuration(
+        library=ragkit.__version__,
+        encoder=index.encoder.fingerprint.digest,
+        chunker=index.chunker.to_dict(),
+        index=index.generation,
+        questions=questions.checksum,
     )
 
 
@@ -263,6 +259,21 @@ def gate(
     opened = open_index(index)
     report = evaluate_index(load_set(path / QUESTIONS, opened), opened, ask=ask)
     return check_gate(report, load_baseline(path), load_folder_floors(path))
+
+
+def _timed_answers(
+    questions: QuestionSet,
+    ask: AnswerFunction,
+    converse: Callable[[], AnswerFunction] | None,
+    progress: Callable[[int, int], None] | None,
+) -> Iterator[tuple[Question, Answer, float]]:
+    """Yield each question, its answer and the seconds that the answer took."""
+    for number, (question, ask_one, text) in enumerate(_schedule(questions, ask, converse), 1):
+        start = perf_counter()
+        answer = ask_one(text)
+        yield question, answer, perf_counter() - start
+        if progress:
+            progress(number, len(questions))
 
 
 def _schedule(

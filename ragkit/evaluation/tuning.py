@@ -85,14 +85,22 @@ def tune(
         }
         if progress:
             progress(number, len(settings))
-    fold = {q.id: zlib.crc32(q.id.encode()) % FOLDS for q in answerable}
+    [comparison] = compare_values(
+        {_MEASURE: values[index.config]}, {_MEASURE: _held_out_values(values)}
+    )
+    result = Tuning(index.config, _best(values, list(values[index.config])), comparison)
+    return result if result.gained else Tuning(index.config, index.config, comparison)
+
+
+def _held_out_values(values: dict[RetrievalConfig, dict[str, float]]) -> dict[str, float]:
+    """Return the value of each question under the best setting of the other folds."""
+    questions = next(iter(values.values()))
+    fold = {question: zlib.crc32(question.encode()) % FOLDS for question in questions}
     held_out: dict[str, float] = {}
     for f in range(FOLDS):
         best = _best(values, [q for q in fold if fold[q] != f])
         held_out |= {q: values[best][q] for q in fold if fold[q] == f}
-    [comparison] = compare_values({_MEASURE: values[index.config]}, {_MEASURE: held_out})
-    result = Tuning(index.config, _best(values, list(fold)), comparison)
-    return result if result.gained else Tuning(index.config, index.config, comparison)
+    return held_out
 
 
 def _best(
