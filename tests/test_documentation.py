@@ -11,7 +11,6 @@ import sys
 
 import pytest
 
-from benchmarks import report
 from support.parts import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -54,14 +53,6 @@ def test_the_figures_are_those_of_the_committed_baseline() -> None:
             sum(o["values"][f"Success@{k}"] for o in outcomes) / len(outcomes) for k in (1, 3, 5)
         ]
         assert [f"{value:.3f}" for value in measured] == shown
-
-
-def test_the_comparison_is_that_of_the_committed_results() -> None:
-    begin, end = report.OVERVIEW
-    shown = README.split(begin)[1].split(end)[0].strip()
-    assert shown == report.overview(report.load()).strip()
-    tables = report.README.read_text(encoding="utf-8").split(report.MARKER)[1].strip()
-    assert tables == report.render(report.load()).strip()
 
 
 def test_the_tour_names_every_room_and_each_exists() -> None:

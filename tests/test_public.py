@@ -139,3 +139,16 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
         for name, others in graph.items()
     }
     TopologicalSorter(edges).prepare()  # raises CycleError
+
+
+def test_the_tests_import_nothing_from_the_benchmarks() -> None:
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = (
+                [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else []
+            )
+            assert not [name for name in names if name.split(".")[0] == "benchmarks"], path

@@ -110,14 +110,14 @@ def gate(set_path: Path, index_path: Path | None, as_json: bool, **outputs: Path
 
     The exit status is then 1. Only significant losses against the baseline count.
     """
-    from ragkit.evaluation import check_gate, read_baseline
-    from ragkit.evaluation.harness import read_floors
+    from ragkit.evaluation import check_gate, load_baseline
+    from ragkit.evaluation.harness import load_folder_floors
     from ragkit.evaluation.render import changed_lines, comparison_table
 
-    baseline = read_baseline(set_path)
+    baseline = load_baseline(set_path)
     questions, index = _load(set_path, index_path)
     report = _evaluate(questions, index)
-    verdict = check_gate(report, baseline, read_floors(set_path))
+    verdict = check_gate(report, baseline, load_folder_floors(set_path))
     _write_reports(report, verdict, outputs)
     if as_json:
         print_json({"passed": verdict.passed, "reasons": verdict.reasons, "notes": verdict.notes})

@@ -1,4 +1,8 @@
-"""Real Milvus servers for benchmarks and tests, each in a process of its own."""
+"""Real Milvus servers on loopback, each in its own process.
+
+Tests use the context managers. Other programs run this file, which prints the server's address and
+stops the server when its standard input closes: ``python milvus_servers.py lite FOLDER``.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ __all__ = ["free_port", "full_server", "lite_server"]
 
 
 def free_port() -> int:
-    """One that nobody listens to."""
+    """Return a port on which nothing listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -23,10 +27,13 @@ def free_port() -> int:
 
 @contextmanager
 def lite_server(folder: Path) -> Iterator[str]:
-    """``milvus-lite`` as a server, by its address; unless told, it would listen to everyone."""
+    """Run ``milvus-lite`` as a server and yield its address.
+
+    Its default host is 0.0.0.0, so the host is always passed.
+    """
     port = free_port()
     code = "import sys; from milvus_lite.cmdline import main; sys.exit(main())"
-    process = subprocess.Popen(  # noqa: S603  # what this file starts
+    process = subprocess.Popen(
         [sys.executable, "-c", code, "server", "--data-dir", str(folder), "--host", "127.0.0.1",
          "--port", str(port)],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -41,7 +48,7 @@ def lite_server(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def full_server(folder: Path) -> Iterator[str]:
-    """Milvus 2.3.5, by its address. Its other ports are fixed, so one runs at a time."""
+    """Run Milvus 2.3.5 and yield its address. Its other ports are fixed: run one at a time."""
     from milvus import MilvusServer, MilvusServerConfig
 
     server = MilvusServer(MilvusServerConfig(data_dir=str(folder)))
@@ -62,3 +69,14 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
         else:
             return
     raise RuntimeError(f"milvus-lite did not start (exit status {process.poll()})")
+
+
+def _main(kind: str, folder: str) -> None:
+    start = {"lite": lite_server, "full": full_server}[kind]
+    with start(Path(folder)) as address:
+        print(f"address: {address}", flush=True)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

@@ -1,4 +1,4 @@
-"""Real parts for the tests: a tiny model made on the spot, the seed article, the default index."""
+"""Real parts for the tests: a tiny model, the seed article, the default index, its question set."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from ragkit import Document, Index
 from ragkit.corpus import load_sources
 from ragkit.default import default_index
 from ragkit.encoding import Encoder, load_encoder
-from support.parts import SEED, make_model
+from ragkit.evaluation import QuestionSet, Report, evaluate_index, load_set
+from support.parts import ROOT, SEED, make_model
 
 
 def pytest_unconfigure() -> None:
@@ -43,6 +44,18 @@ def article() -> Document:
 @pytest.fixture(scope="session")
 def german_soviet() -> Index:
     return default_index()
+
+
+@pytest.fixture(scope="session")
+def committed(german_soviet: Index) -> QuestionSet:
+    """The question set of ``eval/``."""
+    return load_set(ROOT / "eval" / "questions.jsonl", german_soviet)
+
+
+@pytest.fixture(scope="session")
+def report(committed: QuestionSet, german_soviet: Index) -> Report:
+    """The report of the default index on the question set of ``eval/``."""
+    return evaluate_index(committed, german_soviet)
 
 
 @pytest.fixture

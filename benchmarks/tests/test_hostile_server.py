@@ -35,7 +35,7 @@ from benchmarks.torture.server import (
 from ragkit import Index
 
 LATE = 20.0
-"""Seconds that a cut-off may be late on a busy machine."""
+"""Seconds by which a disconnection may be late on a busy machine."""
 
 HASTY = f"""
 import logging
@@ -60,14 +60,14 @@ T = TypeVar("T")
 
 @pytest.fixture(scope="module")
 def hasty() -> Iterator[Server]:
-    """Waits 2 s for its clients, and a second more."""
+    """A server that disconnects clients after 2 s, plus one second of grace."""
     with serving([], command=("-c", HASTY)) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def small() -> Iterator[Server]:
-    """Has room for 20 connections and one question, behind a token."""
+    """A server with a token, 20 connections at most, and one question at a time."""
     with serving([], command=("-c", SMALL)) as server:
         yield server
 
@@ -84,7 +84,7 @@ def right(german_soviet: Index) -> str:
 
 
 def all_of(jobs: Iterable[Awaitable[T]]) -> list[T]:
-    """At once."""
+    """Run the jobs concurrently."""
 
     async def run() -> list[T]:
         return await asyncio.gather(*jobs)
@@ -92,33 +92,31 @@ def all_of(jobs: Iterable[Awaitable[T]]) -> list[T]:
     return asyncio.run(run())
 
 
-def told(server: Server, *sent: bytes, rest: float = 0) -> Reply:
+def send(server: Server, *sent: bytes, rest: float = 0) -> Reply:
     return asyncio.run(exchanged(server.port, *sent, rest=rest))
 
 
 def answer(server: Server, *more: str) -> str:
-    """To a question of an honest asker, who may be told to ask again."""
+    """Ask a question, again after 503 and 504, and return the text of the answer."""
     until = time.monotonic() + LATE
-    while (reply := told(server, question(QUESTIONS[0], *more))).status in (503, 504):
-        assert time.monotonic() < until, "the place is lost"
+    while (reply := send(server, question(QUESTIONS[0], *more))).status in (503, 504):
+        assert time.monotonic() < until, "the server never answered"
         time.sleep(0.01)
     assert reply.status == 200
     text: str = json.loads(reply.body)["text"]
     return text
 
 
-def typed_or_broken(server: Server) -> list[str]:
-    """Lines that the log must not have."""
+def leaking_lines(server: Server) -> list[str]:
+    """Return the log lines that hold user input or a traceback."""
     words = (MARK, QUESTIONS[0], "Traceback")
     return [line for line in server.log if any(word in line for word in words)]
 
 
-# Slow and many.
+# Slow clients and many clients.
 
 
-def test_every_client_that_keeps_it_waiting_is_cut_off_and_others_are_answered(
-    hasty: Server, right: str
-) -> None:
+def test_slow_clients_are_disconnected_while_others_are_answered(hasty: Server, right: str) -> None:
     async def run() -> tuple[list[float | None], str]:
         slow = [cut_off(hasty.port, *SLOW[name], 3 + LATE) for name in SLOW]
         waiting = asyncio.gather(*slow)
@@ -131,7 +129,7 @@ def test_every_client_that_keeps_it_waiting_is_cut_off_and_others_are_answered(
     assert honest == right
 
 
-def test_who_takes_no_answer_is_cut_off(hasty: Server) -> None:
+def test_a_client_that_never_reads_the_answer_is_disconnected(hasty: Server) -> None:
     async def run() -> bool:
         before, until = hasty.handles, time.monotonic() + 3 + LATE
         async with connected(hasty.port) as (_, writer):
@@ -146,7 +144,9 @@ def test_who_takes_no_answer_is_cut_off(hasty: Server) -> None:
     assert asyncio.run(run())
 
 
-def test_who_waited_longest_makes_room_when_it_is_full(small: Server, right: str) -> None:
+def test_a_full_server_disconnects_the_client_that_has_waited_longest(
+    small: Server, right: str
+) -> None:
     async def run() -> list[Reply]:
         held = [await asyncio.open_connection("127.0.0.1", small.port) for _ in range(50)]
         replies = [await exchanged(small.port, question(QUESTIONS[0], CARRIED)) for _ in range(5)]
@@ -160,7 +160,7 @@ def test_who_waited_longest_makes_room_when_it_is_full(small: Server, right: str
     assert [json.loads(reply.body)["text"] for reply in asyncio.run(run())] == [right] * 5
 
 
-def test_it_takes_no_more_connections_than_it_has_handles_for() -> None:
+def test_the_connection_limit_fits_the_limit_of_file_handles() -> None:
     code = (
         "import resource, sys\n"
         "from ragkit.serving.connections import connection_limit\n"
@@ -174,10 +174,10 @@ def test_it_takes_no_more_connections_than_it_has_handles_for() -> None:
         assert done.stdout.strip() == says
 
 
-# Bodies and lines.
+# Bodies and request lines.
 
 
-def test_a_body_that_cannot_be_is_refused_with_the_right_status(hasty: Server, right: str) -> None:
+def test_an_invalid_body_is_refused_with_the_right_status(hasty: Server, right: str) -> None:
     replies = all_of(exchanged(hasty.port, *sent) for _, sent in BODIES.values())
     assert {
         name: reply
@@ -187,7 +187,9 @@ def test_a_body_that_cannot_be_is_refused_with_the_right_status(hasty: Server, r
     assert answer(hasty) == right
 
 
-def test_what_is_no_http_is_refused_and_harms_nobody(hasty: Server, right: str) -> None:
+def test_malformed_http_is_refused_and_other_clients_are_answered(
+    hasty: Server, right: str
+) -> None:
     replies = all_of(exchanged(hasty.port, sent) for sent in MALFORMED.values())
     assert {
         name: reply
@@ -195,25 +197,25 @@ def test_what_is_no_http_is_refused_and_harms_nobody(hasty: Server, right: str) 
         if reply.status not in (0, 501) and not (200 if name in FINE else 400) <= reply.status < 500
     } == {}
     assert answer(hasty) == right
-    assert typed_or_broken(hasty) == []
+    assert leaking_lines(hasty) == []
 
 
-def test_a_request_framed_twice_is_the_last_of_its_connection(hasty: Server) -> None:
+def test_a_request_with_two_framings_ends_its_connection(hasty: Server) -> None:
     for name in ("a request smuggled behind a length", "a request smuggled behind chunks"):
         [sent] = BODIES[name][1]
-        reply = told(hasty, sent, rest=LATE)
+        reply = send(hasty, sent, rest=LATE)
         assert reply.status == 422
         assert reply.rest == b""
 
 
-def test_requests_in_one_piece_are_all_answered_in_order(hasty: Server) -> None:
+def test_pipelined_requests_are_answered_in_order(hasty: Server) -> None:
     asked = [b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"] * 99
-    reply = told(hasty, b"".join([*asked, request("GET", "/v1/models")]), rest=LATE)
+    reply = send(hasty, b"".join([*asked, request("GET", "/v1/models")]), rest=LATE)
     assert reply.rest.count(b"HTTP/1.1 200") == 99
     assert reply.rest.endswith(b'"owned_by":"ragkit"}]}')
 
 
-# Who is let in.
+# Access.
 
 
 @pytest.mark.parametrize(
@@ -221,24 +223,24 @@ def test_requests_in_one_piece_are_all_answered_in_order(hasty: Server) -> None:
     "/v1/ask/ //v1/ask /static/../v1/ask /static/%2e%2e/v1/ask /embed/../v1/ask /v1/ask;a /v1/%61sk "
     "/healthz/../v1/ask http://localhost/v1/ask /STATIC/../v1/ask /static/..%2fv1/ask".split(),
 )
-def test_no_way_to_write_a_path_leads_round_the_token(small: Server, path: str) -> None:
+def test_no_spelling_of_a_path_avoids_the_token(small: Server, path: str) -> None:
     for method, content in (("GET", None), ("POST", {"question": QUESTIONS[0]})):
-        reply = told(small, request(method, path, content))
+        reply = send(small, request(method, path, content))
         assert reply.status in (401, 404, 405)
         assert b"passages" not in reply.body
 
 
-def test_of_two_tokens_the_first_counts(small: Server) -> None:
+def test_the_first_of_two_tokens_counts(small: Server) -> None:
     wrong = "Authorization: Bearer wrong"
-    assert told(small, request("GET", DOCUMENT, more=[wrong, CARRIED])).status == 401
-    assert told(small, request("GET", DOCUMENT, more=[CARRIED, wrong])).status == 200
+    assert send(small, request("GET", DOCUMENT, more=[wrong, CARRIED])).status == 401
+    assert send(small, request("GET", DOCUMENT, more=[CARRIED, wrong])).status == 200
 
 
 @pytest.mark.parametrize("port", [":@evil.example", ":80:80", ":a", ":80@evil.example", ":-1"])
-def test_a_port_is_a_number_or_the_host_is_another(hasty: Server, port: str) -> None:
+def test_a_host_with_an_invalid_port_is_refused(hasty: Server, port: str) -> None:
     asked = {"question": QUESTIONS[0]}
     for path in ("/v1/ask", "/v1/ask/"):  # the second is sent on to an address made of the host
-        reply = told(hasty, request("POST", path, asked, host=f"localhost{port}"))
+        reply = send(hasty, request("POST", path, asked, host=f"localhost{port}"))
         assert reply.status == 400
         assert b"\nlocation" not in reply.head
 
@@ -246,15 +248,15 @@ def test_a_port_is_a_number_or_the_host_is_another(hasty: Server, port: str) -> 
 @pytest.mark.parametrize(
     "origin", ["null", f"{GOOD}.evil.example", f"{GOOD}:443", GOOD.upper(), ""]
 )
-def test_an_origin_that_only_looks_like_an_allowed_one_is_not(hasty: Server, origin: str) -> None:
+def test_an_origin_that_resembles_an_allowed_one_is_refused(hasty: Server, origin: str) -> None:
     asks = [f"Origin: {origin}", "Access-Control-Request-Method: POST"]
     for method in ("GET", "OPTIONS"):
-        reply = told(hasty, request(method, "/v1/models", more=asks))
+        reply = send(hasty, request(method, "/v1/models", more=asks))
         assert b"access-control-allow-origin" not in reply.head
 
 
 @pytest.mark.parametrize("line_break", ["\r\n", "\n", "%0d%0a", "\r", "\x85"])
-def test_no_line_break_makes_a_header(hasty: Server, line_break: str) -> None:
+def test_line_breaks_in_input_add_no_header(hasty: Server, line_break: str) -> None:
     made_up = f"{MARK}{line_break}X-Made-Up:1{line_break}{line_break}<p>"
     preflight = [f"Origin: {GOOD}", "Access-Control-Request-Method: POST"]
     for sent in (
@@ -263,7 +265,7 @@ def test_no_line_break_makes_a_header(hasty: Server, line_break: str) -> None:
         request("OPTIONS", "/", more=[*preflight, f"Access-Control-Request-Headers: {made_up}"]),
         question(QUESTIONS[0], f"X-Request-Id: {made_up}"),
     ):
-        reply = told(hasty, sent)
+        reply = send(hasty, sent)
         assert b"\nx-made-up" not in reply.head.lower()
         assert b"\n<p>" not in reply.head
 
@@ -271,7 +273,7 @@ def test_no_line_break_makes_a_header(hasty: Server, line_break: str) -> None:
 # Clients that leave.
 
 
-def test_a_stream_that_is_left_gives_its_place_back(small: Server, right: str) -> None:
+def test_a_stream_whose_client_leaves_frees_its_place(small: Server, right: str) -> None:
     async def leave(wanted: int) -> None:
         async with connected(small.port) as (reader, writer):
             writer.write(question(QUESTIONS[0], CARRIED, STREAMED, k=50, explain=True))
@@ -280,20 +282,20 @@ def test_a_stream_that_is_left_gives_its_place_back(small: Server, right: str) -
     for wanted in (1, 200, 5000, 60_000) * 5:
         asyncio.run(leave(wanted))
     assert answer(small, CARRIED) == right
-    assert typed_or_broken(small) == []
+    assert leaking_lines(small) == []
 
 
-def test_of_many_streams_at_once_each_is_whole_or_refused(small: Server) -> None:
+def test_concurrent_streams_are_complete_or_refused(small: Server) -> None:
     sent = question(QUESTIONS[0], CARRIED, STREAMED)
     for _ in range(10):
         for reply in all_of(exchanged(small.port, sent) for _ in range(8)):
             assert reply.status in (200, 503)
             ends = (b"event: answer", b"ServiceUnavailableError")
             assert any(end in reply.body for end in ends)
-    assert typed_or_broken(small) == []
+    assert leaking_lines(small) == []
 
 
-def test_who_leaves_before_the_body_is_whole_is_logged_as_gone(hasty: Server) -> None:
+def test_a_client_that_leaves_in_mid_body_is_logged_with_status_499(hasty: Server) -> None:
     async def leave() -> None:
         async with connected(hasty.port) as (_, writer):
             writer.write(question(f"{MARK} " * 50)[:-9])
@@ -305,7 +307,7 @@ def test_who_leaves_before_the_body_is_whole_is_logged_as_gone(hasty: Server) ->
     while not any('"status": 499' in line for line in hasty.log):
         assert time.monotonic() < until
         time.sleep(0.05)
-    assert typed_or_broken(hasty) == []
+    assert leaking_lines(hasty) == []
 
 
 # MCP.
@@ -320,17 +322,17 @@ def call(host: str = "localhost") -> bytes:
 
 def test_mcp_holds_no_stream_open(mcp: Server) -> None:
     for method in ("GET", "DELETE"):
-        reply = told(
+        reply = send(
             mcp, request(method, "/mcp", more=[STREAMED, CARRIED, f"Last-Event-Id: {MARK}"])
         )
         assert reply.status == 405
         assert b"allow: POST" in reply.head
-        assert told(mcp, request(method, "/mcp", more=[STREAMED])).status == 401
+        assert send(mcp, request(method, "/mcp", more=[STREAMED])).status == 401
 
 
-def test_mcp_refuses_bodies_that_are_too_long_or_left(mcp: Server, right: str) -> None:
+def test_mcp_refuses_long_bodies_and_survives_unfinished_ones(mcp: Server, right: str) -> None:
     long = request("POST", "/mcp", raw=b" " * 300_000, more=[CARRIED])
-    assert told(mcp, long).status == 413
+    assert send(mcp, long).status == 413
 
     async def leave() -> None:
         async with connected(mcp.port) as (_, writer):
@@ -339,14 +341,14 @@ def test_mcp_refuses_bodies_that_are_too_long_or_left(mcp: Server, right: str) -
             await asyncio.sleep(0.1)
 
     asyncio.run(leave())
-    reply = told(mcp, call())
+    reply = send(mcp, call())
     assert json.loads(reply.body)["result"]["structuredContent"]["text"] == right
-    assert typed_or_broken(mcp) == []
+    assert leaking_lines(mcp) == []
 
 
-def test_mcp_logs_no_host_or_origin_that_was_made_up(mcp: Server) -> None:
-    assert told(mcp, call(f"{MARK}.example")).status == 421
+def test_mcp_logs_no_forged_host_or_origin(mcp: Server) -> None:
+    assert send(mcp, call(f"{MARK}.example")).status == 421
     forged = call().replace(b"Accept:", f"Origin: https://{MARK}.example\r\nAccept:".encode())
-    assert told(mcp, forged).status == 403
-    assert told(mcp, call()).status == 200
-    assert typed_or_broken(mcp) == []
+    assert send(mcp, forged).status == 403
+    assert send(mcp, call()).status == 200
+    assert leaking_lines(mcp) == []
