@@ -8,6 +8,7 @@ from types import FrameType
 
 import pytest
 
+from ragkit import Index
 from ragkit.timing import LAP, timings
 
 
@@ -44,3 +45,19 @@ def test_measuring_ends_with_the_block_even_after_an_error() -> None:
         raise KeyError
     LAP.get()("too late")
     assert stages == []
+
+
+def test_timings_name_the_stages_of_a_question(
+    german_soviet: Index,
+) -> None:
+    with timings() as stages:
+        german_soviet.ask("Who signed the Treaty of Rapallo?")
+    names = [name for name, _ in stages]
+    assert names[-4:] == [
+        "candidates by vector and words",
+        "approximate scores",
+        "late interaction",
+        "compose the answer",
+    ]
+    assert any(name.startswith("forward pass of 22 tokens") for name in names)
+    assert all(seconds >= 0 for _, seconds in stages)

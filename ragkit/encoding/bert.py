@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = ["bert_graph"]
 
-Weights = Mapping[str, NDArray[np.float32]]
+ModelWeights = Mapping[str, NDArray[np.float32]]
 
 _OPSET, _IR_VERSION, _CONTRIB = 18, 10, "com.microsoft"
 
 
-def bert_graph(weights: Weights, config: Mapping[str, Any], *, int8: bool) -> ModelProto:
+def bert_graph(weights: ModelWeights, config: Mapping[str, Any], *, int8: bool) -> ModelProto:
     """Build the graph of a BERT encoder.
 
     Args:
@@ -112,16 +112,16 @@ class _Graph:
         product = self._int8_product(x, weight) if self._int8 else self._product(x, weight)
         return self.node("Add", [product, self.constant(bias)])
 
-    def normalised_sum(self, x: str, y: str, weights: Weights, prefix: str) -> str:
+    def normalised_sum(self, x: str, y: str, weights: ModelWeights, prefix: str) -> str:
         """Add the layer normalisation of ``x + y``."""
         inputs = [x, y, *self._norm(weights, prefix)]
         return self.contrib_node("SkipLayerNormalization", inputs, epsilon=self._epsilon)
 
-    def normalised(self, x: str, weights: Weights, prefix: str) -> str:
+    def normalised(self, x: str, weights: ModelWeights, prefix: str) -> str:
         inputs = [x, *self._norm(weights, prefix)]
         return self.node("LayerNormalization", inputs, epsilon=self._epsilon)
 
-    def _norm(self, weights: Weights, prefix: str) -> list[str]:
+    def _norm(self, weights: ModelWeights, prefix: str) -> list[str]:
         return [self.constant(weights[f"{prefix}LayerNorm.{name}"]) for name in ("weight", "bias")]
 
     def _product(self, x: str, weight: NDArray[np.float32]) -> str:
@@ -148,7 +148,7 @@ class _Graph:
         return self.node("Mul", [product, size])
 
 
-def _embeddings(graph: _Graph, weights: Weights) -> str:
+def _embeddings(graph: _Graph, weights: ModelWeights) -> str:
     words = graph.lookup(weights["embeddings.word_embeddings.weight"], "input_ids")
     # A text is one segment, so the embedding of segment 0 is added to each position's.
     segment = weights["embeddings.token_type_embeddings.weight"][0]
@@ -157,7 +157,7 @@ def _embeddings(graph: _Graph, weights: Weights) -> str:
     return graph.normalised(graph.node("Add", [words, positions]), weights, "embeddings.")
 
 
-def _attention(graph: _Graph, weights: Weights, prefix: str, x: str, *, heads: int) -> str:
+def _attention(graph: _Graph, weights: ModelWeights, prefix: str, x: str, *, heads: int) -> str:
     own = f"{prefix}attention.self."
     names = ("query", "key", "value")
     weight = np.concatenate([weights[f"{own}{name}.weight"] for name in names])
@@ -172,7 +172,7 @@ def _attention(graph: _Graph, weights: Weights, prefix: str, x: str, *, heads: i
     return graph.normalised_sum(out, x, weights, after)
 
 
-def _feed_forward(graph: _Graph, weights: Weights, prefix: str, x: str) -> str:
+def _feed_forward(graph: _Graph, weights: ModelWeights, prefix: str, x: str) -> str:
     wide, narrow = f"{prefix}intermediate.dense.", f"{prefix}output."
     inner = graph.linear(x, weights[f"{wide}weight"], weights[f"{wide}bias"])
     inner = graph.contrib_node("Gelu", [inner])

@@ -1,4 +1,4 @@
-"""Asking without torch: the exported model gives the reference's vectors, or is made anew."""
+"""The query encoder: the exported model has the reference's vectors, and needs no torch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from ragkit.encoding.export import find_export, make_export, why_not_exportable
 from ragkit.encoding.models import find_model
 from ragkit.encoding.onnx import OnnxEncoder
 from ragkit.errors import EncoderError, InputError
-from ragkit.timing import LAP, timings
 from support.parts import make_model
 
 TEXTS = [
@@ -44,7 +43,7 @@ def test_an_exported_model_has_the_vectors_of_the_reference() -> None:
         assert cosines(found.tokens, expected.tokens).min() > 0.9999
 
 
-def test_the_int8_model_stays_near_the_reference() -> None:
+def test_int8_vectors_are_near_those_of_the_reference() -> None:
     reference = load_encoder().encode(TEXTS)
     rounded = load_encoder(runtime="int8").encode(TEXTS)
     for expected, found in zip(reference, rounded, strict=True):
@@ -53,7 +52,7 @@ def test_the_int8_model_stays_near_the_reference() -> None:
         np.testing.assert_allclose(np.linalg.norm(found.tokens, axis=1), 1, atol=1e-5)
 
 
-def test_int8_vectors_do_not_depend_on_what_shares_the_batch() -> None:
+def test_int8_vectors_do_not_depend_on_the_other_texts_of_the_batch() -> None:
     encoder = load_encoder(runtime="int8")
     for text, together in zip(TEXTS, encoder.encode(TEXTS), strict=True):
         [alone] = encoder.encode([text])
@@ -61,7 +60,7 @@ def test_int8_vectors_do_not_depend_on_what_shares_the_batch() -> None:
         np.testing.assert_allclose(together.vector, alone.vector, atol=1e-5)
 
 
-def test_int8_weights_keep_to_seven_bits_so_that_all_processors_agree(tiny_model: Path) -> None:
+def test_int8_weights_have_seven_bits_so_that_all_processors_agree(tiny_model: Path) -> None:
     """Two products of 8 by 7 bits fit the 16 bits that processors without VNNI add in."""
     import onnx
 
@@ -103,7 +102,7 @@ def test_models_of_the_bert_family_are_exported_whatever_their_sizes(
         ("config_sentence_transformers.json", {"default_prompt_name": "query"}, "a prompt"),
     ],
 )
-def test_a_model_that_cannot_be_exported_is_asked_through_its_reference(
+def test_a_model_that_cannot_be_exported_encodes_questions_itself(
     tmp_path: Path, file: str, change: dict[str, str], reason: str
 ) -> None:
     model = make_model(tmp_path)
@@ -116,14 +115,14 @@ def test_a_model_that_cannot_be_exported_is_asked_through_its_reference(
     assert not isinstance(encoder, OnnxEncoder)
 
 
-def test_a_model_without_pooling_is_no_crash_but_not_exportable(tmp_path: Path) -> None:
+def test_a_model_without_pooling_is_not_exportable(tmp_path: Path) -> None:
     model = make_model(tmp_path)
     modules = json.loads((model / "modules.json").read_text(encoding="utf-8"))
     (model / "modules.json").write_text(json.dumps(modules[:1]), encoding="utf-8")
     assert "its modules are ['Transformer']" in str(why_not_exportable(model))
 
 
-def test_a_damaged_or_missing_export_is_made_anew(
+def test_a_damaged_or_missing_export_is_written_again(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
@@ -152,7 +151,7 @@ def _flipped(data: bytes) -> bytes:
     return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
 
 
-def test_where_the_cache_cannot_be_written_questions_are_still_read(
+def test_questions_are_encoded_even_if_the_cache_cannot_be_written(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
@@ -162,7 +161,7 @@ def test_where_the_cache_cannot_be_written_questions_are_still_read(
     assert encoder.encode(["bread"])[0].vector.shape == (encoder.dimension,)
 
 
-def test_weights_that_do_not_fit_the_configuration_are_refused(tmp_path: Path) -> None:
+def test_weights_that_do_not_match_the_configuration_are_refused(tmp_path: Path) -> None:
     model = make_model(tmp_path)
     config = json.loads((model / "config.json").read_text(encoding="utf-8"))
     (model / "config.json").write_text(
@@ -173,12 +172,12 @@ def test_weights_that_do_not_fit_the_configuration_are_refused(tmp_path: Path) -
         make_export(directory, load_encoder(str(model)).fingerprint, "int8")
 
 
-def test_an_unknown_runtime_is_refused_with_the_known_ones() -> None:
+def test_an_unknown_runtime_is_refused_and_the_valid_ones_named() -> None:
     with pytest.raises(InputError, match="'reference', 'float32', 'int8'"):
         load_encoder(runtime="fp16")  # type: ignore[arg-type]
 
 
-def test_an_index_is_built_by_the_reference_and_asked_by_its_export(tiny_model: Path) -> None:
+def test_the_reference_builds_an_index_and_its_export_encodes_questions(tiny_model: Path) -> None:
     index = Index.build([Document("a", "A", "Bread is made of flour.")], encoder=str(tiny_model))
     assert isinstance(index.encoder, OnnxEncoder)
     assert index.encoder.fingerprint.digest == load_encoder(str(tiny_model)).fingerprint.digest
@@ -193,8 +192,8 @@ def test_an_index_opened_elsewhere_keeps_the_fingerprint_it_was_built_with(
     assert opened.ask("bread?").to_dict() == built.ask("bread?").to_dict()
 
 
-def test_the_asking_process_never_imports_torch(tmp_path: Path) -> None:
-    """Not even the first time, when the export must be made."""
+def test_answering_never_imports_torch(tmp_path: Path) -> None:
+    """Not even the first time, when the model is exported."""
     code = (
         "import sys, ragkit\n"
         "answer = ragkit.ask('Who signed the Treaty of Rapallo?')\n"
@@ -221,21 +220,3 @@ def test_threads_follow_the_containers_quota(tmp_path: Path) -> None:
     (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text("100000\n", encoding="ascii")
     (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000\n", encoding="ascii")
     assert usable_cpus(tmp_path) == 1
-
-
-def test_timings_name_the_stages_of_a_question_and_only_while_listened_to(
-    german_soviet: Index,
-) -> None:
-    with timings() as stages:
-        german_soviet.ask("Who signed the Treaty of Rapallo?")
-    names = [name for name, _ in stages]
-    assert names[-4:] == [
-        "candidates by vector and words",
-        "coarse order",
-        "late interaction",
-        "compose the answer",
-    ]
-    assert any(name.startswith("forward pass of 22 tokens") for name in names)
-    assert all(seconds >= 0 for _, seconds in stages)
-    LAP.get()("unheard")
-    assert "unheard" not in [name for name, _ in stages]
