@@ -13,16 +13,34 @@ from typing import Any
 import click
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
+from mkdocs.plugins import get_plugin_logger
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.nav import Navigation
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parent.parent
-OUTSIDE = (
-    "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "benchmarks/README.md",
-    "benchmarks/results/*.md", "benchmarks/results/*.svg", "eval/README.md", "examples/README.md",
-)  # fmt: skip
-"""Files of the repository that are pages as they stand, at the same paths as there."""
+OUTSIDE = {
+    "ARCHITECTURE.md": "The modules, and the path of one question and of one build.",
+    "CHANGELOG.md": "What changed in which version.",
+    "CONTRIBUTING.md": "Set up, run the checks, and add a format, a measure or an option.",
+    "SECURITY.md": "What is promised, which threats are met and how, and what is not covered.",
+    "benchmarks/README.md": "ragkit beside four libraries: conditions, commands, all figures.",
+    "benchmarks/results/ablation.md": "Each row takes one part of retrieval away.",
+    "benchmarks/results/imports.md": "What a process that asks imports, before and after the export.",
+    "benchmarks/results/milvus.md": "The same index on disk and on Milvus.",
+    "benchmarks/results/mixed.md": "One article's questions among a hundred thousand other passages.",
+    "benchmarks/results/scale.md": "Time, memory and disk from a thousand passages to a million.",
+    "benchmarks/results/serving.md": "Answers a second and latency of the HTTP server.",
+    "benchmarks/results/spreading.md": "A build by one process and by the workers of a Ray cluster.",
+    "benchmarks/results/torture.md": "Damage, crashes, full disks and hostile clients, and what came of them.",
+    "eval/README.md": "The question set of the project, and the fields of a set of your own.",
+    "examples/README.md": "Programs that run as they stand.",
+}
+"""Pages that lie outside ``docs/``, at the same paths as in the repository, and what each has."""
+
+PICTURES = "benchmarks/results/*.svg"
+
+_log = get_plugin_logger(__name__)
 
 _FOREIGN = re.compile(
     r"<(?:script|img|iframe|source|video|audio|embed)\b[^>]*\ssrc=[\"']?(?:https?:)?//[^\"'\s>]+"
@@ -35,17 +53,19 @@ _FOREIGN = re.compile(
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     """Add the pages that lie outside ``docs/``."""
-    for pattern in OUTSIDE:
-        for path in sorted(ROOT.glob(pattern)):
-            name = path.relative_to(ROOT).as_posix()
-            files.append(File.generated(config, name, abs_src_path=str(path)))
+    for path in [*(ROOT / name for name in OUTSIDE), *ROOT.glob(PICTURES)]:
+        name = path.relative_to(ROOT).as_posix()
+        files.append(File.generated(config, name, abs_src_path=str(path)))
     return files
 
 
 def on_page_markdown(markdown: str, *, page: Page, **_: object) -> str:
     """Fill in the generated tables; make links of the repository's own files fit the site."""
     if page.file.src_uri in OUTSIDE:
+        page.meta["description"] = OUTSIDE[page.file.src_uri]
         markdown = re.sub(r"\]\(((?:\.\./)*)docs/", r"](\1", markdown)
+    if not page.meta.get("description"):
+        _log.warning("%s has no description; llms.txt needs one.", page.file.src_uri)
     for marker, generate in _GENERATED.items():
         if marker in markdown:
             markdown = markdown.replace(marker, "\n".join(generate()))
@@ -85,16 +105,8 @@ def _map_of(config: MkDocsConfig) -> Iterator[str]:
 def _section(title: str, pages: list[Any]) -> Iterator[str]:
     yield f"## {title}\n"
     for page in pages:
-        about = page.meta.get("description") or _first_sentence(page.markdown or "")
-        yield f"- [{page.title}]({page.url or './'})" + (f": {about}" if about else "")
+        yield f"- [{page.title}]({page.url or './'}): {page.meta.get('description')}"
     yield ""
-
-
-def _first_sentence(markdown: str) -> str:
-    """Return the first sentence of the first paragraph, without markup."""
-    paragraphs = (block for block in markdown.split("\n\n") if re.match(r"[\w`*\[]", block))
-    plain = re.sub(r"\[([^\]]*)\]\([^)]*\)|[`*]", r"\1", next(paragraphs, ""))
-    return re.split(r"(?<=[.:])\s", " ".join(plain.split()), maxsplit=1)[0]
 
 
 def _errors() -> Iterator[str]:
