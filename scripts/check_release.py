@@ -71,7 +71,9 @@ def write_provenance(folder: Path, files: list[Path], commit: str) -> None:
             "runDetails": {"builder": {"id": "scripts/release"}},
         },
     }
-    (folder / "provenance.json").write_text(json.dumps(statement, indent=1) + "\n", encoding="utf-8")
+    (folder / "provenance.json").write_text(
+        json.dumps(statement, indent=1) + "\n", encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

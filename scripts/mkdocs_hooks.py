@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from collections.abc import Iterator
@@ -112,17 +113,36 @@ def _section(title: str, pages: list[Any]) -> Iterator[str]:
 def _errors() -> Iterator[str]:
     from ragkit import RagkitError
 
-    yield "```text"
     yield from _tree(RagkitError, "")
-    yield "```"
 
 
 def _tree(error: type, indent: str) -> Iterator[str]:
-    summary = (inspect.getdoc(error) or "").partition("\n")[0]
-    yield f"{indent}{error.__name__:{30 - len(indent)}}{summary}"
-    for child in sorted(error.__subclasses__(), key=lambda one: one.__name__):
-        if child.__module__ == "ragkit.errors":
-            yield from _tree(child, indent + "    ")
+    summary = _summary(inspect.getdoc(error))
+    yield f"{indent}- [`{error.__name__}`](#ragkit.{error.__name__}): {summary}"
+    children: list[type] = error.__subclasses__()
+    for child in sorted(children, key=lambda one: one.__name__):
+        if child.__module__ == error.__module__:
+            yield from _tree(child, f"{indent}    ")
+
+
+def _summary(docstring: str | None) -> str:
+    """Return a docstring's first paragraph in one line, as Markdown."""
+    return " ".join((docstring or "").partition("\n\n")[0].replace("``", "`").split())
+
+
+def _modules() -> Iterator[str]:
+    """List every module with the first paragraph of its docstring, a table for each package."""
+    package = ROOT / "ragkit"
+    folders = [package, *sorted({path.parent for path in package.rglob("*.py")} - {package})]
+    for folder in folders:
+        yield f"## `{folder.relative_to(ROOT).as_posix()}/`\n"
+        yield "| module | what it does |"
+        yield "|---|---|"
+        for path in sorted(folder.glob("*.py")):
+            about = _summary(ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))))
+            if about and path.name != "__init__.py":
+                yield f"| `{path.name}` | {about.replace('|', chr(92) + '|')} |"
+        yield ""
 
 
 def _routes() -> Iterator[str]:
@@ -132,7 +152,7 @@ def _routes() -> Iterator[str]:
     yield "|---|---|"
     for path, methods in create_app().openapi()["paths"].items():
         for method, route in methods.items():
-            about = " ".join(route.get("description", "").replace("``", "`").split())
+            about = _summary(route.get("description"))
             yield f"| `{method.upper()} {path}` | {about} |"
 
 
@@ -168,6 +188,7 @@ def _option(option: click.Option, context: click.Context) -> str:
 
 _GENERATED = {
     "<!-- generated: errors -->": _errors,
+    "<!-- generated: modules -->": _modules,
     "<!-- generated: routes -->": _routes,
     "<!-- generated: commands -->": _commands,
 }

@@ -97,7 +97,9 @@ def run_commands(text: str) -> None:
 
 
 @pytest.mark.parametrize("page", with_blocks("sh", "console"), ids=name_of)
-def test_every_command_of_a_page_is_one_that_the_program_accepts(page: Path, tmp_path: Path) -> None:
+def test_every_command_of_a_page_is_one_that_the_program_accepts(
+    page: Path, tmp_path: Path
+) -> None:
     with contextlib.chdir(tmp_path):
         for block in blocks(page):
             if block.language in ("sh", "console"):
@@ -138,7 +140,11 @@ def parse(arguments: list[str]) -> None:
 
 def test_a_command_that_does_not_exist_is_noticed() -> None:
     assert list(commands("A=1 ragkit ask x && ragkit eval > out | cat")) == [["ask", "x"], ["eval"]]
-    for wrong in (["index", "mend", "x"], ["ask", "--no-such-option", "x"], ["index", "build", "x"]):
+    for wrong in (
+        ["index", "mend", "x"],
+        ["ask", "--no-such-option", "x"],
+        ["index", "build", "x"],
+    ):
         with pytest.raises(click.UsageError):
             parse(wrong)
 
