@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def main() -> None:
-    """Check the files in the folder given as the first argument, built from the second, a commit."""
+    """Check the files in a folder (first argument) that were built from a commit (second)."""
     folder, commit = Path(sys.argv[1]), sys.argv[2]
     [wheel] = folder.glob("*.whl")
     [sdist] = folder.glob("*.tar.gz")

@@ -1,4 +1,4 @@
-"""A Griffe extension for the reference: doctests in docstrings are code, however they are placed."""
+"""A Griffe extension for the reference: doctests in docstrings are shown as code."""
 
 from __future__ import annotations
 

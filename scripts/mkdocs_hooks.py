@@ -27,13 +27,13 @@ OUTSIDE = {
     "SECURITY.md": "What is promised, which threats are met and how, and what is not covered.",
     "benchmarks/README.md": "ragkit beside four libraries: conditions, commands, all figures.",
     "benchmarks/results/ablation.md": "Each row takes one part of retrieval away.",
-    "benchmarks/results/imports.md": "What a process that asks imports, before and after the export.",
+    "benchmarks/results/imports.md": "What a process that asks imports, before and after.",
     "benchmarks/results/milvus.md": "The same index on disk and on Milvus.",
-    "benchmarks/results/mixed.md": "One article's questions among a hundred thousand other passages.",
+    "benchmarks/results/mixed.md": "One article among a hundred thousand other passages.",
     "benchmarks/results/scale.md": "Time, memory and disk from a thousand passages to a million.",
     "benchmarks/results/serving.md": "Answers a second and latency of the HTTP server.",
-    "benchmarks/results/spreading.md": "A build by one process and by the workers of a Ray cluster.",
-    "benchmarks/results/torture.md": "Damage, crashes, full disks and hostile clients, and what came of them.",
+    "benchmarks/results/spreading.md": "A build by one process and by Ray's workers.",
+    "benchmarks/results/torture.md": "Damage, crashes, full disks and hostile clients.",
     "eval/README.md": "The question set of the project, and the fields of a set of your own.",
     "examples/README.md": "Programs that run as they stand.",
 }
@@ -73,7 +73,7 @@ def on_page_markdown(markdown: str, *, page: Page, **_: object) -> str:
     return markdown
 
 
-def on_nav(nav: Navigation, *, config: MkDocsConfig, files: Files) -> Navigation:
+def on_nav(nav: Navigation, *, config: MkDocsConfig, **_: object) -> Navigation:
     """Remember the navigation, from which ``llms.txt`` is written."""
     config.extra["nav"] = nav
     return nav
@@ -168,7 +168,8 @@ def _command(command: click.Command, context: click.Context) -> Iterator[str]:
     depth = context.command_path.count(" ")
     yield f"{'#' * (depth + 1)} `{context.command_path}`\n"
     yield f"{inspect.cleandoc(command.help or '')}\n"
-    yield f"```text\n{' '.join([context.command_path, *command.collect_usage_pieces(context)])}\n```\n"
+    usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
+    yield f"```text\n{usage}\n```\n"
     options = [p for p in command.params if isinstance(p, click.Option) and not p.hidden]
     if options:
         yield "| option | meaning |"
