@@ -1,4 +1,4 @@
-"""The page and the widget in a real browser, served by the real server. Run by ``.ci/browser``."""
+"""The page and the widget in a real browser, served by the real server. Run by ``scripts/browser``."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def strange_origin(strange: Index) -> Iterator[str]:
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         path = shutil.which("chromium")
-        assert path, "Chromium is not installed; .ci/browser installs it"
+        assert path, "Chromium is not installed; scripts/browser installs it"
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()

@@ -1,6 +1,6 @@
-"""Record a walk through the page, the pictures of the README: ``python docs/record.py``.
+"""Take the pictures of the documentation from the chat page: ``python scripts/pictures.py``.
 
-Needs ``ragkit-cited[serve,browser]`` and Chromium; ``ragkit serve`` is started for the walk.
+Needs ``ragkit-cited[serve,browser]`` and Chromium; it starts ``ragkit serve`` itself.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
-HERE = Path(__file__).parent
+PICTURES = Path(__file__).resolve().parent.parent / "docs" / "pictures"
 OFFICERS = "When did the first German officers go to Soviet Russia?"
 LEAGUE = "When did the USSR join the League of Nations?"
 BREAD = "How do I bake sourdough bread?"
@@ -24,13 +24,13 @@ COLOURS = 128
 
 
 def main() -> None:
-    """Walk, and save what is seen."""
+    """Start the server, take the pictures, stop the server."""
     command = [sys.executable, "-m", "ragkit", "serve", "--port", "0"]
     server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)  # noqa: S603
     try:
         found = re.search(r"http://\S+", server.stderr.readline() if server.stderr else "")
         if found is None:
-            raise SystemExit("the server did not start")
+            raise SystemExit("ragkit serve did not start; run it by hand to see why.")
         with sync_playwright() as playwright:
             chromium = shutil.which("chromium")
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
@@ -41,12 +41,12 @@ def main() -> None:
 
 
 def walk(browser: Browser, url: str) -> None:
-    """An answer, a follow-up, what the article does not say, a phone."""
+    """Take an answer, a follow-up question, a question without an answer, and a phone."""
     page = opened(browser, url, "light")
     ask(page, OFFICERS)
     picture(page, "page")
     ask(page, LEAGUE)
-    ask(page, "and when was it thrown out?")
+    ask(page, "and why was it expelled?")
     picture(page, "follow-up")
     page = opened(browser, url, "dark")
     ask(page, BREAD)
@@ -75,8 +75,8 @@ def ask(page: Page, question: str) -> None:
 
 
 def picture(page: Page, name: str) -> None:
-    """Saved with few colours: text on plain ground needs no more."""
-    path = HERE / f"{name}.png"
+    """Save the page with few colours: text on plain ground needs no more."""
+    path = PICTURES / f"{name}.png"
     page.wait_for_load_state("networkidle")
     page.screenshot(path=path)
     Image.open(path).convert("RGB").quantize(COLOURS).save(path, optimize=True)
