@@ -228,8 +228,8 @@ def _dump(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def read_floors(folder: Path) -> dict[str, Any]:
-    """The floors of an evaluation folder; none if it has no floors.json."""
+def load_folder_floors(folder: Path) -> dict[str, Any]:
+    """Load the floors of an evaluation folder; empty if it has no ``floors.json``."""
     path = folder / FLOORS
     return load_floors(path) if path.is_file() else {}
 
