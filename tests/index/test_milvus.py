@@ -430,7 +430,7 @@ def test_properties_of_many_documents_lie_in_several_blobs(
     for where in ({"n": 4107}, {"n": {"min": 4101}}, {"id": ["d0007", "d4007"]}, {"n": "4107"}):
         conditions = Conditions.of(where)
         np.testing.assert_array_equal(
-            data.allowed(conditions).chunks, many.data.allowed(conditions)
+            data.allowed(conditions).chunks, many.data.allowed(conditions).chunks
         )
     data.close()
 
@@ -553,7 +553,7 @@ from ragkit.index.milvus import MilvusLocation, open_data
 _, data = open_data(MilvusLocation.parse(sys.argv[1]))
 for line in sys.stdin:
     [chunk], _ = data.nearest(np.full(16, int(line) / 4, dtype=np.float32), 1)
-    print(chunk, data.texts([int(chunk])[0]), flush=True)
+    print(chunk, data.texts([int(chunk)])[0], flush=True)
 """
 
 
