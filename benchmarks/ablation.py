@@ -10,19 +10,21 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
 
-from ragkit import Answer, Index, RetrievalConfig, load_encoder
+from ragkit import Answer, Index, load_encoder
 from ragkit.answering import DEPTH, THRESHOLD, compose
 from ragkit.default import default_index
 from ragkit.evaluation import Report, compare_reports, evaluate_index, load_dataset, load_set
 from ragkit.evaluation.questions import QuestionSet
 from ragkit.index import IndexData
-from ragkit.retrieval import Found, Query, encode_questions, retriever, score_chunks
+from ragkit.retrieval import Query, Retrieved, encode_questions, ranking, score_chunks
+from ragkit.retrieval.scoring import approximate_scores
 
 HERE = Path(__file__).parent
 OUT = HERE / "results" / "ablation.md"
@@ -43,14 +45,14 @@ def variants(index: Index) -> Iterator[Variant]:
     )
     yield "coarse order alone", nullcontext(), partial(ask_in_order, index, by_coarse), index
     yield "without the reverse direction", nullcontext(), None, weighed(index, reverse=0.0)
-    yield "without word weights", nullcontext(), None, weighed(index, rarity=0.0)
-    yield "without words in the coarse order", patch.object(retriever, "_LEXICAL", 0.0), None, index
-    yield "without the coarse order", patch.object(retriever, "EXACT", len(index)), None, index
+    yield "without word weights", nullcontext(), None, weighed(index, idf_power=0.0)
+    yield "without words in the coarse order", patch.object(ranking, "_LEXICAL", 0.0), None, index
+    yield "without the coarse order", patch.object(ranking, "EXACT", len(index)), None, index
     yield "questions read by the reference", nullcontext(), None, by_reference(index)
 
 
 def weighed(index: Index, **changed: float) -> Index:
-    return index.with_config(RetrievalConfig(**{**index.config.to_dict(), **changed}))
+    return index.with_config(replace(index.config, **changed))
 
 
 def by_reference(index: Index) -> Index:
@@ -63,10 +65,10 @@ def ask_in_order(
     """An answer whose passages stand in another order than late interaction's."""
     data = index._data
     [query] = encode_questions(data, index.encoder, [question], index.config)
-    matched = {ranked.chunk: ranked for ranked in score_chunks(data, query, len(data))}
-    ranking = [matched[int(chunk)] for chunk in order(data, query)[: 2 * DEPTH]]
-    found = Found(list(matched.values()), ranking)
-    return compose(data, query, found, k=2 * DEPTH, threshold=THRESHOLD)
+    scored = {one.chunk: one for one in score_chunks(data, query, len(data))}
+    best = [scored[int(chunk)] for chunk in order(data, query)[: 2 * DEPTH]]
+    retrieved = Retrieved(list(scored.values()), best)
+    return compose(data, query, retrieved, k=2 * DEPTH, threshold=THRESHOLD)
 
 
 def by_vector(index: Index, data: IndexData, query: Query) -> np.ndarray:
@@ -76,9 +78,12 @@ def by_vector(index: Index, data: IndexData, query: Query) -> np.ndarray:
 
 
 def by_coarse(data: IndexData, query: Query) -> np.ndarray:
-    candidates = retrieve._candidates(data, query, len(data), None)
-    scores = retrieve._coarse_scores(data, query, candidates)
-    return candidates.chunks[np.argsort(-scores, kind="stable")]
+    weights = query.stem_weights()
+    chunks, cosines = ranking._candidates(data, query, weights, len(data), None)
+    scores = approximate_scores(data.centroid_ids(chunks), query)
+    scores += np.float32(ranking._DENSE) * cosines
+    scores += np.float32(ranking._LEXICAL) * data.coverage(weights, chunks)
+    return chunks[np.argsort(-scores, kind="stable")]
 
 
 def measured(index: Index, questions: QuestionSet) -> dict[str, Report]:

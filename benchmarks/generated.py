@@ -13,7 +13,7 @@ from __future__ import annotations
 import random
 import re
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -24,17 +24,18 @@ from numpy.typing import NDArray
 from ragkit import Document, Index
 from ragkit.encoding import Vectors
 from ragkit.index import LocalData
+from ragkit.index.centroids import CentroidRows
 from ragkit.index.documents import DocumentsBuilder
 from ragkit.index.layout import Layout, choose_layout
 from ragkit.index.local import corpus_record
 from ragkit.index.postings import PostingsBuilder
-from ragkit.index.protocol import CentroidRows
-from ragkit.index.publish import drafting, publish, records, write_lock
+from ragkit.index.publish import draft_folder, publish, write_lock
 from ragkit.index.quantization import TokenQuantizer
-from ragkit.index.token_vectors import EncodedChunk, QuantizedTokens, TokenVectors
+from ragkit.index.token_vectors import QuantizedTokens, TokenVectorsBuilder
 from ragkit.index.vectors import VectorIndex
 from ragkit.indexing import LocalIndex
 from ragkit.storage.arrays import offsets_of
+from ragkit.storage.checksums import file_records
 from ragkit.storage.tables import FolderTables, json_bytes
 from ragkit.text.words import words_of
 from ragkit.types import Section
@@ -69,10 +70,10 @@ def generate(parents: Index, path: Path, chunks: int, *, seed: int = 0) -> None:
     layout = choose_layout(chunks, dimension)
     rng = np.random.default_rng(seed)
     pool = _pool(made.data, TokenQuantizer(layout.token_bits, dimension), rng)
-    with write_lock(path), drafting(path) as folder:
+    with write_lock(path), draft_folder(path) as folder:
         tables = FolderTables(folder)
         data = _fill(tables, pool, chunks, layout=layout, origin=made.data, rng=rng)
-        shown = replace(made, data=data, sources=(), published=records(folder))
+        shown = replace(made, data=data, sources=(), published=file_records(folder))
         publish(path, folder, shown.manifest(path))
 
 
@@ -144,31 +145,30 @@ def _fill(
     chosen = rng.integers(0, len(pool), chunks)
     _texts(tables, [pool[n] for n in chosen], rng)
     code = TokenQuantizer(layout.token_bits, origin.quantizer.dimension)
-    starts = tables.rows("chunks.npy")[:][:, 2].tolist()
+    places = tables.table("chunks.npy")[:][:, 2].tolist()
     vectors: list[Vectors] = []
 
-    def read() -> Iterator[EncodedChunk]:
-        for number, variant in zip(chosen, rng.integers(0, _TOKEN_VARIANTS, chunks), strict=True):
-            parent = pool[number]
-            noise = rng.standard_normal(code.dimension).astype(np.float32)
-            noise *= _NOISE / np.linalg.norm(noise)
-            vector = (parent.vector + noise) / np.linalg.norm(parent.vector + noise)
-            if layout.is_exact:
-                vectors.append(vector)
-            else:
-                tables.append("vectors.npy", vector[None, :])
-            yield EncodedChunk(vector, parent.tokens[variant])
-
-    TokenVectors.write(tables, read(), starts, code)
+    tokens = TokenVectorsBuilder(tables, code)
+    variants = rng.integers(0, _TOKEN_VARIANTS, chunks)
+    for number, variant, place in zip(chosen, variants, places, strict=True):
+        parent = pool[number]
+        noise = rng.standard_normal(code.dimension).astype(np.float32)
+        noise *= _NOISE / np.linalg.norm(noise)
+        vector = (parent.vector + noise) / np.linalg.norm(parent.vector + noise)
+        if layout.is_exact:
+            vectors.append(vector)
+        else:
+            tables.append("vectors.npy", vector[None, :])
+        tokens.add([parent.tokens[variant]], [place])
     _coarse(tables, [pool[n].coarse for n in chosen], origin)
-    written = np.asarray(vectors) if layout.is_exact else tables.rows("vectors.npy")
+    written = np.asarray(vectors) if layout.is_exact else tables.table("vectors.npy")
     sampled = [written[rng.integers(0, chunks, _QUERIES)] for _ in range(4)]
     queries = sum(sampled[1:], sampled[0])
     queries = queries / np.linalg.norm(queries, axis=1, keepdims=True)
     dense = VectorIndex.write(tables, layout, written, queries)
     about = corpus_record(
         dimension=code.dimension, title=None, properties=set(),
-        bits=code.bits, searching=dense.searching,
+        token_bits=code.bits, settings=dense.settings,
     )  # fmt: skip
     tables.append("corpus.json", json_bytes(about))
     return LocalData(tables.finish())
@@ -192,7 +192,7 @@ def _texts(tables: FolderTables, parents: list[Parent], rng: np.random.Generator
         parts, place = [], 0
         for parent in parents[first : first + _OF_A_DOCUMENT]:
             text, stems = parent.texts[int(rng.integers(0, _TEXT_VARIANTS))]
-            lexicon.add_stems(stems)
+            lexicon.add(stems)
             row = (number, 0, place, place + len(text))
             tables.append("chunks.npy", np.asarray([row], np.int64))
             tables.append("sentences.npy", np.asarray(parent.sentences, np.int64) + place)
@@ -201,7 +201,7 @@ def _texts(tables: FolderTables, parents: list[Parent], rng: np.random.Generator
         text = "\n\n".join(parts)
         section = Section((), 0, len(text))
         documents.add(Document(f"g{number}", f"Generated {number}", text, None, (section,)))
-    documents.write()
+    documents.finish()
     lexicon.write(tables)
     numbers = np.asarray([len(parent.sentences) for parent in parents], np.int64)
     tables.append("first_sentences.npy", offsets_of(numbers))

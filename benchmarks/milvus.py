@@ -26,7 +26,7 @@ from ragkit.evaluation.formats import load_squad
 from ragkit.index import IndexData, Manifest
 from ragkit.index.milvus import MilvusData, MilvusLocation, open_data, push
 from ragkit.indexing import builder
-from ragkit.retrieval import encode_questions
+from ragkit.retrieval import encode_questions, retrieve
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results" / "milvus.md"

@@ -26,9 +26,9 @@ from ragkit.evaluation import (
     evaluate_index,
     load_set,
 )
-from ragkit.index import Conditions, Numbers
-from ragkit.retrieval import encode_questions, score_chunks
-from ragkit.retrieval import retriever as stages
+from ragkit.index import Conditions
+from ragkit.retrieval import encode_questions, ranking, score_chunks
+from ragkit.storage.arrays import Integers
 from ragkit.text.spans import Span
 from ragkit.types import Chunk
 
@@ -61,24 +61,25 @@ def reports(mixed: Index, alone: Index, questions: QuestionSet) -> dict[str, Rep
     }
 
 
-def lost_at(mixed: Index, question: Question, gold: Numbers) -> str:
+def lost_at(mixed: Index, question: Question, gold: Integers) -> str:
     """Which stage put something else before every passage with evidence."""
     data = mixed._local().data
     [query] = encode_questions(data, mixed.encoder, [question.text], mixed.config)
-    candidates = stages._candidates(data, query, stages.CANDIDATES, None)
-    if not np.isin(gold, candidates.chunks).any():
+    weights = query.stem_weights()
+    candidates = ranking._candidates(data, query, weights, ranking.CANDIDATES, None)
+    if not np.isin(gold, candidates[0]).any():
         return "candidates"
-    promising = stages._promising(data, query, candidates, stages.EXACT)
+    promising = ranking._most_promising(data, query, weights, candidates, ranking.EXACT)
     if not np.isin(gold, promising).any():
         return "coarse"
-    first = score_chunks(data, query, stages.EXACT)[0]
+    first = score_chunks(data, query, ranking.EXACT)[0]
     return "own" if data.chunks([first.chunk])[0].document_id == SEED else "others"
 
 
-def gold_chunks(mixed: Index, question: Question) -> Numbers:
+def gold_chunks(mixed: Index, question: Question) -> Integers:
     """The chunks that have at least half of a piece of evidence, or are half of it."""
     data = mixed._local().data
-    of_seed = np.flatnonzero(data.allowed(Conditions.of({"id": SEED})))
+    of_seed = np.flatnonzero(data.allowed(Conditions.of({"id": SEED})).chunks)
     chosen = [c for c in of_seed.tolist() if _has_evidence(data.chunks([c])[0], question)]
     return np.asarray(chosen, dtype=np.int64)
 

@@ -23,7 +23,7 @@ from ragkit.encoding import Encoder
 from ragkit.evaluation.formats import load_squad
 from ragkit.index.journal import Key, pack_chunks
 from ragkit.index.token_vectors import EncodedChunk
-from ragkit.indexing import BuildSettings, Reader, build
+from ragkit.indexing import BuildSettings, ChunkEncoder, build
 from ragkit.indexing.pipeline import Group, encode_group
 from ragkit.indexing.ray import packed, spread
 
@@ -74,7 +74,7 @@ class Watch:
         self._came: list[Moment] = []
         self._sent = self._received = 0
 
-    def watched(self, reader: Reader) -> Reader:
+    def watched(self, reader: ChunkEncoder) -> ChunkEncoder:
         def read(groups: Iterable[Group]) -> Iterator[tuple[Sequence[Key], Sequence[EncodedChunk]]]:
             self._begun = time.perf_counter()
             for keys, found in reader(map(self._counted, groups)):
@@ -128,7 +128,7 @@ def _processor_seconds() -> tuple[float, float]:
     return sum(spent[p] for p in ours), sum(spent[p] for p in ours - workers)
 
 
-def _reader(encoder: Encoder, workers: int) -> AbstractContextManager[Reader]:
+def _reader(encoder: Encoder, workers: int) -> AbstractContextManager[ChunkEncoder]:
     if workers:
         return spread(encoder, "ray", workers=workers)
 
@@ -168,7 +168,7 @@ def table(found: dict[str, Figures], number: int) -> str:
     lines = [
         "# A build spread over workers",
         "",
-        f"LocalIndex by `python -m benchmarks.spreading XQUAD.json --save`: {first['passages']:,.0f} "
+        f"Made by `python -m benchmarks.spreading XQUAD.json --save`: {first['passages']:,.0f} "
         f"passages of XQuAD in {first['shards']:.0f} shards, the default model's int8 runtime, "
         f"{os.cpu_count()} processors with other work on them, medians of {number} rounds in turn. "
         f"By the clock the figures say little more than who was given a processor; what was spent "

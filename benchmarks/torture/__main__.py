@@ -54,7 +54,7 @@ def report(parts: Mapping[str, Mapping[str, Any]]) -> str:
         INTRODUCTION,
         "",
         f"{on['processor']}, {on['cores']} cores, {on['memory'] / 2**30:.0f} GiB, {on['system']}. "
-        "LocalIndex by `python -m benchmarks.torture`.",
+        "Made by `python -m benchmarks.torture`.",
         "",
         "| | tried | checked | wrong |",
         "|---|---:|---:|---:|",

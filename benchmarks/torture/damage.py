@@ -17,10 +17,9 @@ from benchmarks.torture.rows import Row, Tally
 from ragkit import Answer, Encoder, Index, StoreError
 from ragkit.errors import IndexDamagedError
 from ragkit.index import Manifest
-from ragkit.index import publish as store
 from ragkit.index.documents import Documents
 from ragkit.indexing.repair import damaged_files
-from ragkit.storage import rows
+from ragkit.storage import checksums
 from ragkit.storage.checksums import SUMS
 
 TITLE = "Damage"
@@ -229,7 +228,7 @@ def _repaired(
 
 @contextmanager
 def _all_large() -> Iterator[None]:
-    with mock.patch.object(store, "_LARGE", 0), mock.patch.object(rows, "BLOCK", 256):
+    with mock.patch.object(checksums, "LARGE", 0), mock.patch.object(checksums, "BLOCK", 256):
         yield
 
 

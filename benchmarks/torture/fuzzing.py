@@ -39,6 +39,7 @@ from ragkit.errors import IndexMismatchError, QuestionError, SourceError
 from ragkit.grounding import Message, Piece, SupportChecker, generate_sentences
 from ragkit.index import Manifest
 from ragkit.index.journal import pack_chunks, unpack_chunks
+from ragkit.index.publish import open_generation
 from ragkit.quotes.checker import QuoteChecker
 from ragkit.storage.checksums import seal
 from ragkit.text.sentences import paragraphs, split_sentences
@@ -453,7 +454,7 @@ def _entry_seeds(place: Path) -> list[bytes]:
 
 
 def _an_entry(place: Path) -> bytes:
-    data = opened(place / "index", Manifest.load(place / "index"))
+    data = open_generation(place / "index", Manifest.load(place / "index"))
     keys = [key.tobytes() for key in data.keys()]  # noqa: SIM118 - no mapping
     return pack_chunks(keys, [data.encoded_chunk(n) for n in range(len(keys))])
 

@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,8 +22,8 @@ import pytest
 from ragkit import Document, Encoder, InputError, WorkersError, load_encoder
 from ragkit.chunking import Chunker
 from ragkit.index.journal import JOURNAL
-from ragkit.indexing import BuildSettings, LocalIndex, Reader, build
-from ragkit.indexing.pipeline import ChunkTexts, Group
+from ragkit.indexing import BuildSettings, ChunkEncoder, LocalIndex, build
+from ragkit.indexing.pipeline import Group, _chunk_texts
 from ragkit.indexing.ray import packed, spread, unpacked
 from support.parts import make_model
 
@@ -235,7 +234,7 @@ from pathlib import Path
 from ragkit import load_encoder
 from ragkit.indexing import BuildSettings, build
 from ragkit.indexing.ray import spread
-from test_spreading import DOCUMENTS
+from test_ray import DOCUMENTS
 
 address, model, out = sys.argv[1:]
 encoder = load_encoder(model, runtime="int8")
@@ -327,7 +326,7 @@ def test_only_so_many_texts_are_on_their_way(
     taken: list[int] = []
     under_way: list[int] = []
 
-    def counted(reader: Reader) -> Reader:
+    def counted(reader: ChunkEncoder) -> ChunkEncoder:
         def counting(groups: Iterable[Group]) -> Iterator[Group]:
             for group in groups:
                 taken.append(len(packed(group)))
@@ -447,5 +446,5 @@ def test_texts_arrive_as_they_were_sent(article: Document, encoder: Encoder) -> 
     odd = Document(id="odd", title="Odd \ud83d", text="One \ud83d\ude00 is.\x00 Two \ude00 are.\n")
     for document in (article, odd):
         chunks = Chunker().chunks(document, count=encoder.count_tokens, window=encoder.window)
-        group = [ChunkTexts.of(document, chunk) for chunk in islice(chunks, 50)]
+        group = _chunk_texts(document, chunks[:50])
         assert unpacked(packed(group)) == group
