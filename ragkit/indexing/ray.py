@@ -38,8 +38,7 @@ from typing import Any, NamedTuple
 from ragkit import __version__
 from ragkit.encoding import Encoder, Runtime, load_encoder, usable_cpus
 from ragkit.errors import InputError, MissingExtraError, RagkitError, WorkersError
-from ragkit.index.journal import Key, pack_chunks, unpack_chunks
-from ragkit.index.token_vectors import EncodedChunk
+from ragkit.index.journal import EncodedChunk, Key, pack_chunks, unpack_chunks
 from ragkit.indexing.pipeline import ChunkEncoder, ChunkTexts, Group, encode_group
 from ragkit.text.spans import Span
 

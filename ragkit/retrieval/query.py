@@ -159,9 +159,10 @@ def encode_questions(
     words = [words_of(text) for text in texts]
     stems = list({word.stem for own in words for word in own})
     frequencies = dict(zip(stems, data.frequencies(stems), strict=True))
+    chunks = len(data)
     return [
         _query(_without_front(one, len(front)), question, text, own, before=before,
-               frequencies=frequencies, chunks=len(data), config=config)
+               frequencies=frequencies, chunks=chunks, config=config)
         for one, question, text, own in zip(encoded, questions, texts, words, strict=True)
     ]  # fmt: skip
 
