@@ -36,22 +36,22 @@ from ragkit.errors import (
 from ragkit.index import Conditions, IndexData, LocalData, Manifest, RetrievalConfig
 from ragkit.index.milvus import MilvusData, MilvusLocation, open_data, push, server
 from ragkit.index.milvus.encoding import (
-    TEXT,
+    MAX_TEXT,
+    BlobKind,
     BrokenBlobError,
-    Kind,
     blob_id,
-    deltas,
-    joined,
-    packed,
-    pieces,
-    pieces_of,
-    undeltas,
-    unpacked,
+    delta_decode,
+    delta_encode,
+    join_pieces,
+    number_of_pieces,
+    pack_arrays,
+    split_blob,
+    unpack_arrays,
 )
 from ragkit.index.milvus.head import Head
-from ragkit.index.milvus.server import Server, is_old
+from ragkit.index.milvus.server import Server, is_too_old
 from ragkit.index.token_vectors import TokenLayout
-from ragkit.indexing import BuildSettings, builder
+from ragkit.indexing import BuildSettings, builder, is_remote
 from ragkit.retrieval import encode_questions, score_chunks
 from ragkit.retrieval.query import idf
 from ragkit.storage.checksums import seal, unseal
@@ -368,7 +368,7 @@ def test_more_than_one_search_can_find_is_found_by_several(
 ) -> None:
     location = places(kind, "several")
     push(reference.data, reference.manifest, location)
-    monkeypatch.setattr(server, "_MOST_FOUND", 100)
+    monkeypatch.setattr(server, "_MAX_HITS", 100)
     _, data = open_data(location)
     vector = unit(np.random.default_rng(3), reference.manifest.dimension)
     conditions = Conditions.of({"tag": ["law", "sea"]})
@@ -489,7 +489,7 @@ def test_readers_in_flight_see_one_generation_or_the_other(
                 if data.newest() != data.generation:
                     data.close()
                     data = open_data(location).data
-                fresh = open_data(location, memory=0).data
+                fresh = open_data(location, cache_size=0).data
                 seen.append((top(fresh), fresh.documents[0].text, fresh.generation))
                 fresh.close()
         except Exception as error:
@@ -611,7 +611,7 @@ def test_processes_that_share_a_server_get_the_same(
 # What is damaged or missing is never believed.
 
 
-def altered(location: MilvusLocation, kind: Kind, change: Callable[[str], str]) -> None:
+def altered(location: MilvusLocation, kind: BlobKind, change: Callable[[str], str]) -> None:
     """Change the first piece of the first blob of a kind, behind ragkit's back."""
     client = MilvusClient(uri=location.uri)
     [name] = [name for name in collections(location) if name.endswith("_blobs")]
@@ -628,13 +628,13 @@ def flipped(text: str) -> str:
     return text[:18] + ("A" if text[18] != "A" else "B") + text[19:]
 
 
-READS: dict[Kind, Callable[[MilvusData], object]] = {
-    Kind.ROW: lambda data: data.chunks([0])[0],
-    Kind.TOKENS: lambda data: data.token_vectors(np.arange(1)),
-    Kind.DOCUMENT: lambda data: data.documents[0],
-    Kind.STEMS: lambda data: data.frequencies(["text"]),
-    Kind.IDS: lambda data: data.document("only"),
-    Kind.COLUMNS: lambda data: data.allowed(Conditions.of({"id": "only"})),
+READS: dict[BlobKind, Callable[[MilvusData], object]] = {
+    BlobKind.ROW: lambda data: data.chunks([0])[0],
+    BlobKind.TOKENS: lambda data: data.token_vectors(np.arange(1)),
+    BlobKind.DOCUMENT: lambda data: data.documents[0],
+    BlobKind.STEMS: lambda data: data.frequencies(["text"]),
+    BlobKind.IDS: lambda data: data.document("only"),
+    BlobKind.COLUMNS: lambda data: data.allowed(Conditions.of({"id": "only"})),
 }
 
 
@@ -650,8 +650,8 @@ def test_a_row_that_was_altered_is_an_error_that_names_it(
         with pytest.raises(IndexDamagedError, match=f"{kind.name.lower()} 0: its checksum"):
             read(data)
     data.close()
-    altered(location, Kind.TABLE, lambda text: text[:28])
-    with pytest.raises(IndexDamagedError, match=r"table 0: its checksum is another\. Push"):
+    altered(location, BlobKind.TABLE, lambda text: text[:28])
+    with pytest.raises(IndexDamagedError, match=r"table 0: its checksum does not match\. Push"):
         open_data(location)
 
 
@@ -663,10 +663,13 @@ def test_a_row_that_is_gone_is_told_when_opening_and_when_reading(
     _, data = open_data(location)
     client = MilvusClient(uri=location.uri)
     [name] = [name for name in collections(location) if name.endswith("_blobs")]
-    client.delete(name, ids=[blob_id(Kind.TOKENS, 0)])
+    client.delete(name, ids=[blob_id(BlobKind.TOKENS, 0)])
     client.flush(name)
     assert not client.query(
-        name, f"id == {blob_id(Kind.TOKENS, 0)}", output_fields=["id"], consistency_level="Strong"
+        name,
+        f"id == {blob_id(BlobKind.TOKENS, 0)}",
+        output_fields=["id"],
+        consistency_level="Strong",
     )
     client.close()
     with pytest.raises(IndexDamagedError, match="tokens 0: it is missing"):
@@ -710,7 +713,7 @@ def test_a_name_that_somebody_else_uses_is_left_alone(
     client.create_collection("somebody", dimension=2)
     client.create_alias("somebody", location.name)
     one = small("Text.")
-    with pytest.raises(IndexWriteError, match="'somebody', which is no index of ragkit"):
+    with pytest.raises(IndexWriteError, match="'somebody', which is not an index of ragkit"):
         push(one.data, one.manifest, location)
     with pytest.raises(IndexDamagedError, match="Choose another name"):
         open_data(location)
@@ -781,49 +784,51 @@ def test_without_the_client_the_error_has_the_install_line(
 
 
 def test_servers_before_2_3_are_old() -> None:
-    assert is_old("v2.2.16")
-    assert not any(map(is_old, ["v2.3.5-lite", "2.6.1", "v10.0", "milvus_lite-3.2.2", "nightly"]))
+    assert is_too_old("v2.2.16")
+    assert not any(
+        map(is_too_old, ["v2.3.5-lite", "2.6.1", "v10.0", "milvus_lite-3.2.2", "nightly"])
+    )
 
 
 # Bytes as texts.
 
-KINDS = st.sampled_from(list(Kind))
+KINDS = st.sampled_from(list(BlobKind))
 NUMBER = st.integers(0, (1 << 40) - 1)
 
 
 @given(KINDS, NUMBER, st.binary(max_size=200), st.integers(0, 150_000))
 def test_a_blob_comes_back_whole_in_pieces_that_fit(
-    kind: Kind, number: int, end: bytes, size: int
+    kind: BlobKind, number: int, end: bytes, size: int
 ) -> None:
     content = bytes(size) + end
-    keys, texts = zip(*pieces(kind, number, content), strict=True)
+    keys, texts = zip(*split_blob(kind, number, content), strict=True)
     assert list(keys) == [blob_id(kind, number, i) for i in range(len(keys))]
-    assert max(map(len, texts)) <= TEXT
+    assert max(map(len, texts)) <= MAX_TEXT
     assert 0 <= min(keys) <= max(keys) < 1 << 63
-    assert pieces_of(texts[0]) == len(texts)
-    assert joined(kind, number, texts) == content
+    assert number_of_pieces(texts[0]) == len(texts)
+    assert join_pieces(kind, number, texts) == content
 
 
 @given(st.binary(max_size=60), st.data())
 def test_a_blob_that_was_touched_is_never_believed(content: bytes, data: st.DataObject) -> None:
-    [(_, text)] = pieces(Kind.ROW, 7, content)
+    [(_, text)] = split_blob(BlobKind.ROW, 7, content)
     place = data.draw(st.integers(0, len(text) - 1))
     other = data.draw(st.sampled_from("AB+/=\x00é") | st.just(""))
     touched = text[:place] + other + text[place + 1 :]
     for changed in (touched, text[:place], text + "AAAA", ""):
         with suppress(BrokenBlobError):
-            assert joined(Kind.ROW, 7, [changed]) == content
-    for kind, number in ((Kind.ROW, 8), (Kind.TOKENS, 7)):
+            assert join_pieces(BlobKind.ROW, 7, [changed]) == content
+    for kind, number in ((BlobKind.ROW, 8), (BlobKind.TOKENS, 7)):
         with pytest.raises(BrokenBlobError, match="checksum"):
-            joined(kind, number, [text])
+            join_pieces(kind, number, [text])
 
 
 @given(st.sets(st.integers(0, 2**31 - 1)))
 def test_ascending_numbers_come_back_from_their_differences(numbers: set[int]) -> None:
     ascending = np.asarray(sorted(numbers), dtype=np.int32)
-    [read] = unpacked(packed(deltas(ascending)))
-    np.testing.assert_array_equal(undeltas(read), ascending)
-    assert undeltas(read).dtype == np.int32
+    [read] = unpack_arrays(pack_arrays(delta_encode(ascending)))
+    np.testing.assert_array_equal(delta_decode(read), ascending)
+    assert delta_decode(read).dtype == np.int32
 
 
 def test_arrays_of_every_type_come_back_packed() -> None:
@@ -833,10 +838,10 @@ def test_arrays_of_every_type_come_back_packed() -> None:
             (np.uint8, np.int8, np.uint16, np.int16, np.uint32, np.int32, np.int64, np.float32)
         )
     ]
-    for found, expected in zip(unpacked(packed(*arrays)), arrays, strict=True):
+    for found, expected in zip(unpack_arrays(pack_arrays(*arrays)), arrays, strict=True):
         assert found.dtype == expected.dtype
         np.testing.assert_array_equal(found, expected)
-    assert unpacked(packed()) == []
+    assert unpack_arrays(pack_arrays()) == []
 
 
 # Where an index lies, as people write it.
@@ -865,7 +870,7 @@ def test_a_location_on_a_server_is_read_as_written(
     assert (location.name, location.database, location.is_file) == (name, database, False)
     again = MilvusLocation.parse(str(location))
     assert again == replace(location, token="")
-    assert MilvusLocation.is_meant(str(location))
+    assert is_remote(str(location))
 
 
 @given(
@@ -904,5 +909,8 @@ def test_any_text_is_a_location_or_refused(text: str) -> None:
 
 
 def test_a_path_is_no_location() -> None:
-    for path in ("indexes/seed", "/srv/milvus", "C:\\milvus", "milvus", "https://example.org/x"):
-        assert not MilvusLocation.is_meant(path)
+    for path in ("indexes/seed", "/srv/milvus", "C:\\milvus", "milvus"):
+        assert not is_remote(path)
+    for text in ("indexes/seed", "/srv/milvus", "C:\\milvus", "milvus", "https://example.org/x"):
+        with pytest.raises(InputError, match="its scheme is"):
+            MilvusLocation.parse(text)
