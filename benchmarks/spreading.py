@@ -25,7 +25,8 @@ from ragkit.index.journal import Key, pack_chunks
 from ragkit.index.token_vectors import EncodedChunk
 from ragkit.indexing import BuildSettings, ChunkEncoder, build
 from ragkit.indexing.pipeline import Group, encode_group
-from ragkit.indexing.ray import packed, spread
+from ragkit.indexing.ray import spread
+from ragkit.indexing.ray_cluster import pack_group
 
 RESULTS = Path(__file__).parent / "results" / "spreading.md"
 
@@ -99,7 +100,7 @@ class Watch:
         }
 
     def _counted(self, group: Group) -> Group:
-        self._sent += len(packed(group))
+        self._sent += len(pack_group(group))
         return group
 
 

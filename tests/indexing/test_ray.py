@@ -24,7 +24,8 @@ from ragkit.chunking import Chunker
 from ragkit.index.journal import JOURNAL
 from ragkit.indexing import BuildSettings, ChunkEncoder, LocalIndex, build
 from ragkit.indexing.pipeline import Group, _chunk_texts
-from ragkit.indexing.ray import packed, spread, unpacked
+from ragkit.indexing.ray import spread
+from ragkit.indexing.ray_cluster import pack_group, unpack_group
 from support.parts import make_model
 
 pytestmark = pytest.mark.ray
@@ -329,7 +330,7 @@ def test_only_so_many_texts_are_on_their_way(
     def counted(reader: ChunkEncoder) -> ChunkEncoder:
         def counting(groups: Iterable[Group]) -> Iterator[Group]:
             for group in groups:
-                taken.append(len(packed(group)))
+                taken.append(len(pack_group(group)))
                 yield group
 
         def read(groups: Iterable[Group]) -> Iterator[Any]:
@@ -366,15 +367,15 @@ def test_a_worker_with_another_model_is_refused(tmp_path: Path, cluster: Any) ->
 PROVE = """
 import sys
 from ragkit.encoding import load_encoder
-from ragkit.indexing.ray import _Plan
+from ragkit.indexing.ray_cluster import WorkerSpec
 
-plan = _Plan.of(load_encoder(sys.argv[1]), "reference", 1)
-print(*(getattr(plan, name) for name in _Plan.__slots__), sep="\\n")
+spec = WorkerSpec.of(load_encoder(sys.argv[1]), "reference", 1)
+print(*(getattr(spec, name) for name in WorkerSpec.__slots__), sep="\\n")
 """
 
 
 def test_a_worker_whose_processor_reads_otherwise_is_refused(encoder: Encoder) -> None:
-    from ragkit.indexing.ray import _Plan
+    from ragkit.indexing.ray_cluster import WorkerSpec
 
     other = {**os.environ, "ATEN_CPU_CAPABILITY": "default", "MKL_CBWR": "COMPATIBLE"}
     told = subprocess.run(
@@ -385,9 +386,9 @@ def test_a_worker_whose_processor_reads_otherwise_is_refused(encoder: Encoder) -
         env=other,
     )
     source, runtime, digest, probe, version, threads = told.stdout.split("\n")[:6]
-    plan = _Plan(source, runtime, digest, probe, version, int(threads))  # type: ignore[arg-type]
+    spec = WorkerSpec(source, runtime, digest, probe, version, int(threads))  # type: ignore[arg-type]
     with pytest.raises(WorkersError, match="other last digits"):
-        plan.loaded()
+        spec.load()
 
 
 def test_a_client_whose_process_dies_at_its_start_connects_again(
@@ -419,7 +420,7 @@ def kill_first_client(killed: list[int]) -> None:
 def test_an_address_where_no_one_is_is_said_soon(encoder: Encoder) -> None:
     for address in (f"ray://127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"):
         begun = time.monotonic()
-        with pytest.raises(WorkersError, match="no one answers"), spread(encoder, address):
+        with pytest.raises(WorkersError, match="nothing answers"), spread(encoder, address):
             pass
         assert time.monotonic() - begun < 15
 
@@ -447,4 +448,4 @@ def test_texts_arrive_as_they_were_sent(article: Document, encoder: Encoder) -> 
     for document in (article, odd):
         chunks = Chunker().chunks(document, count=encoder.count_tokens, window=encoder.window)
         group = _chunk_texts(document, chunks[:50])
-        assert unpacked(packed(group)) == group
+        assert unpack_group(pack_group(group)) == group
