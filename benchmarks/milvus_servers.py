@@ -14,7 +14,7 @@ __all__ = ["free_port", "full_server", "lite_server"]
 
 
 def free_port() -> int:
-    """One that nobody listens to."""
+    """Return a TCP port that is not in use."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -23,10 +23,10 @@ def free_port() -> int:
 
 @contextmanager
 def lite_server(folder: Path) -> Iterator[str]:
-    """``milvus-lite`` as a server, by its address; unless told, it would listen to everyone."""
+    """Yield the address of a ``milvus-lite`` server, which listens on loopback only."""
     port = free_port()
     code = "import sys; from milvus_lite.cmdline import main; sys.exit(main())"
-    process = subprocess.Popen(  # noqa: S603  # what this file starts
+    process = subprocess.Popen(  # noqa: S603 - a fixed program
         [sys.executable, "-c", code, "server", "--data-dir", str(folder), "--host", "127.0.0.1",
          "--port", str(port)],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -41,7 +41,7 @@ def lite_server(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def full_server(folder: Path) -> Iterator[str]:
-    """Milvus 2.3.5, by its address. Its other ports are fixed, so one runs at a time."""
+    """Yield the address of a Milvus 2.3.5 server. Its other ports are fixed: run only one."""
     from milvus import MilvusServer, MilvusServerConfig
 
     server = MilvusServer(MilvusServerConfig(data_dir=str(folder)))

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
 import ragkit
-from benchmarks.serving import load, measured
+from benchmarks.serving import figures, load
 from benchmarks.torture.corpora import QUESTIONS, SEED_INDEX
 from benchmarks.torture.rows import Row, Tally
 from ragkit.evaluation import load_questions
@@ -1078,8 +1078,10 @@ async def _held(effort: float, logs: list[str]) -> Tally:
     tally.checked += len(found.seconds)
     tally.wrong += found.wrong + len(found.errors)
     tally.examples += found.errors
-    figures = measured(found, 64, seconds)
-    tally.outcomes.update({name.replace("_", " "): round(figures[name]) for name in figures})
+    measured = figures(found, 64, seconds)
+    tally.outcomes.update(
+        {name.replace("_", " "): round(value) for name, value in measured.items()}
+    )
     return tally
 
 
