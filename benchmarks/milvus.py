@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,10 +18,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from benchmarks.milvus_servers import full_server, lite_server
 from benchmarks.report import machine, today
 from ragkit import Index
-from ragkit.encoding import asking_encoder
+from ragkit.encoding import query_encoder
 from ragkit.evaluation import load_questions
 from ragkit.evaluation.formats import load_squad
 from ragkit.index import IndexData, Manifest
@@ -29,6 +30,7 @@ from ragkit.retrieval import encode_questions, retrieve
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results" / "milvus.md"
+SERVERS = ROOT / "tests" / "support" / "milvus_servers.py"
 PAGE = Path(__file__).parent / "milvus_page.md"
 SEED = ROOT / "indexes" / "germany-soviet-union-relations-1918-1941"
 
@@ -79,7 +81,7 @@ def ask_all(
     data: IndexData, manifest: Manifest, questions: Sequence[str]
 ) -> tuple[Rankings, list[float]]:
     """Return the ranking of each question, and the milliseconds that it took."""
-    encoder = asking_encoder(manifest.encoder)
+    encoder = query_encoder(manifest.encoder)
     encoder.encode(questions[:1])
     rankings, taken = [], []
     for question in questions:
@@ -154,21 +156,25 @@ def _file(folder: Path) -> Iterator[MilvusLocation]:
 
 
 @contextmanager
-def _served(folder: Path) -> Iterator[MilvusLocation]:
-    with lite_server(folder / "data") as address:
-        yield MilvusLocation.parse(f"milvus://{address}/corpus")
-
-
-@contextmanager
-def _full(folder: Path) -> Iterator[MilvusLocation]:
-    with full_server(folder / "data") as address:
-        yield MilvusLocation.parse(f"milvus://{address}/corpus")
+def _server(kind: str, folder: Path) -> Iterator[MilvusLocation]:
+    """Run a Milvus server as long as the context lasts; ``kind`` is ``lite`` or ``full``."""
+    process = subprocess.Popen(  # noqa: S603  # this repository's own script
+        [sys.executable, str(SERVERS), kind, str(folder / "data")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with process:  # its end closes standard input, which stops the server
+        prefix = "address: "
+        for line in process.stdout or ():
+            if line.startswith(prefix):
+                yield MilvusLocation.parse(f"milvus://{line.removeprefix(prefix).strip()}/corpus")
+                return
+    raise RuntimeError(f"the Milvus server ended with exit status {process.returncode}")
 
 
 ENGINES: dict[str, Callable[[Path], AbstractContextManager[MilvusLocation]]] = {
     "milvus-lite, a file": _file,
-    "milvus-lite, a server": _served,
-    "Milvus 2.3.5": _full,
+    "milvus-lite, a server": partial(_server, "lite"),
+    "Milvus 2.3.5": partial(_server, "full"),
 }
 
 

@@ -164,8 +164,8 @@ def rewrite_readme() -> None:
 
 
 def rewrite_overview() -> None:
-    """Put the comparison in a few figures into the project's README, between its two markers."""
-    path = HERE.parent / "README.md"
+    """Put the comparison in a few figures into the documentation, between its two markers."""
+    path = HERE.parent / "docs" / "benchmarks" / "overview.md"
     before, begin, rest = path.read_text(encoding="utf-8").partition(OVERVIEW[0])
     _, end, after = rest.partition(OVERVIEW[1])
     if not (begin and end):

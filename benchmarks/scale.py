@@ -132,8 +132,9 @@ def report(rows: Sequence[Mapping[str, Any]], origin: str) -> str:
         "",
         f"Measured on {today()}: {on['processor']}, {on['cores']} cores, "
         f"{on['memory'] / 2**30:.0f} GiB, {on['system']}. Passages were generated from "
-        f"{origin} as `benchmarks/generated.py` describes. The questions are real (`eval/questions.jsonl`), so "
-        "no passage answers them: only the cost is measured. A process of its own asked each "
+        f"{origin} as `benchmarks/generated.py` describes. The questions are real "
+        "(`eval/questions.jsonl`), so no passage answers them: only the cost is measured. A "
+        "process of its own asked each "
         "index: every question a *first time*, when its data is loaded from disk and verified, and "
         "then *again*. *Resident* is the memory of that process after all questions, including "
         "resident pages of mapped files. recall@10: the share of the ten passages nearest to a "

@@ -1,6 +1,7 @@
-"""A LangChain chain over ragkit's passages: python examples/langchain_bot.py MODEL QUESTION…
+"""Answer a question with LangChain and ragkit: python examples/langchain_bot.py MODEL QUESTION…
 
-The model is any that ChatOpenAI reaches: set OPENAI_API_KEY, or OPENAI_BASE_URL for a local server.
+MODEL is any model that ChatOpenAI can call. Set OPENAI_API_KEY, or for a local server
+OPENAI_BASE_URL.
 """
 
 import sys
@@ -23,8 +24,8 @@ PROMPT = ChatPromptTemplate.from_template(
 
 def chain(model: BaseChatModel) -> Runnable[str, str]:
     context = RagkitRetriever(k=3, only_answered=True) | numbered
-    asked = {"context": context, "question": RunnablePassthrough()}
-    return asked | PROMPT | model | StrOutputParser()
+    inputs = {"context": context, "question": RunnablePassthrough()}
+    return inputs | PROMPT | model | StrOutputParser()
 
 
 def numbered(documents: list[Document]) -> str:
@@ -33,11 +34,11 @@ def numbered(documents: list[Document]) -> str:
 
 def main() -> None:
     name, *words = sys.argv[1:]
-    said = ""
+    answer = ""
     for piece in chain(ChatOpenAI(model=name)).stream(" ".join(words)):
         print(piece, end="", flush=True)
-        said += piece
-    print(f"\n{check_quotes(said)}")
+        answer += piece
+    print(f"\n{check_quotes(answer)}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A chatbot in the terminal: python examples/terminal_bot.py [INDEX]."""
+"""Chat in the terminal, one question a line: python examples/terminal_bot.py [INDEX]."""
 
 import sys
 
@@ -6,10 +6,10 @@ from ragkit import Conversation, QuestionError
 
 
 def main() -> None:
-    talk = Conversation(sys.argv[1] if len(sys.argv) > 1 else None)
+    conversation = Conversation(sys.argv[1] if len(sys.argv) > 1 else None)
     for line in sys.stdin:
         try:
-            answer = talk.ask(line, k=1)
+            answer = conversation.ask(line, k=1)
         except QuestionError as error:
             print(error)
             continue
@@ -17,7 +17,7 @@ def main() -> None:
         if answer.answered:
             print(answer.text, f"\n    {passage.citation.label}")
         else:
-            print("The article does not say. Nearest to it is:", passage.citation.label)
+            print("The article does not say. The nearest passage is in", passage.citation.label)
 
 
 if __name__ == "__main__":

@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from ragkit.grounding import ChatModel as ChatModel
     from ragkit.grounding import LanguageModel as LanguageModel
     from ragkit.index.config import RetrievalConfig as RetrievalConfig
+    from ragkit.indexing.reports import IndexInfo as IndexInfo
+    from ragkit.indexing.reports import UpdateReport as UpdateReport
     from ragkit.quotes.report import QuoteReport as QuoteReport
     from ragkit.quotes.report import QuoteStatus as QuoteStatus
     from ragkit.retrieval.scoring import Match as Match
@@ -82,6 +84,7 @@ _NAMES_OF = {
     ),
     "ragkit.grounding": "ChatModel LanguageModel",
     "ragkit.index.config": "RetrievalConfig",
+    "ragkit.indexing.reports": "IndexInfo UpdateReport",
     "ragkit.quotes.report": "QuoteReport QuoteStatus",
     "ragkit.retrieval.scoring": "Match",
     "ragkit.text.spans": "Span",

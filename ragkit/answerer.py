@@ -12,8 +12,7 @@ from ragkit.answering.generated import Sentence
 from ragkit.chunking import Chunker
 from ragkit.encoding import Encoder, Reranker
 from ragkit.errors import InputError
-from ragkit.grounding import ChatModel, LanguageModel, Policy, check_policy
-from ragkit.grounding.stream import generate_answer
+from ragkit.grounding import ChatModel, LanguageModel, Policy, check_policy, generate_answer
 from ragkit.index import Conditions, IndexData, RetrievalConfig, Where
 from ragkit.indexing import LocalIndex
 from ragkit.quotes.checker import QuoteChecker

@@ -15,15 +15,16 @@ from warnings import warn
 from ragkit import indexing
 from ragkit.answerer import Answerer
 from ragkit.chunking import Chunker
+from ragkit.citations.reanchor import AnchorStatus
 from ragkit.corpus import Sources
 from ragkit.encoding import (
     DEFAULT_MODEL,
     Encoder,
     Fingerprint,
     Reranker,
-    asking_encoder,
     load_encoder,
     load_reranker,
+    query_encoder,
 )
 from ragkit.errors import InputError
 from ragkit.index import (
@@ -31,7 +32,9 @@ from ragkit.index import (
     Progress,
     RetrievalConfig,
     parse_memory,
+    verify,
 )
+from ragkit.index.filters import ValueKind, metadata_kinds
 from ragkit.indexing import (
     BuildSettings,
     ChunkEncoder,
@@ -39,7 +42,9 @@ from ragkit.indexing import (
     check_encoder,
     is_remote,
 )
+from ragkit.indexing.reports import IndexInfo, UpdateReport
 from ragkit.timing import LAP
+from ragkit.types import Anchor, Citation
 
 if TYPE_CHECKING:
     from ragkit.indexing.remote import RemoteIndex
@@ -116,8 +121,8 @@ class Index(Answerer):
             built = indexing.build(
                 sources, builder, settings, folder, progress=progress, chunk_encoder=chunk_encoder
             )
-        query_encoder = builder if builder is encoder else asking_encoder(builder.fingerprint)
-        return cls(built, query_encoder, reranker=second)
+        own = builder if builder is encoder else query_encoder(builder.fingerprint)
+        return cls(built, own, reranker=second)
 
     @classmethod
     def update(
@@ -133,7 +138,8 @@ class Index(Answerer):
 
         New and changed documents are chunked, and only chunks whose text changed are encoded;
         documents that are no longer among ``sources`` are dropped. Concurrent readers keep the old
-        generation. An interrupted update leaves it published and resumes when it is run again.
+        generation. An interrupted update leaves it published and resumes when it is run again. The
+        index that is returned has an ``update_report``.
 
         Args:
             path: folder of the index.
@@ -146,13 +152,16 @@ class Index(Answerer):
             RagkitError: what ``open`` and ``build`` raise.
 
         """
-        recorded = Manifest.load(Path(path)).encoder
-        builder = _resolve_encoder(recorded.source if encoder is None else encoder)
+        before = Manifest.load(Path(path))
+        builder = _resolve_encoder(before.encoder.source if encoder is None else encoder)
         with _chunk_encoder(builder, workers) as chunk_encoder:
-            updated = indexing.update(
+            opened = indexing.update(
                 Path(path), sources, builder, progress=progress, chunk_encoder=chunk_encoder
             )
-        return cls(updated, builder if builder is encoder else asking_encoder(builder.fingerprint))
+        same = builder is encoder
+        updated = cls(opened, builder if same else query_encoder(builder.fingerprint))
+        updated._update_report = UpdateReport.compare(before.sources, opened.sources)
+        return updated
 
     @classmethod
     def open(
@@ -187,12 +196,12 @@ class Index(Answerer):
         """
         opened = _connect(str(path)) if is_remote(path) else indexing.open_index(Path(path))
         LAP.get()("open and verify the index")
-        query_encoder = _resolve_query_encoder(opened.fingerprint if encoder is None else encoder)
+        own = _resolve_query_encoder(opened.fingerprint if encoder is None else encoder)
         LAP.get()("find and verify the model")
-        check_encoder(path, query_encoder.fingerprint, opened.fingerprint)
+        check_encoder(path, own.fingerprint, opened.fingerprint)
         if check_sources and isinstance(opened, LocalIndex):
             indexing.check_sources(Path(path), opened.sources)
-        return cls(opened, query_encoder, reranker=_resolve_reranker(reranker))
+        return cls(opened, own, reranker=_resolve_reranker(reranker))
 
     @classmethod
     def repair(
@@ -271,6 +280,74 @@ class Index(Answerer):
             f"copy. Build it here from its sources."
         )
 
+    @classmethod
+    def verify(cls, path: str | os.PathLike[str]) -> Index:
+        """Verify every byte of every file of the index at ``path``, its encoder and its sources.
+
+        ``Index.open`` verifies large files only as questions need them; this verifies them all.
+
+        Args:
+            path: the index's folder.
+
+        Returns:
+            The index, opened.
+
+        Raises:
+            IndexDamagedError: a file is missing or altered; the message names it.
+            IndexStaleError: a source changed after the index was built.
+            IndexMismatchError: the encoder or the format is another one.
+            IndexNotFoundError, IndexReadError, EncoderError: as for ``open``.
+
+        """
+        verify(Path(path), Manifest.load(Path(path)))
+        return cls.open(path)
+
+    @classmethod
+    def info(cls, path: str | os.PathLike[str]) -> IndexInfo:
+        """Return what made the index at ``path`` and what it holds; reads its manifest alone.
+
+        Args:
+            path: the index's folder.
+
+        Raises:
+            IndexNotFoundError, IndexDamagedError, IndexReadError, IndexMismatchError: as for
+                ``open``, as far as they concern the manifest.
+
+        """
+        return IndexInfo(Manifest.load(Path(path)))
+
+    @property
+    def metadata(self) -> dict[str, ValueKind]:
+        """The documents' metadata properties and their kinds: "text", "number" or "boolean".
+
+        Computed from all documents at each call; a list of texts counts as text.
+        """
+        return metadata_kinds(self.documents)
+
+    def reanchor(self, citation: Citation) -> Anchor:
+        """Find a citation's quote again in this index, built from the edited sources.
+
+        Args:
+            citation: a citation from an earlier version of the corpus.
+
+        Returns:
+            ``Citation.reanchor`` of the document with the same id; ``AnchorStatus.GONE`` if the
+            index has no such document.
+
+        """
+        try:
+            document = self._data.document(citation.document_id)
+        except KeyError:
+            return Anchor(AnchorStatus.GONE, None, 0.0)
+        return citation.reanchor(document)
+
+    @property
+    def update_report(self) -> UpdateReport | None:
+        """What ``Index.update`` changed; None unless this index came from ``Index.update``."""
+        return self._update_report
+
+    _update_report: UpdateReport | None = None
+
 
 def _connect(location: str) -> RemoteIndex:
     from ragkit.indexing.remote import connect
@@ -286,8 +363,8 @@ def _resolve_encoder(encoder: Encoder | str | None) -> Encoder:
 
 def _resolve_query_encoder(encoder: Encoder | Fingerprint | str) -> Encoder:
     if isinstance(encoder, (str, os.PathLike)):
-        return asking_encoder(_resolve_encoder(encoder).fingerprint)
-    return asking_encoder(encoder) if isinstance(encoder, Fingerprint) else encoder
+        return query_encoder(_resolve_encoder(encoder).fingerprint)
+    return query_encoder(encoder) if isinstance(encoder, Fingerprint) else encoder
 
 
 def _resolve_reranker(reranker: Reranker | str | None) -> Reranker | None:

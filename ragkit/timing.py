@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-__all__ = ["LAP", "Stage", "stage", "timings"]
+__all__ = ["LAP", "Stage", "timings"]
 
 Stage = tuple[str, float]
 """A stage's name and the seconds it took."""
@@ -54,12 +54,3 @@ def timings() -> Iterator[list[Stage]]:
         yield stages
     finally:
         LAP.reset(token)
-
-
-@contextmanager
-def stage(name: str) -> Iterator[None]:
-    """Mark the end of the block as a lap. Retired: call ``LAP.get()(name)`` after the block."""
-    try:
-        yield
-    finally:
-        LAP.get()(name)

@@ -1,4 +1,4 @@
-"""Conversations: follow-ups are understood, new topics are not polluted, state is the caller's."""
+"""Conversations: follow-ups are understood, new topics are not distorted, state can be saved."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragkit import Conversation, Index, InputError, QuestionError, Turn
-from ragkit.conversation import MEMORY, leans_on_what_was_said
+from ragkit.conversation import MAX_TURNS, depends_on_history
 from ragkit.retrieval import encode_questions
 from ragkit.types import Said
 
 
-def test_follow_ups_find_what_they_lean_on(german_soviet: Index) -> None:
+def test_a_follow_up_finds_what_it_refers_to(german_soviet: Index) -> None:
     talk = Conversation(german_soviet)
     talk.ask("When did the USSR join the League of Nations?")
     thrown_out = talk.ask("and when was it thrown out?")
@@ -35,7 +35,7 @@ def test_the_answer_says_how_the_question_was_understood(german_soviet: Index) -
     assert second.to_dict()["standalone"] == second.standalone
 
 
-def test_a_question_that_stands_alone_is_answered_as_if_nothing_had_been_said(
+def test_a_question_that_stands_alone_is_answered_as_without_history(
     german_soviet: Index,
 ) -> None:
     talk = Conversation(german_soviet)
@@ -44,7 +44,7 @@ def test_a_question_that_stands_alone_is_answered_as_if_nothing_had_been_said(
     assert talk.ask(question) == german_soviet.ask(question)
 
 
-def test_every_later_turn_cites_as_exactly_as_the_first(german_soviet: Index) -> None:
+def test_citations_of_later_turns_verify_too(german_soviet: Index) -> None:
     talk = Conversation(german_soviet)
     for question in ("When did the Winter War begin?", "And when did it end?", "why?", "ok?"):
         answer = talk.ask(question)
@@ -63,7 +63,7 @@ def test_a_follow_up_to_an_unanswered_question_still_works(german_soviet: Index)
     assert talk.ask("And what about the Treaty of Rapallo?").passages
 
 
-def test_the_caller_says_how_a_question_is_to_be_understood(german_soviet: Index) -> None:
+def test_the_caller_may_say_how_to_understand_a_question(german_soviet: Index) -> None:
     talk = Conversation(german_soviet)
     talk.ask("When did the Winter War begin?")
     meant = "Who signed the Treaty of Rapallo?"
@@ -72,7 +72,7 @@ def test_the_caller_says_how_a_question_is_to_be_understood(german_soviet: Index
     assert answer.passages == german_soviet.ask(meant).passages
 
 
-def test_a_rewriter_takes_the_place_of_reading_behind_the_history(german_soviet: Index) -> None:
+def test_a_rewriter_replaces_encoding_with_the_history_in_front(german_soviet: Index) -> None:
     seen: list[tuple[Sequence[Turn], str]] = []
 
     def rewrite(turns: Sequence[Turn], question: str) -> str:
@@ -81,16 +81,16 @@ def test_a_rewriter_takes_the_place_of_reading_behind_the_history(german_soviet:
 
     talk = Conversation(german_soviet, rewriter=rewrite)
     talk.ask("When was the Treaty of Rapallo signed?")
-    assert not seen  # the first question has nothing to lean on
+    assert not seen  # the first question has no history
     assert talk.ask("by whom?").standalone == "Who signed the Treaty of Rapallo?"
     assert seen[0][1] == "by whom?"
 
 
-def test_state_is_bounded_json_and_can_be_gone_on_with(german_soviet: Index) -> None:
+def test_state_is_bounded_json_from_which_a_conversation_continues(german_soviet: Index) -> None:
     talk = Conversation(german_soviet)
-    for number in range(MEMORY + 2):
+    for number in range(MAX_TURNS + 2):
         talk.ask(f"When was treaty number {number} signed?")
-    assert len(talk.turns) == MEMORY
+    assert len(talk.turns) == MAX_TURNS
     kept = json.loads(json.dumps(talk.to_dict()))
     again = Conversation.from_dict(kept, german_soviet)
     assert again.turns == talk.turns
@@ -109,8 +109,8 @@ def test_a_refused_question_is_not_remembered(german_soviet: Index) -> None:
 @pytest.mark.parametrize(
     "content", [{}, {"turns": [{}]}, {"turns": 3}, {"turns": [{"question": 1, "standalone": "x", "section": []}]}]
 )  # fmt: skip
-def test_what_is_no_conversation_is_refused(content: dict[str, object]) -> None:
-    with pytest.raises(InputError, match="this is no conversation"):
+def test_malformed_state_is_refused(content: dict[str, object]) -> None:
+    with pytest.raises(InputError, match="this is not a conversation"):
         Conversation.from_dict(content)
 
 
@@ -131,15 +131,15 @@ def test_what_is_no_conversation_is_refused(content: dict[str, object]) -> None:
         ("Near which town did the gun maker Krupp work in the USSR?", False),
     ],
 )
-def test_what_leans_on_the_conversation_is_told_from_what_stands_alone(
+def test_questions_that_depend_on_history_are_distinguished_from_those_that_stand_alone(
     question: str, leans: bool
 ) -> None:
-    assert leans_on_what_was_said(question) is leans
+    assert depends_on_history(question) is leans
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.sampled_from(["Who won?", "The Treaty.", "x"]), max_size=3), st.floats(0, 1))
-def test_what_was_said_before_weighs_what_it_is_given(
+def test_history_has_the_weight_it_is_given(
     german_soviet: Index, texts: list[str], weight: float
 ) -> None:
     data, weights = german_soviet._data, german_soviet.config

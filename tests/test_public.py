@@ -23,7 +23,7 @@ INDEX = (
     "config filters layout quantization documents postings vectors token_vectors centroids protocol "
     "journal local manifest publish milvus"
 ).split()
-INDEXING = "pipeline builder repair ray_cluster ray remote".split()
+INDEXING = "pipeline builder repair reports ray_cluster ray remote".split()
 # `import ragkit` and `from ragkit import Name` reach all of the public names, which end with these.
 PUBLIC = "conversation"
 
@@ -139,3 +139,16 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
         for name, others in graph.items()
     }
     TopologicalSorter(edges).prepare()  # raises CycleError
+
+
+def test_the_tests_import_nothing_from_the_benchmarks() -> None:
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = (
+                [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else []
+            )
+            assert not [name for name in names if name.split(".")[0] == "benchmarks"], path

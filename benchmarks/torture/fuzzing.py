@@ -36,7 +36,7 @@ from ragkit.corpus.headings import parse_sections
 from ragkit.corpus.metadata import load_metadata
 from ragkit.corpus.parser import ParsedDocument, Parser
 from ragkit.errors import IndexMismatchError, QuestionError, SourceError
-from ragkit.grounding import Checker, Message, Piece, write
+from ragkit.grounding import Message, Piece, SupportChecker, generate_sentences
 from ragkit.index import Manifest
 from ragkit.index.journal import pack_chunks, unpack_chunks
 from ragkit.index.publish import open_generation
@@ -512,9 +512,9 @@ def _grounded(place: Path) -> Try:
 
 def check_grounded(passages: Sequence[Passage], pieces: Sequence[Piece]) -> int:
     """Nothing is shown that the check does not find good; how many sentences were."""
-    checker, kept = Checker(passages), 0
+    checker, kept = SupportChecker(passages), 0
     ranks = {passage.rank for passage in passages}
-    for sentence in write(Saying(pieces), "What?", passages, policy="drop"):
+    for sentence in generate_sentences(Saying(pieces), "What?", passages, policy="drop"):
         must(sentence.kept == (sentence.status in GOOD), "kept what is not good")
         must(ranks.issuperset(sentence.passages), "a rank that there is not")
         if sentence.kept:

@@ -45,7 +45,7 @@ from ragkit.corpus import load_sources, slug
 from ragkit.corpus.formats import parser_for
 from ragkit.corpus.mediawiki import plain_text
 from ragkit.errors import QuestionError, SourceError
-from ragkit.grounding import Checker, Piece, write
+from ragkit.grounding import Piece, SupportChecker, generate_sentences
 from ragkit.quotes.checker import QuoteChecker
 from ragkit.retrieval import clean_question
 from ragkit.text.sentences import paragraphs, split_sentences
@@ -396,7 +396,7 @@ _UNITS = [*" \na1A.,()[]<>/='\"-*#|{}&;:_!?“…", "\u200b", "ж", "中"]
 _STARTS = ("", "[1", "(1)", "<a ", "no", "&#", "{|\n|", ".[1]", "“a", "in ", "---\n", "> ")
 _SHORT = {
     "ragkit.serving.settings",
-    "ragkit.serving.rendering",
+    "ragkit.serving.serialization",
     "ragkit.index.milvus.location",
     "ragkit.index.milvus.generation",
 }
@@ -521,10 +521,10 @@ def _growth(effort: float) -> Row:
         "wikitext": plain_text,
         "ids": slug,
         "questions": lambda text: clean_question(text[:4000]),
-        "checking a sentence": Checker(passages).check,
+        "checking a sentence": SupportChecker(passages).check,
         "checking quotations": QuoteChecker([Document("x", "X", "It was signed in 1922.")]).check,
         "writing": lambda text: list(
-            write(
+            generate_sentences(
                 Saying([*map(Piece, text[:20_000]), Piece("", "stop")]),
                 "What?",
                 passages,

@@ -33,7 +33,7 @@ from benchmarks.serving import figures, load
 from benchmarks.torture.corpora import QUESTIONS, SEED_INDEX
 from benchmarks.torture.rows import Row, Tally
 from ragkit.evaluation import load_questions
-from ragkit.serving.connections import room_for
+from ragkit.serving.connections import connection_limit
 
 TITLE = "The server"
 ABOUT = """A real server on loopback, called through bare sockets. Wrong is: an honest asker who
@@ -63,13 +63,13 @@ ONE_PLACE = f"""
 import logging
 logging.basicConfig(level=logging.INFO)
 from ragkit.serving import Settings
-from ragkit.serving.running import run
+from ragkit.serving.server import run
 run(None, Settings(waiting=1, timeout={TIMEOUT}), port=0)
 """
 
 
 def run(effort: float) -> Iterator[Row]:
-    room_for(4000)
+    connection_limit(4000)
     logs: list[str] = []
     truth = {question: ragkit.ask(question).text for question in QUESTIONS}
     rows: Sequence[Callable[[float, Mapping[str, str], list[str]], Coroutine[Any, Any, Tally]]] = (

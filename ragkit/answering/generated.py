@@ -14,7 +14,7 @@ class Support(StrEnum):
 
     Verbatim: its words stand there as they are. Supported: its names, numbers and nearly all its
     words do, none denied. Misattributed: not in the passages it names, but in another.
-    Unsupported: in none. What this cannot tell, says ``grounding/checking.py``.
+    Unsupported: in none. What this cannot tell, says ``grounding/support.py``.
     """
 
     VERBATIM = "verbatim"

@@ -1,7 +1,8 @@
-"""``ragkit …``: a door. It parses arguments, calls the library, prints, and sets the exit status.
+"""The command line: parse arguments, call the library, print, set the exit status.
 
-Exit status: 0 done, 1 the corpus does not answer or the gate fails, 2 unusable input, 3 the index
-is missing, damaged, stale or not writable, 4 the model or an extra is missing, 130 interrupted.
+Exit status: 0 success; 1 the corpus does not answer, or the gate fails; 2 unusable input; 3 the
+index is missing, damaged, stale or not writable; 4 the model or an extra is missing or fails;
+130 interrupted.
 """
 
 from __future__ import annotations

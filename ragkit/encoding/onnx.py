@@ -1,78 +1,98 @@
-"""The asking encoder: an exported model run by onnxruntime, without torch."""
+"""The query encoder: an exported model run by onnxruntime, without torch."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ragkit.encoding.base import Encoded, Fingerprint, Vectors
-from ragkit.encoding.cpus import usable_cpus
+from ragkit.encoding.encoder import (
+    Encoded,
+    Fingerprint,
+    Vectors,
+    count_tokens,
+    encode_windows,
+    load_tokenizer,
+    to_encoded,
+)
 from ragkit.encoding.export import Export
-from ragkit.encoding.windows import count_tokens, encode_windows, encoded, load_tokenizer
-from ragkit.timing import stage
+from ragkit.timing import LAP
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
-    from tokenizers import Tokenizer
+    from tokenizers import Encoding, Tokenizer
 
-__all__ = ["OnnxEncoder"]
+__all__ = ["OnnxEncoder", "usable_cpus"]
 
 BATCH = 16
+"""Texts of one forward pass."""
 
-_MOST_THREADS = 4
-"""A question has too few tokens to keep more busy."""
+_MAX_THREADS = 4
+"""A question has too few tokens to keep more threads busy."""
+
+_CGROUP = Path("/sys/fs/cgroup")
 
 
 class OnnxEncoder:
-    """Encodes with an export; the model is loaded at the first text. Any number of threads may."""
+    """Encode with an exported model. Any number of threads may share one encoder.
+
+    The model is loaded when the first text is encoded.
+    """
 
     def __init__(self, fingerprint: Fingerprint, export: Export) -> None:
+        """Use an export of the model that ``fingerprint`` identifies."""
         self._fingerprint = fingerprint
         self._export = export
 
     @property
     def fingerprint(self) -> Fingerprint:
-        """Of the model that was exported: its vectors are compared with that model's."""
+        """Of the exported model, since this encoder's vectors are compared with that model's."""
         return self._fingerprint
 
     @property
     def export(self) -> Export:
+        """The export that is run."""
         return self._export
 
     @property
     def dimension(self) -> int:
+        """Length of each vector."""
         return self._export.dimension
 
     @property
     def window(self) -> int:
+        """Most tokens that the model takes at once, special tokens not counted."""
         return self._export.window
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
-        """Each text's vector (pooled as the model says) and its last layer's token vectors."""
+        """Encode each text: the vector by the model's pooling, the tokens from its last layer."""
         if not texts:
             return []
-        return encode_windows(texts, self._tokenizer, self.window, self._read)
+        return encode_windows(texts, self._tokenizer, self.window, self._encode_batch)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count the tokens of each text, special tokens left out."""
         return count_tokens(self._tokenizer, texts)
 
-    def _read(self, texts: Sequence[str], encodings: Sequence[Any]) -> list[Encoded]:
-        """Texts that fit the window, in batches of like length so that little is padded."""
+    def _encode_batch(self, texts: Sequence[str], encodings: Sequence[Encoding]) -> list[Encoded]:
+        """Encode texts of similar length together, so that little is padded."""
         order = sorted(range(len(texts)), key=lambda i: len(encodings[i].ids))
-        found: dict[int, Encoded] = {}
-        for start in range(0, len(order), BATCH):
-            batch = order[start : start + BATCH]
-            states = self._run([encodings[i].ids for i in batch])
-            for i, hidden in zip(batch, states, strict=True):
-                own = hidden[: len(encodings[i].ids)]
-                found[i] = encoded(self._pooled(own), own, encodings[i])
-        return [found[i] for i in range(len(texts))]
+        encoded: dict[int, Encoded] = {}
+        for first in range(0, len(order), BATCH):
+            batch = order[first : first + BATCH]
+            batch_states = self._run([encodings[i].ids for i in batch])
+            for i, padded in zip(batch, batch_states, strict=True):
+                states = padded[: len(encodings[i].ids)]
+                pooled = states[0] if self._export.pooling == "cls" else states.mean(axis=0)
+                encoded[i] = to_encoded(pooled, states, encodings[i])
+        return [encoded[i] for i in range(len(texts))]
 
     def _run(self, batch: Sequence[Sequence[int]]) -> Vectors:
-        """The last hidden states, ``(batch, longest, d)``."""
+        """Return the last hidden states, ``(batch, longest, d)``."""
         longest = max(map(len, batch))
         ids = np.zeros((len(batch), longest), dtype=np.int32)
         mask = np.zeros_like(ids)
@@ -81,46 +101,80 @@ class OnnxEncoder:
             mask[row, : len(tokens)] = 1
         positions = np.arange(longest, dtype=np.int32)
         inputs = {"input_ids": ids, "attention_mask": mask, "positions": positions}
-        session = self._session
-        work = 2e-9 * ids.size * self._export.macs
-        with stage(f"forward pass of {ids.size} tokens, {work:.2f} GFLOP"):
-            states: Vectors = session.run(None, inputs)[0]
+        LAP.get()("tokenize")
+        session = _load_session(self._export)
+        gflop = 2e-9 * ids.size * self._export.macs
+        states: Vectors = session.run(None, inputs)[0]
+        LAP.get()(f"forward pass of {ids.size} tokens, {gflop:.2f} GFLOP")
         return states
-
-    def _pooled(self, states: Vectors) -> Vectors:
-        pooled: Vectors = states[0] if self._export.pooling == "cls" else states.mean(axis=0)
-        return pooled
 
     @property
     def _tokenizer(self) -> Tokenizer:
-        return _loaded_tokenizer(self._export)
-
-    @property
-    def _session(self) -> InferenceSession:
-        return _loaded_session(self._export)
+        return _load_tokenizer(self._export)
 
 
 @lru_cache(maxsize=4)
-def _loaded_tokenizer(export: Export) -> Tokenizer:
-    with stage("load the tokenizer"):
-        return load_tokenizer(export.tokenizer)
+def _load_tokenizer(export: Export) -> Tokenizer:
+    tokenizer = load_tokenizer(export.tokenizer)
+    LAP.get()("load the tokenizer")
+    return tokenizer
 
 
 @lru_cache(maxsize=4)
-def _loaded_session(export: Export) -> InferenceSession:
-    """One for the whole process: indexes with one model share its weights."""
-    with stage("import onnxruntime"):
-        import onnxruntime
+def _load_session(export: Export) -> InferenceSession:
+    """Load one session a process, so that indexes with the same model share its weights."""
+    import onnxruntime
 
+    LAP.get()("import onnxruntime")
     options: Any = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = min(_MOST_THREADS, usable_cpus())
+    options.intra_op_num_threads = min(_MAX_THREADS, usable_cpus())
     options.inter_op_num_threads = 1
-    # Threads wait busily inside a run, which halves its time, and sleep after it.
+    # Threads spin while a run lasts, which halves its time, and sleep after it.
     options.add_session_config_entry("session.force_spinning_stop", "1")
-    # The graph is written as it should run; looking for fusions would only cost time.
+    # The graph is already fused; searching it for more fusions would only cost time.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.log_severity_level = 3
-    with stage("load the model"):
-        return onnxruntime.InferenceSession(
-            str(export.model), options, providers=["CPUExecutionProvider"]
-        )
+    session = onnxruntime.InferenceSession(
+        str(export.model), options, providers=["CPUExecutionProvider"]
+    )
+    LAP.get()("load the model")
+    return session
+
+
+def usable_cpus(cgroup: Path = _CGROUP) -> int:
+    """Return how many processors this process may use.
+
+    That is the least of: the processors it may run on, the quota of its container, and the
+    environment variable ``OMP_NUM_THREADS``. More threads than the quota allows would be suspended
+    in the middle of a run, which makes every question slower.
+
+    Args:
+        cgroup: root of Linux's control groups, version 2 (``cpu.max``) or 1 (``cpu.cfs_quota_us``).
+
+    Returns:
+        At least 1.
+
+    """
+    try:
+        available = len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS and Windows do not have it
+        available = os.cpu_count() or 1
+    requested = os.environ.get("OMP_NUM_THREADS", "")
+    limits = [_cpu_quota(cgroup), int(requested) if requested.isdigit() else None]
+    return max(1, min([available, *(limit for limit in limits if limit)]))
+
+
+def _cpu_quota(cgroup: Path) -> int | None:
+    try:
+        quota, period = (cgroup / "cpu.max").read_text(encoding="ascii").split()
+    except (OSError, ValueError):
+        try:
+            quota, period = (
+                (cgroup / "cpu" / name).read_text(encoding="ascii").strip()
+                for name in ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+            )
+        except (OSError, ValueError):
+            return None
+    if not (quota.isdigit() and period.isdigit() and int(period)):
+        return None  # "max" or -1: no limit
+    return -(-int(quota) // int(period))

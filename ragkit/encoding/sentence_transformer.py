@@ -2,64 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ragkit.encoding.base import Encoded, Fingerprint
-from ragkit.encoding.quiet import quiet_loading
-from ragkit.encoding.windows import count_tokens, encode_windows, encoded, load_tokenizer
+from ragkit.encoding.encoder import (
+    Encoded,
+    Fingerprint,
+    count_tokens,
+    encode_windows,
+    load_tokenizer,
+    to_encoded,
+)
+from ragkit.errors import EncoderError
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
-    from tokenizers import Tokenizer
+    from tokenizers import Encoding, Tokenizer
 
-__all__ = ["SentenceTransformerEncoder"]
+__all__ = ["SentenceTransformerEncoder", "model_loading"]
 
 BATCH = 32
+"""Texts of one forward pass."""
 
 
 class SentenceTransformerEncoder:
-    """Encodes with the model in ``directory``; a text over its window is read window by window."""
+    """Encode with a sentence-transformers model. Threads may share one; it encodes one at a time.
+
+    The model is loaded when the first text is encoded.
+    """
 
     def __init__(self, fingerprint: Fingerprint, directory: Path) -> None:
+        """Use the model in a folder that ``SentenceTransformer.save_pretrained`` wrote."""
         self._fingerprint = fingerprint
         self._directory = directory
-        # A fast tokenizer's padding state is shared, so one encoding runs at a time.
+        # The model's own tokenizer keeps its padding settings in shared state.
         self._lock = Lock()
 
     @property
     def fingerprint(self) -> Fingerprint:
+        """Identity of the model."""
         return self._fingerprint
 
     @property
     def dimension(self) -> int:
+        """Length of each vector."""
         return int(self._model.get_embedding_dimension() or 0)
 
     @cached_property
     def window(self) -> int:
+        """Most tokens that the model takes at once, special tokens not counted."""
         special = self._tokenizer.num_special_tokens_to_add(is_pair=False)
         return int(self._model.max_seq_length or 512) - special
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
-        """Each text's vector (the model's own pooling) and its last layer's token vectors."""
+        """Encode each text: the vector by the model's pooling, the tokens from its last layer."""
         if not texts:
             return []
-        return encode_windows(texts, self._tokenizer, self.window, self._read)
+        return encode_windows(texts, self._tokenizer, self.window, self._encode_batch)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count the tokens of each text, special tokens left out."""
         return count_tokens(self._tokenizer, texts)
 
-    def _read(self, texts: Sequence[str], encodings: Sequence[Any]) -> list[Encoded]:
-        """Texts that fit the window, read by the model in batches."""
+    def _encode_batch(self, texts: Sequence[str], encodings: Sequence[Encoding]) -> list[Encoded]:
         with self._lock:
             outputs = self._model.encode(
                 list(texts), batch_size=BATCH, output_value=None, normalize_embeddings=True
             )
         return [
-            encoded(
+            to_encoded(
                 output["sentence_embedding"].float().cpu().numpy(),
                 output["token_embeddings"].float().cpu().numpy(),
                 encoding,
@@ -75,10 +90,38 @@ class SentenceTransformerEncoder:
     def _model(self) -> SentenceTransformer:
         from sentence_transformers import SentenceTransformer
 
-        with quiet_loading(self._directory):
+        with model_loading(self._directory):
             return SentenceTransformer(
                 str(self._directory),
                 trust_remote_code=False,
                 local_files_only=True,
                 model_kwargs={"use_safetensors": True},
             )
+
+
+@contextmanager
+def model_loading(directory: Path) -> Iterator[None]:
+    """Load a model inside the block without progress bars, and with one type of error.
+
+    Args:
+        directory: the model's folder, named in the error.
+
+    Raises:
+        EncoderError: the block raised anything.
+
+    """
+    from transformers.utils import logging
+
+    bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    # A model folder can fail in torch, transformers or safetensors, each with types of its own.
+    except Exception as error:
+        raise EncoderError(
+            f"the model in {directory} could not be loaded ({type(error).__name__}: {error}); "
+            f"expected a complete sentence-transformers model."
+        ) from error
+    finally:
+        if bars:
+            logging.enable_progress_bar()

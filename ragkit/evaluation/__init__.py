@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
+from typing import Any
+
 from ragkit.evaluation.formats import (
     load_beir,
     load_csv,
     load_dataset,
+    load_qrels,
+    load_run,
     load_squad,
-    read_qrels,
-    read_run,
     write_qrels,
     write_run,
 )
 from ragkit.evaluation.gate import GateError, Verdict, check_gate, compare_reports, load_floors
-from ragkit.evaluation.harness import evaluate_index, gate, load_set, read_baseline
+from ragkit.evaluation.harness import evaluate, evaluate_index, gate, load_baseline, load_set
 from ragkit.evaluation.html import html_report
 from ragkit.evaluation.lint import LintReport, lint
 from ragkit.evaluation.questions import (
@@ -28,7 +31,6 @@ from ragkit.evaluation.report import (
     Configuration,
     Outcome,
     Report,
-    evaluate,
     load_report,
     to_qrels,
     to_run,
@@ -54,21 +56,38 @@ __all__ = [
     "html_report",
     "junit",
     "lint",
+    "load_baseline",
     "load_beir",
     "load_csv",
     "load_dataset",
     "load_floors",
+    "load_qrels",
     "load_questions",
     "load_report",
+    "load_run",
     "load_set",
     "load_squad",
     "markdown",
-    "read_baseline",
-    "read_qrels",
-    "read_run",
     "save_questions",
     "to_qrels",
     "to_run",
     "write_qrels",
     "write_run",
 ]
+
+_RENAMED = {
+    "read_baseline": "load_baseline",
+    "read_qrels": "load_qrels",
+    "read_run": "load_run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Return a renamed object by its old name, with a DeprecationWarning."""
+    if name not in _RENAMED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    new = _RENAMED[name]
+    warnings.warn(
+        f"ragkit.evaluation.{name} is now ragkit.evaluation.{new}", DeprecationWarning, stacklevel=2
+    )
+    return globals()[new]

@@ -1,4 +1,4 @@
-"""Other people's formats: SQuAD, BEIR, TREC, CSV.
+"""Question sets, runs and qrels in other formats: SQuAD, BEIR, TREC, CSV.
 
 Sources: SQuAD 1.1/2.0 (Rajpurkar et al. 2016, arXiv:1606.05250; 2018, arXiv:1806.03822), BEIR
 (Thakur et al. 2021, arXiv:2104.08663), TREC qrels and run files (trec_eval).
@@ -26,23 +26,31 @@ __all__ = [
     "load_beir",
     "load_csv",
     "load_dataset",
+    "load_qrels",
+    "load_run",
     "load_squad",
-    "read_qrels",
-    "read_run",
     "write_qrels",
     "write_run",
 ]
 
 Qrels = dict[str, dict[str, int]]
-"""``{query: {id: relevance}}``"""
+"""``{query: {id: relevance}}``; relevance 0 means not relevant."""
 Run = dict[str, dict[str, float]]
-"""``{query: {id: score}}``, higher is better"""
+"""``{query: {id: score}}``; a higher score is better."""
 
 Dataset = tuple[list[Document], QuestionSet]
 
 
 def load_dataset(name: str) -> Dataset:
-    """The corpus and questions that ``squad:PATH`` or ``beir:FOLDER`` names."""
+    """Load a corpus and its questions.
+
+    Args:
+        name: ``squad:FILE.json`` or ``beir:FOLDER``.
+
+    Raises:
+        InputError: the name has another form, or a file is unreadable or malformed.
+
+    """
     loaders: Mapping[str, Callable[[Path], Dataset]] = {"squad": load_squad, "beir": load_beir}
     kind, _, path = name.partition(":")
     if kind not in loaders or not path:
@@ -51,8 +59,15 @@ def load_dataset(name: str) -> Dataset:
 
 
 def load_squad(path: Path) -> Dataset:
-    """SQuAD 1.1 or 2.0 JSON: each paragraph a document, each question's answers its evidence."""
-    with _malformed(path, "SQuAD JSON"):
+    """Load SQuAD 1.1 or 2.0 JSON.
+
+    Each paragraph becomes a document. The answers of a question become its evidence.
+
+    Raises:
+        InputError: the file cannot be read or is not SQuAD JSON.
+
+    """
+    with _malformed_as_input_error(path, "SQuAD JSON"):
         articles = json.loads(_text(path))["data"]
         documents: list[Document] = []
         questions: list[Question] = []
@@ -66,13 +81,20 @@ def load_squad(path: Path) -> Dataset:
 
 
 def load_beir(folder: Path) -> Dataset:
-    """A BEIR folder: corpus.jsonl, queries.jsonl, and qrels/test.tsv (or its only file)."""
-    with _malformed(folder, "a BEIR folder"):
+    """Load a BEIR folder: ``corpus.jsonl``, ``queries.jsonl`` and ``qrels/test.tsv``.
+
+    If ``qrels/`` holds a single file, that one is loaded. Queries without judgments are left out.
+
+    Raises:
+        InputError: a file is missing, unreadable or malformed.
+
+    """
+    with _malformed_as_input_error(folder, "a BEIR folder"):
         documents = [
             Document(str(row["_id"]), str(row.get("title") or row["_id"]), str(row["text"]))
             for row in _json_lines(folder / "corpus.jsonl")
         ]
-        qrels = read_qrels(_qrels_file(folder))
+        qrels = load_qrels(_qrels_file(folder))
         by_id = {document.id: document for document in documents}
         questions = [
             _judged_question(str(row["_id"]), str(row["text"]), qrels[str(row["_id"])], by_id)
@@ -83,23 +105,37 @@ def load_beir(folder: Path) -> Dataset:
 
 
 def load_csv(path: Path, documents: Mapping[str, Document]) -> QuestionSet:
-    """CSV with a header: ``question`` and ``quote`` (empty if unanswerable).
+    """Load a CSV file with a header.
 
-    Optional columns: ``id``, ``answers`` (parted by ``|``), ``document_id`` (if there are several
-    documents), ``category``. A quote must stand exactly once in its document.
+    Columns: ``question`` and ``quote``, which is empty if the question is unanswerable. Optional:
+    ``id``, ``answers`` (separated by ``|``), ``document_id`` (the first document by default) and
+    ``category``.
+
+    Args:
+        path: the file, UTF-8.
+        documents: the corpus by id. A quote must occur exactly once in its document.
+
+    Raises:
+        InputError: the file cannot be read or is malformed, or a quote does not occur once.
+
     """
-    with _malformed(path, "CSV with the columns question and quote"):
-        # A spreadsheet's export may begin with a byte order mark and hold line ends inside cells.
+    with _malformed_as_input_error(path, "CSV with the columns question and quote"):
+        # Files exported by spreadsheets may have a byte order mark, and line ends inside cells.
         text = io.StringIO(_text(path).removeprefix("\ufeff"), newline="")
         rows = list(csv.DictReader(text))
         questions = tuple(_csv_question(row, i, documents) for i, row in enumerate(rows, start=1))
     return QuestionSet(path.stem, questions)
 
 
-def read_qrels(path: Path) -> Qrels:
-    """TREC (``query 0 id relevance``) or BEIR (``query-id corpus-id score``, with a header)."""
+def load_qrels(path: Path) -> Qrels:
+    """Load qrels: TREC (``query 0 id relevance``) or BEIR (``query-id corpus-id score``, header).
+
+    Raises:
+        InputError: the file cannot be read or is malformed.
+
+    """
     qrels: Qrels = defaultdict(dict)
-    with _malformed(path, "qrels"):
+    with _malformed_as_input_error(path, "qrels"):
         for fields in _fields(path):
             if len(fields) == 3 and not fields[2].lstrip("-").isdigit():
                 continue  # BEIR's header
@@ -108,23 +144,28 @@ def read_qrels(path: Path) -> Qrels:
     return dict(qrels)
 
 
-def read_run(path: Path) -> Run:
-    """TREC run: ``query Q0 id rank score tag``."""
+def load_run(path: Path) -> Run:
+    """Load a TREC run: ``query Q0 id rank score tag``. Scores count, ranks do not.
+
+    Raises:
+        InputError: the file cannot be read or is malformed.
+
+    """
     run: Run = defaultdict(dict)
-    with _malformed(path, "a TREC run"):
+    with _malformed_as_input_error(path, "a TREC run"):
         for query, _, name, _, score, *_ in _fields(path):
             run[query][name] = float(score)
     return dict(run)
 
 
 def write_qrels(qrels: Qrels, path: Path) -> None:
-    """Write TREC qrels."""
+    """Write qrels in TREC format."""
     rows = (f"{q} 0 {d} {rel}\n" for q, judged in qrels.items() for d, rel in judged.items())
     path.write_text("".join(rows), encoding="utf-8")
 
 
 def write_run(run: Run, path: Path, *, tag: str = "ragkit") -> None:
-    """Write a TREC run, best first."""
+    """Write a run in TREC format, best first, with scores to 6 decimals."""
     with path.open("w", encoding="utf-8") as file:
         for query, scored in run.items():
             ranked = sorted(scored.items(), key=lambda item: -item[1])
@@ -133,8 +174,8 @@ def write_run(run: Run, path: Path, *, tag: str = "ragkit") -> None:
 
 
 @contextmanager
-def _malformed(path: Path, expected: str) -> Iterator[None]:
-    """Turn what a parser raises on a malformed file into one InputError that names it."""
+def _malformed_as_input_error(path: Path, expected: str) -> Iterator[None]:
+    """Raise InputError with the path in place of any error of a parser."""
     try:
         yield
     except InputError:
@@ -175,7 +216,7 @@ def _csv_question(
         name = row.get("document_id") or next(iter(documents), "")
         if documents[name].text.count(quote) != 1:
             raise ValueError(
-                f"row {number}: the quote {quote[:60]!r} stands "
+                f"row {number}: the quote {quote[:60]!r} occurs "
                 f"{documents[name].text.count(quote)} times in {name!r}, expected once"
             )
         start = documents[name].text.index(quote)
@@ -191,11 +232,11 @@ def _csv_question(
 
 
 def _qrels_file(folder: Path) -> Path:
-    found = sorted((folder / "qrels").glob("*.tsv"))
-    named = [path for path in found if path.stem == "test"]
-    if not found or (len(found) > 1 and not named):
-        raise ValueError(f"{folder / 'qrels'} holds {len(found)} .tsv files, expected test.tsv")
-    return (named or found)[0]
+    paths = sorted((folder / "qrels").glob("*.tsv"))
+    test = [path for path in paths if path.stem == "test"]
+    if not paths or (len(paths) > 1 and not test):
+        raise ValueError(f"{folder / 'qrels'} holds {len(paths)} .tsv files, expected test.tsv")
+    return (test or paths)[0]
 
 
 def _json_lines(path: Path) -> Iterator[Any]:
@@ -208,7 +249,7 @@ def _fields(path: Path) -> Iterator[list[str]]:
 
 def _text(path: Path) -> str:
     try:
-        # As bytes: a quote inside a CSV cell must keep its line ends to be found again.
+        # Decoding bytes keeps line ends as they are, so that quotes in CSV cells still match.
         return path.read_bytes().decode()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from error

@@ -1,7 +1,7 @@
-"""One self-contained HTML report: no script, nothing fetched; plots are inline SVG by matplotlib.
+"""Render a report as one HTML page with inline SVG plots: no scripts, no external resources.
 
-All text from questions and corpus is escaped, and a Content-Security-Policy forbids everything but
-the page's own style, so that nothing in a corpus can run.
+Text of questions and corpus is escaped. A Content-Security-Policy allows only the page's own style
+and ``data:`` images, so no text can run code or load anything.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ragkit.errors import MissingExtraError
-from ragkit.evaluation.measures import risk_coverage
-from ragkit.evaluation.render import LOWER_IS_BETTER, shown
-from ragkit.evaluation.report import Outcome, Report, Top
+from ragkit.evaluation.confidence_measures import risk_coverage
+from ragkit.evaluation.render import LOWER_IS_BETTER, formatted
+from ragkit.evaluation.report import Outcome, Report, RetrievedPassage
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +44,12 @@ small { opacity: .75; }
 
 
 def html_report(report: Report) -> str:
-    """The whole report as one HTML page. Raises MissingExtraError without matplotlib."""
+    """Return the report as one HTML page.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+
+    """
     body = "".join([_head(report), _plots(report), _groups(report), _failures(report)])
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
@@ -57,43 +62,48 @@ def html_report(report: Report) -> str:
 
 def _head(report: Report) -> str:
     rows = [
-        (name + (" ↓" if name in LOWER_IS_BETTER else ""), shown(value))
+        (name + (" ↓" if name in LOWER_IS_BETTER else ""), formatted(value))
         for name, value in report.summary().items()
     ]
     latency = report.latency()
     if latency:
         rows.append(("latency p50 / p95", f"{latency['p50']:.1f} / {latency['p95']:.1f} ms"))
     c = report.configuration
-    made = (
+    versions = (
         f"ragkit {c.library} · encoder {c.encoder[:16]} · index {c.index} · "
         f"chunker {c.chunker} · questions {c.questions[:16]}"
     )
     return (
         f"<h1>{escape(report.name)}</h1><p>{len(report.outcomes)} questions. "
-        f"<small>{escape(made)}</small></p>{_table(('measure', 'value'), rows)}"
+        f"<small>{escape(versions)}</small></p>{_table(('measure', 'value'), rows)}"
     )
 
 
 def _groups(report: Report) -> str:
-    key = ("Success@1", "Success@5", "RR", "containment", "abstention")
+    measures = ("Success@1", "Success@5", "RR", "containment", "abstention")
     parts = []
     for title, groups in (
         ("By category", report.by_category()),
         ("By section", report.by_section()),
     ):
         rows = [
-            (name, str(len(part.outcomes)), *(shown(part.summary()[measure]) for measure in key))
+            (name, str(len(part.outcomes)), *_formatted_values(part, measures))
             for name, part in groups.items()
         ]
-        parts.append(f"<h2>{title}</h2>{_table(('', 'n', *key), rows)}")
+        parts.append(f"<h2>{title}</h2>{_table(('', 'n', *measures), rows)}")
     return "".join(parts)
+
+
+def _formatted_values(report: Report, measures: Sequence[str]) -> Iterator[str]:
+    summary = report.summary()
+    return (formatted(summary[measure]) for measure in measures)
 
 
 def _failures(report: Report) -> str:
     failures = list(report.failures())
     links = "".join(
         f'<li><a href="#{_anchor(o)}">{escape(o.question)}</a> '
-        f"<small>{escape(_what(o))}</small></li>"
+        f"<small>{escape(_failure_reason(o))}</small></li>"
         for o in failures
     )
     pages = "".join(_failure(o, report) for o in failures)
@@ -107,29 +117,33 @@ def _failure(outcome: Outcome, report: Report) -> str:
         for e in report.gold.get(outcome.id, ())
     )
     answers = " · ".join(map(escape, report.answers.get(outcome.id, ()))) or "–"
-    found = "".join(_found(rank, top) for rank, top in enumerate(outcome.top[:5], start=1))
+    passages = "".join(
+        _passage(rank, passage) for rank, passage in enumerate(outcome.top[:5], start=1)
+    )
+    facts = " · ".join(map(escape, (outcome.id, outcome.category, _failure_reason(outcome))))
     return (
         f'<article id="{_anchor(outcome)}"><h3>{escape(outcome.question)}</h3>'
-        f"<p><small>{escape(outcome.id)} · {escape(outcome.category)} · {escape(_what(outcome))} · "
-        f"confidence {outcome.confidence:.2f}</small></p>"
-        f"<p><strong>Gold:</strong> {answers}</p>{gold or '<p>The corpus does not answer it.</p>'}"
-        f"<p><strong>Retrieved:</strong></p>{found or '<p>nothing</p>'}</article>"
+        f"<p><small>{facts} · confidence {outcome.confidence:.2f}</small></p>"
+        f"<p><strong>Gold:</strong> {answers}</p>"
+        f"{gold or '<p>The corpus does not answer this question.</p>'}"
+        f"<p><strong>Retrieved:</strong></p>{passages or '<p>no passages</p>'}</article>"
     )
 
 
-def _found(rank: int, top: Top) -> str:
-    why = " + ".join(f"{escape(name)} {value:.3f}" for name, value in top.why.items())
-    place = " › ".join(top.section) or "lead"
-    kind = "hit" if top.covers else "miss"
+def _passage(rank: int, passage: RetrievedPassage) -> str:
+    why = " + ".join(f"{escape(name)} {value:.3f}" for name, value in passage.why.items())
+    place = " › ".join(passage.section) or "lead"
+    kind = "hit" if passage.covers else "miss"
     return (
-        f"<blockquote class='{kind}'><small>{rank}. {escape(place)}, {top.start}–{top.end}, score "
-        f"{top.score:.3f}{' = ' + why if why else ''}</small><br>{escape(top.text)}</blockquote>"
+        f"<blockquote class='{kind}'><small>{rank}. {escape(place)}, "
+        f"{passage.start}–{passage.end}, score {passage.score:.3f}{' = ' + why if why else ''}"
+        f"</small><br>{escape(passage.text)}</blockquote>"
     )
 
 
-def _what(outcome: Outcome) -> str:
+def _failure_reason(outcome: Outcome) -> str:
     if not outcome.answerable:
-        return "answered, though the corpus does not"
+        return "answered, but the corpus has no answer"
     place = f"evidence at rank {outcome.rank}" if outcome.rank else "evidence not found"
     return place if outcome.answered else f"not answered, {place}"
 
@@ -139,7 +153,7 @@ def _anchor(outcome: Outcome) -> str:
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
+    header = "".join(f"<th>{escape(cell)}</th>" for cell in head)
     body = "".join(
         "<tr>"
         + f"<td>{escape(row[0])}</td>"
@@ -147,7 +161,7 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
         + "</tr>"
         for row in rows
     )
-    return f'<div class="wide"><table><tr>{top}</tr>{body}</table></div>'
+    return f'<div class="wide"><table><tr>{header}</tr>{body}</table></div>'
 
 
 def _plots(report: Report) -> str:
@@ -164,19 +178,11 @@ def _figures(report: Report) -> Iterator[tuple[str, str]]:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingExtraError(
-            "the HTML report draws with matplotlib, which is not installed. "
+            "the HTML report needs matplotlib, which is not installed. "
             "Run: pip install 'ragkit-cited[report]'"
         ) from error
     style: Any = {"svg.hashsalt": "ragkit", "svg.fonttype": "path", "font.size": 9}
-    for draw, caption in (
-        (_draw_risk_coverage, "Risk–coverage: the share of wrong answers, most confident first."),
-        (
-            _draw_reliability,
-            "Reliability: fraction correct against confidence; bars show how many.",
-        ),
-        (_draw_categories, "Success@1 by category."),
-        (_draw_ranks, "Rank of the first passage with evidence."),
-    ):
+    for draw, caption in _PLOTS:
         with mpl.rc_context(style):
             figure = Figure(figsize=(5, 3.4), layout="constrained")
             draw(figure.add_subplot(), report)
@@ -210,9 +216,9 @@ def _draw_reliability(axes: Axes, report: Report) -> None:
 
 def _draw_categories(axes: Axes, report: Report) -> None:
     values = {name: part.summary()["Success@1"] for name, part in report.by_category().items()}
-    shown_values = {name: v for name, v in values.items() if v is not None}
-    names = sorted(shown_values, key=lambda name: shown_values[name])
-    axes.barh(names, [shown_values[name] for name in names], color="#33608c")
+    applicable = {name: v for name, v in values.items() if v is not None}
+    names = sorted(applicable, key=lambda name: applicable[name])
+    axes.barh(names, [applicable[name] for name in names], color="#33608c")
     axes.set(xlabel="Success@1", xlim=(0, 1))
 
 
@@ -222,3 +228,12 @@ def _draw_ranks(axes: Axes, report: Report) -> None:
     counts = [sum(r == i for r in ranks) for i in range(1, 11)] + [sum(r is None for r in ranks)]
     axes.bar(labels, counts, color="#33608c")
     axes.set(xlabel="rank", ylabel="questions")
+
+
+_PLOTS = (
+    (_draw_risk_coverage, "Risk–coverage: fraction of wrong answers by fraction answered."),
+    (_draw_reliability, "Reliability: fraction correct by confidence; bars show the questions."),
+    (_draw_categories, "Success@1 by category."),
+    (_draw_ranks, "Rank of the first passage with evidence."),
+)
+"""The plots of a report: function and caption."""

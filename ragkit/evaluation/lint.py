@@ -1,4 +1,4 @@
-"""Is a question set fit to measure with? Findings, and the figures that say how hard it is."""
+"""Check a question set: findings, and figures on its size and difficulty."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from dataclasses import dataclass
 from statistics import mean
 
 from ragkit.evaluation.measures import contains
-from ragkit.evaluation.questions import Question, QuestionSet
+from ragkit.evaluation.questions import Evidence, Question, QuestionSet
 from ragkit.evaluation.significance import minimum_detectable_effect
 from ragkit.types import Document
 
 __all__ = ["Finding", "LintReport", "content_words", "lint"]
 
 MIN_UNANSWERABLE = 0.10
+"""Fraction of unanswerable questions below which the set gets a warning."""
 MAX_OVERLAP = 0.25
+"""Mean word overlap from which the set gets a warning."""
 _CHANGING = 0.10  # fraction of questions assumed to change between two runs worth comparing
-# Words that say how something is asked, not what is asked about.
-_WORDS = """
+_FUNCTION_WORDS = frozenset(
+    """
     a about above after again against all also am an and any are aren as at be because been
     before being below between both but by can cannot could did do does doing don down during
     each else ever few for from further get gets give given go goes going got had has have
@@ -30,13 +32,21 @@ _WORDS = """
     than that the their them then there these they thing things this those through to too under
     until up upon us very was way we well were what when where whether which while who whom
     whose why will with would you your
-"""
-_FUNCTION_WORDS = frozenset(_WORDS.split())
+    """.split()
+)
+"""Words that carry the form of a question, not its topic."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing to mend (``error``) or to think about (``warning``)."""
+    """One finding.
+
+    Attributes:
+        level: ``error`` (fix it) or ``warning`` (consider it).
+        question: id of the question, or ``(set)``.
+        message: what was found.
+
+    """
 
     level: str
     question: str
@@ -45,10 +55,19 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class LintReport:
-    """Findings, counts by category, mean word overlap, and the smallest difference to be seen.
+    """The findings and figures of a question set.
 
-    ``overlap``: mean fraction of a question's content words that stand in its evidence.
-    ``detectable``: of a hit rate over the answerable questions, if 10 % of them change.
+    Attributes:
+        findings: errors and warnings.
+        categories: number of questions by category.
+        splits: number of questions by split.
+        answerable: number of answerable questions.
+        unanswerable: number of unanswerable questions.
+        overlap: mean fraction of a question's content words that occur in its evidence; None
+            without evidence.
+        detectable: minimum detectable effect of a measure of 0 or 1 over the answerable questions,
+            if 10 % of them change; None without answerable questions.
+
     """
 
     findings: tuple[Finding, ...]
@@ -61,17 +80,24 @@ class LintReport:
 
     @property
     def errors(self) -> tuple[Finding, ...]:
+        """The findings of level ``error``."""
         return tuple(f for f in self.findings if f.level == "error")
 
 
 def lint(questions: QuestionSet, documents: Mapping[str, Document]) -> LintReport:
-    """Check a set against the documents it is about."""
+    """Check a question set.
+
+    Args:
+        questions: the set.
+        documents: the corpus by document id.
+
+    """
     answerable = [q for q in questions if q.answerable]
     overlaps = {q.id: _overlap(q) for q in answerable if q.evidence}
     findings = [
-        *(finding for question in questions for finding in _question(question, documents)),
-        *_duplicates(questions),
-        *_as_a_whole(questions, overlaps),
+        *(finding for question in questions for finding in _check_question(question, documents)),
+        *_check_duplicates(questions),
+        *_check_set(questions, overlaps),
     ]
     return LintReport(
         findings=tuple(findings),
@@ -87,7 +113,7 @@ def lint(questions: QuestionSet, documents: Mapping[str, Document]) -> LintRepor
 
 
 def content_words(text: str) -> frozenset[str]:
-    """Lower-cased words without function words, by a light stem: plural and verb endings off."""
+    """Return the lower-cased words without function words, plural and verb endings removed."""
     words = re.findall(r"\w+", unicodedata.normalize("NFKC", text).lower())
     return frozenset(
         _stem(w) for w in words if w not in _FUNCTION_WORDS and (len(w) > 1 or w.isdigit())
@@ -102,46 +128,55 @@ def _stem(word: str) -> str:
 
 
 def _overlap(question: Question) -> float:
-    asked = content_words(question.text)
-    found = content_words(" ".join(e.quote for e in question.evidence))
-    return len(asked & found) / max(1, len(asked))
+    words = content_words(question.text)
+    evidence = content_words(" ".join(e.quote for e in question.evidence))
+    return len(words & evidence) / max(1, len(words))
 
 
-def _question(question: Question, documents: Mapping[str, Document]) -> Iterator[Finding]:
-    def error(message: str) -> Finding:
-        return Finding("error", question.id, message)
+def _check_question(question: Question, documents: Mapping[str, Document]) -> Iterator[Finding]:
+    messages = [*_label_errors(question)]
+    messages += [m for e in question.evidence for m in _evidence_errors(e, documents)]
+    quotes = "\n".join(evidence.quote for evidence in question.evidence)
+    messages += [
+        f"the answer {answer!r} does not occur in the evidence"
+        for answer in question.answers
+        if question.evidence and not contains(quotes, [answer])
+    ]
+    return (Finding("error", question.id, message) for message in messages)
 
+
+def _label_errors(question: Question) -> Iterator[str]:
     if not question.text.strip():
-        yield error("the question is blank")
+        yield "the question is blank"
     if question.answerable and not question.evidence:
-        yield error("it is answerable but has no evidence")
+        yield "the question is answerable but has no evidence"
     if not question.answerable and question.evidence:
-        yield error("it is unanswerable but has evidence")
-    for evidence in question.evidence:
-        document = documents.get(evidence.document_id)
-        if document is None:
-            yield error(f"there is no document {evidence.document_id!r}")
-        elif evidence.start < 0:
-            found = document.text.count(evidence.quote)
-            yield error(f"its quote {evidence.quote[:40]!r} stands {found} times, expected once")
-        elif document.text[evidence.start : evidence.end] != evidence.quote:
-            yield error(f"[{evidence.start}, {evidence.end}) is not {evidence.quote[:40]!r}")
-    quotes = "\n".join(e.quote for e in question.evidence)
-    for answer in question.answers:
-        if question.evidence and not contains(quotes, [answer]):
-            yield error(f"the answer {answer!r} does not stand in its evidence")
+        yield "the question is unanswerable but has evidence"
 
 
-def _duplicates(questions: QuestionSet) -> Iterator[Finding]:
+def _evidence_errors(evidence: Evidence, documents: Mapping[str, Document]) -> Iterator[str]:
+    document, quote = documents.get(evidence.document_id), evidence.quote[:40]
+    if document is None:
+        yield f"there is no document {evidence.document_id!r}"
+    elif evidence.start < 0:
+        count = document.text.count(evidence.quote)
+        yield f"the quote {quote!r} occurs {count} times in its document, expected once"
+    elif document.text[evidence.start : evidence.end] != evidence.quote:
+        yield f"the text at [{evidence.start}, {evidence.end}) is not the quote {quote!r}"
+
+
+def _check_duplicates(questions: QuestionSet) -> Iterator[Finding]:
     seen: dict[tuple[str, ...], str] = {}
     for question in questions:
         key = tuple(sorted(content_words(question.text)))
         if key and key in seen:
-            yield Finding("warning", question.id, f"it asks in the same words as {seen[key]}")
+            yield Finding(
+                "warning", question.id, f"the question has the same content words as {seen[key]}"
+            )
         seen.setdefault(key, question.id)
 
 
-def _as_a_whole(questions: QuestionSet, overlaps: Mapping[str, float]) -> Iterator[Finding]:
+def _check_set(questions: QuestionSet, overlaps: Mapping[str, float]) -> Iterator[Finding]:
     unanswerable = sum(not q.answerable for q in questions)
     if unanswerable < MIN_UNANSWERABLE * len(questions):
         yield Finding(
@@ -152,6 +187,6 @@ def _as_a_whole(questions: QuestionSet, overlaps: Mapping[str, float]) -> Iterat
     if overlaps and mean(overlaps.values()) >= MAX_OVERLAP:
         yield Finding(
             "warning", "(set)",
-            f"on average {mean(overlaps.values()):.0%} of a question's content words stand in its "
-            f"evidence; under {MAX_OVERLAP:.0%} tells paraphrase from word matching",
+            f"on average {mean(overlaps.values()):.0%} of a question's content words occur in its "
+            f"evidence; below {MAX_OVERLAP:.0%} a set tests paraphrase, not only word matching",
         )  # fmt: skip

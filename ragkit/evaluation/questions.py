@@ -1,7 +1,7 @@
-"""The question set: what is asked, where the answer stands, and how it is kept in a file.
+"""Question sets: questions with gold evidence, and their JSON Lines files.
 
-Gold is a span of a document, never a chunk id, so a set survives any re-chunking. The native file
-is JSON Lines, a question a line (or a conversation, with ``turns``); see ``eval/README.md``.
+Gold is a span of a document, never a chunk id: a change of the chunker leaves it valid. Each line
+of a file is a question, or a conversation with ``turns``; ``eval/README.md`` lists the fields.
 """
 
 from __future__ import annotations
@@ -24,10 +24,17 @@ SPLITS = ("dev", "test")
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Where an answer stands: ``document.text[start:end] == quote``.
+    """A span that answers a question: ``document.text[start:end] == quote``.
 
-    Evidence of one ``part`` is interchangeable (the same fact stated twice); of different parts,
-    all are needed. ``relevance`` is a grade, 1 unless the set has grades.
+    Attributes:
+        document_id: id of the document.
+        start: first code point of the quote; -1 if the quote is not resolved yet.
+        end: one past its last code point.
+        quote: the text of the span.
+        part: number of the part it belongs to. Any evidence of a part will do (the same fact
+            stated twice); every part is needed.
+        relevance: grade, at least 1.
+
     """
 
     document_id: str
@@ -39,16 +46,28 @@ class Evidence:
 
     @property
     def span(self) -> Span:
+        """``Span(start, end)``."""
         return Span(self.start, self.end)
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question with its gold. ``text`` is what is asked.
+    """One question with its gold.
 
-    A turn of the conversation called ``conversation`` is kept under its ``standalone`` wording;
-    ``asked`` is then what the person typed. ``must_pass`` questions fail the gate as soon as their
-    passage is not first.
+    Attributes:
+        id: id, unique in a set.
+        text: the question; of a turn of a conversation, its standalone wording.
+        answerable: whether the corpus answers it.
+        answers: short gold answers, any of which is right.
+        evidence: the spans that answer it.
+        category: free label by which reports group.
+        section: heading path of the first evidence.
+        split: ``dev`` (for tuning) or ``test`` (only measured).
+        must_pass: whether the gate fails unless the first passage holds evidence (or, if
+            unanswerable, unless the library abstains).
+        asked: of a turn, what the person typed; else None.
+        conversation: of a turn, the id of its conversation; else None.
+
     """
 
     id: str
@@ -65,13 +84,19 @@ class Question:
 
     @property
     def parts(self) -> tuple[int, ...]:
-        """The numbers of the parts that are needed, in order."""
+        """The numbers of the parts of evidence, ascending."""
         return tuple(sorted({evidence.part for evidence in self.evidence}))
 
 
 @dataclass(frozen=True, slots=True)
 class QuestionSet:
-    """Questions under a name, in a fixed order, with unique ids."""
+    """Questions in a fixed order.
+
+    Attributes:
+        name: name of the set, for reports.
+        questions: the questions, with unique ids.
+
+    """
 
     name: str
     questions: tuple[Question, ...]
@@ -81,27 +106,32 @@ class QuestionSet:
         for question in self.questions:
             if question.id in seen:
                 raise InputError(
-                    f"two questions of {self.name} have the id {question.id!r}; ids are unique."
+                    f"two questions of {self.name} have the id {question.id!r}; ids must be unique."
                 )
             seen.add(question.id)
 
     @property
     def checksum(self) -> str:
-        """sha256 over all that is measured against; the set's name is left out."""
+        """SHA-256 of all questions and their gold, without the name of the set."""
         content = json.dumps([_to_dict(q) for q in self.questions], ensure_ascii=False)
         return hashlib.sha256(content.encode()).hexdigest()
 
     def of_split(self, split: str | None) -> QuestionSet:
-        """The questions of one split, or all of them for None."""
+        """Return the questions of one split, or all if ``split`` is None.
+
+        Raises:
+            InputError: no question has this split.
+
+        """
         if split is None:
             return self
-        kept = tuple(q for q in self.questions if q.split == split)
-        if not kept:
+        chosen = tuple(q for q in self.questions if q.split == split)
+        if not chosen:
             raise InputError(
                 f"{self.name} has no question of the split {split!r}; it has "
                 f"{sorted({q.split for q in self.questions})}."
             )
-        return QuestionSet(f"{self.name} ({split})", kept)
+        return QuestionSet(f"{self.name} ({split})", chosen)
 
     def __len__(self) -> int:
         return len(self.questions)
@@ -111,31 +141,41 @@ class QuestionSet:
 
 
 def load_questions(path: Path, documents: Mapping[str, Document] | None = None) -> QuestionSet:
-    """The set in a native file. With ``documents``, evidence given by quote alone is resolved.
+    """Load a question set from a JSON Lines file.
 
-    Raises InputError naming the line for anything that is not a question.
+    Args:
+        path: the file, UTF-8.
+        documents: the corpus by document id. With it, quotes without a span are resolved.
+
+    Raises:
+        InputError: the file cannot be read, or a line is not a question; the error names the line.
+
     """
     questions: list[Question] = []
-    for number, line in _lines(path):
+    for number, line in _numbered_lines(path):
         try:
-            questions += _from_line(json.loads(line), number)
+            questions += _questions_from(json.loads(line), number)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(
-                f"{path}, line {number}, is no question ({type(error).__name__}: {error}); "
+                f"{path}, line {number}, is not a question ({type(error).__name__}: {error}); "
                 f'expected an object with "id", "question", "answerable", "answers" and "evidence".'
             ) from error
-    found = QuestionSet(path.stem, tuple(questions))
-    return resolve(found, documents) if documents is not None else found
+    loaded = QuestionSet(path.stem, tuple(questions))
+    return resolve(loaded, documents) if documents is not None else loaded
 
 
 def save_questions(questions: QuestionSet, path: Path) -> None:
-    """Write a native file, a question a line."""
+    """Write a question set as JSON Lines, each question on a line."""
     lines = (json.dumps(_to_dict(question), ensure_ascii=False) for question in questions)
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
 def resolve(questions: QuestionSet, documents: Mapping[str, Document]) -> QuestionSet:
-    """Give a span to each quote that has none, where it stands exactly once in its document."""
+    """Return the set with a span for each quote that had none.
+
+    A quote that does not occur exactly once in its document stays without a span; ``lint`` reports
+    it.
+    """
     resolved = (
         replace(question, evidence=tuple(_resolved(e, documents) for e in question.evidence))
         for question in questions
@@ -151,7 +191,7 @@ def _resolved(evidence: Evidence, documents: Mapping[str, Document]) -> Evidence
     return replace(evidence, start=start, end=start + len(evidence.quote))
 
 
-def _lines(path: Path) -> Iterable[tuple[int, str]]:
+def _numbered_lines(path: Path) -> Iterable[tuple[int, str]]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -160,18 +200,18 @@ def _lines(path: Path) -> Iterable[tuple[int, str]]:
     return ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
 
 
-def _from_line(content: Mapping[str, Any], number: int) -> list[Question]:
+def _questions_from(content: Mapping[str, Any], number: int) -> list[Question]:
     name = str(content.get("id", f"line-{number}"))
     if "turns" not in content:
-        return [_question(content, name)]
+        return [_question_from(content, name)]
     common = {"split": content.get("split", "test"), "conversation": name}
     return [
-        _question({**turn, **common}, f"{name}-{i}")
+        _question_from({**turn, **common}, f"{name}-{i}")
         for i, turn in enumerate(content["turns"], start=1)
     ]
 
 
-def _question(content: Mapping[str, Any], name: str) -> Question:
+def _question_from(content: Mapping[str, Any], name: str) -> Question:
     split = str(content.get("split", "test"))
     if split not in SPLITS:
         raise ValueError(f"split is {split!r}, expected one of {SPLITS}")
@@ -183,13 +223,16 @@ def _question(content: Mapping[str, Any], name: str) -> Question:
         and isinstance(answers, (list, tuple))
         and isinstance(section, (list, tuple))
     ):
-        raise TypeError("question is a string, answerable true or false, answers and section lists")
+        raise TypeError(
+            "expected a string as question, true or false as answerable, and lists as answers and "
+            "section"
+        )
     return Question(
         id=name,
         text=str(content.get("standalone", asked)),
         answerable=bool(content["answerable"]),
         answers=tuple(map(str, answers)),
-        evidence=tuple(_evidence(item) for item in content.get("evidence", ())),
+        evidence=tuple(_evidence_from(item) for item in content.get("evidence", ())),
         category=str(content.get("category", "")),
         section=tuple(map(str, section)),
         split=split,
@@ -199,11 +242,11 @@ def _question(content: Mapping[str, Any], name: str) -> Question:
     )
 
 
-def _evidence(content: Mapping[str, Any]) -> Evidence:
+def _evidence_from(content: Mapping[str, Any]) -> Evidence:
     start = int(content.get("start", -1))
     quote = str(content["quote"])
     if not quote or int(content.get("relevance", 1)) < 1:
-        raise ValueError("evidence has an empty quote, or a relevance under 1")
+        raise ValueError("evidence has an empty quote, or a relevance below 1")
     return Evidence(
         document_id=str(content["document_id"]),
         start=start,

@@ -1,4 +1,4 @@
-"""A report for people and for machines: terminal, Markdown, JUnit XML."""
+"""Render reports for a terminal, as Markdown and as JUnit XML."""
 
 from __future__ import annotations
 
@@ -16,35 +16,36 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 __all__ = [
-    "WHOLE",
+    "SET_MEASURES",
     "changed_lines",
     "comparison_table",
+    "formatted",
     "junit",
     "lint_table",
     "markdown",
     "report_tables",
-    "shown",
 ]
 
-WHOLE = ("citation validity", "AUROC", "AURC", "ECE", "Brier")
+SET_MEASURES = ("citation validity", "AUROC", "AURC", "ECE", "Brier")
+"""Names of the measures of a question set as a whole."""
 LOWER_IS_BETTER = frozenset({"AURC", "ECE", "Brier"})
-_KEY = ("Success@1", "Success@3", "Success@5", "RR", "containment", "abstention")
+_CATEGORY_MEASURES = ("Success@1", "Success@3", "Success@5", "RR", "containment", "abstention")
 
 
-def shown(value: float | None) -> str:
-    """Three decimals, or a dash where a measure does not apply."""
+def formatted(value: float | None) -> str:
+    """Return a value with three decimals; a dash for None."""
     return "–" if value is None else f"{value:.3f}"
 
 
 def report_tables(report: Report) -> Iterator[RenderableType]:
-    """For a terminal: the measures, and the main ones by category."""
+    """Yield tables for a terminal: all measures, and the main measures by category."""
     from rich.table import Table
 
     table = Table(title=f"{report.name}: {len(report.outcomes)} questions", title_justify="left")
     table.add_column("measure")
     table.add_column("value", justify="right")
     for name, value in report.summary().items():
-        table.add_row(name + (" ↓" if name in LOWER_IS_BETTER else ""), shown(value))
+        table.add_row(name + (" ↓" if name in LOWER_IS_BETTER else ""), formatted(value))
     latency = report.latency()
     if latency:
         table.add_row("latency p50 / p95", f"{latency['p50']:.1f} / {latency['p95']:.1f} ms")
@@ -52,19 +53,18 @@ def report_tables(report: Report) -> Iterator[RenderableType]:
     groups = Table(title="By category", title_justify="left")
     groups.add_column("category")
     groups.add_column("n", justify="right")
-    for name in _KEY:
+    for name in _CATEGORY_MEASURES:
         groups.add_column(name, justify="right")
-    for category, part in report.by_category().items():
-        summary = part.summary()
-        groups.add_row(category, str(len(part.outcomes)), *(shown(summary[name]) for name in _KEY))
+    for row in _category_rows(report):
+        groups.add_row(*row)
     yield groups
 
 
 def comparison_table(comparisons: Sequence[Comparison]) -> RenderableType:
-    """For a terminal: each measure before and after, with its interval and p-values."""
+    """Return a table for a terminal: each measure before and after, its interval and p-values."""
     from rich.table import Table
 
-    table = Table(title="B − A, paired", title_justify="left")
+    table = Table(title="Paired comparison", title_justify="left")
     for column in _COMPARISON_COLUMNS:
         table.add_column(column, justify="left" if column == "measure" else "right")
     for comparison in comparisons:
@@ -73,11 +73,11 @@ def comparison_table(comparisons: Sequence[Comparison]) -> RenderableType:
 
 
 def lint_table(report: LintReport) -> RenderableType:
-    """For a terminal: what the set holds."""
+    """Return a table for a terminal: the figures of a question set."""
     from rich.table import Table
 
     table = Table(title="The question set", title_justify="left")
-    table.add_column("what")
+    table.add_column("figure")
     table.add_column("value", justify="right")
     table.add_row("answerable", str(report.answerable))
     table.add_row("unanswerable", str(report.unanswerable))
@@ -85,40 +85,37 @@ def lint_table(report: LintReport) -> RenderableType:
         table.add_row(f"split {split}", str(number))
     for category, number in sorted(report.categories.items()):
         table.add_row(f"category {category}", str(number))
-    table.add_row("mean word overlap with evidence", shown(report.overlap))
-    table.add_row("smallest hit-rate difference to be seen", shown(report.detectable))
+    table.add_row("mean word overlap with evidence", formatted(report.overlap))
+    table.add_row("minimum detectable effect", formatted(report.detectable))
     return table
 
 
 def changed_lines(changed: Sequence[tuple[Outcome, Outcome]]) -> Iterator[str]:
-    """Each question that changed, with both top passages."""
+    """Yield three lines for each changed question: the question, and its first passages."""
     for before, after in changed:
         yield f"{after.id} ({after.category}): {after.question}"
         for name, outcome in (("before", before), ("after", after)):
-            yield f"  {name}: rank {outcome.rank or '–'}, {_first(outcome)}"
+            yield f"  {name}: rank {outcome.rank or '–'}, {_first_passage(outcome)}"
 
 
 def markdown(report: Report, verdict: Verdict | None = None) -> str:
-    """A summary fit for a pull-request comment."""
-    lines = [f"### ragkit eval: {report.name}, {len(report.outcomes)} questions", ""]
-    if verdict:
-        lines += ["**The gate passes.**" if verdict.passed else "**The gate fails:**", ""]
-        lines += [f"- {_cell(reason)}" for reason in verdict.reasons]
-        lines += [
-            "",
-            *_markdown_rows(_COMPARISON_COLUMNS, map(_comparison_cells, verdict.comparisons)),
-        ]
-        lines += _changed_markdown(verdict)
-    summary = report.summary()
-    rows = [(name, shown(summary[name])) for name in (*MEASURES, *WHOLE)]
-    lines += ["", *_markdown_rows(("measure", "value"), rows), ""]
-    groups = [
-        (category, str(len(part.outcomes)), *(shown(part.summary()[name]) for name in _KEY))
-        for category, part in report.by_category().items()
-    ]
-    lines += _markdown_rows(("category", "n", *_KEY), groups)
-    c = report.configuration
-    lines += [
+    """Return a Markdown summary, for example for a pull-request comment.
+
+    Args:
+        report: the run.
+        verdict: the result of the gate, if it was run.
+
+    """
+    summary, c = report.summary(), report.configuration
+    rows = [(name, formatted(summary[name])) for name in (*MEASURES, *SET_MEASURES)]
+    lines = [
+        f"### ragkit eval: {report.name}, {len(report.outcomes)} questions",
+        "",
+        *(_verdict_markdown(verdict) if verdict else ()),
+        "",
+        *_markdown_rows(("measure", "value"), rows),
+        "",
+        *_markdown_rows(("category", "n", *_CATEGORY_MEASURES), _category_rows(report)),
         "",
         f"ragkit {c.library}, encoder {c.encoder[:16]}, index {c.index}, "
         f"questions {c.questions[:16]}",
@@ -127,21 +124,27 @@ def markdown(report: Report, verdict: Verdict | None = None) -> str:
 
 
 def junit(report: Report, verdict: Verdict | None = None) -> str:
-    """JUnit XML: a test case a must-pass question and one for the gate itself.
+    """Return JUnit XML: a test case for each must-pass question, and one for the gate.
 
-    Ordinary questions are measured together, not one by one, so they are no test cases.
+    Other questions count only in the measures and have no test case of their own.
+
+    Args:
+        report: the run.
+        verdict: the result of the gate, if it was run.
+
     """
-    must = [o for o in report.outcomes if o.must_pass]
     suite = ET.Element("testsuite", name=f"ragkit eval {report.name}")
-    for outcome in must:
+    for outcome in report.outcomes:
+        if not outcome.must_pass:
+            continue
         case = ET.SubElement(suite, "testcase", classname="ragkit.must_pass", name=outcome.id)
         if not outcome.passes:
-            failure = ET.SubElement(case, "failure", message="its evidence is not first")
-            failure.text = _xml(f"{outcome.question}\n{_first(outcome)}")
+            failure = ET.SubElement(case, "failure", message=_must_pass_message(outcome))
+            failure.text = _xml(f"{outcome.question}\n{_first_passage(outcome)}")
     if verdict:
         case = ET.SubElement(suite, "testcase", classname="ragkit.gate", name="gate")
         if not verdict.passed:
-            failure = ET.SubElement(case, "failure", message=f"{len(verdict.reasons)} reasons")
+            failure = ET.SubElement(case, "failure", message=f"reasons: {len(verdict.reasons)}")
             failure.text = _xml("\n".join(verdict.reasons))
     suite.set("tests", str(len(suite)))
     suite.set("failures", str(len(suite.findall("testcase/failure"))))
@@ -151,20 +154,26 @@ def junit(report: Report, verdict: Verdict | None = None) -> str:
 
 
 _COMPARISON_COLUMNS = (
-    "measure", "A", "B", "B − A", "95 % interval", "p", "Holm", "McNemar", "detectable",
-    "better/worse",
+    "measure", "before", "after", "change", "95 % interval", "p", "p (Holm)", "p (McNemar)",
+    "detectable", "better/worse",
 )  # fmt: skip
 
 
 def _comparison_cells(c: Comparison) -> tuple[str, ...]:
     return (
-        c.measure, shown(c.before), shown(c.after), f"{c.difference:+.3f}",
+        c.measure, formatted(c.before), formatted(c.after), f"{c.difference:+.3f}",
         f"{c.low:+.3f} … {c.high:+.3f}", f"{c.p:.4f}", f"{c.adjusted:.4f}",
-        shown(c.mcnemar), shown(c.detectable), f"{c.better}/{c.worse}",
+        formatted(c.mcnemar), formatted(c.detectable), f"{c.better}/{c.worse}",
     )  # fmt: skip
 
 
-def _first(outcome: Outcome) -> str:
+def _must_pass_message(outcome: Outcome) -> str:
+    if outcome.answerable:
+        return "the first passage does not hold the evidence"
+    return "the question is unanswerable but was answered"
+
+
+def _first_passage(outcome: Outcome) -> str:
     if not outcome.top:
         return "no passage"
     top = outcome.top[0]
@@ -172,11 +181,27 @@ def _first(outcome: Outcome) -> str:
     return f"{place} [{top.start}:{top.end}] {' '.join(top.text.split())[:100]!r}"
 
 
+def _category_rows(report: Report) -> Iterator[tuple[str, ...]]:
+    """Yield the category, its number of questions and its main measures."""
+    for category, part in report.by_category().items():
+        summary = part.summary()
+        values = (formatted(summary[name]) for name in _CATEGORY_MEASURES)
+        yield category, str(len(part.outcomes)), *values
+
+
+def _verdict_markdown(verdict: Verdict) -> Iterator[str]:
+    yield from ("**The gate passes.**" if verdict.passed else "**The gate fails:**", "")
+    yield from (f"- {_cell(reason)}" for reason in verdict.reasons)
+    yield ""
+    yield from _markdown_rows(_COMPARISON_COLUMNS, map(_comparison_cells, verdict.comparisons))
+    yield from _changed_markdown(verdict)
+
+
 def _changed_markdown(verdict: Verdict) -> list[str]:
     if not verdict.changed:
         return ["", "No question changed."]
     body = "\n".join(changed_lines(verdict.changed)).replace("```", "'''")
-    title = f"{len(verdict.changed)} questions changed"
+    title = f"Changed questions: {len(verdict.changed)}"
     return ["", f"<details><summary>{title}</summary>", "", "```", body, "```", "</details>"]
 
 
@@ -190,5 +215,5 @@ def _cell(text: str) -> str:
 
 
 def _xml(text: str) -> str:
-    """Without the characters that XML 1.0 cannot hold."""
+    """Remove the control characters that XML 1.0 does not allow."""
     return "".join(c for c in text if c in "\t\n\r" or c >= " ")

@@ -1,6 +1,7 @@
-"""Telling change from noise between two runs over the same questions.
+"""Significance of the difference between two runs over the same questions.
 
-All tests are paired and two-sided, deterministic (fixed seeds), and work on per-question values.
+All tests are paired and two-sided and take per-question values. They use fixed seeds: equal input
+gives equal p-values.
 """
 
 from __future__ import annotations
@@ -20,23 +21,35 @@ __all__ = [
     "holm",
     "mcnemar",
     "minimum_detectable_effect",
-    "randomisation_test",
+    "permutation_test",
 ]
 
 Floats = NDArray[np.float64]
 
 RESAMPLES = 10_000
-_EXACT = 14  # up to 2^14 sign patterns are enumerated
+_EXACT = 14  # number of differences up to which all 2^n sign patterns are tested
 _Z_ALPHA, _Z_POWER = 1.959964, 0.841621  # two-sided 5 %, power 80 %
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One measure in two runs: means, the mean difference B − A with its 95 % interval, p-values.
+    """One measure in two runs.
 
-    ``p`` is the paired randomisation test's, ``adjusted`` is Holm's over all measures compared,
-    ``mcnemar`` is given for measures that are hits or misses. ``detectable`` is the smallest true
-    difference that a set of this size and spread would show in 4 of 5 runs.
+    Attributes:
+        measure: name of the measure.
+        n: number of questions.
+        before: mean of the first run.
+        after: mean of the second run.
+        difference: ``after − before``.
+        low: lower bound of the difference's 95 % bootstrap interval.
+        high: upper bound of that interval.
+        p: p-value of the paired permutation test.
+        adjusted: ``p`` after Holm's adjustment for all measures compared.
+        mcnemar: p-value of McNemar's test; None unless all values are 0 or 1.
+        detectable: minimum detectable effect at 5 % significance and 80 % power.
+        better: number of questions whose value rose.
+        worse: number of questions whose value fell.
+
     """
 
     measure: str
@@ -54,18 +67,25 @@ class Comparison:
     worse: int
 
     def significant(self, alpha: float = 0.05) -> bool:
+        """Return whether the adjusted p-value is below ``alpha``."""
         return self.adjusted < alpha
 
 
 def compare_values(
     before: Mapping[str, Mapping[str, float]], after: Mapping[str, Mapping[str, float]]
 ) -> list[Comparison]:
-    """Measure → question → value, twice: a comparison a measure, Holm-adjusted together.
+    """Compare two runs, measure by measure, and adjust the p-values together.
 
-    A question that is missing on one side counts 0 there.
+    Args:
+        before: ``{measure: {question id: value}}`` of the first run.
+        after: the same of the second run. A question that only one run has counts 0 in the other.
+
+    Returns:
+        A comparison for each measure of ``before`` that has values, in its order.
+
     """
     rows = [(name, *_paired(before[name], after.get(name, {}))) for name in before if before[name]]
-    tests = [randomisation_test(b - a) for _, a, b in rows]
+    tests = [permutation_test(b - a) for _, a, b in rows]
     adjusted = holm(tests)
     return [
         _comparison(name, a, b, p, h)
@@ -74,7 +94,18 @@ def compare_values(
 
 
 def bootstrap_interval(differences: Floats, *, level: float = 0.95) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean of paired differences (Efron & Tibshirani 1993)."""
+    """Return the paired bootstrap interval of the mean difference.
+
+    Percentile method (Efron & Tibshirani 1993, chapter 13) with 10,000 resamples.
+
+    Args:
+        differences: paired differences, shape ``(n,)``.
+        level: coverage of the interval, in (0, 1).
+
+    Returns:
+        Lower and upper bound; ``(0, 0)`` if all differences are 0.
+
+    """
     if not differences.any():
         return 0.0, 0.0
     rng = np.random.default_rng(0)
@@ -86,11 +117,20 @@ def bootstrap_interval(differences: Floats, *, level: float = 0.95) -> tuple[flo
     return float(low), float(high)
 
 
-def randomisation_test(differences: Floats) -> float:
-    """Paired randomisation (sign-flip) test of a zero mean difference; two-sided p.
+def permutation_test(differences: Floats) -> float:
+    """Return the two-sided p-value of the paired permutation (sign-flip) test.
 
-    Exact by enumeration for up to 14 non-zero differences, else 10,000 random sign patterns with
-    the add-one estimate (Phipson & Smyth 2010), which is never 0. See Smucker et al. 2007.
+    The null hypothesis is a mean difference of 0 (Smucker et al. 2007,
+    doi:10.1145/1321440.1321528). Up to 14 non-zero differences are tested exactly, by all sign
+    patterns. Beyond that, 10,000 random patterns give (extreme + 1) / (patterns + 1), which is
+    never 0 (Phipson & Smyth 2010, arXiv:1603.05766).
+
+    Args:
+        differences: paired differences, shape ``(n,)``.
+
+    Returns:
+        A p-value in (0, 1]; 1 if all differences are 0.
+
     """
     changed = differences[np.abs(differences) > 1e-12]
     if not len(changed):
@@ -106,7 +146,10 @@ def randomisation_test(differences: Floats) -> float:
 
 
 def mcnemar(before: Sequence[float] | Floats, after: Sequence[float] | Floats) -> float:
-    """McNemar's exact test for hits (0 or 1) of paired questions; two-sided binomial p."""
+    """Return the two-sided p-value of McNemar's exact test on paired values of 0 or 1.
+
+    It is a binomial test of gains against losses (McNemar 1947, doi:10.1007/BF02295996).
+    """
     a, b = np.asarray(before) > 0.5, np.asarray(after) > 0.5
     gained, lost = int((b & ~a).sum()), int((a & ~b).sum())
     n = gained + lost
@@ -117,7 +160,13 @@ def mcnemar(before: Sequence[float] | Floats, after: Sequence[float] | Floats) -
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down adjustment (1979): controls the chance of any false alarm."""
+    """Return Holm's step-down adjustment of p-values, in the same order (Holm 1979).
+
+    It controls the family-wise error rate: the probability of any false alarm.
+
+    >>> holm([0.01, 0.04])
+    [0.02, 0.04]
+    """
     order = sorted(range(len(p_values)), key=p_values.__getitem__)
     adjusted = [0.0] * len(p_values)
     running = 0.0
@@ -128,10 +177,18 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def minimum_detectable_effect(n: int, spread: float) -> float:
-    """The smallest mean difference found at 5 % two-sided with power 80 %.
+    """Return the smallest true mean difference that a paired test finds with 80 % power.
 
-    ``spread``: standard deviation of the paired differences; for hits of which a fraction d
-    changes, about √d. Normal approximation: (1.96 + 0.84) · spread / √n.
+    Two-sided at 5 %, by the normal approximation: ``(1.96 + 0.84) · spread / √n``.
+
+    Args:
+        n: number of questions.
+        spread: standard deviation of the paired differences. For values of 0 or 1 of which a
+            fraction ``d`` changes, it is about ``√d``.
+
+    Returns:
+        The difference, in units of the measure.
+
     """
     return float((_Z_ALPHA + _Z_POWER) * spread / n**0.5)
 

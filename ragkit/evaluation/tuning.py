@@ -1,7 +1,8 @@
-"""Fit the retriever's few free parameters to a question set, and believe it only if it holds.
+"""Fit the retriever's free parameters to a question set, with cross-validation.
 
-Nested by cross-validation: in each fold the best setting is chosen on the other folds and measured
-on the fold itself, so that the gain reported is one on questions not fitted to.
+For each fold, the best setting on the other folds is measured on the fold itself: the reported gain
+is measured on questions that the setting was not fitted to. Without a significant gain, the old
+setting stays.
 """
 
 from __future__ import annotations
@@ -30,9 +31,13 @@ _MEASURE = "RR"
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """``chosen``: the best setting over all questions, or the one there was if no gain is proved.
+    """The result of tuning.
 
-    ``held_out``: reciprocal rank before and after on questions that were not fitted to.
+    Attributes:
+        before: the setting of the index.
+        chosen: the best setting over all questions; ``before`` if the gain is not significant.
+        held_out: reciprocal rank with ``before`` and with the fitted settings, on held-out folds.
+
     """
 
     before: RetrievalConfig
@@ -41,6 +46,7 @@ class Tuning:
 
     @property
     def gained(self) -> bool:
+        """Whether the held-out reciprocal rank rises significantly."""
         return self.held_out.difference > 0 and self.held_out.significant()
 
 
@@ -51,38 +57,54 @@ def tune(
     grid: Sequence[RetrievalConfig] = GRID,
     progress: Callable[[int, int], None] | None = None,
 ) -> Tuning:
-    """Try every setting of ``grid`` on the answerable questions; keep the old one unless proved.
+    """Measure every setting on the answerable questions and choose the best.
 
-    Raises InputError for fewer than 20 answerable questions, on which nothing can be proved.
+    Args:
+        questions: the question set; at least 20 answerable questions with evidence.
+        index: the index to ask. It is not changed.
+        grid: settings to try besides the one of the index.
+        progress: called after each setting with the number measured and the total.
+
+    Raises:
+        InputError: the set has fewer than 20 answerable questions.
+
     """
     answerable = [q for q in questions if q.answerable and q.evidence]
     if len(answerable) < 4 * FOLDS:
         raise InputError(
             f"{questions.name} has {len(answerable)} answerable questions; expected at least "
-            f"{4 * FOLDS} to tune on. Write more."
+            f"{4 * FOLDS} to tune on. Add questions."
         )
     settings = list(dict.fromkeys([index.config, *grid]))
     values: dict[RetrievalConfig, dict[str, float]] = {}
-    for number, weights in enumerate(settings, start=1):
-        answers = index.with_config(weights).ask_many([q.text for q in answerable], k=DEPTH)
-        values[weights] = {
+    for number, config in enumerate(settings, start=1):
+        answers = index.with_config(config).ask_many([q.text for q in answerable], k=DEPTH)
+        values[config] = {
             q.id: reciprocal_rank(answer.passages, q)
             for q, answer in zip(answerable, answers, strict=True)
         }
         if progress:
             progress(number, len(settings))
-    fold = {q.id: zlib.crc32(q.id.encode()) % FOLDS for q in answerable}
+    [comparison] = compare_values(
+        {_MEASURE: values[index.config]}, {_MEASURE: _held_out_values(values)}
+    )
+    result = Tuning(index.config, _best(values, list(values[index.config])), comparison)
+    return result if result.gained else Tuning(index.config, index.config, comparison)
+
+
+def _held_out_values(values: dict[RetrievalConfig, dict[str, float]]) -> dict[str, float]:
+    """Return the value of each question under the best setting of the other folds."""
+    questions = next(iter(values.values()))
+    fold = {question: zlib.crc32(question.encode()) % FOLDS for question in questions}
     held_out: dict[str, float] = {}
     for f in range(FOLDS):
         best = _best(values, [q for q in fold if fold[q] != f])
         held_out |= {q: values[best][q] for q in fold if fold[q] == f}
-    [comparison] = compare_values({_MEASURE: values[index.config]}, {_MEASURE: held_out})
-    result = Tuning(index.config, _best(values, list(fold)), comparison)
-    return result if result.gained else Tuning(index.config, index.config, comparison)
+    return held_out
 
 
 def _best(
     values: dict[RetrievalConfig, dict[str, float]], questions: Sequence[str]
 ) -> RetrievalConfig:
-    """The setting with the best mean; the first tried wins a tie, which is the one there is."""
-    return max(values, key=lambda weights: mean([values[weights][q] for q in questions]) or 0.0)
+    """Return the setting with the highest mean; the first in order wins a tie."""
+    return max(values, key=lambda config: mean([values[config][q] for q in questions]) or 0.0)

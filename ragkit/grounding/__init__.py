@@ -1,21 +1,30 @@
-"""A language model's answer, kept to what the passages say. Optional: nothing else needs it."""
+"""Answers written by a language model, sentence by sentence checked against the passages.
+
+Optional: the rest of the library works without a language model.
+"""
 
 from __future__ import annotations
 
-from ragkit.grounding.checking import Checker
-from ragkit.grounding.model import ABANDONED, ChatModel, LanguageModel, Message, Piece
-from ragkit.grounding.rewriting import rewritten
-from ragkit.grounding.writing import Policy, check_policy, write
+from ragkit.grounding.chat_model import CANCELLED, ChatModel, LanguageModel, Message, Piece
+from ragkit.grounding.generation import (
+    Policy,
+    check_policy,
+    generate_answer,
+    generate_sentences,
+    rewrite_question,
+)
+from ragkit.grounding.support import SupportChecker
 
 __all__ = [
-    "ABANDONED",
+    "CANCELLED",
     "ChatModel",
-    "Checker",
     "LanguageModel",
     "Message",
     "Piece",
     "Policy",
+    "SupportChecker",
     "check_policy",
-    "rewritten",
-    "write",
+    "generate_answer",
+    "generate_sentences",
+    "rewrite_question",
 ]

@@ -10,21 +10,39 @@ sort as dates do (ISO 8601).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from ragkit.errors import FilterError
-from ragkit.types import MetadataValue
+from ragkit.types import Document, MetadataValue
 
-__all__ = ["BUILT_IN", "AnyOf", "Conditions", "Value", "Where", "Within", "check_properties"]
+__all__ = [
+    "BUILT_IN",
+    "AnyOf",
+    "Conditions",
+    "Value",
+    "ValueKind",
+    "Where",
+    "Within",
+    "check_properties",
+    "metadata_kinds",
+    "parse_where",
+]
 
 Value = str | int | float | bool
 
 Where = Mapping[str, Value | Sequence[Value] | Mapping[str, Value]]
 """Name of a property → the value it must have, one of several values, or a range."""
 
+ValueKind = Literal["text", "number", "boolean"]
+"""Kind of value of a metadata property; a list of texts counts as text."""
+
 BUILT_IN = ("id", "title", "url")
 """Properties that every document has, unless its metadata overrides them."""
+
+_EXPRESSION = re.compile(r"([^<>=]+)(=|>=|<=)(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +113,70 @@ def check_properties(conditions: Conditions, properties: Iterable[str]) -> None:
             raise FilterError(
                 f"no document has the property {name!r}; they have {', '.join(sorted(names))}."
             )
+
+
+def metadata_kinds(documents: Iterable[Document]) -> dict[str, ValueKind]:
+    """Return the names of all metadata properties and the kind of value that each has.
+
+    If documents disagree about the kind, the last document decides.
+    """
+    return {
+        name: _value_kind(value)
+        for document in documents
+        for name, value in document.metadata.items()
+    }
+
+
+def parse_where(expressions: Iterable[str], kinds: Mapping[str, ValueKind]) -> Where:
+    """Parse expressions such as ``tag=treaty`` and ``date>=1922`` into a ``where`` mapping.
+
+    Args:
+        expressions: ``NAME=VALUE``, ``NAME>=VALUE`` or ``NAME<=VALUE``. Several ``=`` with one
+            name match any of their values.
+        kinds: kind of value of each property, as ``metadata_kinds`` returns it. A value that is
+            not of that kind stays a text, as does the value of any other property.
+
+    Raises:
+        FilterError: an expression has another form, or a name has both ``=`` and a bound.
+
+    Example:
+        >>> parse_where(["tag=pact", "tag=treaty", "year>=1922"], {"year": "number"})
+        {'tag': ['pact', 'treaty'], 'year': {'min': 1922.0}}
+
+    """
+    where: dict[str, Any] = {}
+    for expression in expressions:
+        match = _EXPRESSION.fullmatch(expression)
+        if match is None:
+            raise FilterError(
+                f"{expression!r} is not a condition; expected NAME=VALUE, NAME>=VALUE or "
+                f"NAME<=VALUE."
+            )
+        name, operator = match[1].strip(), match[2]
+        value = _parse_value(match[3].strip(), kinds.get(name, "text"))
+        condition = where.setdefault(name, [] if operator == "=" else {})
+        if isinstance(condition, list) != (operator == "="):
+            raise FilterError(f"{name!r} has both = and a bound; expected only one of them.")
+        if operator == "=":
+            condition.append(value)
+        else:
+            condition["min" if operator == ">=" else "max"] = value
+    return where
+
+
+def _parse_value(text: str, kind: ValueKind) -> Value:
+    if kind == "boolean" and text in {"true", "false"}:
+        return text == "true"
+    try:
+        return float(text) if kind == "number" else text
+    except ValueError:
+        return text
+
+
+def _value_kind(value: MetadataValue) -> ValueKind:
+    if isinstance(value, bool):
+        return "boolean"
+    return "number" if isinstance(value, (int, float)) else "text"
 
 
 def _test(name: str, condition: object) -> AnyOf | Within:

@@ -2,8 +2,8 @@
 
 Small corpora are searched exactly. In larger ones FAISS groups the vectors into lists (IVF: Jégou
 et al. 2011), searches the lists nearest to a question, and stores each vector there with 8 bits a
-component, or with one (RaBitQ: Gao & Long 2024, arXiv:2405.12497) where memory is short; results are
-compared again with the full vectors, which stay on disk.
+component, or with one (RaBitQ: Gao & Long 2024, arXiv:2405.12497) where memory is short. Results
+are compared again with the full vectors, which stay on disk.
 """
 
 from __future__ import annotations

@@ -81,9 +81,10 @@ def open_tables_of(directory: Path, manifest: Manifest, names: list[str]) -> dic
     residency = Residency(budget - min(budget // 2, faiss.bytes if faiss else 0))
 
     def damage(path: Path, block: int) -> IndexDamagedError:
+        size = checksums.BLOCK
         return IndexDamagedError(
-            f"{path} is damaged: the bytes from {block * checksums.BLOCK:,} on, a block of {checksums.BLOCK:,}, are "
-            f"not those that were written. {_remedy(directory)}"
+            f"{path} is damaged: the bytes from {block * size:,} on, a block of {size:,}, are not "
+            f"those that were written. {_remedy(directory)}"
         )
 
     with _index_errors(directory, manifest):

@@ -34,8 +34,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
-from ragkit.encoding import Encoder, Runtime
-from ragkit.encoding.cpus import usable_cpus
+from ragkit.encoding import Encoder, Runtime, usable_cpus
 from ragkit.errors import InputError, MissingExtraError, WorkersError
 from ragkit.index.journal import Key, unpack_chunks
 from ragkit.index.token_vectors import EncodedChunk
@@ -93,7 +92,7 @@ def spread(
     If the build is interrupted, the work in the cluster is stopped at once.
 
     Args:
-        encoder: an encoder from ``load_encoder``; workers load the same model.
+        encoder: an encoder from ``load_encoder`` or ``query_encoder``; workers load the same model.
         address: ``"ray://host:10001"``, any cluster; ``"host:6379"``, one that this machine is part
             of; ``"auto"``, the one that runs on this machine; ``"ray"``, that one or the one named
             by RAY_ADDRESS, or else one that is started here and stopped at the end. A process that

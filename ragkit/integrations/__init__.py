@@ -1,4 +1,4 @@
-"""ragkit inside other people's frameworks: one thin module each, imported only when asked for.
+"""Adapters for other frameworks, one module each; import the one you need.
 
     ragkit.integrations.langchain      a retriever and a tool         extra: langchain
     ragkit.integrations.llama_index    a retriever                    extra: llama-index
@@ -6,5 +6,5 @@
     ragkit.integrations.openai         a tool's schema and handler    no extra: plain JSON values
     ragkit.integrations.anthropic      search_result blocks           no extra: plain JSON values
 
-An extra is installed as ``pip install 'ragkit-cited[langchain]'``.
+Install an extra with ``pip install 'ragkit-cited[langchain]'``.
 """

@@ -1,7 +1,12 @@
-"""Passages as Anthropic ``search_result`` blocks, which its models cite by themselves.
+"""Convert passages to Anthropic ``search_result`` blocks, which Anthropic's models cite.
 
-client.messages.create(model=…, messages=[{"role": "user", "content":
-[*search_results(answer), {"type": "text", "text": answer.question}]}])
+Example:
+    >>> answer = ragkit.ask("Who signed the Treaty of Rapallo?")  # doctest: +SKIP
+    >>> question = {"type": "text", "text": answer.question}  # doctest: +SKIP
+    >>> content = [*search_results(answer), question]  # doctest: +SKIP
+    >>> messages = [{"role": "user", "content": content}]  # doctest: +SKIP
+    >>> client.messages.create(model=…, messages=messages)  # doctest: +SKIP
+
 """
 
 from __future__ import annotations
@@ -14,7 +19,10 @@ __all__ = ["search_results"]
 
 
 def search_results(answer: Answer) -> list[dict[str, Any]]:
-    """One block a passage, best first; ``source`` is its URL, or where it stands."""
+    """Return one block a passage, best first.
+
+    ``source`` is the document's URL, or the document's id and the passage's first code point.
+    """
     return [
         {
             "type": "search_result",

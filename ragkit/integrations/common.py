@@ -1,4 +1,4 @@
-"""What the adapters share: a passage's metadata, and the error for a missing framework."""
+"""Helpers of the adapters: a passage's id and metadata, the error for a missing framework."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ __all__ = ["missing_extra", "passage_id", "passage_metadata"]
 
 
 def passage_id(passage: Passage) -> str:
-    """Stable as long as the document is: where the passage stands."""
+    """Return ``DOCUMENT#START-END``, which stays the same while the document does."""
     citation = passage.citation
     return f"{citation.document_id}#{citation.start}-{citation.end}"
 
 
 def passage_metadata(passage: Passage, answer: Answer) -> dict[str, Any]:
-    """Flat enough for every framework's store. Spans count code points of the document's text."""
+    """Return a passage's citation and scores as a flat, JSON-ready dictionary.
+
+    ``start`` and ``end`` count code points of the document's text; ``score`` and ``confidence`` are
+    higher for better.
+    """
     citation = passage.citation
     return {
         "document_id": citation.document_id,
@@ -35,7 +39,8 @@ def passage_metadata(passage: Passage, answer: Answer) -> dict[str, Any]:
 
 
 def missing_extra(extra: str, package: str) -> MissingExtraError:
+    """Return the error for a missing package, with the command that installs its extra."""
     return MissingExtraError(
-        f"{package} is not installed; this adapter needs it. "
+        f"this feature needs {package}, which is not installed. "
         f"Run: pip install 'ragkit-cited[{extra}]'"
     )

@@ -1,7 +1,9 @@
 """A Haystack component.
 
-pipeline.add_component("retriever", RagkitRetriever("indexes/handbook"))
-pipeline.connect("retriever.documents", "prompt_builder.documents")
+Example:
+    >>> pipeline.add_component("retriever", RagkitRetriever("indexes/notes"))  # doctest: +SKIP
+    >>> pipeline.connect("retriever.documents", "prompt_builder.documents")  # doctest: +SKIP
+
 """
 
 from __future__ import annotations
@@ -26,17 +28,16 @@ __all__ = ["RagkitRetriever"]
 
 @component
 class RagkitRetriever:
-    """Passages as Documents, best first; each one's meta has its exact span.
+    """Retrieve passages as Haystack documents, best first, each with its exact span as metadata.
 
-    ``index``: as for ``ragkit.ask``; a pipeline can be saved if it is a path or None.
+    Args:
+        index: as for ``ragkit.ask``; a pipeline can be saved only if it is a path or None.
+        k: number of passages.
+        threshold: confidence, 0–1, below which the answer abstains.
+
     """
 
-    def __init__(
-        self,
-        index: Any = None,
-        k: int = 5,
-        threshold: float = THRESHOLD,
-    ) -> None:
+    def __init__(self, index: Any = None, k: int = 5, threshold: float = THRESHOLD) -> None:
         self.index = index
         self.k = k
         self.threshold = threshold
@@ -48,7 +49,7 @@ class RagkitRetriever:
 
     @component.output_types(documents=list[Document], answered=bool, confidence=float)
     def run(self, query: str) -> dict[str, Any]:
-        """The documents, whether the corpus says it, and how sure that is."""
+        """Return the documents, whether the corpus answers the query, and the confidence, 0–1."""
         if self._opened is None:
             self.warm_up()
         answer = open_index(self._opened).ask(query, k=self.k, threshold=self.threshold)
@@ -66,25 +67,30 @@ class RagkitRetriever:
 
     @component.output_types(documents=list[Document], answered=bool, confidence=float)
     async def run_async(self, query: str) -> dict[str, Any]:
-        """``run`` without blocking the event loop."""
-        found: dict[str, Any] = await asyncio.to_thread(self.run, query)
-        return found
+        """Call ``run`` without blocking the event loop."""
+        output: dict[str, Any] = await asyncio.to_thread(self.run, query)
+        return output
 
     def to_dict(self) -> dict[str, Any]:
-        """For a saved pipeline. Raises InputError if the index is an object."""
+        """Return the component's settings for a saved pipeline.
+
+        Raises:
+            InputError: ``index`` is an ``Index``, which cannot be saved.
+
+        """
         if isinstance(self.index, Index):
             raise InputError(
-                "the component was given an Index, which can't be saved with a pipeline; expected "
-                "a path, or None for the index that ragkit carries."
+                "the component has an Index, which can't be saved with a pipeline; expected "
+                "a path, or None for the bundled index."
             )
         path = None if self.index is None else os.fspath(self.index)
-        found: dict[str, Any] = default_to_dict(
+        settings: dict[str, Any] = default_to_dict(
             self, index=path, k=self.k, threshold=self.threshold
         )
-        return found
+        return settings
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> RagkitRetriever:
-        """What ``to_dict`` gave."""
-        found: RagkitRetriever = default_from_dict(cls, data)
-        return found
+        """Build the component from what ``to_dict`` returned."""
+        retriever: RagkitRetriever = default_from_dict(cls, data)
+        return retriever

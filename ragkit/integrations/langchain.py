@@ -1,7 +1,10 @@
-"""A LangChain retriever, and a tool for its agents.
+"""A LangChain retriever, and a tool for agents.
 
-retriever = RagkitRetriever(index="indexes/handbook", k=4)
-chain = {"context": retriever, "question": RunnablePassthrough()} | prompt | model
+Example:
+    >>> retriever = RagkitRetriever(index="indexes/notes", k=4)  # doctest: +SKIP
+    >>> inputs = {"context": retriever, "question": RunnablePassthrough()}  # doctest: +SKIP
+    >>> chain = inputs | prompt | model  # doctest: +SKIP
+
 """
 
 from __future__ import annotations
@@ -30,10 +33,14 @@ __all__ = ["RagkitRetriever", "ragkit_tool"]
 
 
 class RagkitRetriever(BaseRetriever):
-    """Passages as Documents, best first; each one's metadata has its exact span.
+    """Retrieve passages as LangChain documents, best first, each with its exact span as metadata.
 
-    ``index``: as for ``ragkit.ask``. ``only_answered``: give nothing where the corpus does not say,
-    instead of the nearest passages.
+    Args:
+        index: as for ``ragkit.ask``.
+        k: number of passages.
+        threshold: confidence, 0–1, below which the answer abstains.
+        only_answered: return nothing if the answer abstains, instead of the nearest passages.
+
     """
 
     index: Any = None
@@ -46,7 +53,7 @@ class RagkitRetriever(BaseRetriever):
         self,
         query: str,
         *,
-        run_manager: CallbackManagerForRetrieverRun,  # noqa: ARG002 - the framework gives it
+        run_manager: CallbackManagerForRetrieverRun,  # noqa: ARG002 - LangChain passes it
     ) -> list[Document]:
         return self._documents(query)
 
@@ -54,7 +61,7 @@ class RagkitRetriever(BaseRetriever):
         self,
         query: str,
         *,
-        run_manager: AsyncCallbackManagerForRetrieverRun,  # noqa: ARG002 - the framework gives it
+        run_manager: AsyncCallbackManagerForRetrieverRun,  # noqa: ARG002 - LangChain passes it
     ) -> list[Document]:
         return await asyncio.to_thread(self._documents, query)
 
@@ -71,8 +78,15 @@ class RagkitRetriever(BaseRetriever):
 
 
 def ragkit_tool(index: IndexLike = None, *, k: int = 5, name: str = "ask_corpus") -> BaseTool:
-    """A tool that answers a question: Markdown with citations for the model, the Answer beside it
-    as the artifact.
+    """Return a tool that answers a question from the corpus.
+
+    The tool's content is Markdown with citations, for the model; its artifact is the ``Answer``.
+
+    Args:
+        index: as for ``ragkit.ask``.
+        k: number of passages.
+        name: the tool's name, shown to the model.
+
     """
     opened = open_index(index)
 

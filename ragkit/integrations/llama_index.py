@@ -1,6 +1,9 @@
 """A LlamaIndex retriever.
 
-engine = RetrieverQueryEngine.from_args(RagkitRetriever("indexes/handbook"), llm=llm)
+Example:
+    >>> retriever = RagkitRetriever("indexes/notes")  # doctest: +SKIP
+    >>> engine = RetrieverQueryEngine.from_args(retriever, llm=llm)  # doctest: +SKIP
+
 """
 
 from __future__ import annotations
@@ -21,10 +24,14 @@ __all__ = ["RagkitRetriever"]
 
 
 class RagkitRetriever(BaseRetriever):
-    """Passages as nodes with their scores, best first; each one's metadata has its exact span.
+    """Retrieve passages as nodes with scores, best first, each with its exact span as metadata.
 
-    ``index``: as for ``ragkit.ask``. ``only_answered``: give nothing where the corpus does not say,
-    instead of the nearest passages.
+    Args:
+        index: as for ``ragkit.ask``.
+        k: number of passages.
+        threshold: confidence, 0–1, below which the answer abstains.
+        only_answered: return nothing if the answer abstains, instead of the nearest passages.
+
     """
 
     def __init__(

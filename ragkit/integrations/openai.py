@@ -1,9 +1,13 @@
-"""A tool for OpenAI-compatible chat APIs: its schema, and what handles a call.
+"""A tool for OpenAI-compatible chat APIs: its schema, and the handler of its calls.
 
-response = client.chat.completions.create(model=…, messages=…, tools=[tool()])
-for call in response.choices[0].message.tool_calls:
-messages.append({"role": "tool", "tool_call_id": call.id,
-"content": handle(call.function.arguments)})
+Example:
+    >>> completions = client.chat.completions  # doctest: +SKIP
+    >>> reply = completions.create(model=…, messages=messages, tools=[tool()])  # doctest: +SKIP
+    >>> message = reply.choices[0].message  # doctest: +SKIP
+    >>> for call in message.tool_calls:  # doctest: +SKIP
+    ...     content = handle(call.function.arguments)
+    ...     messages.append({"role": "tool", "tool_call_id": call.id, "content": content})
+
 """
 
 from __future__ import annotations
@@ -16,11 +20,17 @@ from ragkit.errors import InputError
 
 __all__ = ["handle", "tool"]
 
-MOST_PASSAGES = 20
+MAX_PASSAGES = 20
 
 
 def tool(name: str = "ask_corpus", *, about: str = "the corpus") -> dict[str, Any]:
-    """The function's JSON schema, strict. ``about``: what the corpus is, for the model to know."""
+    """Return the tool's definition for ``tools=[…]``, with a strict JSON schema.
+
+    Args:
+        name: the function's name, shown to the model.
+        about: what the corpus is about; tells the model when to ask.
+
+    """
     return {
         "type": "function",
         "function": {
@@ -43,13 +53,21 @@ def tool(name: str = "ask_corpus", *, about: str = "the corpus") -> dict[str, An
 
 
 def handle(arguments: str, index: IndexLike = None, *, k: int = 5) -> str:
-    """The result of one call, as JSON. ``arguments``: the call's own JSON, as the model wrote it.
+    """Answer one call of the tool.
 
-    A malformed call or question gives ``{"error": …}``, for the model to do better.
+    Args:
+        arguments: the call's arguments, the JSON that the model wrote.
+        index: as for ``ragkit.ask``.
+        k: number of passages, 20 at most.
+
+    Returns:
+        JSON with ``answered``, ``answer`` and ``passages``; ``{"error": …}`` for malformed
+        arguments or an unusable question, so that the model can correct its call.
+
     """
     try:
         question = json.loads(arguments)["question"]
-        answer = open_index(index).ask(question, k=min(k, MOST_PASSAGES))
+        answer = open_index(index).ask(question, k=min(k, MAX_PASSAGES))
     except InputError as error:
         return json.dumps({"error": str(error)})
     except (ValueError, KeyError, TypeError):

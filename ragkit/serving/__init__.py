@@ -1,9 +1,9 @@
-"""ragkit over the network: the HTTP server with its chat page and widget, and MCP.
+"""ragkit over the network: the HTTP server with its chat page and widget, and the MCP server.
 
-    ragkit.serving.app      the HTTP server    extra: serve
-    ragkit.serving.mcp      an MCP server      extra: mcp
+    ragkit.serving.create_app    the HTTP server, an ASGI app    extra: serve
+    ragkit.serving.mcp           the MCP server                  extra: mcp
 
-An extra is installed as ``pip install 'ragkit-cited[serve]'``.
+Install an extra with ``pip install 'ragkit-cited[serve]'``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["Settings", "create_app"]
 
 
 def __getattr__(name: str) -> object:
-    """Each door loads only its own libraries (PEP 562)."""
+    """Load a public name when it is first used, so that each extra needs only its own libraries."""
     if name == "create_app":
         from ragkit.serving.app import create_app
 

@@ -1,7 +1,7 @@
-"""The HTTP server: JSON, server-sent events, OpenAI's chat completions, the page and the widget.
+"""The ASGI app: JSON, server-sent events, OpenAI's chat completions, the page and the widget.
 
-Every route reads its request, calls the library in a worker thread and writes JSON. What all
-requests share (limits, the token, logs, headers) stands in ``gates``.
+Each route parses its request, calls the library in a worker thread and sends JSON. What applies to
+every request (limits, token, log, headers) is middleware.
 """
 
 from __future__ import annotations
@@ -24,19 +24,23 @@ except ImportError as error:
 import ragkit
 from ragkit.default import IndexLike
 from ragkit.grounding import LanguageModel
-from ragkit.serving import asking, chat, conversing, health, reading
-from ragkit.serving.access import BodyLimit, Token
-from ragkit.serving.gates import Hosts, Observed
-from ragkit.serving.problems import handle_problems
+from ragkit.serving.error_handlers import add_error_handlers
+from ragkit.serving.middleware import (
+    BodyLimitMiddleware,
+    HostMiddleware,
+    SecurityHeadersMiddleware,
+    TokenMiddleware,
+)
+from ragkit.serving.request_log import RequestLogMiddleware
+from ragkit.serving.routes import ask, chat_completions, conversations, documents, health
 from ragkit.serving.settings import Settings
-from ragkit.serving.state import State
+from ragkit.serving.state import ServerState
 
 __all__ = ["create_app"]
 
-PAGE = Path(__file__).parent / "page"
-OPEN = ("/", "/embed", "/widget.js", "/healthz", "/readyz")
-READ = ["GET", "HEAD"]
-DESCRIPTION = """Cited passages for questions about a corpus. Spans are half-open and count Unicode
+_PAGE = Path(__file__).parent / "page"
+_PUBLIC_PATHS = ("/", "/embed", "/widget.js", "/healthz", "/readyz")
+_DESCRIPTION = """Cited passages for questions about a corpus. Spans are half-open and count Unicode
 code points of a document's text; scores and confidences are higher where better."""
 
 
@@ -46,37 +50,48 @@ def create_app(
     *,
     llm: LanguageModel | None = None,
 ) -> FastAPI:
-    """The ASGI app that serves ``index`` (as for ``ragkit.ask``). With ``llm``, answers are
-    written by it and checked.
+    """Return the ASGI app that serves ``index``.
 
-    Raises what ``Index.open`` raises: a server that cannot answer does not start. An index given as
-    a path is exchanged for each new generation that is published there, while the app's lifespan
-    runs; who mounts it inside another app has to run that.
+    An index given as a path is replaced by each new generation published there, while the app's
+    lifespan runs; an app that mounts this one has to run its lifespan.
+
+    Args:
+        index: As for ``ragkit.ask``.
+        settings: Limits, access, and what may be logged.
+        llm: Language model that writes the answers, sentence by sentence checked against the
+            passages; None quotes them from the corpus.
+
+    Raises:
+        RagkitError: As ``Index.open`` raises; a server that cannot answer does not start.
+
+    Example: ``uvicorn.run(create_app("my-index", Settings(token=secret)))``
+
     """
-    state = State.make(index, settings or Settings(), llm)
+    state = ServerState.create(index, settings or Settings(), llm)
     app = FastAPI(
         title="ragkit",
         version=ragkit.__version__,
-        description=DESCRIPTION,
+        description=_DESCRIPTION,
         lifespan=_lifespan,
-        docs_url=None,  # both would load scripts from elsewhere
+        docs_url=None,  # both pages would load scripts from another host
         redoc_url=None,
         separate_input_output_schemas=False,
     )
     app.state.ragkit = state
-    handle_problems(app)
-    for room in (asking, reading, conversing, chat, health):
-        app.include_router(room.router)
+    add_error_handlers(app)
+    for module in (ask, documents, conversations, chat_completions, health):
+        app.include_router(module.router)
     _add_page(app)
-    _add_gates(app, state)
+    _add_middleware(app, state)
     return app
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    state: State = app.state.ragkit
-    every = state.settings.reload
-    watching = asyncio.create_task(state.live.watch(every)) if every else None
+    """Watch for new generations of the index while the app runs."""
+    state: ServerState = app.state.ragkit
+    interval = state.settings.reload
+    watching = asyncio.create_task(state.index.watch(interval)) if interval else None
     yield
     if watching:
         watching.cancel()
@@ -85,41 +100,36 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def _add_page(app: FastAPI) -> None:
-    page, widget = PAGE / "index.html", PAGE / "widget.js"
-    for path in ("/", "/embed"):
-        app.add_api_route(
-            path,
-            lambda: FileResponse(page, media_type="text/html"),
-            methods=READ,
-            include_in_schema=False,
-        )
-    app.add_api_route(
-        "/widget.js",
-        lambda: FileResponse(widget, media_type="text/javascript"),
-        methods=READ,
-        include_in_schema=False,
-    )
-    app.mount("/static", StaticFiles(directory=PAGE))
+    def page() -> FileResponse:
+        return FileResponse(_PAGE / "index.html", media_type="text/html")
+
+    def widget() -> FileResponse:
+        return FileResponse(_PAGE / "widget.js", media_type="text/javascript")
+
+    for path, endpoint in (("/", page), ("/embed", page), ("/widget.js", widget)):
+        app.add_api_route(path, endpoint, methods=["GET", "HEAD"], include_in_schema=False)
+    app.mount("/static", StaticFiles(directory=_PAGE))
 
 
-def _is_open(path: str) -> bool:
-    """Whether it needs no token: the page, which asks for one, and whether the server lives."""
-    return path in OPEN or path.startswith("/static/")
+def _is_public(path: str) -> bool:
+    """Return whether a path needs no token: the page, which asks for one, and the health checks."""
+    return path in _PUBLIC_PATHS or path.startswith("/static/")
 
 
-def _add_gates(app: FastAPI, state: State) -> None:
-    """The last added is the first that a request meets."""
+def _add_middleware(app: FastAPI, state: ServerState) -> None:
+    """Add the middleware, innermost first: a request passes the last one added first."""
     settings = state.settings
-    app.add_middleware(BodyLimit, most=settings.max_body, timeout=settings.timeout)
+    app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body, timeout=settings.timeout)
     if settings.token:
-        app.add_middleware(Token, token=settings.token, is_open=_is_open)
+        app.add_middleware(TokenMiddleware, token=settings.token, is_public=_is_public)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=list(settings.origins),
         allow_methods=["GET", "POST", "DELETE"],
-        # Clients send headers of their own; no cookie is ever read, so none can be abused.
+        # Clients send headers of their own. The server uses no cookies, so none can be abused.
         allow_headers=["*"],
         max_age=600,
     )
-    app.add_middleware(Hosts, allowed=settings.hosts)
-    app.add_middleware(Observed, state=state)
+    app.add_middleware(HostMiddleware, allowed_hosts=settings.hosts)
+    app.add_middleware(SecurityHeadersMiddleware, frame_origins=settings.origins)
+    app.add_middleware(RequestLogMiddleware, metrics=state.metrics)

@@ -1,4 +1,4 @@
-"""The JSON of the HTTP API: what is taken and what is given, as its OpenAPI document has it."""
+"""The JSON of the HTTP API: request and response bodies, which make up its OpenAPI document."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = [
     "SearchOut",
 ]
 
-MOST_PASSAGES = 50
+MAX_PASSAGES = 50
 
 EVENT_STREAM: dict[str, Any] = {
     "text/event-stream": {
@@ -48,17 +48,17 @@ EVENT_STREAM: dict[str, Any] = {
         }
     }
 }
-"""Server-sent events, for the OpenAPI document: JSON in each one's data."""
+"""The OpenAPI entry of server-sent events whose data is JSON."""
 
 
-def _whole(value: object) -> object:
-    """JSON Schema counts 5.0 as an integer."""
+def _as_integer(value: object) -> object:
+    """Convert 5.0 to 5, since JSON Schema counts it as an integer."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 Question = Annotated[
     str,
-    # In the schema alone: the library's own message says better what is wrong.
+    # Only the schema has these bounds: the library's own error message is clearer.
     WithJsonSchema(
         {
             "type": "string",
@@ -69,38 +69,40 @@ Question = Annotated[
         }
     ),
 ]
-HowMany = Annotated[
+PassageCount = Annotated[
     int,
-    Field(ge=1, le=MOST_PASSAGES, description="How many passages to give."),
-    BeforeValidator(_whole),
+    Field(ge=1, le=MAX_PASSAGES, description="How many passages to return."),
+    BeforeValidator(_as_integer),
 ]
 
 
-class _In(BaseModel):
+class _RequestBody(BaseModel):
+    """Unknown fields and values of another type are errors."""
+
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
 Bounds = TypeVar("Bounds", bound=Mapping[str, object])
-_Exact = ConfigDict(extra="forbid", strict=True, json_schema_extra={"minProperties": 1})
+_RANGE_CONFIG = ConfigDict(extra="forbid", strict=True, json_schema_extra={"minProperties": 1})
 
 
-@with_config(_Exact)
+@with_config(_RANGE_CONFIG)
 class WithinTexts(TypedDict, total=False):
-    """Ends included; dates are texts that sort as dates do."""
+    """A range of texts, both ends included. ISO dates sort as texts."""
 
     min: str
     max: str
 
 
-@with_config(_Exact)
+@with_config(_RANGE_CONFIG)
 class WithinNumbers(TypedDict, total=False):
-    """Ends included."""
+    """A range of numbers, both ends included."""
 
     min: float
     max: float
 
 
-def _bounded(bounds: Bounds) -> Bounds:
+def _check_bounds(bounds: Bounds) -> Bounds:
     if not bounds:
         raise ValueError("expected min, max, or both")
     return bounds
@@ -111,39 +113,41 @@ Condition = (
     | bool
     | float
     | list[str]
-    | Annotated[WithinTexts, AfterValidator(_bounded)]
-    | Annotated[WithinNumbers, AfterValidator(_bounded)]
+    | Annotated[WithinTexts, AfterValidator(_check_bounds)]
+    | Annotated[WithinNumbers, AfterValidator(_check_bounds)]
 )
 Conditions = Annotated[
     dict[str, Condition],
     Field(
-        description="What the documents' metadata must be: equal, one of several, or within.",
+        description="Conditions on the documents' metadata: a value, one of several, or a range.",
         examples=[{"tag": ["pact", "treaty"], "date": {"min": "1922-01-01"}}],
     ),
 ]
 
 
-class SearchIn(_In):
-    """What to look for."""
+class SearchIn(_RequestBody):
+    """A question, and which passages to return."""
 
     question: Question
-    k: HowMany = 5
+    k: PassageCount = 5
     where: Conditions | None = None
 
 
 class AskIn(SearchIn):
     """A question, and how to answer it."""
 
-    standalone: Question | None = Field(None, description="How to understand the question.")
-    threshold: Annotated[float, Field(ge=0, le=1)] | None = Field(
-        None, description="The confidence below which it abstains; the server's own if absent."
+    standalone: Question | None = Field(
+        None, description="The question, reworded so that it stands alone."
     )
-    generate: bool = Field(True, description="Whether the language model, if any, may write.")
-    explain: bool = Field(False, description="Give each passage's signals and matched words too.")
+    threshold: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        None, description="The confidence below which it abstains; the server's default if absent."
+    )
+    generate: bool = Field(True, description="Whether a language model may write, if there is one.")
+    explain: bool = Field(False, description="Whether passages have their signals and matches.")
 
 
 class CitationOut(BaseModel):
-    """Where a quote stands: code points, half-open, of the document's text."""
+    """The span of a quote: half-open, in code points of the document's text."""
 
     document_id: str
     title: str
@@ -156,7 +160,7 @@ class CitationOut(BaseModel):
 
 
 class QuoteOut(BaseModel):
-    """A span of the document and what it says."""
+    """A span of the document and its text."""
 
     start: int
     end: int
@@ -164,7 +168,7 @@ class QuoteOut(BaseModel):
 
 
 class MatchOut(BaseModel):
-    """Which word of the question found which partner."""
+    """A word of the question and the most similar word of the passage."""
 
     word: str
     partner: str
@@ -174,7 +178,7 @@ class MatchOut(BaseModel):
 
 
 class PassageOut(BaseModel):
-    """A passage found, best first; ``link`` scrolls to its highlight in the original."""
+    """A passage of the result, best first; ``link`` scrolls to its highlight in the original."""
 
     id: str
     rank: int
@@ -190,7 +194,7 @@ class PassageOut(BaseModel):
 
 
 class SentenceOut(BaseModel):
-    """A sentence that a language model said, after it was checked."""
+    """A sentence of a language model, and the result of its check."""
 
     text: str
     status: Literal["verbatim", "supported", "misattributed", "unsupported"]
@@ -200,7 +204,7 @@ class SentenceOut(BaseModel):
 
 
 class GeneratedOut(BaseModel):
-    """All that a language model said."""
+    """Everything that a language model wrote."""
 
     model: str
     finish: str
@@ -208,7 +212,7 @@ class GeneratedOut(BaseModel):
 
 
 class AnswerOut(BaseModel):
-    """What the corpus says, with its proof; ``passages`` are the nearest where it does not say."""
+    """An answer and its passages; where it is not answered, the nearest passages."""
 
     question: str
     standalone: str
@@ -238,14 +242,14 @@ class DocumentLine(BaseModel):
 
 
 class DocumentsOut(BaseModel):
-    """Some of the documents, in the order they were given."""
+    """Some of the documents, in the order of the index."""
 
     documents: list[DocumentLine]
     total: int
 
 
 class BlockOut(BaseModel):
-    """A heading or paragraph. Of a paragraph, ``text`` is the document's at the span."""
+    """A heading or a paragraph. A paragraph's ``text`` is the document's at its span."""
 
     kind: Literal["heading", "paragraph"]
     level: int
@@ -255,14 +259,14 @@ class BlockOut(BaseModel):
 
 
 class DocumentOut(DocumentLine):
-    """A document, whole, as blocks to show."""
+    """A document: its text, and the same text as blocks to show on a page."""
 
     text: str
     blocks: list[BlockOut]
 
 
 class PassageAloneOut(BaseModel):
-    """A passage by its id, no question asked."""
+    """A passage by its id, without a question."""
 
     id: str
     citation: CitationOut
@@ -270,7 +274,7 @@ class PassageAloneOut(BaseModel):
 
 
 class CorpusOut(BaseModel):
-    """What is served."""
+    """The corpus that is served."""
 
     generation: str
     counts: dict[str, int]
@@ -280,7 +284,7 @@ class CorpusOut(BaseModel):
 
 
 class TurnOut(BaseModel):
-    """One question of a conversation, as it was understood."""
+    """One question of a conversation; ``standalone`` is how it was understood."""
 
     question: str
     standalone: str
@@ -288,7 +292,7 @@ class TurnOut(BaseModel):
 
 
 class ConversationOut(BaseModel):
-    """A conversation that the server keeps. ``expires_in``: seconds after its last turn."""
+    """A conversation in memory, deleted ``expires_in`` seconds after its last turn."""
 
     id: str
     expires_in: int
@@ -296,21 +300,21 @@ class ConversationOut(BaseModel):
 
 
 class TextPart(BaseModel):
-    """A part of a user's message; there is nothing here that looks at pictures."""
+    """A part of a user's message. Only text is supported."""
 
     type: Literal["text"]
     text: Question
 
 
 class UserMessage(BaseModel):
-    """A question. Only the last one must be fit to be asked."""
+    """A question. Only the last one must be valid."""
 
     role: Literal["user"]
     content: Question | Annotated[list[TextPart], Field(min_length=1, max_length=20)]
 
 
 class OtherMessage(BaseModel):
-    """What is not a question is left unread."""
+    """A message that is not a question; it is ignored."""
 
     role: Literal["system", "developer", "assistant", "tool", "function"]
 
@@ -319,7 +323,7 @@ ChatMessage = Annotated[UserMessage | OtherMessage, Field(discriminator="role")]
 
 
 class StreamOptions(BaseModel):
-    """Read so that clients may send it."""
+    """OpenAI's options for streams."""
 
     model_config = ConfigDict(strict=True)
 
@@ -327,7 +331,7 @@ class StreamOptions(BaseModel):
 
 
 class ChatIn(BaseModel):
-    """OpenAI's request for a chat completion; sampling settings are taken and left unread."""
+    """OpenAI's request for a chat completion. Sampling settings are accepted and ignored."""
 
     model_config = ConfigDict(extra="allow", strict=True)
 
@@ -355,7 +359,7 @@ class ModelLine(BaseModel):
 
 
 class ModelsOut(BaseModel):
-    """The models that may be named: one."""
+    """The list of models: there is one."""
 
     object: Literal["list"]
     data: list[ModelLine]
@@ -371,7 +375,7 @@ class ChatAnswer(BaseModel):
 
 
 class ChatChoice(BaseModel):
-    """The one choice."""
+    """The only choice."""
 
     index: int
     message: ChatAnswer
@@ -380,7 +384,7 @@ class ChatChoice(BaseModel):
 
 
 class ChatOut(BaseModel):
-    """OpenAI's chat completion, and the whole Answer under ``ragkit``."""
+    """OpenAI's chat completion, with the complete answer under ``ragkit``."""
 
     id: str
     object: Literal["chat.completion"]
@@ -392,7 +396,7 @@ class ChatOut(BaseModel):
 
 
 class Problem(BaseModel):
-    """What went wrong: what was found, what was expected, what to do."""
+    """An error: what was found, what was expected, what to do."""
 
     type: str
     message: str

@@ -1,4 +1,4 @@
-"""What a server is told: limits, who may call it, what it may write down."""
+"""The settings of the HTTP server: limits, access, and what may be logged."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ragkit.answering import THRESHOLD
 from ragkit.errors import InputError
 from ragkit.grounding import Policy, check_policy
 from ragkit.retrieval import check_threshold
-from ragkit.serving.access import check_token
+from ragkit.serving.middleware import check_token
 
 __all__ = ["Settings"]
 
@@ -21,17 +21,26 @@ _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?")
 class Settings:
     """How the HTTP server behaves. Times are in seconds, sizes in bytes.
 
-    ``token``: if set, all but the page, the widget and the health checks needs
-    ``Authorization: Bearer …``.
-    ``origins``: other sites (``https://example.org``) that may call the API from a browser and
-    embed the widget. ``hosts``: the names it answers to, ``*`` for any; what protects a server on
-    loopback from pages that rebind their name to it.
-    ``threshold``, ``unsupported``: as for ``ask``.
-    ``timeout``: for a request to arrive, for one answer, and for the client to take it.
-    ``waiting``: questions that may be under way; more are told to come back. ``conversations``,
-    ``expiry``: how many are kept, and for how long after their last turn.
-    ``log_questions``: write questions into the log; without it, no text that people typed.
-    ``reload``: how often to look for a new generation of the index; 0 for never.
+    Attributes:
+        token: Access token. If set, every path but the page, the widget and the health checks
+            needs ``Authorization: Bearer …``.
+        origins: Other sites (``https://example.org``) that may call the API from a browser and
+            embed the widget.
+        hosts: Host names that the server answers to; ``*`` allows any. The check protects a server
+            on loopback from web pages that rebind their name to it.
+        threshold: As for ``ask``; a request may override it.
+        unsupported: As for ``ask``.
+        max_body: Longest request body.
+        timeout: Limit for a request to arrive, for one answer, and for the client to take it.
+        waiting: Maximum number of questions in progress; more get status 503.
+        conversations: Maximum number of conversations in memory.
+        expiry: Time after its last turn at which a conversation is deleted.
+        log_questions: Whether to log questions. Otherwise the log has no text that people typed.
+        reload: How often to look for a new generation of the index; 0 for never.
+
+    Raises:
+        InputError: A value is out of range or malformed.
+
     """
 
     token: str | None = None
@@ -53,12 +62,12 @@ class Settings:
         check_token(self.token)
         for name in ("hosts", "origins"):
             if isinstance(getattr(self, name), str):
-                raise InputError(f"{name} is a str; expected a tuple of them.")
+                raise InputError(f"{name} is a str; expected a tuple of str.")
         for origin in self.origins:
             if not _ORIGIN.fullmatch(origin):
                 raise InputError(
-                    f"origin {origin!r} is none; expected scheme and host in small letters, such "
-                    f"as 'https://example.org', without a path."
+                    f"{origin!r} is not a valid origin; expected scheme and host in lower case, "
+                    f"without a path, such as 'https://example.org'."
                 )
         for name in ("max_body", "timeout", "waiting", "conversations", "expiry"):
             if not 0 < getattr(self, name) < inf:

@@ -1,4 +1,4 @@
-"""What a running server has: the index, the language model, conversations, figures."""
+"""The state of a running app, which its routes share."""
 
 from __future__ import annotations
 
@@ -8,43 +8,52 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from ragkit.default import IndexLike
-from ragkit.encoding.cpus import usable_cpus
+from ragkit.encoding import usable_cpus
 from ragkit.grounding import LanguageModel
-from ragkit.serving.conversations import Conversations
-from ragkit.serving.figures import Figures
-from ragkit.serving.live import LiveIndex
+from ragkit.serving.conversation_store import ConversationStore
+from ragkit.serving.metrics import Metrics
+from ragkit.serving.reloading_index import ReloadingIndex
 from ragkit.serving.settings import Settings
-from ragkit.serving.working import Workers
+from ragkit.serving.worker_threads import WorkerThreads
 
-__all__ = ["Here", "State"]
+__all__ = ["CurrentState", "ServerState"]
 
 
 @dataclass(slots=True)
-class State:
-    """One for each app."""
+class ServerState:
+    """What one app holds: the index, the language model, conversations, metrics, threads."""
 
     settings: Settings
-    live: LiveIndex
+    index: ReloadingIndex
     llm: LanguageModel | None
-    conversations: Conversations
-    figures: Figures
-    workers: Workers
+    conversations: ConversationStore
+    metrics: Metrics
+    workers: WorkerThreads
 
     @classmethod
-    def make(cls, index: IndexLike, settings: Settings, llm: LanguageModel | None) -> State:
-        """Opens the index."""
-        figures = Figures()
-        live = LiveIndex(index, on_swap=figures.swapped)
-        kept = Conversations(most=settings.conversations, expiry=settings.expiry)
-        # One thread a core answers soonest; those that wait for a language model need none.
-        threads = usable_cpus() if llm is None else settings.waiting
-        workers = Workers(threads=threads, waiting=settings.waiting, timeout=settings.timeout)
-        return cls(settings, live, llm, kept, figures, workers)
+    def create(cls, index: IndexLike, settings: Settings, llm: LanguageModel | None) -> ServerState:
+        """Open the index and set the limits. Raises what ``Index.open`` raises."""
+        metrics = Metrics()
+        return cls(
+            settings,
+            ReloadingIndex(index, on_reload=metrics.count_reload),
+            llm,
+            ConversationStore(capacity=settings.conversations, expiry=settings.expiry),
+            metrics,
+            WorkerThreads(
+                # Retrieval is fastest with one thread a core. Threads that wait for a language
+                # model use no core, so there is one for each question.
+                threads=usable_cpus() if llm is None else settings.waiting,
+                max_in_progress=settings.waiting,
+                timeout=settings.timeout,
+            ),
+        )
 
 
-async def _here(request: Request) -> State:  # else each request takes a thread for this
-    state: State = request.app.state.ragkit
+async def _state_of(request: Request) -> ServerState:  # async, or FastAPI starts a thread for it
+    state: ServerState = request.app.state.ragkit
     return state
 
 
-Here = Annotated[State, Depends(_here)]
+CurrentState = Annotated[ServerState, Depends(_state_of)]
+"""A route's parameter of this type receives the app's state."""

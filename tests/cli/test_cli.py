@@ -81,7 +81,7 @@ def test_build_info_verify_ask_work_on_a_corpus_of_ones_own(
     info = ragkit("index", "info", index)
     assert "bread (../bread.txt)" in info.stdout
     assert json.loads(ragkit("index", "info", index, "--json").stdout)["counts"]["chunks"] == 1
-    assert "is whole" in ragkit("index", "verify", index).stdout
+    assert "is intact" in ragkit("index", "verify", index).stdout
     assert json.loads(ragkit("index", "verify", index, "--json").stdout)["ok"] is True
     assert "Bread is made of flour." in ragkit("ask", "flour?", "--index", index).stdout
     victim = next(index.glob("*/chunks.npy"))

@@ -26,8 +26,8 @@ from ragkit.corpus.formats import parser_for
 from ragkit.corpus.mediawiki import plain_text
 from ragkit.encoding import Encoder
 from ragkit.errors import EncoderError, LanguageModelError, QuestionError, SourceError
-from ragkit.grounding import ChatModel, Checker, Message, Piece, write
-from ragkit.grounding.checking import without_markers
+from ragkit.grounding import ChatModel, Message, Piece, SupportChecker, generate_sentences
+from ragkit.grounding.markers import strip_markers
 from ragkit.text.sentences import split_sentences
 from ragkit.text.spans import Span
 from support.parts import make_model
@@ -390,7 +390,7 @@ def test_what_names_no_model_is_refused(name: str) -> None:
     ["[1" + ",  1" * 5000 + " x", "[1" + " , passage  1" * 2000, "a" + " " * MANY + "b", "[" + " " * MANY + "b", "[1] " * 5000, "(1)" + " " * MANY + "x", "[" * MANY, "[1:" + ":" * MANY],
 )  # fmt: skip
 def test_markers_that_are_never_closed_are_read_in_time(said: str) -> None:
-    assert isinstance(without_markers(said)[0], str)
+    assert isinstance(strip_markers(said)[0], str)
 
 
 class Saying:
@@ -425,9 +425,11 @@ def test_only_what_is_found_good_is_kept_of_any_stream(
     passages: tuple[Passage, ...], said: list[str]
 ) -> None:
     sentences = list(
-        write(Saying(*map(Piece, said), Piece("", "stop")), "Who?", passages, policy="drop")
+        generate_sentences(
+            Saying(*map(Piece, said), Piece("", "stop")), "Who?", passages, policy="drop"
+        )
     )
-    checker = Checker(passages)
+    checker = SupportChecker(passages)
     for sentence in sentences:
         assert sentence.kept == (sentence.status in GOOD)
         if sentence.kept:
@@ -442,20 +444,22 @@ def test_only_what_is_found_good_is_kept_of_any_stream(
 def test_a_reply_without_a_sentence_is_looked_at_ever_more_rarely(
     monkeypatch: pytest.MonkeyPatch, passages: tuple[Passage, ...], unit: str
 ) -> None:
-    from ragkit.grounding import writing
+    from ragkit.grounding import generation
 
     looked: list[int] = []
-    really = writing._sentences
+    really = generation._split_reply
 
     def counted(text: str) -> list[tuple[str, int]]:
         looked.append(len(text))
         return really(text)
 
-    monkeypatch.setattr(writing, "_sentences", counted)
+    monkeypatch.setattr(generation, "_split_reply", counted)
     pieces = [Piece(character) for character in unit * (20_000 // len(unit))]
     assert not [
         s
-        for s in write(Saying(*pieces, Piece("", "stop")), "Who?", passages, policy="drop")
+        for s in generate_sentences(
+            Saying(*pieces, Piece("", "stop")), "Who?", passages, policy="drop"
+        )
         if s.kept
     ]
     assert sum(looked) < 5_000_000  # 200,000,000 where each piece is looked at with all before it
@@ -543,7 +547,7 @@ def test_what_a_model_says_is_valid_unicode() -> None:
 
 @pytest.mark.parametrize("mark", ["[reference 1]", "[references 1, 2]", "[ref. 1]", "[source 1]"])
 def test_markers_with_words_are_still_markers(mark: str) -> None:
-    assert without_markers(f"The pact was signed {mark}.")[0] == "The pact was signed."
+    assert strip_markers(f"The pact was signed {mark}.")[0] == "The pact was signed."
 
 
 def test_a_key_that_no_header_can_carry_is_a_clear_error() -> None:

@@ -1,4 +1,4 @@
-"""Encoders: unit vectors, nothing cut, and no model taken for another."""
+"""Encoders: unit vectors, no text truncated, no model mistaken for another."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_vectors_are_those_of_sentence_transformers(tiny: Encoder, tiny_model: P
     np.testing.assert_allclose(encoded.tokens, tokens, atol=1e-6)
 
 
-def test_tokens_know_where_they_begin_in_a_text_of_any_length(tiny: Encoder) -> None:
+def test_token_starts_are_code_points_of_the_whole_text_however_long(tiny: Encoder) -> None:
     [encoded] = tiny.encode(["ab c. "])
     assert encoded.starts.tolist() == [0, 1, 3, 4]
     text = "abc " * 100
@@ -76,14 +76,14 @@ def test_tokens_know_where_they_begin_in_a_text_of_any_length(tiny: Encoder) -> 
     assert long.starts.tolist() == [i for i, c in enumerate(text) if c != " "]
 
 
-def test_a_text_over_the_window_is_read_to_its_end(tiny: Encoder) -> None:
+def test_a_text_over_the_window_is_encoded_to_its_end(tiny: Encoder) -> None:
     start = "abc " * tiny.window
     one, other = tiny.encode([start + "river " * 40, start + "bread " * 40])
     assert not np.allclose(one.vector, other.vector, atol=1e-4)
 
 
 def test_a_long_texts_vector_is_the_token_weighted_mean_of_its_windows(tiny: Encoder) -> None:
-    # Ten words of 6 tokens fill 60 of 62; the 11th straddles the border after 2 of its pieces.
+    # Ten words of 6 tokens fill 60 of 62; the 11th straddles the boundary after 2 of its pieces.
     text = "abcdef " * 11
     [vector] = tiny.encode([text])
     cut = 10 * 7 + 2
@@ -100,7 +100,9 @@ def test_no_texts_give_no_vectors(tiny: Encoder) -> None:
     assert tiny.encode([]) == []
 
 
-def test_the_fingerprint_follows_the_files_not_the_place(tiny_model: Path, tmp_path: Path) -> None:
+def test_the_fingerprint_depends_on_the_files_not_on_their_folder(
+    tiny_model: Path, tmp_path: Path
+) -> None:
     moved = tmp_path / "elsewhere"
     shutil.copytree(tiny_model, moved)
     assert (
@@ -117,9 +119,9 @@ def test_the_fingerprint_follows_the_files_not_the_place(tiny_model: Path, tmp_p
 def test_an_unknown_name_a_folder_without_weights_and_a_broken_model_are_refused(
     tiny_model: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(EncoderError, match="could not be had from the model hub"):
+    with pytest.raises(EncoderError, match="could not be fetched from the model hub"):
         load_encoder("nobody/no-such-model")
-    with pytest.raises(EncoderError, match=r"holds no \.safetensors"):
+    with pytest.raises(EncoderError, match=r"has no \.safetensors"):
         load_encoder(str(tmp_path))
     broken = tmp_path / "broken"
     shutil.copytree(tiny_model, broken)
@@ -130,7 +132,7 @@ def test_an_unknown_name_a_folder_without_weights_and_a_broken_model_are_refused
 
 @pytest.fixture(scope="session")
 def tiny_reranker(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cross-encoder of a few thousand weights, made on the spot."""
+    """A random cross-encoder of a few thousand weights."""
     from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
 
     folder = tmp_path_factory.mktemp("reranker")
@@ -144,7 +146,7 @@ def tiny_reranker(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return folder
 
 
-def test_a_cross_encoder_reads_the_best_passages_again(
+def test_a_cross_encoder_reranks_the_best_passages(
     tiny: Encoder, tiny_reranker: Path, article: Document
 ) -> None:
     plain = Index.build([article], encoder=tiny)
@@ -179,8 +181,8 @@ def test_a_cross_encoder_with_several_outputs_is_refused(tiny_model: Path, tmp_p
     assert load_reranker(str(tiny_model)).scores("q", []).shape == (0,)
 
 
-def test_code_points_of_several_tokens_are_read_window_by_window() -> None:
-    """Hangul has about two pieces a syllable: a text shorter than the window may not fit it."""
+def test_a_text_with_more_tokens_than_code_points_is_encoded_window_by_window() -> None:
+    """Hangul has about two tokens a syllable: a text shorter than the window may not fit it."""
     encoder = load_encoder()
     text = "안녕하세요 한국 서울 " * 40
     [encoded] = encoder.encode([text])

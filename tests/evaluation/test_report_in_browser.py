@@ -1,4 +1,4 @@
-"""The HTML report in a real browser. Run by ``.ci/browser``, which brings Chromium."""
+"""The HTML report in a real browser. Run by ``scripts/browser``, which brings Chromium."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def chromium(page: Path, *arguments: str) -> str:
     command = shutil.which("chromium")
-    assert command, "Chromium is not installed; .ci/browser installs it"
+    assert command, "Chromium is not installed; scripts/browser installs it"
     done = subprocess.run(
         [command, *FLAGS, f"--user-data-dir={page.parent / 'profile'}", *arguments, page.as_uri()],
         capture_output=True, text=True, check=True, timeout=120,

@@ -26,9 +26,9 @@ from ragkit import (
     Sentence,
     Support,
 )
-from ragkit.grounding import Checker, Message, Piece
-from ragkit.grounding.checking import without_markers
-from ragkit.grounding.writing import prompt
+from ragkit.grounding import Message, Piece, SupportChecker
+from ragkit.grounding.generation import answer_prompt
+from ragkit.grounding.markers import strip_markers
 from support.chat_endpoint import Endpoint, Reply, endpoint
 
 RAPALLO = "Who signed the Treaty of Rapallo?"
@@ -49,8 +49,8 @@ def asked(
 
 
 @pytest.fixture(scope="module")
-def checker(german_soviet: Index) -> Checker:
-    return Checker(german_soviet.ask(RAPALLO).passages)
+def checker(german_soviet: Index) -> SupportChecker:
+    return SupportChecker(german_soviet.ask(RAPALLO).passages)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def checker(german_soviet: Index) -> Checker:
     ],
 )  # fmt: skip
 def test_a_sentence_is_worth_what_the_passages_make_it(
-    checker: Checker, said: str, status: Support, passages: tuple[int, ...]
+    checker: SupportChecker, said: str, status: Support, passages: tuple[int, ...]
 ) -> None:
     sentence = checker.check(said)
     assert sentence is not None
@@ -144,7 +144,7 @@ def passage(
     ],
 )  # fmt: skip
 def test_what_was_made_up_is_told_from_what_is_there(text: str, said: str, good: bool) -> None:
-    sentence = Checker([passage(text)]).check(f"{said} [1]")
+    sentence = SupportChecker([passage(text)]).check(f"{said} [1]")
     assert sentence is not None
     assert sentence.kept == good, sentence
 
@@ -155,7 +155,7 @@ def test_a_number_in_a_title_proves_no_date() -> None:
         title="Relations (1918–1941)",
         section=("1922", "Rapallo treaty"),
     )
-    checker = Checker([titled])
+    checker = SupportChecker([titled])
     for year in ("1918", "1941", "1922"):
         said = checker.check(f"They signed it in {year}. [1]")
         assert said is not None
@@ -168,21 +168,21 @@ def test_a_number_in_a_title_proves_no_date() -> None:
 def test_passages_named_together_may_support_together_however_many_there_are() -> None:
     two = [passage("Countries agreed on oil."), passage("Countries agreed on grain.", rank=2)]
     for passages in (two, [*two, passage("Unrelated words.", rank=3)]):
-        said = Checker(passages).check("Countries agreed on oil and grain. [1][2]")
+        said = SupportChecker(passages).check("Countries agreed on oil and grain. [1][2]")
         assert said is not None
         assert (said.status, said.passages) == (Support.SUPPORTED, (1, 2))
-        unnamed = Checker(passages).check("Countries agreed on oil and grain.")
+        unnamed = SupportChecker(passages).check("Countries agreed on oil and grain.")
         assert unnamed is not None
         assert not unnamed.kept
 
 
 def test_markers_name_ranks_and_nothing_is_supported_by_nothing() -> None:
-    said = Checker([passage("Countries agreed on oil.", rank=2)]).check(
+    said = SupportChecker([passage("Countries agreed on oil.", rank=2)]).check(
         "Countries agreed on oil. [2]"
     )
     assert said is not None
     assert said.passages == (2,)
-    nothing = Checker([]).check("Countries agreed on oil. [1]")
+    nothing = SupportChecker([]).check("Countries agreed on oil. [1]")
     assert nothing is not None
     assert nothing.status is Support.UNSUPPORTED
 
@@ -212,18 +212,18 @@ def test_markers_name_ranks_and_nothing_is_supported_by_nothing() -> None:
 def test_markers_are_read_however_a_model_writes_them(
     said: str, text: str, named: list[int]
 ) -> None:
-    assert without_markers(said) == (text, named)
+    assert strip_markers(said) == (text, named)
 
 
 @given(st.text(max_size=200))
 def test_no_text_breaks_the_reading_of_markers(said: str) -> None:
-    text, named = without_markers(said)
+    text, named = strip_markers(said)
     assert len(text) <= len(said)
     assert all(0 <= number < 1000 for number in named)
 
 
 @given(st.text(max_size=120))
-def test_whatever_a_model_says_gets_a_verdict(checker: Checker, said: str) -> None:
+def test_whatever_a_model_says_gets_a_verdict(checker: SupportChecker, said: str) -> None:
     sentence = checker.check(said)
     assert sentence is None or sentence.kept == (
         sentence.status in (Support.VERBATIM, Support.SUPPORTED)
@@ -413,7 +413,7 @@ def test_passages_cannot_speak_as_anyone_else() -> None:
         [Document(id="d", title="Trap", text=f"The moon orbits the Earth.\n\n{injected}")]
     )
     answer = index.ask("What does the moon orbit?")
-    told = prompt(answer.question, answer.passages)
+    told = answer_prompt(answer.question, answer.passages)
     lines = told[1]["content"].splitlines()
     assert [line[:4] for line in lines if line.startswith("[")] == [
         f"[{p.rank}] " for p in answer.passages

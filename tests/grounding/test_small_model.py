@@ -1,4 +1,4 @@
-"""A real small language model, served on loopback, kept to the passages. Run by ``.ci/llm``."""
+"""A real small language model, served on loopback, kept to the passages. Run by ``scripts/llm``."""
 
 from __future__ import annotations
 

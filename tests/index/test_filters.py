@@ -16,6 +16,7 @@ from ragkit.cli import cli
 from ragkit.encoding import Encoder
 from ragkit.errors import FilterError
 from ragkit.index import Conditions, Where
+from ragkit.index.filters import metadata_kinds, parse_where
 from ragkit.index.layout import choose_layout
 from ragkit.index.vectors import VectorIndex
 from ragkit.retrieval import encode_questions
@@ -219,6 +220,31 @@ def test_copies_do_not_make_an_answer_less_sure() -> None:
 def test_short_passages_that_differ_in_a_word_are_no_copies(rivers: Index) -> None:
     passages = rivers.search("Where does the river rise?")
     assert {p.citation.document_id for p in passages} >= {"rhine", "danube"}
+
+
+# Conditions as text.
+
+
+def test_expressions_become_conditions_with_values_of_the_propertys_kind() -> None:
+    kinds = metadata_kinds([RHINE, DANUBE, BREAD])
+    assert kinds == {"tag": "text", "date": "text", "length": "number", "tidal": "boolean"}
+    expressions = ["tag=alps", " tag = sea=side", "length>=2", "length<=3.5", "tidal=false"]
+    assert parse_where(expressions, kinds) == {
+        "tag": ["alps", "sea=side"],
+        "length": {"min": 2.0, "max": 3.5},
+        "tidal": [False],
+    }
+    assert parse_where(["other=1", "length=long", "tidal=1"], kinds) == {
+        "other": ["1"],
+        "length": ["long"],
+        "tidal": ["1"],
+    }
+
+
+@pytest.mark.parametrize("expressions", [["tag"], ["=x"], [""], ["tag=x", "tag>=x"], ["a>b"]])
+def test_an_expression_that_is_not_a_condition_is_refused(expressions: list[str]) -> None:
+    with pytest.raises(FilterError, match="expected"):
+        parse_where(expressions, {})
 
 
 # The command line.

@@ -20,7 +20,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pymilvus import MilvusClient
 
-from benchmarks.milvus_servers import free_port, full_server, lite_server
 from ragkit import Document, Encoder
 from ragkit.errors import (
     FilterError,
@@ -56,6 +55,7 @@ from ragkit.retrieval import encode_questions, score_chunks
 from ragkit.retrieval.query import idf
 from ragkit.storage.checksums import seal, unseal
 from ragkit.text.words import words_of
+from support.milvus_servers import free_port, full_server, lite_server
 from support.parts import ROOT
 
 SERVERS = ["file", "server", pytest.param("full", marks=pytest.mark.milvus)]

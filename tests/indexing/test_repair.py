@@ -12,7 +12,7 @@ from ragkit import Document, Encoder, Index, IndexDamagedError, IndexNotFoundErr
 from ragkit.cli import cli
 from ragkit.storage import checksums
 from support.corpora import TEXTS, Counting, many
-from support.parts import manifest_of
+from support.parts import make_model, manifest_of
 
 
 @pytest.fixture(scope="module")
@@ -137,9 +137,30 @@ def test_the_command_says_what_it_mended(tmp_path: Path, tiny_model: Path) -> No
     path, folder = tmp_path / "i", sources(tmp_path / "s")
     Index.build(folder, path, encoder=str(tiny_model))
     done = CliRunner().invoke(cli, ["index", "repair", str(path)])
-    assert "is whole; nothing was done" in done.output
+    assert "is intact; there was nothing to repair" in done.output
     [victim] = path.glob("*/postings.npy")
     flip(victim, 0)
     done = CliRunner().invoke(cli, ["index", "repair", str(path), "--json"])
     assert '"repaired": [\n    "postings.npy"\n  ]' in done.output, done.output
     assert CliRunner().invoke(cli, ["index", "verify", str(path)]).exit_code == 0
+
+
+def test_the_commands_update_and_repair_with_another_runtime(tmp_path: Path) -> None:
+    model = str(make_model(tmp_path / "m"))
+    source = tmp_path / "a.txt"
+    source.write_text("The river Rhine is long.", encoding="utf-8")
+    path = str(tmp_path / "i")
+    run = CliRunner()
+    build = ["index", "build", str(source), "--out", path, "--model", model, "--runtime", "int8"]
+    assert run.invoke(cli, build, catch_exceptions=False).exit_code == 0
+    fresh = Index.open(path).generation
+    source.write_text("The river Elbe is long.", encoding="utf-8")
+    update = ["index", "update", path, str(source), "--runtime", "int8"]
+    assert "1 changed" in run.invoke(cli, update, catch_exceptions=False).output
+    [tokens] = Path(path).glob("*/tokens.npy")
+    tokens.write_bytes(b"")
+    repair = ["index", "repair", path, "--runtime", "int8"]
+    assert "tokens.npy" in run.invoke(cli, repair, catch_exceptions=False).output
+    source.write_text("The river Rhine is long.", encoding="utf-8")
+    run.invoke(cli, update, catch_exceptions=False)
+    assert Index.open(path).generation == fresh

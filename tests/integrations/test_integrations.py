@@ -35,12 +35,12 @@ def test_a_langchain_chain_retrieves_with_exact_spans(german_soviet: Index) -> N
     from ragkit.integrations.langchain import RagkitRetriever
 
     retriever = RagkitRetriever(index=german_soviet, k=3)
-    documents = retrieve.invoke(QUESTION)
+    documents = retriever.invoke(QUESTION)
     answer = german_soviet.ask(QUESTION, k=3)
     assert [d.page_content for d in documents] == [p.text for p in answer.passages]
     assert [d.id for d in documents] == [passage_id(p) for p in answer.passages]
     check_metadata(documents[0].metadata, documents[0].page_content, german_soviet)
-    assert asyncio.run(retrieve.ainvoke(QUESTION)) == documents
+    assert asyncio.run(retriever.ainvoke(QUESTION)) == documents
 
     seen: list[Any] = []
 
@@ -92,7 +92,7 @@ def test_a_llama_index_query_engine_retrieves_with_exact_spans(german_soviet: In
     assert [n.score for n in response.source_nodes] == [p.score for p in answer.passages]
     first = response.source_nodes[0]
     check_metadata(first.metadata, first.get_content(), german_soviet)
-    again = asyncio.run(retrieve.aretrieve(QUESTION))
+    again = asyncio.run(retriever.aretrieve(QUESTION))
     assert [n.node_id for n in again] == [n.node_id for n in response.source_nodes]
     silent = RagkitRetriever(german_soviet, only_answered=True)
     assert silent.retrieve("What does a haircut in Osaka cost?") == []
@@ -110,7 +110,7 @@ def test_a_haystack_pipeline_retrieves_with_exact_spans_and_can_be_saved(
         pipeline.add_component("retriever", retriever)
         template = "{% for d in documents %}{{ d.content }}{% endfor %}"
         pipeline.add_component("prompt", PromptBuilder(template, required_variables="*"))
-        pipeline.connect("retrieve.documents", "prompt.documents")
+        pipeline.connect("retriever.documents", "prompt.documents")
         return pipeline
 
     pipeline = fill(Pipeline(), RagkitRetriever(k=3))

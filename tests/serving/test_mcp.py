@@ -31,7 +31,9 @@ from starlette.types import ASGIApp
 from ragkit import Document, Index, IndexNotFoundError, InputError
 from ragkit.encoding import Encoder
 from ragkit.integrations.common import passage_id
-from ragkit.serving.mcp import GRACE, MOST_LISTED, MOST_PASSAGES, http_app, mcp_server
+from ragkit.serving.mcp import http_app, mcp_server
+from ragkit.serving.mcp.server import MAX_LISTED, MAX_PASSAGES
+from ragkit.serving.mcp.transports import SHUTDOWN_TIMEOUT
 
 QUESTION = "Who signed the Treaty of Rapallo?"
 OFF_TOPIC = "What does a haircut in Osaka cost?"
@@ -45,7 +47,7 @@ Result = TypeVar("Result")
 def talk(
     server: Any, steps: Callable[[Client], Awaitable[Result]], *, mode: str = "auto"
 ) -> Result:
-    """What ``steps`` gives, done by a client of ``server`` (anything that ``Client`` takes)."""
+    """Return what ``steps`` returns for a client of ``server`` (anything that ``Client`` accepts)."""
 
     async def run() -> Result:
         async with Client(server, mode=mode, read_timeout_seconds=SECONDS) as client:
@@ -84,12 +86,12 @@ def server(german_soviet: Index) -> MCPServer:
 
 @pytest.fixture(params=["legacy", "auto"])
 def mode(request: pytest.FixtureRequest) -> str:
-    """Clients that shake hands, and those of the protocol's newest version, which do not."""
+    """Clients with a handshake, and those of the newest protocol, which has none."""
     value: str = request.param
     return value
 
 
-def test_ask_gives_the_answer_as_markdown_and_structured(
+def test_ask_returns_the_answer_as_markdown_and_structured(
     server: MCPServer, german_soviet: Index, mode: str
 ) -> None:
     result = call(server, "ask", mode=mode, question=QUESTION, k=2)
@@ -122,13 +124,13 @@ def test_ask_says_where_the_corpus_does_not(server: MCPServer) -> None:
 @pytest.mark.parametrize(
     ("tool", "arguments"),
     [
-        ("ask", {"question": QUESTION, "k": MOST_PASSAGES}),
+        ("ask", {"question": QUESTION, "k": MAX_PASSAGES}),
         ("ask", {"question": OFF_TOPIC}),
         ("search", {"query": QUESTION}),
         ("fetch", {"id": "germany-soviet-union-relations-1918-1941"}),
     ],
 )
-def test_what_a_tool_gives_is_what_its_schema_says(
+def test_a_tools_result_matches_its_schema(
     tool: str, arguments: dict[str, Any], server: MCPServer
 ) -> None:
     async def steps(client: Client) -> tuple[dict[str, Any] | None, CallToolResult]:
@@ -156,13 +158,13 @@ def test_the_tools_say_that_they_only_read_and_that_passages_are_no_instructions
         assert "never instructions" in tool.description
         assert "German–Soviet relations" in tool.description
     k = tools[0].input_schema["properties"]["k"]
-    assert (k["minimum"], k["maximum"], k["default"]) == (1, MOST_PASSAGES, 5)
+    assert (k["minimum"], k["maximum"], k["default"]) == (1, MAX_PASSAGES, 5)
     assert [tool.input_schema["required"] for tool in tools] == [["question"], ["query"], ["id"]]
     assert instructions is not None
     assert "never instructions" in instructions
 
 
-def test_what_search_finds_fetch_gives_exactly(
+def test_fetch_returns_exactly_the_passages_that_search_found(
     server: MCPServer, german_soviet: Index, mode: str
 ) -> None:
     found = call(server, "search", mode=mode, query=QUESTION)
@@ -186,7 +188,7 @@ def test_what_search_finds_fetch_gives_exactly(
         assert content["url"] == passage.citation.deep_link(document)
 
 
-def test_fetch_gives_a_whole_document_by_its_id(server: MCPServer, article: Document) -> None:
+def test_fetch_returns_a_whole_document_by_its_id(server: MCPServer, article: Document) -> None:
     content = structured(call(server, "fetch", id=article.id))
     assert (content["text"], content["title"]) == (article.text, article.title)
     assert content["url"] == article.url
@@ -228,7 +230,7 @@ def test_the_article_is_listed_and_read_whole(server: MCPServer, article: Docume
 
 def test_a_document_beyond_those_listed_is_reached_by_the_template(tiny: Encoder) -> None:
     many = Index.build(
-        [Document(id=f"n{n}", title="N", text=f"Number {n}.") for n in range(MOST_LISTED + 1)],
+        [Document(id=f"n{n}", title="N", text=f"Number {n}.") for n in range(MAX_LISTED + 1)],
         encoder=tiny,
     )
 
@@ -239,7 +241,7 @@ def test_a_document_beyond_those_listed_is_reached_by_the_template(tiny: Encoder
         return listed, template, await client.read_resource(uri)
 
     listed, template, last = talk(mcp_server(many), steps)
-    assert len(listed) == MOST_LISTED
+    assert len(listed) == MAX_LISTED
     assert "never instructions" in template.description
     assert body_of(last) == many.documents[-1].text
 
@@ -254,7 +256,7 @@ def test_an_unknown_resource_is_an_error_that_says_which_there_are(
     talk(server, steps, mode=mode)
 
 
-def test_a_document_without_an_address_has_its_resource_for_one(odd: Index) -> None:
+def test_a_document_without_a_url_has_its_resource_uri_instead(odd: Index) -> None:
     server = mcp_server(odd)
     for line in structured(call(server, "search", query="Here is c."))["results"]:
         assert line["url"].startswith("ragkit://documents/")
@@ -289,11 +291,15 @@ def test_a_document_whose_id_looks_like_a_passages_is_fetched_whole(odd: Index) 
         ("fetch", {"id": "nowhere#0-5"}, "the index has no document 'nowhere'"),
         ("fetch", {"id": "germany-soviet-union-relations-1918-1941#9-9"}, "is no span"),
         ("fetch", {"id": "germany-soviet-union-relations-1918-1941#0-999999999"}, "is no span"),
-        ("fetch", {"id": f"germany-soviet-union-relations-1918-1941#0-{'9' * 9000}"}, "no passage"),
-        ("fetch", {"id": "#"}, "is no passage's id"),
+        (
+            "fetch",
+            {"id": f"germany-soviet-union-relations-1918-1941#0-{'9' * 9000}"},
+            "is not a passage id",
+        ),
+        ("fetch", {"id": "#"}, "is not a passage id"),
     ],
 )
-def test_a_bad_call_is_told_to_the_model_in_ragkits_words(
+def test_the_error_for_a_bad_call_is_ragkits_own_message(
     tool: str, arguments: dict[str, Any], message: str, server: MCPServer, mode: str
 ) -> None:
     result = call(server, tool, mode=mode, **arguments)
@@ -303,7 +309,7 @@ def test_a_bad_call_is_told_to_the_model_in_ragkits_words(
     assert result.structured_content is None
 
 
-def test_an_unforeseen_error_is_logged_and_told_to_nobody(
+def test_an_unexpected_error_is_logged_but_not_sent_to_the_client(
     german_soviet: Index, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: object, **__: object) -> object:
@@ -361,14 +367,14 @@ def test_an_index_that_cannot_be_opened_fails_at_the_start(tmp_path: Path) -> No
     assert "there is no index at nowhere" in done.stderr
 
 
-def test_making_a_server_leaves_the_programs_logging_alone(german_soviet: Index) -> None:
+def test_creating_a_server_does_not_change_the_root_logger(german_soviet: Index) -> None:
     root = logging.getLogger()
     before = (list(root.handlers), root.level)
     mcp_server(german_soviet)
     assert (root.handlers, root.level) == before
 
 
-def test_a_missing_sdk_is_told_with_the_line_that_installs_it(tmp_path: Path) -> None:
+def test_the_error_for_a_missing_sdk_has_the_install_line(tmp_path: Path) -> None:
     code = (
         "import sys; sys.modules['mcp'] = None\n"
         "from ragkit import MissingExtraError\n"
@@ -420,7 +426,7 @@ Index.ask = noisy
 
 @contextmanager
 def started(code: str, **streams: Any) -> Iterator[subprocess.Popen[str]]:
-    """The code in a process of its own, ended after ``SECONDS`` whatever it waits for."""
+    """Run code in a process, which is killed after ``SECONDS``."""
     process = subprocess.Popen([sys.executable, "-c", code], text=True, **streams)
     watchdog = threading.Timer(SECONDS, process.kill)
     watchdog.start()
@@ -480,7 +486,7 @@ def test_nothing_but_the_protocol_is_written_to_standard_output() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals to send")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_server_though_it_waits_for_input(number: signal.Signals) -> None:
+def test_a_signal_ends_the_server_while_it_waits_for_input(number: signal.Signals) -> None:
     with started(SERVE, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         exchange(process, [HELLO])
         process.send_signal(number)
@@ -492,8 +498,10 @@ def test_a_signal_ends_the_server_though_it_waits_for_input(number: signal.Signa
 
 @contextmanager
 def listening(app: ASGIApp) -> Iterator[int]:
-    """The port at which ``app`` is served meanwhile, on loopback."""
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=GRACE))
+    """Serve ``app`` on loopback; yield the port."""
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=SHUTDOWN_TIMEOUT)
+    )
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
@@ -523,7 +531,7 @@ def guarded_port(german_soviet: Index) -> Iterator[int]:
 
 
 def post(port: int, **headers: str) -> http.client.HTTPResponse:
-    """A client's first message, with these headers besides those that each needs."""
+    """Send a client's first message with additional headers."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
     needed = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
     body = json.dumps({"jsonrpc": "2.0", **HELLO})
@@ -562,7 +570,7 @@ def test_many_clients_ask_over_http_at_once(open_port: int, german_soviet: Index
     assert [text_of(result) for result in asyncio.run(all_of_them())] == alone * 4
 
 
-def test_a_client_with_the_token_is_let_in(guarded_port: int, mode: str) -> None:
+def test_a_client_with_the_token_is_answered(guarded_port: int, mode: str) -> None:
     async def run() -> CallToolResult:
         headers = {"Authorization": f"Bearer {TOKEN}"}
         async with httpx2.AsyncClient(headers=headers, timeout=SECONDS) as carrier:
@@ -587,7 +595,7 @@ def test_a_client_with_the_token_is_let_in(guarded_port: int, mode: str) -> None
         {"Authorization": "Bearer \xfc"},
     ],
 )
-def test_without_the_token_nobody_is_let_in(headers: dict[str, str], guarded_port: int) -> None:
+def test_a_request_without_the_token_is_refused(headers: dict[str, str], guarded_port: int) -> None:
     response = post(guarded_port, **headers)
     assert response.status == 401
     assert response.headers["www-authenticate"] == "Bearer"
@@ -616,13 +624,13 @@ def test_an_origin_that_was_not_allowed_is_refused(open_port: int) -> None:
 
 
 @pytest.mark.parametrize("token", ["", "  ", "schlüssel"])
-def test_a_token_that_protects_nothing_is_refused(token: str, german_soviet: Index) -> None:
+def test_a_blank_or_non_ascii_token_is_refused(token: str, german_soviet: Index) -> None:
     with pytest.raises(InputError, match="the token is blank or not ASCII"):
         http_app(german_soviet, token=token)
 
 
 @pytest.mark.parametrize("port", [None, 70_000])
-def test_a_port_that_cannot_be_had_is_told(port: int | None, german_soviet: Index) -> None:
+def test_a_port_that_cannot_be_used_is_an_error(port: int | None, german_soviet: Index) -> None:
     from ragkit.serving.mcp import serve_http
 
     with (

@@ -1,4 +1,4 @@
-"""The page and the widget in a real browser, served by the real server. Run by ``.ci/browser``."""
+"""The page and the widget in a real browser, served by the real server. Run by ``scripts/browser``."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def strange_origin(strange: Index) -> Iterator[str]:
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         path = shutil.which("chromium")
-        assert path, "Chromium is not installed; .ci/browser installs it"
+        assert path, "Chromium is not installed; scripts/browser installs it"
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()
@@ -546,7 +546,7 @@ def test_a_model_that_says_nothing_supported_leaves_no_answer(
     with listening(create_app(index, Settings(), llm=Parrot(said))) as address:
         page = visit(f"{address}/")
         ask(page, OFFICERS)
-        expect(page.locator(".silence")).to_contain_text("No answer that is supported.")
+        expect(page.locator(".silence")).to_contain_text("No supported answer.")
         expect(page.locator("main")).not_to_contain_text(said)
 
 

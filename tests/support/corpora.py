@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ragkit import Document, Encoder, Index
-from ragkit.encoding.base import Encoded
+from ragkit.encoding import Encoded
 
 TEXTS = ["Rivers flow to the sea.", "== Danube ==\n\nIt rises in Germany. It ends in the sea.\n\n== Rhine ==\n\nIt is long.",
          "Bread is dark.\n\n" + "Rye bread keeps long and tastes sour. " * 12]  # fmt: skip

@@ -1,23 +1,23 @@
 // The server's HTTP API. Its address follows from this module's, whatever prefix it is mounted at.
 
-/** Where the page itself lies, for links that people share. */
+/** The page's own address, for links that people share. */
 export const home = new URL("../", import.meta.url);
 
 const KEY = `ragkit token ${home.pathname}`;
-let token = kept();
+let token = storedToken();
 let unlocking = null;
 
-/** What went wrong, in words for people. */
-export class Problem extends Error {
+/** A failed request, with a message for the reader. */
+export class RequestError extends Error {
   constructor(message, status = 0) {
     super(message);
     this.status = status;
   }
 }
 
-/** Set by the page: asks for the access token; its argument says whether one was refused. */
+/** `ask` is set by the page: it asks for the access token; its argument says whether one was refused. */
 export const lock = {
-  ask: async () => Promise.reject(new Problem("An access token is needed.", 401)),
+  ask: async () => Promise.reject(new RequestError("An access token is needed.", 401)),
 };
 
 export const corpus = async () => (await call("corpus")).json();
@@ -27,7 +27,7 @@ export const documentOf = async (id) => (await call(`documents/${encodeURICompon
 export const begin = async (signal) =>
   (await (await call("conversations", { body: {}, signal })).json()).id;
 
-/** Asks, and yields `[event, data]`: found, then sentences if a model speaks, then answer. */
+/** Asks, and yields `[event, data]`: found, then sentences if a model writes, then answer. */
 export async function* ask(conversation, body, signal) {
   const path = `conversations/${encodeURIComponent(conversation)}/ask`;
   const response = await call(path, { body, signal, accept: "text/event-stream" });
@@ -36,15 +36,15 @@ export async function* ask(conversation, body, signal) {
     return;
   }
   for await (const [event, data] of events(response.body)) {
-    if (event === "error") throw new Problem(data.error.message);
+    if (event === "error") throw new RequestError(data.error.message);
     yield [event, data];
     if (event === "answer") return;
   }
-  throw new Problem("The connection ended before the answer was whole.");
+  throw new RequestError("The connection ended before the answer was complete.");
 }
 
 async function call(path, { body, signal, accept = "application/json" } = {}) {
-  const response = await reached(new URL(`v1/${path}`, home), {
+  const response = await fetchOrExplain(new URL(`v1/${path}`, home), {
     method: body ? "POST" : "GET",
     headers: {
       Accept: accept,
@@ -58,36 +58,36 @@ async function call(path, { body, signal, accept = "application/json" } = {}) {
     await unlock();
     return call(path, { body, signal, accept });
   }
-  if (!response.ok) throw await problem(response);
+  if (!response.ok) throw await errorFrom(response);
   return response;
 }
 
-async function reached(url, request) {
+async function fetchOrExplain(url, request) {
   try {
     return await fetch(url, request);
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Problem("The server cannot be reached. Check the connection, then try again.");
+    throw new RequestError("The server cannot be reached. Check the connection, then try again.");
   }
 }
 
-async function problem(response) {
+async function errorFrom(response) {
   try {
-    return new Problem((await response.json()).error.message, response.status);
+    return new RequestError((await response.json()).error.message, response.status);
   } catch {
-    return new Problem(`The server answered with an error (${response.status}).`, response.status);
+    return new RequestError(`The server answered with an error (${response.status}).`, response.status);
   }
 }
 
-/** Several calls that are refused at once lead to one form. */
+/** Ask for the token; concurrent calls that were refused share one form. */
 async function unlock() {
   unlocking ??= lock.ask(Boolean(token)).finally(() => (unlocking = null));
   token = await unlocking;
-  keep(token);
+  storeToken(token);
 }
 
-// In a frame of another site the storage may be forbidden; the token then lasts as long as the page.
-function kept() {
+// Another site's frame may forbid storage; the token then lasts as long as the page.
+function storedToken() {
   try {
     return sessionStorage.getItem(KEY);
   } catch {
@@ -95,11 +95,11 @@ function kept() {
   }
 }
 
-function keep(value) {
+function storeToken(value) {
   try {
     sessionStorage.setItem(KEY, value);
   } catch {
-    // as said above
+    // the token lasts as long as the page
   }
 }
 
@@ -118,7 +118,7 @@ async function* pieces(reader) {
     for (let read = await reader.read(); !read.done; read = await reader.read()) yield read.value;
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Problem("The connection was lost before the answer was whole.");
+    throw new RequestError("The connection was lost before the answer was complete.");
   }
 }
 

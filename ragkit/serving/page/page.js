@@ -70,7 +70,7 @@ function welcome(one) {
     h("bdi", {}, llm),
     " writes, and each of its sentences is checked against the passages. ",
   ];
-  const promise = `Answers are quoted word for word from ${counts.chunks.toLocaleString("en")} passages, and each is shown where it stands.`;
+  const promise = `Answers are quoted word for word from ${counts.chunks.toLocaleString("en")} passages, and each is shown in its context.`;
   return [
     h("p", { class: "greeting" }, one ? "Ask the article." : "Ask the documents."),
     h("p", {}, ...listed, more),
@@ -182,7 +182,7 @@ function token(refused) {
       h("p", { role: "alert" }, why),
       name,
       field,
-      h("button", { class: "quiet" }, "Go on"),
+      h("button", { class: "quiet" }, "Continue"),
     );
     notices.replaceChildren(form);
     field.focus();

@@ -1,11 +1,11 @@
-// One question and what came of it.
+// One question and its answer.
 
 import { button, dressed, h, label, marks, outside, phrases, spoken } from "./dom.js";
 
 const AROUND = 110; // how many characters of a passage are shown around its highlight
-const DOUBTS = {
+const WARNINGS = {
   unsupported: "not supported by the passages",
-  misattributed: "not in the passage that it names",
+  misattributed: "not in the passage it cites",
 };
 let number = 0;
 
@@ -33,18 +33,18 @@ export class Turn {
     this.element = h("section", { class: "turn", "aria-labelledby": id }, title, this.#body);
   }
 
-  /** What retrieval alone found; a model may still speak. */
+  /** Show what retrieval alone found; a model may still write. */
   found(answer) {
     this.#found = answer;
     this.#write(answer, answer.answered && this.#of.llm !== null);
   }
 
-  /** One checked sentence more. */
+  /** Append a checked sentence. */
   say(sentence) {
     this.#claims.append(...this.#claim(sentence, this.#found));
   }
 
-  /** The whole answer. What stands already is not written again, so that nobody loses their place. */
+  /** Show the final answer. Unchanged parts are not replaced, so that readers keep their place. */
   finish(answer) {
     const claims = kept(answer);
     const speaking = answer.answered && claims.length > 0;
@@ -57,7 +57,7 @@ export class Turn {
   /** The answer in one line, to be read aloud. */
   static aloud(answer, of) {
     if (!answer.answered) return `${silence(answer, of)} ${answer.reason ?? ""}`;
-    const claims = kept(answer).map(({ text, status }) => `${text} ${DOUBTS[status] ?? ""}`);
+    const claims = kept(answer).map(({ text, status }) => `${text} ${WARNINGS[status] ?? ""}`);
     const text = claims.length ? claims.join(" ") : answer.text;
     return `${answer.confidence_words}: ${text} From ${spoken(answer.passages[0].citation)}.`;
   }
@@ -189,7 +189,7 @@ export class Turn {
       event.stopPropagation(); // it would close the widget
       restore();
     };
-    const leave = button({ class: "plain", onclick: restore }, "Leave it");
+    const leave = button({ class: "plain", onclick: restore }, "Cancel");
     const go = h("button", { class: "quiet" }, "Ask");
     box.replaceChildren(h("form", { onsubmit: send, onkeydown: escape }, field, go, leave));
     field.select();
@@ -203,7 +203,7 @@ export class Turn {
       const name = passage && `Passage ${rank}: ${spoken(passage.citation)}`;
       return passage ? [this.#cite(passage, [String(rank)], name)] : [];
     });
-    const doubt = DOUBTS[said.status];
+    const doubt = WARNINGS[said.status];
     const note = doubt && h("small", { title: said.reason }, ` ${doubt}`);
     return [
       h("span", { class: said.status }, said.text),
@@ -218,7 +218,7 @@ export class Turn {
 const kept = (answer) => answer.generated?.sentences.filter((sentence) => sentence.kept) ?? [];
 
 function silence(answer, of) {
-  if (answer.generated) return "No answer that is supported.";
+  if (answer.generated) return "No supported answer.";
   return of.counts.documents === 1 ? "The article does not say." : "The corpus does not say.";
 }
 
@@ -257,7 +257,7 @@ function sureness(answer) {
   const bar = h("span", { class: "bar", "aria-hidden": "true" });
   bar.style.setProperty("--sure", answer.confidence);
   const percent = `confidence: ${Math.round(answer.confidence * 100)} of 100`;
-  const heard = h("span", { class: "unseen" }, "How sure: ");
+  const heard = h("span", { class: "unseen" }, "Confidence: ");
   return h("span", { class: "sure", title: percent }, bar, heard, answer.confidence_words);
 }
 

@@ -1,0 +1,1 @@
+"""Tests of the benchmarks, and a short run of each kind of torture."""

@@ -1,0 +1,73 @@
+"""Real parts for the tests: a tiny model, the seed article, the default index, its question set."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"
+os.environ["RAGKIT_CACHE"] = tempfile.mkdtemp(prefix="ragkit-tests-")
+
+from ragkit import Document, Index
+from ragkit.corpus import load_sources
+from ragkit.default import default_index
+from ragkit.encoding import Encoder, load_encoder
+from ragkit.evaluation import QuestionSet, Report, evaluate_index, load_set
+from support.parts import ROOT, SEED, make_model
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(os.environ["RAGKIT_CACHE"], ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_model(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def tiny(tiny_model: Path) -> Encoder:
+    return load_encoder(str(tiny_model))
+
+
+@pytest.fixture(scope="session")
+def article() -> Document:
+    [(document, _)] = load_sources(SEED)
+    return document
+
+
+@pytest.fixture(scope="session")
+def german_soviet() -> Index:
+    return default_index()
+
+
+@pytest.fixture(scope="session")
+def committed(german_soviet: Index) -> QuestionSet:
+    """The question set of ``eval/``."""
+    return load_set(ROOT / "eval" / "questions.jsonl", german_soviet)
+
+
+@pytest.fixture(scope="session")
+def report(committed: QuestionSet, german_soviet: Index) -> Report:
+    """The report of the default index on the question set of ``eval/``."""
+    return evaluate_index(committed, german_soviet)
+
+
+@pytest.fixture
+def documents() -> list[Document]:
+    """Two short articles, small enough to reason about by hand."""
+    return [
+        Document(
+            id="rivers",
+            title="Rivers",
+            text="= Rivers =\n\nRivers flow to the sea.\n\n== Danube ==\n\nIt rises in Germany. "
+            "It ends in the Black Sea.\n\n== Rhine ==\n\nIt rises in Switzerland.\n",
+            url="https://example.org/rivers",
+        ),
+        Document(id="bread", title="Bread", text="Bread is made of flour. Rye bread is dark.\n"),
+    ]

@@ -1,0 +1,160 @@
+"""The commands ``ask``, ``chat`` and ``quotes``."""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import click
+
+import ragkit
+from ragkit.cli.options import (
+    index_option,
+    json_option,
+    language_model,
+    llm_options,
+    threshold_option,
+    where_option,
+)
+from ragkit.cli.output import ExitStatus, print_json, print_timings, use_colour
+from ragkit.errors import InputError, LanguageModelError
+from ragkit.timing import timings
+
+if TYPE_CHECKING:
+    from ragkit.answering.answer import Answer, Passage
+    from ragkit.grounding import Policy
+
+__all__ = ["ask", "chat", "quotes"]
+
+WIDTH = 88
+
+
+@click.command()
+@click.argument("question", nargs=-1, required=True)
+@click.option("-k", default=5, show_default=True, help="Number of passages to return.")
+@index_option
+@threshold_option
+@where_option
+@llm_options
+@click.option("--explain", is_flag=True, help="Explain the score of each passage.")
+@click.option(
+    "--timings", "show_timings", is_flag=True, help="Print the time that each stage took."
+)
+@json_option
+def ask(
+    *, question: tuple[str, ...], k: int, index_path: Path | None, threshold: float | None,
+    conditions: tuple[str, ...], llm_name: str | None, llm_url: str | None, unsupported: Policy,
+    explain: bool, show_timings: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Answer QUESTION with cited passages.
+
+    QUESTION may be several words; it needs no quotation marks.
+    """
+    from ragkit.default import open_index
+    from ragkit.index.filters import parse_where
+
+    options: dict[str, Any] = {} if threshold is None else {"threshold": threshold}
+    options |= {"llm": language_model(llm_name, llm_url), "unsupported": unsupported}
+    with timings() as stages:
+        index = open_index(index_path)
+        where = parse_where(conditions, index.metadata) if conditions else None
+        answer = index.ask(" ".join(question), k=k, where=where, **options)
+    print_json(answer.to_dict()) if as_json else _print_answer(answer)
+    if explain and not as_json:
+        click.echo("\n" + answer.explain())
+    if show_timings:
+        print_timings(stages)
+    if not answer.answered:
+        sys.exit(ExitStatus.NEGATIVE)
+
+
+@click.command()
+@click.option("-k", default=1, show_default=True, help="Number of passages to show.")
+@index_option
+@threshold_option
+@llm_options
+@json_option
+def chat(
+    *, k: int, index_path: Path | None, threshold: float | None, llm_name: str | None,
+    llm_url: str | None, unsupported: Policy, as_json: bool,
+) -> None:  # fmt: skip
+    """Hold a conversation: each question may refer to the ones before it.
+
+    Enter one question a line; an empty line ends the conversation. With --json, print one JSON
+    object a line.
+    """
+    conversation = ragkit.Conversation(
+        index_path, llm=language_model(llm_name, llm_url), unsupported=unsupported
+    )
+    options: dict[str, Any] = {} if threshold is None else {"threshold": threshold}
+    for question in _input_lines():
+        try:
+            answer = conversation.ask(question, k=k, **options)
+        except (InputError, LanguageModelError) as error:
+            click.secho(f"ragkit: {error}", fg="red", err=True, color=use_colour())
+            continue
+        if as_json:
+            click.echo(json.dumps(answer.to_dict(), ensure_ascii=False))
+            continue
+        if answer.standalone != answer.question:
+            click.secho(f"(understood as: {answer.standalone})", dim=True, color=use_colour())
+        _print_answer(answer)
+        click.echo()
+
+
+@click.command()
+@click.argument("text", type=click.File("rb"), default="-")
+@index_option
+@json_option
+def quotes(text: BinaryIO, index_path: Path | None, as_json: bool) -> None:
+    """Check every quotation in TEXT against the corpus.
+
+    TEXT is a file; without it, standard input is checked. The exit status is 1 if the corpus lacks
+    a quotation.
+    """
+    try:
+        content = text.read().decode()
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{text.name} is not UTF-8 ({error}); convert it to UTF-8 first."
+        ) from error
+    report = ragkit.check_quotes(content, index_path)
+    print_json(report.to_dict()) if as_json else click.echo(str(report))
+    if not report.ok:
+        sys.exit(ExitStatus.NEGATIVE)
+
+
+def _input_lines() -> Iterator[str]:
+    """Yield the lines of standard input up to an empty one; prompt on a terminal."""
+    while True:
+        if sys.stdin.isatty():
+            click.secho("> ", nl=False, err=True, fg="cyan", color=use_colour())
+        line = sys.stdin.readline().strip()
+        if not line:
+            return
+        yield line
+
+
+def _print_answer(answer: Answer) -> None:
+    head = answer.text if answer.answered else f"The corpus does not say ({answer.reason})."
+    click.secho(textwrap.fill(head, WIDTH), bold=True, color=use_colour())
+    if answer.answered and not answer.generated and answer.passages[0].phrase:
+        phrase = answer.passages[0].quote(answer.passages[0].phrase)
+        click.secho(f"→ {phrase}", fg="green", color=use_colour())
+    for passage in answer.passages:
+        click.echo()
+        click.echo(_headline(passage), color=use_colour())
+        quotes = " … ".join(passage.quote(span) for span in passage.highlights)
+        indent = " " * 4
+        click.echo(textwrap.fill(quotes, WIDTH, initial_indent=indent, subsequent_indent=indent))
+
+
+def _headline(passage: Passage) -> str:
+    citation = passage.citation
+    rank = click.style(f"[{passage.rank}]", fg="cyan")
+    score = click.style(f"score {passage.score:.3f}", dim=True)
+    return f"{rank} {citation.label}  {citation.start}–{citation.end}  {score}"

@@ -1,0 +1,231 @@
+"""The commands of ``ragkit index``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+import ragkit
+from ragkit.cli.options import json_option
+from ragkit.cli.output import print_json, progress_bar
+
+if TYPE_CHECKING:
+    from ragkit.encoding import Runtime
+    from ragkit.index.vectors import SearchSettings
+    from ragkit.indexing.reports import IndexInfo
+
+__all__ = ["index"]
+
+path_argument = click.argument("path", type=click.Path(path_type=Path))
+runtime_option = click.option(
+    "--runtime",
+    type=click.Choice(["reference", "float32", "int8"]),
+    default="reference",
+    show_default=True,
+    help="Runtime that encodes the sources; int8 is twice as fast. Encode all of an index with the "
+    "same one.",
+)
+workers_option = click.option(
+    "--workers",
+    metavar="ADDRESS",
+    help="Encode on this Ray cluster, such as ray://host:10001; `ray` means the one on this "
+    "machine.",
+)
+
+
+@click.group()
+def index() -> None:
+    """Build, update, describe, verify and repair indexes."""
+
+
+@index.command()
+@click.argument("sources", nargs=-1, required=True)
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="Folder to write the index to."
+)
+@click.option("--model", default=None, help="Folder or hub name of a bi-encoder.")
+@runtime_option
+@click.option(
+    "--memory",
+    default=None,
+    metavar="SIZE",
+    help="Memory budget of each process that answers questions, such as 500MB (default: 2GiB).",
+)
+@workers_option
+@json_option
+def build(
+    *, sources: tuple[str, ...], out: Path, model: str | None, runtime: Runtime,
+    memory: str | None, workers: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Build an index of SOURCES: files, folders or patterns.
+
+    If a build was interrupted, the same command resumes it.
+    """
+    with progress_bar("Encoding") as show:
+        named = {} if model is None else {"name": model}
+        encoder = model if runtime == "reference" else ragkit.load_encoder(**named, runtime=runtime)
+        built = ragkit.Index.build(
+            list(sources), out, encoder=encoder, memory=memory, progress=show, workers=workers
+        )
+    if as_json:
+        print_json({"index": str(out), **built.counts})
+    else:
+        click.echo(f"Built {out}: {_sizes(built.counts)}.")
+
+
+@index.command()
+@path_argument
+@click.argument("sources", nargs=-1, required=True)
+@runtime_option
+@workers_option
+@json_option
+def update(
+    *, path: Path, sources: tuple[str, ...], runtime: Runtime, workers: str | None, as_json: bool
+) -> None:
+    """Update the index at PATH to match SOURCES.
+
+    Only chunks whose text changed are encoded. Documents that are not in SOURCES are removed.
+    """
+    with progress_bar("Encoding") as show:
+        encoder = _encoder(path, runtime)
+        updated = ragkit.Index.update(
+            path, list(sources), encoder=encoder, progress=show, workers=workers
+        )
+    changes = updated.update_report.counts if updated.update_report else {}
+    if as_json:
+        print_json({"index": str(path), **changes, **updated.counts})
+    else:
+        documents = updated.counts["documents"]
+        click.echo(f"Updated {path}: {_sizes(changes)}; {documents} documents now.")
+
+
+@index.command()
+@path_argument
+@json_option
+def info(path: Path, as_json: bool) -> None:
+    """Show what made the index at PATH and what it holds.
+
+    Only the manifest is read; --json prints all of it.
+    """
+    description = ragkit.Index.info(path)
+    if as_json:
+        print_json(description.to_dict())
+        return
+    for name, value in _info_rows(description).items():
+        click.echo(f"{name:12}{value}")
+    for source in description.sources:
+        names = ", ".join(source.documents[:3])
+        more = len(source.documents) - 3
+        shown = f"{names} and {more} more" if more > 0 else names
+        click.echo(f"{'source':12}{shown} ({source.path or 'in memory'})")
+
+
+@index.command()
+@click.argument("citations", type=click.Path(path_type=Path))
+@click.option(
+    "--index", "path", required=True, type=click.Path(path_type=Path), help="Folder of the index."
+)
+@json_option
+def reanchor(citations: Path, path: Path, as_json: bool) -> None:
+    """Find the quotes of CITATIONS again after their sources were edited.
+
+    CITATIONS is a JSON file: a list of citations, or an answer that `ragkit ask --json` printed.
+    The index must have been built from the edited sources.
+    """
+    from ragkit.answering.saved_citations import load_citations
+
+    opened = ragkit.Index.open(path)
+    anchors = [(citation, opened.reanchor(citation)) for citation in load_citations(citations)]
+    if as_json:
+        print_json(
+            [
+                {
+                    "status": anchor.status.value,
+                    "similarity": anchor.similarity,
+                    "before": before.to_dict(),
+                    "after": anchor.citation and anchor.citation.to_dict(),
+                }
+                for before, anchor in anchors
+            ]
+        )
+        return
+    for before, anchor in anchors:
+        after = anchor.citation
+        place = f"{after.start}–{after.end}" if after else "nowhere"
+        click.echo(
+            f"{anchor.status:10}{before.start}–{before.end} → {place}  {before.quote[:60]!r}"
+        )
+
+
+@index.command()
+@path_argument
+@json_option
+def verify(path: Path, as_json: bool) -> None:
+    """Verify every file, the model and the sources of the index at PATH."""
+    verified = ragkit.Index.verify(path)
+    if as_json:
+        print_json({"index": str(path), "ok": True, **verified.counts})
+    else:
+        click.echo(f"{path} is intact: every file, the model and the sources match the manifest.")
+
+
+@index.command()
+@path_argument
+@click.argument("location")
+def push(path: Path, location: str) -> None:
+    """Copy the index at PATH to a server, such as milvus://localhost:19530/name."""
+    with progress_bar("Pushing") as show:
+        ragkit.Index.open(path).push(location, progress=show)
+    click.echo(f"Pushed {path} to {location.rpartition('@')[2]}.")
+
+
+@index.command()
+@path_argument
+@runtime_option
+@json_option
+def repair(path: Path, runtime: Runtime, as_json: bool) -> None:
+    """Repair the index at PATH from its intact files and its sources."""
+    with progress_bar("Encoding") as show:
+        damaged = ragkit.Index.repair(path, encoder=_encoder(path, runtime), progress=show)
+    if as_json:
+        print_json({"index": str(path), "repaired": damaged})
+    elif damaged:
+        click.echo(f"Repaired {path}: {', '.join(damaged)}.")
+    else:
+        click.echo(f"{path} is intact; there was nothing to repair.")
+
+
+def _encoder(path: Path, runtime: Runtime) -> ragkit.Encoder | None:
+    """Load the index's model for another runtime than the reference; None for the reference."""
+    if runtime == "reference":
+        return None
+    return ragkit.load_encoder(ragkit.Index.info(path).encoder.source, runtime=runtime)
+
+
+def _sizes(counts: dict[str, int]) -> str:
+    return ", ".join(f"{number} {name}" for name, number in counts.items())
+
+
+def _info_rows(info: IndexInfo) -> dict[str, str]:
+    encoder = info.encoder
+    return {
+        "generation": info.generation,
+        "encoder": f"{encoder.name} ({info.dimension}-d, {encoder.digest[:16]})",
+        "chunker": ", ".join(f"{k}={v}" for k, v in info.chunker.to_dict().items()),
+        "dense": _search_method(info.search),
+        "tokens": f"{info.token_bits} bits a component",
+        "memory": f"{info.memory / 2**20:,.0f} MiB",
+        **{name: str(number) for name, number in info.counts.items()},
+        "bytes": f"{info.bytes:,}",
+    }
+
+
+def _search_method(search: SearchSettings) -> str:
+    if not search.sample:
+        return f"{search.faiss}, cosine, exact"
+    return (
+        f"{search.faiss}, cosine, {search.probes} lists searched, recall@10 "
+        f"{search.recall:.3f} on {search.sample} sentences"
+    )

@@ -1,0 +1,240 @@
+"""The ``Encoder`` protocol, what it returns, and what its implementations share.
+
+They share all that surrounds the model: tokenize, cut a long text into windows, join the windows'
+vectors again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ragkit.errors import EncoderError
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding, Tokenizer
+
+__all__ = [
+    "Encoded",
+    "Encoder",
+    "Fingerprint",
+    "Vectors",
+    "count_tokens",
+    "encode_windows",
+    "load_tokenizer",
+    "to_encoded",
+]
+
+Vectors = NDArray[np.float32]
+"""``(n, d)`` float32, a vector a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """Identifies a model by the sha256 of each file that determines its output.
+
+    Two models with the same ``digest`` produce the same vectors, whatever their names and folders.
+
+    Attributes:
+        name: the model's name, for messages.
+        source: the argument for ``load_encoder`` that finds the model again. A hint only: it is
+            not part of the identity.
+        files: relative file name → sha256.
+
+    """
+
+    name: str
+    source: str
+    files: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """sha256 of the files' names and checksums; name and source do not count."""
+        return hashlib.sha256(json.dumps(sorted(self.files.items())).encode()).hexdigest()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form, as index manifests record it."""
+        return {
+            "name": self.name,
+            "source": self.source,
+            "digest": self.digest,
+            "files": dict(sorted(self.files.items())),
+        }
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Fingerprint:
+        """Build a fingerprint from its JSON form."""
+        return cls(str(value["name"]), str(value["source"]), dict(value["files"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """The vectors of one text. All are float32 of unit norm.
+
+    Attributes:
+        vector: ``(d,)``, of the whole text.
+        tokens: ``(n, d)``, of each token in its context, special tokens left out.
+        starts: ``(n,)`` int64, code point of the text at which each token starts.
+
+    """
+
+    vector: Vectors
+    tokens: Vectors
+    starts: NDArray[np.int64]
+
+
+class Encoder(Protocol):
+    """A model that turns texts into vectors whose inner product is their cosine similarity."""
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """Identity of the model, recorded in every index built with it."""
+        ...
+
+    @property
+    def dimension(self) -> int:
+        """Length of each vector."""
+        ...
+
+    @property
+    def window(self) -> int:
+        """Most tokens that the model takes at once, special tokens not counted."""
+        ...
+
+    def encode(self, texts: Sequence[str]) -> list[Encoded]:
+        """Encode each text in full; a text longer than the window is not truncated."""
+        ...
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count the tokens of each text, special tokens left out."""
+        ...
+
+
+EncodeBatch = Callable[[Sequence[str], "Sequence[Encoding]"], list[Encoded]]
+"""Encodes texts that fit the model's window. Arguments: the texts, and the tokens of each."""
+
+
+def load_tokenizer(path: Path) -> Tokenizer:
+    """Load a fast tokenizer, set to neither pad nor truncate.
+
+    Args:
+        path: a ``tokenizer.json``.
+
+    Returns:
+        A tokenizer of its own for each call.
+
+    Raises:
+        EncoderError: the file is missing or malformed.
+
+    """
+    from tokenizers import Tokenizer
+
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    # tokenizers raises a bare Exception for a missing or malformed file.
+    except Exception as error:
+        raise EncoderError(
+            f"{path} cannot be loaded ({error}); expected a fast tokenizer. "
+            f"Save the model with SentenceTransformer.save_pretrained."
+        ) from error
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
+
+
+def count_tokens(tokenizer: Tokenizer, texts: Sequence[str]) -> list[int]:
+    """Count the tokens of each text, special tokens left out."""
+    encodings = tokenizer.encode_batch(list(texts), add_special_tokens=False)
+    return [len(encoding.ids) for encoding in encodings]
+
+
+def encode_windows(
+    texts: Sequence[str], tokenizer: Tokenizer, window: int, encode_batch: EncodeBatch
+) -> list[Encoded]:
+    """Encode texts of any length with a model that takes ``window`` tokens at once.
+
+    A longer text is cut into windows at token boundaries. Its tokens are those of all windows in
+    order; its vector is the mean of the windows' vectors, weighted by tokens, of unit norm again.
+
+    Args:
+        texts: the texts to encode.
+        tokenizer: the model's tokenizer.
+        window: most tokens that the model takes at once, special tokens not counted.
+        encode_batch: runs the model on texts that fit the window.
+
+    Returns:
+        One ``Encoded`` a text, in order.
+
+    """
+    encodings = tokenizer.encode_batch(list(texts))
+    special = tokenizer.num_special_tokens_to_add(is_pair=False)
+    if all(len(encoding) <= window + special for encoding in encodings):
+        return encode_batch(texts, encodings)
+    windows_by_text = [_cut_into_windows(text, tokenizer, window) for text in texts]
+    all_windows = [text for windows in windows_by_text for _, text in windows]
+    encoded = iter(encode_batch(all_windows, tokenizer.encode_batch(all_windows)))
+    return [
+        _join_windows([(start, next(encoded)) for start, _ in windows])
+        for windows in windows_by_text
+    ]
+
+
+def to_encoded(pooled: Vectors, hidden_states: Vectors, encoding: Encoding) -> Encoded:
+    """Turn what a model computed for one text into an ``Encoded``.
+
+    Args:
+        pooled: ``(d,)``, the vector of the text, of any norm.
+        hidden_states: ``(tokens, d)`` of the last layer, special tokens included.
+        encoding: the tokens of the text.
+
+    Returns:
+        The vectors with unit norm, without special tokens.
+
+    """
+    own = np.flatnonzero(np.asarray(encoding.special_tokens_mask) == 0)
+    offsets = encoding.offsets
+    starts = np.asarray([offsets[i][0] for i in own], dtype=np.int64)
+    return Encoded(_normalised(pooled), _normalised(hidden_states[own]), starts)
+
+
+def _cut_into_windows(text: str, tokenizer: Tokenizer, window: int) -> list[tuple[int, str]]:
+    """Return the start and the text of each window; each fits the model."""
+    windows: list[tuple[int, str]] = []
+    todo = [(0, text)]
+    while todo:
+        start, part = todo.pop()
+        offsets = tokenizer.encode(part, add_special_tokens=False).offsets
+        if len(offsets) <= window or len(part) == 1:
+            windows.append((start, part))
+            continue
+        # One code point may be several tokens, so a cut must lie after the part's start; and a
+        # part may have more tokens alone than inside the text, so each part is checked again.
+        boundaries = {offsets[i][0] for i in range(window, len(offsets), window)} - {0}
+        cuts = [0, *(sorted(boundaries) or [len(part) // 2]), len(part)]
+        todo += [(start + a, part[a:b]) for a, b in reversed(list(pairwise(cuts)))]
+    return windows
+
+
+def _join_windows(windows: Sequence[tuple[int, Encoded]]) -> Encoded:
+    if len(windows) == 1:
+        return windows[0][1]
+    weighted = sum(part.vector * max(1, len(part.tokens)) for _, part in windows)
+    return Encoded(
+        _normalised(np.asarray(weighted)),
+        np.concatenate([part.tokens for _, part in windows]),
+        np.concatenate([part.starts + start for start, part in windows]),
+    )
+
+
+def _normalised(vectors: Vectors) -> Vectors:
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    unit: Vectors = (vectors / np.maximum(norms, 1e-12)).astype(np.float32)
+    return unit

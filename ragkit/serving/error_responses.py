@@ -1,0 +1,38 @@
+"""The one shape of every error, and how a middleware sends one instead of calling the app.
+
+The body has OpenAI's shape: ``{"error": {"type", "message", "param", "code"}}``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from starlette.responses import JSONResponse
+from starlette.types import Message, Scope, Send
+
+__all__ = ["ErrorResponse", "error_body", "send_error"]
+
+
+def error_body(error_type: str, message: str) -> dict[str, object]:
+    """Return the JSON body of an error."""
+    return {"error": {"type": error_type, "message": message, "param": None, "code": None}}
+
+
+class ErrorResponse(NamedTuple):
+    """A response that reports an error."""
+
+    status: int
+    error_type: str
+    message: str
+    headers: Mapping[str, str] | None = None
+
+
+async def send_error(scope: Scope, send: Send, error: ErrorResponse) -> None:
+    """Send ``error`` without receiving the request's body."""
+    body = error_body(error.error_type, error.message)
+    await JSONResponse(body, error.status, error.headers)(scope, _disconnected, send)
+
+
+async def _disconnected() -> Message:
+    return {"type": "http.disconnect"}

@@ -1,0 +1,72 @@
+"""The index that is served: always a complete generation, replaced by the next without a pause."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+from ragkit.api import Index
+from ragkit.default import IndexLike, open_index
+from ragkit.errors import RagkitError
+from ragkit.index import Manifest
+from ragkit.indexing import is_remote
+
+__all__ = ["ReloadingIndex"]
+
+_log = logging.getLogger("ragkit.serving")
+
+
+class ReloadingIndex:
+    """Holds the newest generation of the index at a path, or an Index that never changes.
+
+    A request takes ``current`` once and uses it throughout, so that one generation answers it,
+    whatever is published meanwhile.
+    """
+
+    def __init__(self, index: IndexLike, *, on_reload: Callable[[bool], None]) -> None:
+        """Open ``index``.
+
+        Args:
+            index: As for ``ragkit.ask``. Only an index at a local path is reloaded; an index on a
+                server follows its own generations.
+            on_reload: Called for each new generation with whether it could be opened.
+
+        Raises:
+            RagkitError: As ``Index.open`` raises.
+
+        """
+        is_local = isinstance(index, (str, os.PathLike)) and not is_remote(index)
+        self._path = Path(cast("str", index)) if is_local else None
+        self._current = open_index(index)
+        self._on_reload = on_reload
+
+    @property
+    def current(self) -> Index:
+        """The generation that answers new requests."""
+        return self._current
+
+    def reload(self) -> None:
+        """Open the published generation if it is another one; if that fails, keep the old one."""
+        if self._path is None:
+            return
+        before = self._current.generation
+        try:
+            if Manifest.load(self._path).generation == before:
+                return
+            self._current = Index.open(self._path)
+        except RagkitError as error:
+            _log.error("cannot open the new generation; still serving %s: %s", before, error)
+            self._on_reload(False)
+            return
+        _log.info("serving generation %s instead of %s", self._current.generation, before)
+        self._on_reload(True)
+
+    async def watch(self, interval: float) -> None:
+        """Call ``reload`` every ``interval`` seconds until cancelled."""
+        while True:
+            await asyncio.sleep(interval)
+            await asyncio.to_thread(self.reload)

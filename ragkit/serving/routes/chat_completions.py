@@ -1,0 +1,207 @@
+"""OpenAI's chat completions, so that a chat UI works by changing its base URL.
+
+Reference: https://platform.openai.com/docs/api-reference/chat. The user's messages are the
+questions of a conversation; the last one is answered. Citations are Markdown, and annotations of
+the message (``url_citation``, offsets in code points of its content). Sampling settings are
+ignored.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Path, Request
+from fastapi.responses import StreamingResponse
+
+from ragkit.answering.answer import Answer
+from ragkit.answering.render import sentence_markdown
+from ragkit.api import Index
+from ragkit.conversation import MAX_TURNS, Conversation
+from ragkit.retrieval import is_askable
+from ragkit.serving.answer_responses import (
+    AnswerEvent,
+    StreamFailure,
+    answer_events,
+    complete_answer,
+    json_response,
+    log_question,
+)
+from ragkit.serving.error_handlers import documented_errors
+from ragkit.serving.error_responses import error_body
+from ragkit.serving.schemas import (
+    EVENT_STREAM,
+    ChatIn,
+    ChatOut,
+    ModelLine,
+    ModelsOut,
+    OtherMessage,
+    UserMessage,
+)
+from ragkit.serving.serialization import answer_json
+from ragkit.serving.state import CurrentState
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/v1", tags=["OpenAI-compatible"])
+
+_MODEL_ID = "ragkit"
+_MODEL = ModelLine(id=_MODEL_ID, object="model", created=0, owned_by=_MODEL_ID)
+_USAGE = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}  # clients expect the field
+_PASSAGES = 3  # passages below an answer; chat UIs have little room
+_MARKER = re.compile(r"(?<!\\)\[(\d+)\]")  # brackets of the corpus itself are escaped
+
+COMPLETION_OR_CHUNKS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The completion; with `stream`, chunks of it as server-sent events.",
+        "content": EVENT_STREAM,
+    }
+}
+
+
+@router.get("/models", responses=documented_errors())
+async def models() -> ModelsOut:
+    """List the models: there is one."""
+    return ModelsOut(object="list", data=[_MODEL])
+
+
+@router.get("/models/{name}", responses=documented_errors(404))
+async def model(name: Annotated[str, Path(examples=[_MODEL_ID])]) -> ModelLine:
+    """Return the model by its name."""
+    if name != _MODEL_ID:
+        raise HTTPException(404, f"there is no model {name[:64]!r}; expected {_MODEL_ID!r}.")
+    return _MODEL
+
+
+@router.post(
+    "/chat/completions",
+    response_model=ChatOut,
+    responses={**COMPLETION_OR_CHUNKS, **documented_errors(400, 502, 503, 504)},
+)
+async def complete(state: CurrentState, request: Request, body: ChatIn) -> Any:
+    """Answer the user's last message in the shape of OpenAI's API."""
+    *previous, question = _questions(body.messages)
+    log_question(state, request, question)
+    index = state.index.current
+
+    def start() -> Iterator[AnswerEvent]:
+        conversation = Conversation(index, llm=state.llm, unsupported=state.settings.unsupported)
+        conversation.replay(previous)
+        return conversation.stream(question, k=_PASSAGES, threshold=state.settings.threshold)
+
+    if body.stream:
+        state.workers.refuse_if_busy()
+        wants_usage = body.stream_options is not None and body.stream_options.include_usage
+        events = answer_events(state, request, start)
+        chunks = _chunks(events, index, include_usage=bool(wants_usage))
+        return StreamingResponse(chunks, media_type="text/event-stream")
+    return json_response(_completion(await complete_answer(state, start), index))
+
+
+def _questions(messages: Sequence[UserMessage | OtherMessage]) -> list[str]:
+    """Return the user's messages, oldest first, as many as a conversation remembers.
+
+    Earlier messages that cannot be asked are left out: they were refused when they were sent.
+    """
+    texts = [_text(message) for message in messages if isinstance(message, UserMessage)]
+    if not texts:
+        raise HTTPException(400, "no message has the role 'user'; expected a question in one.")
+    *previous, last = texts
+    return [*[text for text in previous if is_askable(text)][-MAX_TURNS:], last]
+
+
+def _text(message: UserMessage) -> str:
+    if isinstance(message.content, str):
+        return message.content
+    return "\n".join(part.text for part in message.content)
+
+
+def _completion(answer: Answer, index: Index) -> dict[str, Any]:
+    markdown, content = answer.to_markdown(), answer_json(answer, index)
+    message = {
+        "role": "assistant",
+        "content": markdown,
+        "refusal": None,
+        "annotations": _annotations(markdown, answer, content),
+    }
+    choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
+    return {
+        **_common_fields("chat.completion"),
+        "choices": [choice],
+        "usage": _USAGE,
+        "ragkit": content,
+    }
+
+
+async def _chunks(
+    events: AsyncIterator[AnswerEvent | StreamFailure], index: Index, *, include_usage: bool
+) -> AsyncIterator[bytes]:
+    """Yield the completion's content in pieces: each checked sentence, then the citations."""
+    common = _common_fields("chat.completion.chunk")
+
+    def chunk(delta: dict[str, Any], finish: str | None = None, **more: Any) -> bytes:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
+        return _sse_data({**common, "choices": [choice], **more})
+
+    sent = ""
+    answer: Answer | None = None
+    yield chunk({"role": "assistant", "content": ""})
+    async for event in events:
+        if isinstance(event, StreamFailure):
+            yield _sse_data(error_body(*event))
+            return
+        if isinstance(event, Answer):
+            answer = event
+        elif event.kept:
+            piece = (" " if sent else "") + sentence_markdown(event)
+            sent += piece
+            yield chunk({"content": piece})
+    if answer is not None:
+        markdown, content = answer.to_markdown(), answer_json(answer, index)
+        yield chunk({"content": markdown.removeprefix(sent)})
+        annotations = _annotations(markdown, answer, content)
+        yield chunk({"annotations": annotations}, "stop", ragkit=content)
+    if include_usage:
+        yield _sse_data({**common, "choices": [], "usage": _USAGE})
+    yield b"data: [DONE]\n\n"
+
+
+def _common_fields(kind: str) -> dict[str, Any]:
+    return {
+        "id": f"chatcmpl-{secrets.token_hex(12)}",
+        "object": kind,
+        "created": int(time.time()),
+        "model": _MODEL_ID,
+    }
+
+
+def _sse_data(content: Any) -> bytes:
+    return f"data: {json.dumps(content, ensure_ascii=False)}\n\n".encode()
+
+
+def _annotations(markdown: str, answer: Answer, content: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a ``url_citation`` for each marker in the answer whose passage has a URL.
+
+    ``content`` is what ``answer_json`` returned for the answer; it has the links.
+    """
+    if not answer.answered:
+        return []
+    links = {passage["rank"]: passage["link"] for passage in content["passages"]}
+    titles = {passage.rank: passage.citation.label for passage in answer.passages}
+    text = markdown.partition("\n\n")[0]  # the answer itself, before its list of passages
+    annotations = []
+    for marker in _MARKER.finditer(text):
+        rank = int(marker[1])
+        if links.get(rank):
+            citation = {
+                "start_index": marker.start(),
+                "end_index": marker.end(),
+                "title": titles[rank],
+                "url": links[rank],
+            }
+            annotations.append({"type": "url_citation", "url_citation": citation})
+    return annotations

@@ -1,0 +1,94 @@
+"""Conversations by id: begin one, ask in it, look at its turns, end it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request
+
+from ragkit.conversation import Conversation, Turn
+from ragkit.serving.answer_responses import (
+    ANSWER_OR_EVENTS,
+    AnswerEvent,
+    answer_response,
+    ask_options,
+    language_model,
+    log_question,
+)
+from ragkit.serving.error_handlers import documented_errors
+from ragkit.serving.schemas import AnswerOut, AskIn, ConversationOut
+from ragkit.serving.state import CurrentState, ServerState
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/v1/conversations", tags=["conversations"])
+
+
+@router.post("", status_code=201, responses=documented_errors())
+async def begin(state: CurrentState) -> ConversationOut:
+    """Begin a conversation. Whoever has its id can use it."""
+    return _conversation_out(state, state.conversations.create())
+
+
+@router.get("/{conversation_id}", responses=documented_errors(404))
+async def look(state: CurrentState, conversation_id: str) -> ConversationOut:
+    """Return the turns that the server remembers."""
+    return _conversation_out(state, conversation_id)
+
+
+@router.delete("/{conversation_id}", status_code=204, responses=documented_errors(404))
+async def end(state: CurrentState, conversation_id: str) -> None:
+    """Delete a conversation."""
+    if not state.conversations.delete(conversation_id):
+        raise _not_found(conversation_id)
+
+
+@router.post(
+    "/{conversation_id}/ask",
+    response_model=AnswerOut,
+    responses={**ANSWER_OR_EVENTS, **documented_errors(400, 404, 409, 502, 503, 504)},
+)
+async def ask(state: CurrentState, request: Request, conversation_id: str, body: AskIn) -> Any:
+    """Like /v1/ask, with follow-up questions understood from the questions before."""
+    turns = _turns(state, conversation_id)
+    log_question(state, request, body.question)
+    index = state.index.current
+    conversation = Conversation(
+        index,
+        turns=turns,
+        llm=language_model(body, state),
+        unsupported=state.settings.unsupported,
+    )
+
+    def start() -> Iterator[AnswerEvent]:
+        yield from conversation.stream(body.question, **ask_options(body, state))
+        state.conversations.add_turn(conversation_id, conversation.turns[-1])
+
+    return await answer_response(state, request, index, start, explain=body.explain)
+
+
+def _conversation_out(state: ServerState, conversation_id: str) -> ConversationOut:
+    turns = _turns(state, conversation_id)
+    return ConversationOut.model_validate(
+        {
+            "id": conversation_id,
+            "expires_in": int(state.settings.expiry),
+            "turns": [{**asdict(turn), "section": list(turn.section)} for turn in turns],
+        }
+    )
+
+
+def _turns(state: ServerState, conversation_id: str) -> tuple[Turn, ...]:
+    turns = state.conversations.turns(conversation_id)
+    if turns is None:
+        raise _not_found(conversation_id)
+    return turns
+
+
+def _not_found(conversation_id: str) -> HTTPException:
+    return HTTPException(
+        404,
+        f"there is no conversation {conversation_id[:64]!r}, or it has expired. Begin a new one.",
+    )

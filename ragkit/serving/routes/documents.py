@@ -1,0 +1,79 @@
+"""The content of the corpus: documents and passages by their ids."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Path, Query
+
+import ragkit
+from ragkit.errors import InputError
+from ragkit.serving.error_handlers import documented_errors
+from ragkit.serving.schemas import CorpusOut, DocumentOut, DocumentsOut, PassageAloneOut
+from ragkit.serving.serialization import citation_of, document_json, document_summary
+from ragkit.serving.state import CurrentState
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/v1", tags=["corpus"])
+_DOCUMENTS_IN_CORPUS = 20  # how many `/corpus` names; `/documents` lists them all
+
+
+@router.get("/corpus", responses=documented_errors())
+async def corpus(state: CurrentState) -> CorpusOut:
+    """Describe the corpus: its generation, its size and its first documents."""
+    index = state.index.current
+    first = index.documents[:_DOCUMENTS_IN_CORPUS]
+    return CorpusOut.model_validate(
+        {
+            "generation": index.generation,
+            "counts": index.counts,
+            "documents": [document_summary(document) for document in first],
+            "llm": state.llm.name if state.llm else None,
+            "version": ragkit.__version__,
+        }
+    )
+
+
+@router.get("/documents", responses=documented_errors())
+async def documents(
+    state: CurrentState,
+    offset: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> DocumentsOut:
+    """List the documents, from ``offset``, at most ``limit`` of them."""
+    every = state.index.current.documents
+    listed = [document_summary(document) for document in every[offset : offset + limit]]
+    return DocumentsOut.model_validate({"documents": listed, "total": len(every)})
+
+
+@router.get(
+    "/documents/{document_id:path}",
+    responses=documented_errors(404),
+    response_model=DocumentOut,
+)
+async def document(
+    state: CurrentState, document_id: Annotated[str, Path(min_length=1)]
+) -> dict[str, Any]:
+    """Return one document: its text, and the same text as blocks to show on a page."""
+    try:
+        content = state.index.current.document(document_id)
+    except InputError as error:
+        raise HTTPException(404, str(error)) from error
+    return await state.workers.call(lambda: document_json(content))
+
+
+@router.get("/passages/{passage_id:path}", responses=documented_errors(404))
+async def passage(
+    state: CurrentState,
+    passage_id: Annotated[str, Path(min_length=1, examples=["article#120-480"])],
+) -> PassageAloneOut:
+    """Return the span that ``document#start-end`` names (``%23`` for ``#`` in a URL)."""
+    index = state.index.current
+    try:
+        citation = citation_of(passage_id, index)
+    except InputError as error:
+        raise HTTPException(404, str(error)) from error
+    link = citation.deep_link(index.document(citation.document_id))
+    content = {"id": passage_id, "citation": citation.to_dict(), "link": link}
+    return PassageAloneOut.model_validate(content)

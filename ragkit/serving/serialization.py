@@ -1,0 +1,129 @@
+"""Answers, passages and documents as the JSON of the HTTP API."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ragkit.answering.answer import Answer, Passage
+from ragkit.answering.confidence import in_words
+from ragkit.api import Index
+from ragkit.errors import InputError
+from ragkit.integrations.common import passage_id
+from ragkit.text.sentences import paragraphs
+from ragkit.text.spans import Span, trim
+from ragkit.types import Citation, Document, Section
+
+__all__ = [
+    "answer_json",
+    "citation_of",
+    "document_json",
+    "document_summary",
+    "link_of",
+    "passage_json",
+]
+
+_PASSAGE_ID = re.compile(r"(?P<document>.+)#(?P<start>\d{1,12})-(?P<end>\d{1,12})", re.DOTALL)
+
+
+def answer_json(answer: Answer, index: Index, *, explain: bool = False) -> dict[str, Any]:
+    """Return ``Answer.to_dict`` with ids, links, the generation, and the confidence in words.
+
+    With ``explain``, each passage has its signals and matches.
+    """
+    content = answer.to_dict()
+    passages = zip(answer.passages, content["passages"], strict=True)
+    return {
+        **content,
+        "confidence_words": in_words(answer.confidence),
+        "index_generation": index.generation,
+        "passages": [
+            _with_id_and_link(passage, fields, index, explain=explain)
+            for passage, fields in passages
+        ],
+    }
+
+
+def passage_json(passage: Passage, index: Index) -> dict[str, Any]:
+    """Return ``Passage.to_dict`` with its id and link, without signals and matches."""
+    return _with_id_and_link(passage, passage.to_dict(), index, explain=False)
+
+
+def link_of(passage: Passage, index: Index) -> str | None:
+    """Return the URL that scrolls to the passage's highlight, or None if it has no URL."""
+    document = index.document(passage.citation.document_id)
+    highlight = passage.highlights[0] if passage.highlights else None
+    return passage.citation.deep_link(document, span=highlight)
+
+
+def _with_id_and_link(
+    passage: Passage, fields: dict[str, Any], index: Index, *, explain: bool
+) -> dict[str, Any]:
+    if not explain:
+        del fields["signals"], fields["matches"]
+    return {**fields, "id": passage_id(passage), "link": link_of(passage, index)}
+
+
+def document_summary(document: Document) -> dict[str, Any]:
+    """Return a document's fields without its text."""
+    return {
+        "id": document.id,
+        "title": document.title,
+        "url": document.url,
+        "characters": len(document.text),
+    }
+
+
+def document_json(document: Document) -> dict[str, Any]:
+    """Return a document with its text, and with the same text as blocks to show on a page."""
+    return {
+        **document_summary(document),
+        "text": document.text,
+        "blocks": list(_blocks(document)),
+    }
+
+
+def citation_of(passage_id: str, index: Index) -> Citation:
+    """Return the citation of the span that a passage id names.
+
+    Raises:
+        InputError: The id is malformed, or its document or span is not in the index.
+
+    """
+    match = _PASSAGE_ID.fullmatch(passage_id)
+    if match is None:
+        raise InputError(f"{passage_id!r} is not a passage id; expected 'document#start-end'.")
+    document = index.document(match["document"])
+    return document.cite(Span(int(match["start"]), int(match["end"])))
+
+
+def _blocks(document: Document) -> Iterator[dict[str, Any]]:
+    """Yield the headings and paragraphs in the document's order."""
+    previous_path: tuple[str, ...] = ()
+    position = 0
+    for section in document.sections:
+        yield from _new_headings(document, section, previous_path, position)
+        for start, end in paragraphs(document.text, Span(section.start, section.end)):
+            text = document.text[start:end]
+            yield {"kind": "paragraph", "level": 0, "start": start, "end": end, "text": text}
+        previous_path, position = section.path, section.end
+
+
+def _new_headings(
+    document: Document, section: Section, previous_path: Sequence[str], position: int
+) -> Iterator[dict[str, Any]]:
+    """Yield the headings of a section that the previous section does not have.
+
+    Their span is the text between the two sections; ``position`` is where the previous one ends.
+    """
+    path = section.path
+    shared = 0
+    while shared < min(len(path), len(previous_path)) and path[shared] == previous_path[shared]:
+        shared += 1
+    if shared == len(path) and previous_path and path:
+        shared -= 1  # two consecutive sections with the same heading
+    gap = trim(document.text, Span(position, section.start)) or Span(position, position)
+    for depth in range(shared, len(path)):
+        yield {"kind": "heading", "level": depth + 2, "start": gap.start, "end": gap.end,
+               "text": path[depth]}  # fmt: skip

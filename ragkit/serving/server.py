@@ -1,0 +1,74 @@
+"""The HTTP server as a process: uvicorn, its log, and a shutdown that drops no request."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from ragkit.default import IndexLike
+from ragkit.grounding import LanguageModel
+from ragkit.integrations.common import missing_extra
+from ragkit.serving.app import create_app
+from ragkit.serving.request_log import ACCESS_LOGGER
+from ragkit.serving.settings import Settings
+from ragkit.serving.sockets import listening_socket, url_of
+
+try:
+    import uvicorn
+except ImportError as error:
+    raise missing_extra("serve", "uvicorn") from error
+
+from ragkit.serving.connections import MAX_CONNECTIONS, uvicorn_config
+
+__all__ = ["run"]
+
+SHUTDOWN_TIMEOUT = 10  # seconds that answers in progress get when the server stops
+TIMEOUT_MARGIN = 5  # seconds that the app has to send its own timeout error before the cut-off
+_log = logging.getLogger("ragkit.serving")
+
+
+def run(
+    index: IndexLike,
+    settings: Settings,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    llm: LanguageModel | None = None,
+) -> None:
+    """Serve until SIGINT or SIGTERM; then finish the requests in progress, and return.
+
+    Args:
+        index: As for ``ragkit.ask``.
+        settings: Limits, access, and what may be logged.
+        host: Address to listen on.
+        port: Port to listen on; 0 takes a free one. The first line of the log has the address.
+        llm: Language model that writes the answers; None quotes them from the corpus.
+
+    Raises:
+        InputError: The address cannot be listened on.
+        RagkitError: As ``create_app`` raises.
+
+    """
+    _configure_logging()
+    config = uvicorn_config(
+        create_app(index, settings, llm=llm),
+        client_timeout=settings.timeout + TIMEOUT_MARGIN,
+        shutdown_timeout=SHUTDOWN_TIMEOUT,
+        max_connections=MAX_CONNECTIONS,
+    )
+    with listening_socket(host, port) as listener:
+        _log.info("listening on %s", url_of(listener))
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _configure_logging() -> None:
+    """Write each request as a bare line of JSON to standard error, for programs to parse."""
+    access_log = logging.getLogger(ACCESS_LOGGER)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    access_log.handlers = [handler]
+    access_log.propagate = False
+    access_log.setLevel(logging.INFO)
+    uvicorn_log = logging.getLogger("uvicorn")
+    uvicorn_log.handlers = logging.getLogger("ragkit").handlers
+    uvicorn_log.setLevel(logging.WARNING)

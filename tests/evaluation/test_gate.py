@@ -1,0 +1,144 @@
+"""The gate: unchanged runs pass, and each kind of regression fails."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ragkit import Answer, Index, InputError, Passage
+from ragkit.evaluation import (
+    GateError,
+    Question,
+    QuestionSet,
+    Report,
+    check_gate,
+    compare_reports,
+    evaluate_index,
+    load_floors,
+)
+
+
+def rerun(
+    committed: QuestionSet,
+    index: Index,
+    damage: Callable[[Question, Answer], Answer],
+) -> Report:
+    """The same answers, some of them damaged, measured again."""
+    by_text = {q.text: q for q in committed}
+    answers = {
+        q.text: a
+        for q, a in zip(committed, index.ask_many([q.text for q in committed], k=10), strict=True)
+    }
+    return evaluate_index(committed, index, ask=lambda text: damage(by_text[text], answers[text]))
+
+
+def ranked(passages: Iterable[Passage]) -> tuple[Passage, ...]:
+    return tuple(replace(p, rank=i) for i, p in enumerate(passages, start=1))
+
+
+def test_unchanged_reruns_never_fail(report: Report) -> None:
+    rng = random.Random(0)
+    for _ in range(200):
+        # Another machine rounds differently: scores and confidence move in the sixth digit.
+        moved = tuple(
+            replace(o, confidence=o.confidence + rng.uniform(-1e-6, 1e-6)) for o in report.outcomes
+        )
+        verdict = check_gate(replace(report, outcomes=moved), report, {})
+        assert verdict.passed
+        assert not verdict.changed
+
+
+def test_shuffled_passages_are_caught(
+    report: Report, committed: QuestionSet, german_soviet: Index
+) -> None:
+    rng = random.Random(1)
+
+    def shuffle(_: Question, answer: Answer) -> Answer:
+        passages = list(answer.passages)
+        rng.shuffle(passages)
+        return replace(answer, passages=ranked(passages))
+
+    verdict = check_gate(rerun(committed, german_soviet, shuffle), report, {})
+    assert any("Success@1 fell significantly" in reason for reason in verdict.reasons)
+    assert verdict.changed
+
+
+def test_one_broken_category_is_caught(
+    report: Report, committed: QuestionSet, german_soviet: Index
+) -> None:
+    def forget_numbers(question: Question, answer: Answer) -> Answer:
+        return replace(answer, passages=()) if question.category == "number" else answer
+
+    verdict = check_gate(rerun(committed, german_soviet, forget_numbers), report, {})
+    assert any("fell significantly" in reason for reason in verdict.reasons)
+    assert {after.category for _, after in verdict.changed} == {"number"}
+    floors = {"categories": {"number": {"Success@5": 0.5}}}
+    verdict = check_gate(rerun(committed, german_soviet, forget_numbers), report, floors)
+    assert any("Success@5 of number is 0.000, below its floor 0.5" in r for r in verdict.reasons)
+
+
+def test_one_broken_must_pass_question_is_caught(
+    report: Report, committed: QuestionSet, german_soviet: Index
+) -> None:
+    victim = next(q for q in committed if q.must_pass)
+
+    def break_it(question: Question, answer: Answer) -> Answer:
+        return (
+            replace(answer, passages=ranked(answer.passages[1:])) if question == victim else answer
+        )
+
+    verdict = check_gate(rerun(committed, german_soviet, break_it), report, {})
+    assert [r for r in verdict.reasons if victim.id in r]
+    with pytest.raises(GateError, match=victim.id):
+        verdict.check()
+
+
+def test_a_citation_that_does_not_resolve_is_caught(
+    committed: QuestionSet, german_soviet: Index
+) -> None:
+    def misplace(_: Question, answer: Answer) -> Answer:
+        first, *rest = answer.passages
+        citation = replace(
+            first.citation, start=first.citation.start + 1, end=first.citation.end + 1
+        )
+        return replace(answer, passages=(replace(first, citation=citation, highlights=()), *rest))
+
+    wrong = evaluate_index(
+        QuestionSet("one", tuple(q for q in committed if not q.answerable)[:1]), german_soviet,
+        ask=lambda text: misplace(committed.questions[0], german_soviet.ask(text, k=10)),
+    )  # fmt: skip
+    assert wrong.citation_validity < 1
+    assert any("citations do not resolve" in r for r in check_gate(wrong, wrong, {}).reasons)
+
+
+def test_unresolved_gold_and_another_question_set_are_caught(report: Report) -> None:
+    lost = replace(report, unresolved_gold=("weimar-001",))
+    assert any("gold evidence does not resolve" in r for r in check_gate(lost, report, {}).reasons)
+    other = replace(report, configuration=replace(report.configuration, questions="x"))
+    assert any("bless" in r for r in check_gate(other, report, {}).reasons)
+
+
+def test_a_report_compared_with_itself_has_no_difference(report: Report) -> None:
+    for comparison in compare_reports(report, report):
+        assert (comparison.difference, comparison.adjusted) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "floors",
+    [
+        '{"overall": {"RR": "0.5"}}',
+        '{"categories": {"a": 0.5}}',
+        '{"overal": {"RR": 9}}',
+        '{"overall": {"Sucess@1": 1}}',
+        "[]",
+    ],
+)
+def test_floors_that_could_never_apply_are_refused(tmp_path: Path, floors: str) -> None:
+    path = tmp_path / "floors.json"
+    path.write_text(floors, encoding="utf-8")
+    with pytest.raises(InputError, match="holds no valid floors"):
+        load_floors(path)

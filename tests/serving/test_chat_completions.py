@@ -1,0 +1,124 @@
+"""OpenAI's chat completions, called by OpenAI's client."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from openai import OpenAI
+
+from ragkit import Index
+from ragkit.serving import Settings
+from support.http_api import (
+    BASE,
+    MADE_UP,
+    RAPALLO,
+    TRUE,
+    Scripted,
+    client,
+)
+
+pytest_plugins = ["support.http_fixtures"]
+
+
+@pytest.fixture
+def openai(web: TestClient) -> OpenAI:
+    return OpenAI(base_url=f"{BASE}/v1", api_key="none", http_client=web, max_retries=0)
+
+
+def test_the_openai_client_gets_an_answer_with_annotations(
+    openai: OpenAI, german_soviet: Index
+) -> None:
+    assert [model.id for model in openai.models.list()] == ["ragkit"]
+    assert openai.models.retrieve("ragkit").id == "ragkit"
+    reply = openai.chat.completions.create(
+        model="ragkit", temperature=0.3, messages=[{"role": "user", "content": RAPALLO}]
+    )
+    message = reply.choices[0].message
+    assert message.content == german_soviet.ask(RAPALLO, k=3).to_markdown()
+    assert message.annotations
+    [annotation] = message.annotations
+    place = annotation.url_citation
+    assert message.content[place.start_index : place.end_index] == "[1]"
+    assert "#:~:text=" in place.url
+    assert reply.choices[0].finish_reason == "stop"
+
+
+def test_the_openai_client_can_stream(openai: OpenAI, german_soviet: Index) -> None:
+    chunks = list(
+        openai.chat.completions.create(
+            model="any", stream=True, messages=[{"role": "user", "content": RAPALLO}]
+        )
+    )
+    *_, usage = openai.chat.completions.create(
+        model="any", stream=True, messages=[{"role": "user", "content": RAPALLO}],
+        stream_options={"include_usage": True},
+    )  # fmt: skip
+    assert usage.usage is not None
+    assert usage.choices == []
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+    assert text == german_soviet.ask(RAPALLO, k=3).to_markdown()
+    assert chunks[-1].choices[0].finish_reason == "stop"
+    assert len({chunk.id for chunk in chunks}) == 1
+
+
+def test_a_model_streams_through_the_openai_client_checked(german_soviet: Index) -> None:
+    with client(german_soviet, llm=Scripted(TRUE, MADE_UP)) as web:
+        openai = OpenAI(base_url=f"{BASE}/v1", api_key="none", http_client=web)
+        messages: Any = [{"role": "user", "content": RAPALLO}]
+        whole = openai.chat.completions.create(model="m", messages=messages).choices[0].message
+        pieces = openai.chat.completions.create(model="m", stream=True, messages=messages)
+        streamed = [chunk.choices[0].delta.content or "" for chunk in pieces]
+    assert whole.content
+    assert "".join(streamed) == whole.content
+    assert whole.content.startswith(TRUE.replace(" [1]. ", ". [1]"))
+    assert "Hitler" not in whole.content.split("\n\n")[0]
+    assert whole.annotations
+
+
+@pytest.mark.parametrize("said", [MADE_UP, TRUE + MADE_UP])
+def test_marked_sentences_are_the_same_streamed_and_complete(
+    german_soviet: Index, said: str
+) -> None:
+    with client(german_soviet, Settings(unsupported="mark"), llm=Scripted(said)) as web:
+        openai = OpenAI(base_url=f"{BASE}/v1", api_key="none", http_client=web)
+        messages: Any = [{"role": "user", "content": RAPALLO}]
+        whole = openai.chat.completions.create(model="m", messages=messages).choices[0].message
+        pieces = openai.chat.completions.create(model="m", stream=True, messages=messages)
+        streamed = "".join(chunk.choices[0].delta.content or "" for chunk in pieces)
+    assert streamed == whole.content
+    assert "~~Adolf Hitler" in streamed
+
+
+def test_earlier_messages_form_a_conversation(openai: OpenAI) -> None:
+    reply = openai.chat.completions.create(
+        model="ragkit",
+        messages=[
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": [{"type": "text", "text": "When did the USSR join the League of Nations?"}]},
+            {"role": "assistant", "content": "In 1934."},
+            {"role": "user", "content": "and when was it thrown out?"},
+        ],
+    )  # fmt: skip
+    extra = reply.model_extra
+    assert extra
+    assert extra["ragkit"]["standalone"].startswith("When did the USSR join")
+    assert "expelled" in (reply.choices[0].message.content or "")
+
+
+def test_a_chat_without_a_question_is_refused(web: TestClient) -> None:
+    def status(*messages: dict[str, Any]) -> int:
+        return web.post("/v1/chat/completions", json={"messages": messages}).status_code
+
+    assert status({"role": "system", "content": "x"}) == 400
+    assert status({"role": "user", "content": " "}) == 400
+    assert status({"role": "user", "content": None}) == 422
+    assert status({"role": "nobody", "content": "x"}) == 422
+    assert status() == 422
+
+
+def test_earlier_messages_that_cannot_be_asked_are_left_out(web: TestClient) -> None:
+    messages = [{"role": "user", "content": text} for text in ("x" * 5000, " ", RAPALLO)]
+    response = web.post("/v1/chat/completions", json={"messages": messages})
+    assert "Rathenau" in response.json()["choices"][0]["message"]["content"]

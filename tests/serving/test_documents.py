@@ -1,0 +1,72 @@
+"""Documents and passages by their ids over HTTP."""
+
+from __future__ import annotations
+
+import pytest
+from fastapi.testclient import TestClient
+
+from ragkit import Document, Index, InputError
+from ragkit.serving.serialization import citation_of, document_json
+from support.http_api import (
+    client,
+)
+
+pytest_plugins = ["support.http_fixtures"]
+
+
+def test_documents_are_listed_and_returned_with_their_whole_text(
+    web: TestClient, german_soviet: Index
+) -> None:
+    listed = web.get("/v1/documents").json()
+    assert listed["total"] == 1
+    [line] = listed["documents"]
+    given = web.get(f"/v1/documents/{line['id']}").json()
+    document = german_soviet.documents[0]
+    assert given["text"] == document.text
+    assert web.get("/v1/documents", params={"offset": 1}).json()["documents"] == []
+    assert web.get("/v1/documents/none").status_code == 404
+
+
+def test_the_blocks_of_a_document_have_all_of_its_text(german_soviet: Index) -> None:
+    document = german_soviet.documents[0]
+    blocks = document_json(document)["blocks"]
+    paragraphs = [b for b in blocks if b["kind"] == "paragraph"]
+    for block in paragraphs:
+        assert document.text[block["start"] : block["end"]] == block["text"]
+    assert [b["start"] for b in blocks] == sorted(b["start"] for b in blocks)
+    covered = sum(len("".join(b["text"].split())) for b in paragraphs)
+    bodies = sum(len("".join(document.text[s.start : s.end].split())) for s in document.sections)
+    assert covered == bodies
+    headings = [(b["level"], b["text"]) for b in blocks if b["kind"] == "heading"]
+    assert (2, "World War II") in headings
+    assert (3, "Soviet war with Finland") in headings
+    assert len({text for _, text in headings}) == len(headings)
+
+
+def test_headings_that_repeat_are_shown_each_time() -> None:
+    text = "= T =\n\n== A ==\n\none\n\n== A ==\n\ntwo\n\n=== B ===\n\nthree\n\n== C ==\n\n=== B ===\n\nfour\n"
+    [document] = Index.build([Document(id="d", title="T", text=text)]).documents
+    shown = [(b["level"], b["text"]) for b in document_json(document)["blocks"]]
+    assert shown == [
+        (2, "A"), (0, "one"), (2, "A"), (0, "two"), (3, "B"), (0, "three"), (2, "C"), (3, "B"), (0, "four"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name", ["d", "d#", "d#1", "d#5-5", "d#7-5", "d#0-999", "e#0-5", "d#-1-5", "#0-5", "d#0-5x"]
+)
+def test_an_id_that_names_no_passage_gets_404(name: str) -> None:
+    index = Index.build([Document(id="d", title="T", text="Rivers flow to the sea.")])
+    with pytest.raises(InputError):
+        citation_of(name, index)
+    with client(index) as web:
+        assert web.get("/v1/passages/" + name.replace("#", "%23")).status_code == 404
+
+
+def test_ids_with_slashes_and_blanks_can_be_requested() -> None:
+    name = "a b/ü?#1"
+    index = Index.build([Document(id=name, title="T", text="Rivers flow to the sea.")])
+    with client(index) as web:
+        quoted = "a%20b/%C3%BC%3F%231"
+        assert web.get(f"/v1/documents/{quoted}").json()["id"] == name
+        assert web.get(f"/v1/passages/{quoted}%230-6").json()["citation"]["quote"] == "Rivers"

@@ -1,0 +1,68 @@
+"""New generations of the index, served without a restart."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from ragkit import Document, Index
+from ragkit.serving import Settings
+from ragkit.serving.reloading_index import ReloadingIndex
+from support.http_api import (
+    ask,
+    client,
+)
+
+
+def rivers(text: str) -> Document:
+    return Document(id="rivers", title="Rivers", text=text)
+
+
+def test_a_new_generation_is_served_and_a_damaged_one_is_not(tmp_path: Path) -> None:
+    Index.build([rivers("The Rhine rises in Switzerland.")], tmp_path / "i")
+    reloads: list[bool] = []
+    index = ReloadingIndex(tmp_path / "i", on_reload=reloads.append)
+    before = index.current
+    index.reload()
+    assert index.current is before
+    Index.build([rivers("The Rhine rises in the Alps.")], tmp_path / "i")
+    index.reload()
+    after = index.current
+    assert "Alps" in after.ask("Where does the Rhine rise?", threshold=0).text
+    assert "Switzerland" in before.ask("Where does the Rhine rise?", threshold=0).text
+    Index.build([rivers("The Rhine rises on the moon.")], tmp_path / "i")
+    [generation] = [p for p in (tmp_path / "i").iterdir() if p.is_dir()]
+    next(p for p in generation.iterdir() if p.is_file()).write_bytes(b"damage")
+    index.reload()
+    assert index.current is after
+    assert reloads == [True, False]
+
+
+def test_reloading_drops_no_request_and_mixes_no_generations(tmp_path: Path) -> None:
+    texts = ["The Rhine rises in Switzerland.", "The Rhine rises in the Alps, high up."]
+    Index.build([rivers(texts[0])], tmp_path / "i")
+    stop = threading.Event()
+    answers: list[dict[str, Any]] = []
+
+    with client(tmp_path / "i", Settings(reload=0.05)) as web:
+
+        def asking() -> None:
+            while not stop.is_set():
+                response = ask(web, "Where does the Rhine rise?", threshold=0)
+                assert response.status_code == 200, response.text
+                answers.append(response.json())
+
+        with ThreadPoolExecutor(4) as pool:
+            askers = [pool.submit(asking) for _ in range(4)]
+            for turn in range(1, 6):
+                Index.build([rivers(texts[turn % 2])], tmp_path / "i")
+            done = threading.Event()
+            done.wait(0.5)
+            stop.set()
+            for asker in askers:
+                asker.result(30)
+    pairs = {(a["index_generation"], a["passages"][0]["text"]) for a in answers}
+    assert {text for _, text in pairs} == set(texts)
+    assert len({generation for generation, _ in pairs}) == len(pairs) == 2

@@ -1,0 +1,1 @@
+"""Worked by hand: what each part of the training makes of a small example."""
