@@ -36,12 +36,13 @@ from ragkit.evaluation import load_questions
 from ragkit.serving.connections import connection_limit
 
 TITLE = "The server"
-ABOUT = """A real server on loopback, called through bare sockets. Wrong is: an honest asker who
-gets another answer than the library's, or none within 20 s; a client that is never cut off; an
-error 500; document text for a caller without the token; a header or a second answer that the caller
-made up; memory or handles that grow; in the log, a traceback, what a caller typed or what the
-corpus says. The load is as many questions as the askers can get answered; they share the processor
-with the server."""
+ABOUT = """\
+A real server on loopback, called through bare sockets. These are wrong: an honest client that gets
+another answer than the library's, or none within 20 s; a client that is never cut off; an error
+500; document text for a client without the token; a header or a second answer that the client
+forged; memory or handles that grow; in the log, a traceback, a client's input or text of the
+corpus. The load is as many questions as 64 clients can get answered; they share the processor with
+the server."""
 
 ROOT = Path(__file__).parents[2]
 MARK = "Zaphod"
