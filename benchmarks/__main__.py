@@ -32,7 +32,7 @@ def main() -> None:
     if options.render:
         _publish()
         return
-    _keep_to(options.threads)
+    _limit_cores(options.threads)
     for library in LIBRARIES:
         install(library)
     _measure(_settings(options), options.only)
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def _measure(settings: Settings, names: list[str]) -> None:
-    """Each measure is written as soon as it is done."""
+    """Run the measures; write each as soon as it is done."""
     bench = Bench(settings)
     about = {
         "date": today(),
@@ -71,27 +71,30 @@ def _publish() -> None:
 
 
 def _busy_elsewhere() -> float:
-    """The share of the machine (0–1) that others use: of the two seconds that this one waits."""
+    """The share of the machine (0–1) that other processes use, measured over two seconds."""
     before = _processor_time()
     time.sleep(2)
     total, idle = (now - then for now, then in zip(_processor_time(), before, strict=True))
     share = 1 - idle / max(1, total)
     if share > BUSY:
-        print(f"others use {share:.0%} of this machine: not to be trusted", file=sys.stderr)
+        print(
+            f"other processes use {share:.0%} of this machine: the figures are not reliable",
+            file=sys.stderr,
+        )
     return share
 
 
 def _processor_time() -> tuple[int, int]:
-    """(all, idle) since the machine started, in ticks."""
+    """Ticks since the machine started: all, and idle ones."""
     fields = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()[1:]
     ticks = [int(field) for field in fields]
     return sum(ticks), ticks[3] + ticks[4]
 
 
-def _keep_to(threads: int) -> None:
-    """Hold this process and its children to that many cores, where the system can do that.
+def _limit_cores(threads: int) -> None:
+    """Limit this process and its children to that many cores, if the system supports it.
 
-    Not every runtime heeds OMP_NUM_THREADS; all of them heed the cores they may use.
+    Not every runtime obeys OMP_NUM_THREADS; all obey their set of cores.
     """
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
@@ -119,22 +122,20 @@ def _options() -> argparse.Namespace:
         type=_names,
         default=default,
         metavar="NAME,…",
-        help=f"of {', '.join(MEASURES)}; without it all but {', '.join(OPTIONAL)}",
+        help=f"any of {', '.join(MEASURES)} (default: all but {', '.join(OPTIONAL)})",
     )
-    parser.add_argument("--rounds", type=_count, default=5, metavar="N")
-    parser.add_argument(
-        "--few-rounds", type=_count, default=3, metavar="N", help="of build, concurrency, growth"
-    )
-    parser.add_argument("--questions", type=_count, default=200, metavar="N", help="a round")
-    parser.add_argument("--warmups", type=_count, default=20, metavar="N")
-    parser.add_argument("--threads", type=_count, default=2, metavar="N", help="of each library")
-    parser.add_argument(
-        "--clients", type=_counts, default=[1, 2, 4, 8, 16, 32], metavar="N,…", help="concurrency"
-    )
-    parser.add_argument(
-        "--sizes", type=_counts, default=[1000, 10_000, 100_000], metavar="N,…", help="of growth"
-    )
-    parser.add_argument("--render", action="store_true", help="only tables and plots, anew")
+    for name, kind, value, text in (
+        ("rounds", _count, 5, "rounds"),
+        ("few-rounds", _count, 3, "rounds of build, concurrency and growth"),
+        ("questions", _count, 200, "questions of a round"),
+        ("warmups", _count, 20, "questions before the first round, not measured"),
+        ("threads", _count, 2, "threads of each library"),
+        ("clients", _counts, [1, 2, 4, 8, 16, 32], "threads that ask at once"),
+        ("sizes", _counts, [1000, 10_000, 100_000], "passages of the corpora of growth"),
+    ):
+        shown = "N" if kind is _count else "N,…"
+        parser.add_argument(f"--{name}", type=kind, default=value, metavar=shown, help=text)
+    parser.add_argument("--render", action="store_true", help="only render tables and plots")
     options = parser.parse_args()
     if not options.render and (options.xquad is None or not options.xquad.is_file()):
         parser.error("--xquad must name the file xquad.en.json (SQuAD format)")

@@ -1,8 +1,9 @@
-"""What each part of retrieval earns: the harness's measures with one part taken away at a time.
+"""Measure what each part of retrieval contributes, by leaving out one part at a time.
 
     python -m benchmarks.ablation [--xquad xquad.en.json] [--split dev]
 
-Writes ``benchmarks/results/ablation.md``. ``dev`` was tuned on; ``test`` only measured.
+Writes ``benchmarks/results/ablation.md``. The parameters were tuned on ``dev``;
+``test`` was only measured.
 """
 
 from __future__ import annotations
@@ -35,34 +36,49 @@ Variant = tuple[str, AbstractContextManager[object], Ask | None, Index]
 
 
 def variants(index: Index) -> Iterator[Variant]:
-    """A name, what to patch while it runs, how to ask (None: as usual), and the index."""
-    yield "as it is", nullcontext(), None, index
+    """Yield each variant: its name, the patch it needs, how it asks (None: as usual), its index."""
+    yield "complete", nullcontext(), None, index
     yield (
         "one vector a chunk",
         nullcontext(),
         partial(ask_in_order, index, partial(by_vector, index)),
         index,
     )
-    yield "coarse order alone", nullcontext(), partial(ask_in_order, index, by_coarse), index
-    yield "without the reverse direction", nullcontext(), None, weighed(index, reverse=0.0)
-    yield "without word weights", nullcontext(), None, weighed(index, idf_power=0.0)
-    yield "without words in the coarse order", patch.object(ranking, "_LEXICAL", 0.0), None, index
-    yield "without the coarse order", patch.object(ranking, "EXACT", len(index)), None, index
-    yield "questions read by the reference", nullcontext(), None, by_reference(index)
+    yield (
+        "approximate scores alone",
+        nullcontext(),
+        partial(ask_in_order, index, by_approximate_scores),
+        index,
+    )
+    yield "without the reverse direction", nullcontext(), None, with_parameters(index, reverse=0.0)
+    yield "without word weights", nullcontext(), None, with_parameters(index, idf_power=0.0)
+    yield (
+        "without words in the approximate scores",
+        patch.object(ranking, "_LEXICAL", 0.0),
+        None,
+        index,
+    )
+    yield "without approximate scores", patch.object(ranking, "EXACT", len(index)), None, index
+    yield (
+        "questions encoded by the reference model",
+        nullcontext(),
+        None,
+        with_reference_encoder(index),
+    )
 
 
-def weighed(index: Index, **changed: float) -> Index:
+def with_parameters(index: Index, **changed: float) -> Index:
     return index.with_config(replace(index.config, **changed))
 
 
-def by_reference(index: Index) -> Index:
+def with_reference_encoder(index: Index) -> Index:
     return Index(index._local(), load_encoder())
 
 
 def ask_in_order(
     index: Index, order: Callable[[IndexData, Query], np.ndarray], question: str
 ) -> Answer:
-    """An answer whose passages stand in another order than late interaction's."""
+    """Answer with the passages in another order than that of late interaction."""
     data = index._data
     [query] = encode_questions(data, index.encoder, [question], index.config)
     scored = {one.chunk: one for one in score_chunks(data, query, len(data))}
@@ -72,12 +88,13 @@ def ask_in_order(
 
 
 def by_vector(index: Index, data: IndexData, query: Query) -> np.ndarray:
-    """As the peers do it: the question's own vector, no title in front of it."""
+    """Return the chunks by cosine with the question's vector, as the peers do: without a title."""
     [encoded] = index.encoder.encode([query.question])
     return data.nearest(encoded.vector, len(data))[0]
 
 
-def by_coarse(data: IndexData, query: Query) -> np.ndarray:
+def by_approximate_scores(data: IndexData, query: Query) -> np.ndarray:
+    """Return the chunks by the score that ``ranking`` chooses candidates by."""
     weights = query.stem_weights()
     chunks, cosines = ranking._candidates(data, query, weights, len(data), None)
     scores = approximate_scores(data.centroid_ids(chunks), query)
@@ -86,26 +103,26 @@ def by_coarse(data: IndexData, query: Query) -> np.ndarray:
     return chunks[np.argsort(-scores, kind="stable")]
 
 
-def measured(index: Index, questions: QuestionSet) -> dict[str, Report]:
+def measure(index: Index, questions: QuestionSet) -> dict[str, Report]:
     reports = {}
-    for name, patched, ask, asked in variants(index):
+    for name, patched, ask, variant in variants(index):
         with patched:
-            reports[name] = evaluate_index(questions, asked, ask=ask)
+            reports[name] = evaluate_index(questions, variant, ask=ask)
     return reports
 
 
 def table(title: str, reports: dict[str, Report]) -> str:
-    """Markdown: the measures of every variant, and how its Success@1 differs from what is built."""
+    """Return Markdown: each variant's measures, and how its Success@1 differs from the complete."""
     head = ["", *MEASURES, "Success@1 without − with (95 %)", "p"]
     lines = [f"## {title}", "", row(head), row(["---"] * len(head))]
-    built = reports["as it is"]
+    complete = reports["complete"]
     for name, report in reports.items():
         summary = report.summary()
         cells = [f"{summary[measure]:.3f}" for measure in MEASURES]
-        if report is built:
+        if report is complete:
             lines.append(row([name, *cells, "", ""]))
             continue
-        [change] = [c for c in compare_reports(built, report) if c.measure == "Success@1"]
+        [change] = [c for c in compare_reports(complete, report) if c.measure == "Success@1"]
         gap = f"{change.difference:+.3f} [{change.low:+.3f}, {change.high:+.3f}]"
         lines.append(row([name, *cells, gap, f"{change.p:.3f}"]))
     return "\n".join(lines)
@@ -117,22 +134,25 @@ def row(cells: list[str]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--xquad", type=Path, help="SQuAD-style JSON to measure on as well")
+    parser.add_argument("--xquad", type=Path, help="SQuAD-style JSON to measure on too")
     chosen = parser.parse_args()
     index = default_index()
     questions = load_set(HERE.parent / "eval" / "questions.jsonl", index)
     parts = [
-        table(f"eval/, {split} ({note})", measured(index, questions.of_split(split)))
+        table(f"eval/, {split} ({note})", measure(index, questions.of_split(split)))
         for split, note in (("dev", "tuned on"), ("test", "only measured"))
     ]
     if chosen.xquad:
-        documents, asked = load_dataset(f"squad:{chosen.xquad}")
+        documents, squad_questions = load_dataset(f"squad:{chosen.xquad}")
         parts.append(
-            table(f"{chosen.xquad.name} (tuned on)", measured(Index.build(documents), asked))
+            table(
+                f"{chosen.xquad.name} (tuned on)", measure(Index.build(documents), squad_questions)
+            )
         )
     note = (
-        "# What each part of retrieval earns\n\nMade by `python -m benchmarks.ablation`. Every row "
-        "takes one part away. p: paired randomisation test of Success@1, two-sided, not adjusted."
+        "# What each part of retrieval contributes\n\nMade by `python -m benchmarks.ablation`. "
+        "Each row leaves out one part. p: paired randomisation test of Success@1, two-sided, not "
+        "adjusted."
     )
     OUT.parent.mkdir(exist_ok=True)
     OUT.write_text("\n\n".join([note, *parts]) + "\n", encoding="utf-8")

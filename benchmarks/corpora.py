@@ -1,10 +1,10 @@
-"""The corpora, as JSON: what is indexed and what is asked.
+"""The corpora, as JSON: the texts to index and the questions to ask.
 
-``documents`` (id, title, text) are what ragkit reads, ``passages`` (id, text) what its peers read;
-``questions`` have a text and, where it is known, the id of the document that answers.
+ragkit indexes ``documents`` (id, title, text), its peers ``passages`` (id, text); ``questions``
+have a text and, for XQuAD, as ``gold`` the id of the document that answers.
 
-Run as a program (``python -m benchmarks.corpora FOLDER XQUAD.json SIZE…``) so that the one that
-measures stays small.
+Run as a program (``python -m benchmarks.corpora FOLDER XQUAD.json SIZE…``) so that the process
+that measures stays small.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from ragkit import Document
 Corpus = dict[str, Any]
 
 FEWEST_WORDS = 15
-"""A paragraph of a docstring with fewer is left out."""
+"""Paragraphs of docstrings with fewer words are left out."""
 
 
 def seed() -> Corpus:
-    """The article that ragkit carries; passages are ragkit's own chunks of it."""
+    """Return the article that comes with ragkit; its passages are ragkit's chunks."""
     from ragkit import default_index
     from ragkit.evaluation.questions import load_questions
 
@@ -36,37 +36,41 @@ def seed() -> Corpus:
     [article] = index.documents
     encoder = index.encoder
     chunks = index.chunker.chunks(article, count=encoder.count_tokens, window=encoder.window)
-    asked = load_questions(Path(__file__).parent.parent / "eval" / "questions.jsonl")
+    questions = load_questions(Path(__file__).parent.parent / "eval" / "questions.jsonl")
     return {
         "documents": [_record(article)],
         "passages": [
             {"id": f"{article.id}-{number}", "text": article.text[chunk.start : chunk.end]}
             for number, chunk in enumerate(chunks, start=1)
         ],
-        "questions": [{"text": question.text} for question in asked.questions],
+        "questions": [{"text": question.text} for question in questions.questions],
     }
 
 
 def squad(path: Path) -> Corpus:
-    """SQuAD-style JSON: each paragraph is one document and one passage."""
+    """Load SQuAD-style JSON: each paragraph is one document and one passage."""
     from ragkit.evaluation.formats import load_squad
 
-    documents, asked = load_squad(path)
-    questions = [{"text": q.text, "gold": q.evidence[0].document_id} for q in asked.questions]
+    documents, question_set = load_squad(path)
+    questions = [
+        {"text": q.text, "gold": q.evidence[0].document_id} for q in question_set.questions
+    ]
     return _corpus(documents, questions)
 
 
 def grown(base: Corpus, size: int) -> Corpus:
-    """``base`` cut to ``size`` documents, or filled up with paragraphs of Python's docstrings, and
-    then with sentences generated from their words.
+    """Return ``base`` with ``size`` documents.
+
+    It is cut, or filled up with paragraphs of Python's docstrings and then with sentences
+    generated from their words.
     """
     documents = [Document(d["id"], d["title"], d["text"]) for d in base["documents"][:size]]
     real = list(_docstring_paragraphs())
     texts = chain(real, _generated([text for _, text in real]))
     for number, (title, text) in enumerate(islice(texts, size - len(documents)), start=1):
         documents.append(Document(f"python-{number}", title, text))
-    kept = {document.id for document in documents}
-    return _corpus(documents, [q for q in base["questions"] if q["gold"] in kept])
+    ids = {document.id for document in documents}
+    return _corpus(documents, [q for q in base["questions"] if q["gold"] in ids])
 
 
 def write_corpora(folder: Path, xquad: Path, sizes: Iterable[int]) -> None:
@@ -92,7 +96,7 @@ def _record(document: Document) -> dict[str, str]:
 
 
 def _docstring_paragraphs() -> Iterator[tuple[str, str]]:
-    """(module, paragraph) of the standard library's docstrings, none twice."""
+    """Yield each distinct paragraph of the standard library's docstrings, with its module."""
     library = Path(sysconfig.get_path("stdlib"))
     seen: set[str] = set()
     for path in sorted(library.rglob("*.py")):
@@ -108,7 +112,7 @@ def _docstring_paragraphs() -> Iterator[tuple[str, str]]:
 
 
 def _generated(texts: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Without end, ("Generated", sentence): a word follows another as often as in ``texts``.
+    """Yield ("Generated", sentence) without end: word pairs are as frequent as in ``texts``.
 
     Lengths are those of the real sentences, 8 to 40 words.
     """
@@ -130,7 +134,7 @@ def _docstrings(path: Path) -> Iterator[str]:
     try:
         tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError):
-        return  # lib2to3 and idlelib carry files that are wrong on purpose
+        return  # lib2to3 and idlelib contain files with deliberate errors
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             yield ast.get_docstring(node) or ""

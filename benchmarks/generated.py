@@ -1,11 +1,11 @@
-"""Indexes of a million passages, generated from a few thousand real ones.
+"""Generate indexes of a million passages from a few thousand real ones.
 
-No corpus of that size comes with this repository, so passages are made that look like real ones to
-everything that is measured here: each has a real parent's length, sentences and token counts; of
-the parent's words one in six is replaced by another of the same length, drawn by Zipf's law from a
-vocabulary that grows with the corpus (Heaps' law); its vector stands about as far from the parent's
-as a real passage from its neighbour; of its coded tokens one bit in thirty-two is another.
-Nothing is encoded, so what is found means little; how fast and in what memory it is, does not.
+No corpus of that size comes with this repository, so passages are generated that resemble real ones
+in everything that is measured here. Each has the length, sentences and token counts of a real
+parent. One in six of the parent's words is replaced by another of the same length, drawn by Zipf's
+law from a vocabulary that grows with the corpus (Heaps' law). Its vector is about as far from the
+parent's as a real passage from its neighbour. One bit in thirty-two of its quantized tokens is
+flipped. Nothing is encoded, so the results of a search mean little; its speed and memory are real.
 """
 
 from __future__ import annotations
@@ -51,40 +51,50 @@ _WORD = re.compile(r"[A-Za-z]{3,}")
 
 @dataclass(frozen=True)
 class Parent:
-    """A real passage, and its variants."""
+    """A real passage, and variants of its tokens and text.
+
+    Attributes:
+        sentences: start and end of each, from the beginning of the passage.
+        vector: ``(d,)``.
+        tokens: variants of its quantized tokens.
+        centroid_ids: those of its tokens.
+        texts: variants of its text, each with its stems.
+
+    """
 
     sentences: tuple[tuple[int, int], ...]
     vector: Vectors
     tokens: tuple[QuantizedTokens, ...]
-    coarse: CentroidRows
+    centroid_ids: CentroidRows
     texts: tuple[tuple[str, frozenset[str]], ...]
-    """Each with its stems."""
 
 
 def generate(parents: Index, path: Path, chunks: int, *, seed: int = 0) -> None:
-    """Publish an index of so many passages at ``path``, made from those of ``parents``."""
-    made = parents._local()
-    dimension = made.data.quantizer.dimension
+    """Publish an index of ``chunks`` passages at ``path``, generated from those of ``parents``."""
+    origin = parents._local()
+    dimension = origin.data.quantizer.dimension
     layout = choose_layout(chunks, dimension)
     rng = np.random.default_rng(seed)
-    pool = _pool(made.data, TokenQuantizer(layout.token_bits, dimension), rng)
+    pool = _pool(origin.data, TokenQuantizer(layout.token_bits, dimension), rng)
     with write_lock(path), draft_folder(path) as folder:
         tables = FolderTables(folder)
-        data = _fill(tables, pool, chunks, layout=layout, origin=made.data, rng=rng)
-        shown = replace(made, data=data, sources=(), published=file_records(folder))
-        publish(path, folder, shown.manifest(path))
+        data = _fill(tables, pool, chunks, layout=layout, origin=origin.data, rng=rng)
+        generated = replace(origin, data=data, sources=(), published=file_records(folder))
+        publish(path, folder, generated.manifest(path))
 
 
-def _pool(data: LocalData, code: TokenQuantizer, rng: np.random.Generator) -> list[Parent]:
-    words, masks = _Words(rng), _masks(rng, code)
+def _pool(data: LocalData, quantizer: TokenQuantizer, rng: np.random.Generator) -> list[Parent]:
+    words, masks = _Words(rng), _masks(rng, quantizer)
     chosen = rng.permutation(len(data))[:_PARENTS].tolist()
-    return [_parent(data, number, code, words=words, masks=masks, rng=rng) for number in chosen]
+    return [
+        _parent(data, number, quantizer, words=words, masks=masks, rng=rng) for number in chosen
+    ]
 
 
 def _parent(
     data: LocalData,
     number: int,
-    code: TokenQuantizer,
+    quantizer: TokenQuantizer,
     *,
     words: _Words,
     masks: NDArray[np.uint8],
@@ -92,20 +102,20 @@ def _parent(
 ) -> Parent:
     chunk, text = data.chunks([number])[0], data.texts([number])[0]
     vector, tokens = data.encoded_chunk(number)
-    codes, scales = code.quantize(tokens.codes, tokens.scales)
+    codes, scales = quantizer.quantize(tokens.codes, tokens.scales)
     places = [match.span() for match in _WORD.finditer(text)]
     stems = frozenset(word.stem for word in words_of(text))
-    coded = tokens._replace(codes=codes, scales=scales)
+    quantized = tokens._replace(codes=codes, scales=scales)
     return Parent(
         tuple((s.start - chunk.start, s.end - chunk.start) for s in chunk.sentences),
         vector,
-        tuple(_flipped(coded, masks, rng) for _ in range(_TOKEN_VARIANTS)),
+        tuple(_flip(quantized, masks, rng) for _ in range(_TOKEN_VARIANTS)),
         data.centroid_ids(np.asarray([number])),
-        tuple(_varied(text, places, stems, words, rng=rng) for _ in range(_TEXT_VARIANTS)),
+        tuple(_vary(text, places, stems, words, rng=rng) for _ in range(_TEXT_VARIANTS)),
     )
 
 
-def _flipped(
+def _flip(
     tokens: QuantizedTokens, masks: NDArray[np.uint8], rng: np.random.Generator
 ) -> QuantizedTokens:
     first = int(rng.integers(0, _MASKS))
@@ -115,17 +125,17 @@ def _flipped(
 
 
 class _Words:
-    """Words of each length by Zipf's law, ever rarer ones the longer one draws."""
+    """Draws words of any length by Zipf's law; the more are drawn, the rarer ones occur."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
-        self._spelled = lru_cache(maxsize=1 << 20)(_spelled)
+        self._spell = lru_cache(maxsize=1 << 20)(_spell)
 
-    def of(self, length: int) -> str:
-        return self._spelled(min(int(self._rng.zipf(1.25)), 5_000_000), length)
+    def draw(self, length: int) -> str:
+        return self._spell(min(int(self._rng.zipf(1.25)), 5_000_000), length)
 
 
-def _spelled(rank: int, length: int) -> str:
+def _spell(rank: int, length: int) -> str:
     letters = random.Random(rank * 64 + length)  # noqa: S311
     return "".join(letters.choices(string.ascii_lowercase, k=length))
 
@@ -139,18 +149,18 @@ def _fill(
     origin: LocalData,
     rng: np.random.Generator,
 ) -> LocalData:
-    """All tables, as ``ragkit.indexing.pipeline`` fills them."""
+    """Write all tables, as ``ragkit.indexing.pipeline`` does."""
     chosen = rng.integers(0, len(pool), chunks)
-    _texts(tables, [pool[n] for n in chosen], rng)
-    code = TokenQuantizer(layout.token_bits, origin.quantizer.dimension)
+    _write_texts(tables, [pool[n] for n in chosen], rng)
+    quantizer = TokenQuantizer(layout.token_bits, origin.quantizer.dimension)
     places = tables.table("chunks.npy")[:][:, 2].tolist()
     vectors: list[Vectors] = []
 
-    tokens = TokenVectorsBuilder(tables, code)
+    tokens = TokenVectorsBuilder(tables, quantizer)
     variants = rng.integers(0, _TOKEN_VARIANTS, chunks)
     for number, variant, place in zip(chosen, variants, places, strict=True):
         parent = pool[number]
-        noise = rng.standard_normal(code.dimension).astype(np.float32)
+        noise = rng.standard_normal(quantizer.dimension).astype(np.float32)
         noise *= _NOISE / np.linalg.norm(noise)
         vector = (parent.vector + noise) / np.linalg.norm(parent.vector + noise)
         if layout.is_exact:
@@ -158,39 +168,39 @@ def _fill(
         else:
             tables.append("vectors.npy", vector[None, :])
         tokens.add([parent.tokens[variant]], [place])
-    _coarse(tables, [pool[n].coarse for n in chosen], origin)
+    _write_centroid_ids(tables, [pool[n].centroid_ids for n in chosen], origin)
     written = np.asarray(vectors) if layout.is_exact else tables.table("vectors.npy")
     sampled = [written[rng.integers(0, chunks, _QUERIES)] for _ in range(4)]
     queries = sum(sampled[1:], sampled[0])
     queries = queries / np.linalg.norm(queries, axis=1, keepdims=True)
-    dense = VectorIndex.write(tables, layout, written, queries)
-    about = corpus_record(
-        dimension=code.dimension, title=None, properties=set(),
-        token_bits=code.bits, settings=dense.settings,
+    vector_index = VectorIndex.write(tables, layout, written, queries)
+    record = corpus_record(
+        dimension=quantizer.dimension, title=None, properties=set(),
+        token_bits=quantizer.bits, settings=vector_index.settings,
     )  # fmt: skip
-    tables.append("corpus.json", json_bytes(about))
+    tables.append("corpus.json", json_bytes(record))
     return LocalData(tables.finish())
 
 
-def _masks(rng: np.random.Generator, code: TokenQuantizer) -> NDArray[np.uint8]:
-    """Rows of bytes with one bit in thirty-two set; none where each code is a whole byte."""
-    if code.bits == 8:
-        return np.zeros((_MASKS, code.width), np.uint8)
-    parts = rng.integers(0, 256, (5, _MASKS, code.width), dtype=np.uint8)
+def _masks(rng: np.random.Generator, quantizer: TokenQuantizer) -> NDArray[np.uint8]:
+    """Rows of bytes with one bit in thirty-two set; none if a component has 8 bits."""
+    if quantizer.bits == 8:
+        return np.zeros((_MASKS, quantizer.width), np.uint8)
+    parts = rng.integers(0, 256, (5, _MASKS, quantizer.width), dtype=np.uint8)
     masks: NDArray[np.uint8] = np.bitwise_and.reduce(parts, axis=0)
     return masks
 
 
-def _texts(tables: FolderTables, parents: list[Parent], rng: np.random.Generator) -> None:
-    """Documents of six passages each, their chunks, sentences and words."""
-    documents, lexicon = DocumentsBuilder(tables), PostingsBuilder()
+def _write_texts(tables: FolderTables, parents: list[Parent], rng: np.random.Generator) -> None:
+    """Write documents of six passages each, their chunks, sentences and postings."""
+    documents, postings = DocumentsBuilder(tables), PostingsBuilder()
     tables.append("chunks.npy", np.zeros((0, 4), np.int64))
     tables.append("sentences.npy", np.zeros((0, 2), np.int64))
     for number, first in enumerate(range(0, len(parents), _OF_A_DOCUMENT)):
         parts, place = [], 0
         for parent in parents[first : first + _OF_A_DOCUMENT]:
             text, stems = parent.texts[int(rng.integers(0, _TEXT_VARIANTS))]
-            lexicon.add(stems)
+            postings.add(stems)
             row = (number, 0, place, place + len(text))
             tables.append("chunks.npy", np.asarray([row], np.int64))
             tables.append("sentences.npy", np.asarray(parent.sentences, np.int64) + place)
@@ -200,13 +210,13 @@ def _texts(tables: FolderTables, parents: list[Parent], rng: np.random.Generator
         section = Section((), 0, len(text))
         documents.add(Document(f"g{number}", f"Generated {number}", text, None, (section,)))
     documents.finish()
-    lexicon.write(tables)
+    postings.write(tables)
     numbers = np.asarray([len(parent.sentences) for parent in parents], np.int64)
     tables.append("first_sentences.npy", offsets_of(numbers))
     tables.append("chunk_keys.npy", rng.integers(0, 256, (len(parents), 16), dtype=np.uint8))
 
 
-def _varied(
+def _vary(
     text: str,
     places: Sequence[tuple[int, int]],
     stems: frozenset[str],
@@ -218,14 +228,14 @@ def _varied(
     new = []
     for place in np.flatnonzero(rng.random(len(places)) < _REPLACED).tolist():
         start, end = places[place]
-        word = words.of(end - start)
+        word = words.draw(end - start)
         new.append(word)
         text = text[:start] + word + text[end:]
     return text, stems | frozenset(new)
 
 
-def _coarse(tables: FolderTables, rows: list[CentroidRows], origin: LocalData) -> None:
-    """Every passage has its parent's centroids."""
+def _write_centroid_ids(tables: FolderTables, rows: list[CentroidRows], origin: LocalData) -> None:
+    """Write the centroids of the origin; each passage has the centroid ids of its parent."""
     tables.append("centroids.npy", origin.centroid_ids(np.zeros(0, np.int64)).centroids)
     for name, values, lengths in (
         ("bag", [one.distinct for one in rows], [np.diff(one.distinct_offsets) for one in rows]),
@@ -237,6 +247,8 @@ def _coarse(tables: FolderTables, rows: list[CentroidRows], origin: LocalData) -
         tables.append(f"{name}_borders.npy", offsets_of(np.concatenate(lengths)))
 
 
-def made_from(made: LocalIndex) -> str:
-    """What the parents were, for the report."""
-    return f"{made.data.counts['chunks']:,} passages of {made.data.counts['documents']:,} documents"
+def describe(index: LocalIndex) -> str:
+    """Describe the corpus of the parents, for the report."""
+    return (
+        f"{index.data.counts['chunks']:,} passages of {index.data.counts['documents']:,} documents"
+    )

@@ -1,9 +1,9 @@
-"""What starting costs, package by package: an import profile before and after torch was left out.
+"""Import profile of one question, package by package, with and without torch.
 
     python -m benchmarks.imports
 
-Writes ``benchmarks/results/imports.md``. Before: the question read by sentence-transformers. After:
-by the exported model. Times are of one run each, in milliseconds of importing alone.
+Writes ``benchmarks/results/imports.md``. Before: sentence-transformers encodes the question.
+After: the exported model does. Times are of one run each, in milliseconds, and of importing alone.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ OUT = Path(__file__).parent / "results" / "imports.md"
 QUESTION = "Who signed the Treaty of Rapallo?"
 AFTER = f"import ragkit; ragkit.ask({QUESTION!r})"
 BEFORE = (
-    "import ragkit; from ragkit.api import default_index; index = default_index(); "
+    "import ragkit; index = ragkit.default_index(); "
     "index._encoder = ragkit.load_encoder(); "
     f"index.ask({QUESTION!r})"
 )
@@ -27,7 +27,7 @@ SHOWN = 12
 
 
 def profile(program: str) -> Counter[str]:
-    """Package → microseconds that its modules took themselves."""
+    """Return for each package the microseconds that its own modules take."""
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-X", "importtime", "-c", program],
         capture_output=True, text=True, check=True,
@@ -47,10 +47,10 @@ def table(title: str, times: Counter[str]) -> str:
 
 
 def main() -> None:
-    profile(AFTER)  # warm the disk's cache and make the export, unmeasured
+    profile(AFTER)  # not measured: fills the disk's cache and creates the export
     parts = [
-        "# Import profile of one question\n\nMade by `python -m benchmarks.imports`; the largest "
-        f"{SHOWN} packages by what their own modules take.",
+        "# Import profile of one question\n\nMade by `python -m benchmarks.imports`. It shows the "
+        f"{SHOWN} packages whose own modules take longest.",
         table("Before, through sentence-transformers", profile(BEFORE)),
         table("After, through the exported model", profile(AFTER)),
     ]

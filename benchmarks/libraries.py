@@ -1,4 +1,4 @@
-"""The libraries compared: where each one's environment is, and its program as a subprocess."""
+"""The libraries compared: their environments, and their programs as subprocesses."""
 
 from __future__ import annotations
 
@@ -29,28 +29,34 @@ __all__ = [
 
 HERE = Path(__file__).parent
 LONGEST_REPLY = 1800
-"""Seconds after which a program that says nothing is given up."""
+"""Seconds to wait for a reply of a program."""
 
 
 @dataclass(frozen=True)
 class Library:
-    """One row of the tables. ``own``: it is ragkit, which runs where the benchmark runs."""
+    """One row of the tables.
+
+    Attributes:
+        name: the name shown.
+        key: names its program ``peers/KEY_peer.py``, its pinned versions and its environment.
+        own: whether it is ragkit, which runs in the benchmark's environment.
+        asks_as: the key of the library that answers, if only the build differs from it.
+
+    """
 
     name: str
     key: str
-    """names its program, ``peers/KEY_peer.py``, its pinned versions and its environment"""
     own: bool = False
     asks_as: str = ""
-    """the library that it is when asked, if it differs from that in building alone"""
 
     @property
     def source(self) -> Path:
-        """Its program."""
+        """The path of its program."""
         return HERE / "peers" / f"{self.key}_peer.py"
 
     @property
     def python(self) -> Path:
-        """The interpreter of its environment."""
+        """The Python interpreter of its environment."""
         return Path(sys.executable) if self.own else HERE / ".venvs" / self.key / "bin" / "python"
 
 
@@ -65,7 +71,7 @@ LIBRARIES = (
 
 
 def install(library: Library) -> None:
-    """Make the library's environment from its pinned versions, unless it is there as pinned."""
+    """Create the library's environment unless it exists with the pinned versions."""
     if library.own:
         return
     pinned = HERE / "peers" / f"{library.key}.txt"
@@ -80,7 +86,7 @@ def install(library: Library) -> None:
 
 
 def child_environment(threads: int) -> dict[str, str]:
-    """The environment variables of every program: ``threads`` threads, and no network."""
+    """Return the environment variables of every program: number of threads, and no network."""
     return {
         **os.environ,
         "HF_HUB_OFFLINE": "1",
@@ -92,7 +98,7 @@ def child_environment(threads: int) -> dict[str, str]:
 
 
 def program(library: Library, arguments: Sequence[str], threads: int) -> str:
-    """What the library's program prints when run with ``arguments``."""
+    """Run the library's program with ``arguments``; return what it prints."""
     with _log(library).open("a", encoding="utf-8") as log:
         done = subprocess.run(  # noqa: S603 this folder's own program
             _command(library, arguments),
@@ -109,7 +115,7 @@ def program(library: Library, arguments: Sequence[str], threads: int) -> str:
 
 
 def spend(library: Library, arguments: Sequence[str], threads: int) -> tuple[float, int]:
-    """(seconds from start to end, peak memory in bytes) of one run of the library's program."""
+    """Run the library's program; return its seconds and its peak memory in bytes."""
     with _log(library).open("a", encoding="utf-8") as log:
         started = time.perf_counter()
         process = subprocess.Popen(  # noqa: S603 this folder's own program
@@ -128,7 +134,7 @@ def spend(library: Library, arguments: Sequence[str], threads: int) -> tuple[flo
 
 
 class NoReplyError(SystemExit):
-    """A library's program died, or said nothing for too long."""
+    """A library's program died, or did not reply in time."""
 
 
 @dataclass(frozen=True)
@@ -139,28 +145,28 @@ class Server:
     process: subprocess.Popen[str]
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Its reply; ``peers/protocol.py`` has the requests. Raises NoReplyError."""
+        """Return the reply to a request of ``peers/protocol.py``. Raises NoReplyError."""
         try:
             print(json.dumps(request), file=_pipe(self.process.stdin), flush=True)
         except BrokenPipeError as error:
-            raise NoReplyError(f"{self.library.name} is dead; see {_log(self.library)}") from error
+            raise NoReplyError(f"{self.library.name} has died; see {_log(self.library)}") from error
         return self.reply()
 
     def reply(self) -> dict[str, Any]:
-        """The next line it says. Raises NoReplyError after LONGEST_REPLY seconds without one."""
-        said = _pipe(self.process.stdout)
-        line = said.readline() if select.select([said], [], [], LONGEST_REPLY)[0] else ""
+        """Return the next reply. Raises NoReplyError if ``LONGEST_REPLY`` seconds pass without."""
+        replies = _pipe(self.process.stdout)
+        line = replies.readline() if select.select([replies], [], [], LONGEST_REPLY)[0] else ""
         if not line:
             raise NoReplyError(f"{self.library.name} gave no reply; see {_log(self.library)}")
-        found: dict[str, Any] = json.loads(line)
-        return found
+        reply: dict[str, Any] = json.loads(line)
+        return reply
 
 
 @contextmanager
 def serving(
     libraries: Sequence[Library], folders: Sequence[Path], threads: int
 ) -> Iterator[dict[str, Server]]:
-    """Name → Server of each library, with the index in its folder open."""
+    """Yield each library's server by its name, with the index in its folder open."""
     with ExitStack() as stack:
         yield {
             library.name: stack.enter_context(_served(library, folder, threads))

@@ -1,6 +1,6 @@
 """The measurements. Libraries take turns round by round; a figure is the median of its rounds.
 
-All values are in seconds, bytes, a second, or fractions; ``report`` scales them for reading.
+Values are in seconds, bytes, per second, or fractions; ``report`` scales them.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ __all__ = ["MEASURES", "OPTIONAL", "Bench", "Outcome", "Settings"]
 
 Values = dict[str, float]
 Outcome = dict[str, dict[str, Any]]
-"""library → ``median`` (Values) and ``rounds`` (a list of Values)"""
+"""For each library the ``median`` (Values) and the ``rounds`` (a list of Values)."""
 Once = Callable[[Library, int], Values]
-"""(library, round's number) → what that round measured"""
+"""Called with the library and the number of the round; returns what that round measured."""
 
 OfServer = Callable[[Server, Sequence[str]], Values]
-"""(a warm program, the round's questions) → what that round measured"""
+"""Called with a warm program and the round's questions; returns what that round measured."""
 
 WORK = HERE / ".work"
 COLD_QUESTION = "Who signed the Treaty of Rapallo?"
@@ -46,29 +46,37 @@ COLD_QUESTION = "Who signed the Treaty of Rapallo?"
 
 @dataclass(frozen=True)
 class Settings:
-    """How much is measured. ``few_rounds`` are the rounds of what takes minutes."""
+    """How much is measured.
+
+    Attributes:
+        xquad: the file ``xquad.en.json``.
+        rounds: number of rounds.
+        few_rounds: number of rounds of measures that take minutes.
+        questions: number of questions of a round.
+        warmups: number of questions asked first and not measured.
+        threads: number of threads of each library.
+        clients: numbers of threads that ask at once.
+        sizes: number of passages of each corpus of ``growth``.
+
+    """
 
     xquad: Path
     rounds: int
     few_rounds: int
     questions: int
-    """questions a round"""
     warmups: int
-    """questions asked first, not measured"""
     threads: int
     clients: tuple[int, ...]
-    """how many threads ask at once"""
     sizes: tuple[int, ...]
-    """passages of each corpus of ``growth``"""
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready, without the path."""
+        """Return the settings, JSON-ready, without the path."""
         return {name: value for name, value in vars(self).items() if name != "xquad"}
 
 
 @dataclass(frozen=True)
 class Bench:
-    """Corpora and indexes of one run, made when they are first needed."""
+    """The corpora and indexes of one run, created when they are first needed."""
 
     settings: Settings
 
@@ -78,8 +86,10 @@ class Bench:
 
     @cached_property
     def _corpora(self) -> Path:
-        """The folder of all corpora. A process of its own writes them, so that this one stays
-        small: a child's peak memory counts from what its parent had at its start.
+        """The folder of all corpora.
+
+        A process of its own writes them, so that this one stays small: the peak memory of a child
+        includes what its parent had when it started.
         """
         folder = WORK / "corpora"
         sizes = map(str, self.settings.sizes)
@@ -92,43 +102,43 @@ class Bench:
         return folder
 
     def corpus(self, name: str) -> Path:
-        """The corpus's file."""
+        """Return the path of a corpus."""
         return self._corpora / f"{name}.json"
 
     def questions(self, corpus: str) -> list[dict[str, str]]:
-        """``text`` and perhaps ``gold`` of each question."""
-        found: list[dict[str, str]] = json.loads(self.corpus(corpus).read_bytes())["questions"]
-        return found
+        """Return the ``text``, and for XQuAD the ``gold`` document, of each question."""
+        questions: list[dict[str, str]] = json.loads(self.corpus(corpus).read_bytes())["questions"]
+        return questions
 
     def build(self, library: Library, corpus: str) -> Values:
-        """Index the corpus anew; what that took."""
+        """Index the corpus anew and measure it."""
         folder = WORK / "indexes" / corpus / library.key
         shutil.rmtree(folder, ignore_errors=True)
         arguments = ["build", str(self.corpus(corpus)), str(folder)]
-        told = json.loads(program(library, arguments, self.settings.threads))
+        reply = json.loads(program(library, arguments, self.settings.threads))
         self._built.add(folder)
         return {
-            "passages_a_second": told["passages"] / told["seconds"],
-            "seconds": told["seconds"],
-            "rss": told["rss"],
+            "passages_a_second": reply["passages"] / reply["seconds"],
+            "seconds": reply["seconds"],
+            "rss": reply["rss"],
             "disk": sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
         }
 
     def index(self, library: Library, corpus: str) -> Path:
-        """The folder of the library's index of the corpus, built in this run."""
+        """Return the folder of the library's index of the corpus, built in this run."""
         folder = WORK / "indexes" / corpus / library.key
         if folder not in self._built:
             self.build(library, corpus)
         return folder
 
     def prepare(self, measure: str, corpus: str) -> None:
-        """Make what the measure needs beforehand, but not what it measures."""
+        """Build the indexes that the measure needs but does not measure."""
         if measure not in {"build", "growth"}:
             for library in LIBRARIES if measure == "quality" else _asking():
                 self.index(library, corpus)
 
     def serving(self, libraries: Sequence[Library], corpus: str) -> Any:
-        """Context: name → Server."""
+        """Context: each library's server by its name."""
         folders = [self.index(library, corpus) for library in libraries]
         return serving(libraries, folders, self.settings.threads)
 
@@ -140,7 +150,7 @@ def _build(bench: Bench, corpus: str) -> Outcome:
 
 
 def _cold(bench: Bench, corpus: str) -> Outcome:
-    """From the start of the process to its end, one question answered and printed."""
+    """Measure a process from start to end that answers and prints one question."""
 
     def once(library: Library, _: int) -> Values:
         arguments = ["cold", str(bench.index(library, corpus)), COLD_QUESTION]
@@ -153,7 +163,7 @@ def _cold(bench: Bench, corpus: str) -> Outcome:
 
 
 def _warm(bench: Bench, corpus: str) -> Outcome:
-    """One question after another, asked of an index that is open."""
+    """Measure one question after another, with the index open."""
 
     def values(server: Server, asked: Sequence[str]) -> Values:
         return _percentiles(_latencies(server, asked))
@@ -162,7 +172,7 @@ def _warm(bench: Bench, corpus: str) -> Outcome:
 
 
 def _many(bench: Bench, corpus: str) -> Outcome:
-    """The library's batch call, or a loop where it has none."""
+    """Measure the library's batch call, or a loop if it has none."""
 
     def values(server: Server, asked: Sequence[str]) -> Values:
         return {"questions_a_second": len(asked) / server.ask({"many": asked})["seconds"]}
@@ -171,7 +181,7 @@ def _many(bench: Bench, corpus: str) -> Outcome:
 
 
 def _memory(bench: Bench, corpus: str) -> Outcome:
-    """The peak of a process that opened its index and answered a round of questions."""
+    """Measure the peak memory of a process that answers a round of questions."""
     settings, questions = bench.settings, _texts(bench, corpus)
 
     def once(library: Library, _: int) -> Values:
@@ -184,7 +194,7 @@ def _memory(bench: Bench, corpus: str) -> Outcome:
 
 
 def _quality(bench: Bench, corpus: str) -> Outcome:
-    """How often the gold paragraph is the first passage, and among the first five."""
+    """Measure how often the gold paragraph is first, and among the first five."""
     questions = bench.questions(corpus)
 
     def once(library: Library, _: int) -> Values:
@@ -198,7 +208,7 @@ def _quality(bench: Bench, corpus: str) -> Outcome:
 
 
 def _concurrency(bench: Bench, corpus: str) -> Outcome:
-    """Threads of one process that ask one question after another, all at once."""
+    """Measure threads of one process that all ask, one question after another."""
 
     def values(server: Server, asked: Sequence[str]) -> Values:
         found: Values = {}
@@ -210,7 +220,7 @@ def _concurrency(bench: Bench, corpus: str) -> Outcome:
 
 
 def _served(bench: Bench, corpus: str, rounds: int, values: OfServer) -> Outcome:
-    """Rounds of questions to warm programs, each with its index open."""
+    """Measure rounds of questions to warm programs, each with its index open."""
     settings, questions = bench.settings, _texts(bench, corpus)
     with bench.serving(_asking(), corpus) as servers:
         _warm_up(servers, questions, settings.warmups)
@@ -223,13 +233,13 @@ def _served(bench: Bench, corpus: str, rounds: int, values: OfServer) -> Outcome
 
 
 def _growth(bench: Bench, _: str) -> Outcome:
-    """Ask ragkit and LangChain the same questions on corpora of several sizes."""
+    """Measure ragkit and LangChain on corpora of several sizes, with the same questions."""
     merged: Outcome = {}
     for size in bench.settings.sizes:
-        for name, found in _at_size(bench, size).items():
-            kept = merged.setdefault(name, {"median": {}, "rounds": []})
-            kept["median"] |= _suffixed(found["median"], size)
-            kept["rounds"] += [_suffixed(values, size) for values in found["rounds"]]
+        for name, outcome in _at_size(bench, size).items():
+            total = merged.setdefault(name, {"median": {}, "rounds": []})
+            total["median"] |= _suffixed(outcome["median"], size)
+            total["rounds"] += [_suffixed(values, size) for values in outcome["rounds"]]
     return merged
 
 
@@ -261,10 +271,10 @@ MEASURES: dict[str, tuple[Measure, tuple[str, ...]]] = {
     "concurrency": (_concurrency, ("xquad",)),
     "growth": (_growth, ("grown",)),
 }
-"""Name → the measurement, and the corpora that it is made on."""
+"""The function and the corpora of each measure."""
 
 OPTIONAL = frozenset({"growth"})
-"""What runs only when it is asked for."""
+"""Measures that run only on request."""
 
 
 def _asking() -> list[Library]:
@@ -272,7 +282,7 @@ def _asking() -> list[Library]:
 
 
 def _interleaved(libraries: Sequence[Library], rounds: int, once: Once) -> Outcome:
-    """Each round begins with another library, so that none has always the same neighbour."""
+    """Run all rounds; each begins with another library, so that no pair always stays adjacent."""
     samples: dict[str, list[Values]] = {library.name: [] for library in libraries}
     for number in range(rounds):
         first = number % len(libraries)
@@ -297,7 +307,7 @@ def _texts(bench: Bench, corpus: str) -> list[str]:
 
 
 def _part(questions: Sequence[str], number: int, count: int) -> list[str]:
-    """The questions of a round: the next ``count``, from the beginning again after the last."""
+    """The questions of a round: the next ``count``; after the last, the first again."""
     start = number * count
     return [questions[i % len(questions)] for i in range(start, start + count)]
 
@@ -316,7 +326,7 @@ def _percentiles(latencies: Sequence[float]) -> Values:
 
 
 def _percentile(values: Sequence[float], percent: int) -> float:
-    """The smallest value that ``percent`` of all do not exceed."""
+    """The smallest value that ``percent`` of all values do not exceed."""
     ordered = sorted(values)
     return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
 
@@ -327,9 +337,9 @@ def _success(found: Sequence[Sequence[str]], gold: Sequence[str], k: int) -> flo
 
 
 def _at_once(server: Server, clients: int, questions: Sequence[str]) -> Values:
-    """``throughput``, ``p95`` and how many questions ``failed``, each with ``@clients``.
+    """``throughput``, ``p95`` and the share ``failed``, each with ``@clients``.
 
-    All have failed if the program died of it; it stays dead.
+    If the program dies, all questions fail, then and in later rounds.
     """
     try:
         reply = server.ask({"concurrent": {"threads": clients, "questions": list(questions)}})
@@ -337,8 +347,8 @@ def _at_once(server: Server, clients: int, questions: Sequence[str]) -> Values:
         print(f"  {error}", file=sys.stderr, flush=True)
         reply = {"latencies": [], "errors": [str(error)] * len(questions), "seconds": 1.0}
     latencies, errors = reply["latencies"], reply["errors"]
-    for said in sorted(set(errors))[:3]:
-        print(f"  {server.library.name}, {clients} threads: {said}", file=sys.stderr, flush=True)
+    for message in sorted(set(errors))[:3]:
+        print(f"  {server.library.name}, {clients} threads: {message}", file=sys.stderr, flush=True)
     return {
         f"throughput@{clients}": len(latencies) / reply["seconds"],
         f"p95@{clients}": _percentile(latencies, 95) if latencies else float("nan"),

@@ -1,7 +1,7 @@
 """The same index on disk and on Milvus: ``python -m benchmarks.milvus --xquad FILE``.
 
 Each index is pushed to milvus-lite as a file, to milvus-lite as a server, and to Milvus 2.3.5, and
-asked the same questions there. Needs the packages ``pymilvus``, ``milvus-lite`` and ``milvus``.
+answers the same questions there. Needs the packages ``pymilvus``, ``milvus-lite`` and ``milvus``.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _K = 5
 
 @dataclass(frozen=True)
 class Corpus:
-    """An index on disk and what is asked of it."""
+    """An index on disk, and questions."""
 
     name: str
     path: Path
@@ -48,11 +48,16 @@ class Corpus:
 
 @dataclass(frozen=True)
 class Row:
-    """One engine on one corpus. Times are of finding the five best passages, encoding included.
+    """One engine on one corpus. Times are of retrieving the five best passages, encoding included.
 
-    ``first_ms``: percentiles of asking each question for the first time, nothing being kept yet;
-    ``again_ms``: of asking all of them once more. ``top1``, ``top5``: the share of questions for
-    which the best passage, or all five in their order, are those of the index on disk.
+    Attributes:
+        push_s: seconds of the push; None on disk.
+        first_ms: median and 95th percentile of each question's first time, with empty caches.
+        again_ms: the same when all questions are asked once more.
+        top1: share of questions whose best passage is that of the index on disk.
+        top5: share of questions whose five best passages are, in order, those on disk.
+        score: greatest difference between the scores of the same best passage.
+
     """
 
     corpus: str
@@ -68,45 +73,46 @@ class Row:
     score: float
 
 
-Found = list[list[tuple[int, float]]]
+Rankings = list[list[tuple[int, float]]]
+"""For each question its best chunks and their scores."""
 
 
-def asked(
+def ask_all(
     data: IndexData, manifest: Manifest, questions: Sequence[str]
-) -> tuple[Found, list[float]]:
-    """What each question finds, as chunk and score, and the milliseconds that it takes."""
+) -> tuple[Rankings, list[float]]:
+    """Return the ranking of each question, and the milliseconds that it took."""
     encoder = query_encoder(manifest.encoder)
     encoder.encode(questions[:1])
-    found, taken = [], []
+    rankings, taken = [], []
     for question in questions:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         [query] = encode_questions(data, encoder, [question], manifest.config)
         ranking = retrieve(data, query, _K, None).ranking
-        taken.append((time.perf_counter() - begun) * 1000)
-        found.append([(ranked.chunk, ranked.score) for ranked in ranking[:_K]])
-    return found, taken
+        taken.append((time.perf_counter() - started) * 1000)
+        rankings.append([(ranked.chunk, ranked.score) for ranked in ranking[:_K]])
+    return rankings, taken
 
 
-def measured(corpus: Corpus, engine: str, opening: Callable[[], IndexData]) -> tuple[Row, Found]:
-    """An engine's row, not yet compared with another."""
+def measure(corpus: Corpus, engine: str, opening: Callable[[], IndexData]) -> tuple[Row, Rankings]:
+    """Return an engine's row, not yet compared with another's, and its rankings."""
     manifest = Manifest.load(corpus.path)
-    begun = time.perf_counter()
+    started = time.perf_counter()
     data = opening()
-    opened = (time.perf_counter() - begun) * 1000
-    found, first = asked(data, manifest, corpus.questions)
-    _, again = asked(data, manifest, corpus.questions)
+    opened = (time.perf_counter() - started) * 1000
+    rankings, first = ask_all(data, manifest, corpus.questions)
+    _, again = ask_all(data, manifest, corpus.questions)
     if isinstance(data, MilvusData):
         data.close()
     row = Row(
         corpus.name, len(data), engine, len(again), None, opened, _cuts(first), _cuts(again),
         1.0, 1.0, 0.0,
     )  # fmt: skip
-    return row, found
+    return row, rankings
 
 
-def compared(row: Row, found: Found, expected: Found, seconds: float) -> Row:
-    """The row, with how far it agrees, and how many seconds the push took."""
-    pairs = list(zip(found, expected, strict=True))
+def compare(row: Row, rankings: Rankings, expected: Rankings, seconds: float) -> Row:
+    """Return the row with its agreement with the index on disk, and the seconds of the push."""
+    pairs = list(zip(rankings, expected, strict=True))
     same = [[chunk for chunk, _ in a] == [chunk for chunk, _ in b] for a, b in pairs]
     best = [a[0][0] == b[0][0] for a, b in pairs]
     apart = [abs(a[0][1] - b[0][1]) for a, b in pairs if a[0][0] == b[0][0]]
@@ -120,20 +126,20 @@ def compared(row: Row, found: Found, expected: Found, seconds: float) -> Row:
 
 
 def run(corpora: Sequence[Corpus], engines: Sequence[str]) -> Iterator[Row]:
-    """Corpus by corpus, one engine after the other, each on a server that has nothing else."""
+    """Yield the row of each engine on each corpus; each server has no other index."""
     for corpus in corpora:
-        made = builder.open_index(corpus.path)
-        row, expected = measured(corpus, "on disk (FAISS)", partial(_on_disk, corpus.path))
+        built = builder.open_index(corpus.path)
+        row, expected = measure(corpus, "on disk (FAISS)", partial(_on_disk, corpus.path))
         yield row
         for engine in engines:
             with ExitStack() as stack:
                 folder = stack.enter_context(tempfile.TemporaryDirectory())
                 location = stack.enter_context(ENGINES[engine](Path(folder)))
-                begun = time.perf_counter()
-                push(made.data, Manifest.load(corpus.path), location)
-                seconds = time.perf_counter() - begun
-                row, found = measured(corpus, engine, partial(_on_server, location))
-                yield compared(row, found, expected, seconds)
+                started = time.perf_counter()
+                push(built.data, Manifest.load(corpus.path), location)
+                seconds = time.perf_counter() - started
+                row, rankings = measure(corpus, engine, partial(_on_server, location))
+                yield compare(row, rankings, expected, seconds)
 
 
 def _on_disk(path: Path) -> IndexData:
@@ -179,8 +185,8 @@ def _cuts(taken: Sequence[float]) -> tuple[float, float]:
 
 def table(rows: Sequence[Row]) -> str:
     head = (
-        "| corpus | passages | engine | push, s | open, ms | first asked, ms p50 | p95 "
-        "| again, ms p50 | p95 | same best | same five | scores apart |\n"
+        "| corpus | passages | engine | push, s | open, ms | first time, ms p50 | p95 "
+        "| again, ms p50 | p95 | same best | same five | score difference |\n"
         "|---|---:|---|" + "---:|" * 9 + "\n"
     )
     return head + "".join(_line(row) for row in rows)
@@ -198,7 +204,7 @@ def _line(row: Row) -> str:
 
 
 def xquad(path: Path) -> Corpus:
-    """XQuAD as an index, built once and kept."""
+    """Build an index of XQuAD unless an earlier run did."""
     documents, questions = load_squad(path)
     folder = Path(__file__).parent / ".work" / "milvus" / "xquad"
     if not (folder / "manifest.json").exists():
@@ -210,10 +216,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--xquad", type=Path)
     parser.add_argument(
-        "--index", type=Path, nargs="*", default=[], help="Others, asked as the seed."
+        "--index",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="More indexes, asked the questions of the seed.",
     )
     parser.add_argument("--engines", nargs="+", choices=list(ENGINES), default=list(ENGINES))
-    parser.add_argument("--questions", type=int, default=1_000_000, help="At most, of a corpus.")
+    parser.add_argument(
+        "--questions", type=int, default=1_000_000, help="Greatest number of questions of a corpus."
+    )
     parser.add_argument("--save", action="store_true", help=f"Write {RESULTS.name}.")
     chosen = parser.parse_args()
     plain = [q.text for q in load_questions(ROOT / "eval" / "questions.jsonl")]

@@ -1,4 +1,4 @@
-"""results.json → the tables of README.md, and plots."""
+"""Render results.json as the tables of README.md and as plots."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ MARKER = "<!-- Generated below this line by `python -m benchmarks`; edit benchma
 RAGKIT = "ragkit"
 OVERVIEW = ("<!-- overview: written by `python -m benchmarks` -->", "<!-- end -->")
 BUSY = 0.1
-"""The share of the machine in use by others above which a measure is marked."""
+"""A measure is marked if other processes used more than this share of the machine."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One figure of a measure: its key in the results, how it is shown, and which way is good."""
+    """One figure of a measure: its key in the results, how it is shown, which way is better."""
 
     key: str
     header: str
@@ -51,7 +51,7 @@ class Column:
     higher_is_better: bool = False
 
     def show(self, value: float) -> str:
-        """The value in the header's unit."""
+        """Return the value in the header's unit."""
         return f"{value * self.scale:,.{self.digits}f}"
 
 
@@ -104,7 +104,7 @@ CORPORA = {
 
 
 def record(name: str, entry: Mapping[str, Any]) -> None:
-    """Put one measure into results.json; what other measures found stays."""
+    """Write one measure into results.json; the other measures stay."""
     results = load()
     results["measures"][name] = dict(entry)
     RESULTS.parent.mkdir(exist_ok=True)
@@ -112,7 +112,7 @@ def record(name: str, entry: Mapping[str, Any]) -> None:
 
 
 def load() -> dict[str, Any]:
-    """What results.json holds; empty if there is none yet."""
+    """Return the content of results.json; empty if the file does not exist."""
     if not RESULTS.is_file():
         return {"measures": {}}
     found: dict[str, Any] = json.loads(RESULTS.read_bytes())
@@ -120,7 +120,7 @@ def load() -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """What it was measured on. Memory in bytes."""
+    """Describe this machine; memory in bytes."""
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
@@ -131,7 +131,7 @@ def machine() -> dict[str, Any]:
 
 
 def versions(threads: int) -> dict[str, dict[str, str]]:
-    """Library → package → version, each told by its own environment."""
+    """Return the versions of each library's packages, as its own environment reports them."""
     return {
         library.name: json.loads(program(library, ["versions"], threads))
         for library in LIBRARIES
@@ -140,12 +140,12 @@ def versions(threads: int) -> dict[str, dict[str, str]]:
 
 
 def today() -> str:
-    """The date in UTC, as YYYY-MM-DD."""
+    """Return the date in UTC, as YYYY-MM-DD."""
     return datetime.now(UTC).date().isoformat()
 
 
 def render(results: Mapping[str, Any]) -> str:
-    """All results as Markdown."""
+    """Return all results as Markdown."""
     measures = results["measures"]
     shown = [name for name in TITLES if name in measures]
     if not shown:
@@ -156,7 +156,7 @@ def render(results: Mapping[str, Any]) -> str:
 
 
 def rewrite_readme() -> None:
-    """Put the tables of results.json below the marker line."""
+    """Write the tables below the marker line of README.md."""
     kept, marker, _ = README.read_text(encoding="utf-8").partition(MARKER)
     if not marker:
         raise SystemExit(f"{README} has no line {MARKER!r}")
@@ -174,7 +174,7 @@ def rewrite_overview() -> None:
 
 
 def overview(results: Mapping[str, Any]) -> str:
-    """A row a library: the figures that most people choose by, as Markdown."""
+    """Return the most important figures as Markdown, one row a library."""
     measures = results["measures"]
     picked = [
         (measures[name]["corpora"][corpus], column, header)
@@ -196,7 +196,7 @@ def overview(results: Mapping[str, Any]) -> str:
 
 
 def draw(results: Mapping[str, Any]) -> None:
-    """Plots of what was measured, as SVG beside results.json. Needs matplotlib."""
+    """Draw plots as SVG beside results.json. Needs matplotlib."""
     import matplotlib as mpl
 
     mpl.use("svg")
@@ -216,7 +216,7 @@ def draw(results: Mapping[str, Any]) -> None:
 
 
 def _conditions(measures: Mapping[str, Any]) -> str:
-    """Machine and versions, once if all measures share them."""
+    """Machine and versions, only once if all measures share them."""
     lines = ["## Results", ""]
     conditions: dict[str, list[str]] = {}
     for name, entry in measures.items():
@@ -243,7 +243,7 @@ def _machine_line(entry: Mapping[str, Any]) -> str:
 
 
 def _summary(measures: Mapping[str, Any]) -> str:
-    """Compare ragkit with the fastest peer, whichever that is, figure by figure."""
+    """Compare ragkit with the best peer, figure by figure."""
     lines = [
         "### ragkit beside the best peer",
         "",
@@ -302,7 +302,7 @@ def _rounds_line(name: str, settings: Mapping[str, Any]) -> str:
 
 
 def _table(columns: Sequence[Column], found: Mapping[str, Any]) -> list[str]:
-    """A row a library; behind each figure its ratio to the best peer's."""
+    """One row a library; after each figure its ratio to the best peer's."""
     first = columns[0]
     medians = {name: outcome["median"] for name, outcome in found.items()}
     best = _best_peer({name: values[first.key] for name, values in medians.items()}, first)
@@ -316,7 +316,7 @@ def _table(columns: Sequence[Column], found: Mapping[str, Any]) -> list[str]:
 
 
 def _columns(name: str, found: Mapping[str, Any]) -> tuple[Column, ...]:
-    """The measure's columns; those of concurrency and growth follow from what was measured."""
+    """The measure's columns; concurrency and growth have one for each size measured."""
     if name in COLUMNS:
         return COLUMNS[name]
     medians = [outcome["median"] for outcome in found.values()]
@@ -374,7 +374,7 @@ def _user_code() -> str:
 
 
 def _user_lines(library: Library) -> int:
-    """Of the variant of a library: its own lines and those of what it varies."""
+    """A variant of a library has its own lines and those of the library."""
     varied = [other for other in LIBRARIES if library.asks_as and other.name == library.asks_as]
     sources = [library.source, *(other.source for other in varied)]
     return sum(_marked_lines(source.read_text(encoding="utf-8")) for source in sources)

@@ -1,7 +1,7 @@
 """From a thousand passages to a million: ``python -m benchmarks.scale --parents INDEX``.
 
-What opening, asking, memory and disk cost, on indexes generated from the passages of INDEX
-(``generated.py`` says how), each measured in a process of its own.
+Measures opening, asking, memory and disk on indexes generated from the passages of INDEX
+(``generated.py`` says how), each in a process of its own.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.generated import generate, made_from
+from benchmarks.generated import describe, generate
 from benchmarks.report import machine, today
 from ragkit import Index
 from ragkit.evaluation import load_questions
@@ -34,28 +34,28 @@ RESULTS = Path(__file__).parent / "results"
 WORK = Path(__file__).parent / ".work" / "scale"
 
 _BUSY = (
-    "*Read the question* is the same work at every size, 2.5 to 5 ms on this machine when nothing "
-    "else runs: where a column says more, the machine was busy, and its other times are as much "
-    "too long."
+    "*Encode the question* is the same work at every size, 2.5 to 5 ms on this machine when "
+    "nothing else runs. If a column shows more, the machine was busy, and its other times are too "
+    "long by the same factor."
 )
 
 _PARTS = {
     "texts, words": ("documents", "texts", "stem", "posting", "document_"),
     "vectors": ("dense", "vectors"),
     "tokens": ("token", "segments"),
-    "coarse order": ("centroids", "bag", "within"),
+    "centroids": ("centroids", "bag", "within"),
 }
 
 
-def asked(path: Path, questions: Sequence[str], rounds: int) -> dict[str, Any]:
-    """Open the index and ask; this process's own memory is part of the result."""
-    begun = time.perf_counter()
+def measure_asking(path: Path, questions: Sequence[str], rounds: int) -> dict[str, Any]:
+    """Open the index and ask; the result includes the memory of this process."""
+    started = time.perf_counter()
     index = Index.open(path, check_sources=False)
-    opened = time.perf_counter() - begun
+    opened = time.perf_counter() - started
     after_open = _memory("VmRSS")
     index.ask("What was built?")
-    first, _ = _asked(index, questions, 1)
-    again, stages = _asked(index, questions, rounds)
+    first, _ = _ask(index, questions, 1)
+    again, stages = _ask(index, questions, rounds)
     return {
         "open_s": opened,
         "open_mib": after_open,
@@ -69,7 +69,7 @@ def asked(path: Path, questions: Sequence[str], rounds: int) -> dict[str, Any]:
 
 
 def recall(index: Index, questions: Sequence[str]) -> float:
-    """Of the ten chunks nearest to each question's vector, what part is found."""
+    """Return the share of the ten chunks nearest to each question that the search returns."""
     data = index._local().data
     queries = encode_questions(data, index.encoder, questions, index.config)
     vectors = np.stack([query.vector for query in queries])
@@ -81,47 +81,47 @@ def recall(index: Index, questions: Sequence[str]) -> float:
         axis=1,
     )
     exact = np.argpartition(-scores, 9, axis=1)[:, :10]
-    found = [data.nearest(query.vector, 512)[0][:10] for query in queries]
-    return float(np.mean([np.isin(a, b).mean() for a, b in zip(exact, found, strict=True)]))
+    nearest = [data.nearest(query.vector, 512)[0][:10] for query in queries]
+    return float(np.mean([np.isin(a, b).mean() for a, b in zip(exact, nearest, strict=True)]))
 
 
 def sizes(path: Path) -> dict[str, float]:
-    """MiB of each part of the index."""
+    """Return the MiB of each part of the index."""
     files = Manifest.load(path).files
-    found = dict.fromkeys([*_PARTS, "other"], 0.0)
+    mib = dict.fromkeys([*_PARTS, "other"], 0.0)
     for name, record in files.items():
         part = next(
             (p for p, starts in _PARTS.items() if name.removesuffix(SUMS).startswith(starts)),
             "other",
         )
-        found[part] += record.bytes / 2**20
-    return found
+        mib[part] += record.bytes / 2**20
+    return mib
 
 
-def measured(parents: Path, chunks: int, questions: Sequence[str], keep: bool) -> dict[str, Any]:
-    """Generate an index of so many passages and ask it in another process."""
+def measure(parents: Path, chunks: int, questions: Sequence[str], keep: bool) -> dict[str, Any]:
+    """Generate an index of that many passages and ask it in another process."""
     path = WORK / str(chunks)
-    begun = time.perf_counter()
+    started = time.perf_counter()
     if not (path / "manifest.json").exists():
         generate(Index.open(parents, check_sources=False), path, chunks)
-    made = time.perf_counter() - begun
+    generated = time.perf_counter() - started
     (WORK / "questions.json").write_text(json.dumps(questions), encoding="utf-8")
-    os.sync()  # what was just generated is still being written, and would slow down every reading
+    os.sync()  # else writing the generated files would slow down reading them
     command = [sys.executable, "-m", "benchmarks.scale", "--asked", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)  # noqa: S603
     manifest = Manifest.load(path).to_dict()
-    found = {
-        "passages": chunks, "made_s": made, "dense": manifest["dense"],
+    row = {
+        "passages": chunks, "made_s": generated, "dense": manifest["dense"],
         "tokens": manifest["tokens"], "mib": sizes(path),
         **json.loads(done.stdout.splitlines()[-1]),
     }  # fmt: skip
     if not keep:
         shutil.rmtree(path)
-    return found
+    return row
 
 
 def report(rows: Sequence[Mapping[str, Any]], origin: str) -> str:
-    """Markdown."""
+    """Return the report as Markdown."""
     head = [
         "passages", "vectors", "tokens", "open, s", "ask again p50, ms", "p95, ms",
         "first time p50, ms", "p95, ms", "resident, MiB", "peak, MiB", "recall@10", "on disk, MiB",
@@ -131,13 +131,14 @@ def report(rows: Sequence[Mapping[str, Any]], origin: str) -> str:
         "# From a thousand passages to a million",
         "",
         f"Measured on {today()}: {on['processor']}, {on['cores']} cores, "
-        f"{on['memory'] / 2**30:.0f} GiB, {on['system']}. Passages generated from {origin}, as "
-        "`benchmarks/generated.py` says; questions are real ones (`eval/questions.jsonl`), so that "
-        "nothing answers them: what is measured is the cost. Each index was asked by a process of "
-        "its own: every question a *first time*, when what it reads is read from disk and proved, "
-        "and then *again*. *Resident* is that process after all questions, the pages of mapped "
-        "files that it holds included. recall@10: of the ten passages nearest to a question's "
-        "vector, what part the search in lists finds.",
+        f"{on['memory'] / 2**30:.0f} GiB, {on['system']}. Passages were generated from "
+        f"{origin} as `benchmarks/generated.py` describes. The questions are real "
+        "(`eval/questions.jsonl`), so no passage answers them: only the cost is measured. A "
+        "process of its own asked each "
+        "index: every question a *first time*, when its data is loaded from disk and verified, and "
+        "then *again*. *Resident* is the memory of that process after all questions, including "
+        "resident pages of mapped files. recall@10: the share of the ten passages nearest to a "
+        "question's vector that the search in lists finds.",
         "",
         "| " + " | ".join(head) + " |",
         "|" + "---:|" * len(head),
@@ -169,7 +170,7 @@ def _table(title: str, rows: Sequence[Mapping[str, Any]], key: str, digits: int)
 
 
 def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """The curves: time, memory and disk over the number of passages."""
+    """Draw time, memory and disk over the number of passages."""
     import matplotlib.pyplot as plt
 
     number = [row["passages"] for row in rows]
@@ -189,22 +190,22 @@ def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     figure.savefig(path)
 
 
-def _asked(
+def _ask(
     index: Index, questions: Sequence[str], rounds: int
 ) -> tuple[dict[str, float], list[tuple[str, float]]]:
-    """Percentiles in milliseconds, and the stages."""
+    """Percentiles in milliseconds, and all stages."""
     seconds: list[float] = []
     with timings() as stages:
         for question in [*questions] * rounds:
-            begun = time.perf_counter()
+            started = time.perf_counter()
             index.ask(question)
-            seconds.append(time.perf_counter() - begun)
+            seconds.append(time.perf_counter() - started)
     cuts = statistics.quantiles(seconds, n=100)
     return {f"p{p}": cuts[p - 1] * 1e3 for p in (50, 95, 99)}, stages
 
 
 def _memory(field: str) -> float:
-    """MiB, by /proc: what a process started from a larger one peaked at is its own there."""
+    """MiB, from /proc, whose peak does not include that of the parent process."""
     for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
         if line.startswith(f"{field}:"):
             return int(line.split()[1]) / 1024
@@ -212,35 +213,39 @@ def _memory(field: str) -> float:
 
 
 def _by_stage(stages: Sequence[tuple[str, float]], number: int) -> dict[str, float]:
-    """Milliseconds a question; forward passes are summed up, whatever their size."""
-    totals: dict[str, float] = {}
-    for stage, seconds in stages:
-        name = "forward pass" if stage.startswith("forward pass") else stage
-        totals[name] = totals.get(name, 0.0) + 1e3 * seconds / number
-    return totals
+    """Milliseconds a question; the forward pass is a part of encoding it."""
+    by_stage: dict[str, float] = {}
+    for name, spent in stages:
+        part = "encode the question" if name.startswith("forward pass") else name
+        by_stage[part] = by_stage.get(part, 0.0) + 1e3 * spent / number
+    return by_stage
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--parents", type=Path, help="an index of real passages")
     parser.add_argument("--sizes", default="1000,10000,100000,1000000")
-    parser.add_argument("--keep", action="store_true", help="keep the indexes, and use those kept")
+    parser.add_argument(
+        "--keep",
+        action="store_true",
+        help="keep generated indexes, and use earlier ones",
+    )
     parser.add_argument("--asked", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.asked:
         questions = json.loads((WORK / "questions.json").read_text(encoding="utf-8"))
-        print(json.dumps(asked(chosen.asked, questions, 3)))
+        print(json.dumps(measure_asking(chosen.asked, questions, 3)))
         return
     WORK.mkdir(parents=True, exist_ok=True)
     questions = [q.text for q in load_questions(ROOT / "eval" / "questions.jsonl")]
-    origin = made_from(Index.open(chosen.parents, check_sources=False)._local())
-    kept = RESULTS / "scale.json"
-    known = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else []
-    by_size = {row["passages"]: row for row in known}
+    origin = describe(Index.open(chosen.parents, check_sources=False)._local())
+    saved = RESULTS / "scale.json"
+    earlier = json.loads(saved.read_text(encoding="utf-8")) if saved.exists() else []
+    by_size = {row["passages"]: row for row in earlier}
     for size in map(int, chosen.sizes.split(",")):
-        by_size[size] = measured(chosen.parents, size, questions, chosen.keep)
+        by_size[size] = measure(chosen.parents, size, questions, chosen.keep)
         rows = [by_size[number] for number in sorted(by_size)]
-        kept.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        saved.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     (RESULTS / "scale.md").write_text(report(rows, origin), encoding="utf-8")
     draw(rows, RESULTS / "scale.svg")
 

@@ -1,7 +1,7 @@
-"""Many askers at once against ``ragkit serve`` on loopback: ``python -m benchmarks.serving``.
+"""Many clients at once against ``ragkit serve`` on loopback: ``python -m benchmarks.serving``.
 
-Each asker sends its next question when the last is answered, so the load is what the server takes.
-Every answer is compared with what the library gives by itself.
+Each client sends its next question when its last is answered, so the server sets the pace. Every
+answer is compared with the library's own.
 """
 
 from __future__ import annotations
@@ -32,7 +32,14 @@ RESULTS = Path(__file__).parent / "results" / "serving.md"
 
 @dataclass
 class Load:
-    """What became of the questions. Seconds each took, and what went wrong."""
+    """The results of the questions.
+
+    Attributes:
+        seconds: how long each answer took.
+        errors: statuses and exceptions of questions that got no answer.
+        wrong: number of answers that differ from the library's.
+
+    """
 
     seconds: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -41,7 +48,7 @@ class Load:
 
 @contextmanager
 def server() -> Iterator[str]:
-    """The address of a server in a process of its own."""
+    """Yield the address of a server in a process of its own."""
     process = subprocess.Popen(
         [sys.executable, "-m", "ragkit", "serve", "--port", "0"],
         stderr=subprocess.PIPE, text=True,
@@ -49,71 +56,71 @@ def server() -> Iterator[str]:
     log = cast("IO[str]", process.stderr)
     try:
         for line in log:
-            if found := re.search(r"listening on (http://\S+)", line):
+            if match := re.search(r"listening on (http://\S+)", line):
                 break
         else:
             raise RuntimeError("the server did not start")
         drained = asyncio.get_running_loop().run_in_executor(None, log.read)
-        yield found[1]
+        yield match[1]
     finally:
         process.terminate()
         process.wait(30)
         del drained
 
 
-async def load(url: str, expected: dict[str, str], askers: int, seconds: float) -> Load:
-    """Ask for so long, all askers at once, each another question each time."""
+async def load(url: str, expected: dict[str, str], clients: int, seconds: float) -> Load:
+    """Ask for that many seconds, with all clients at once; questions take turns."""
     questions = list(expected)
-    found, number = Load(), count()
+    result, number = Load(), count()
     until = time.monotonic() + seconds
-    limits = httpx.Limits(max_connections=askers, max_keepalive_connections=askers)
+    limits = httpx.Limits(max_connections=clients, max_keepalive_connections=clients)
 
-    async def asking(client: httpx.AsyncClient) -> None:
+    async def ask_repeatedly(client: httpx.AsyncClient) -> None:
         while time.monotonic() < until:
             question = questions[next(number) % len(questions)]
-            begun = time.perf_counter()
+            started = time.perf_counter()
             try:
                 response = await client.post("/v1/ask", json={"question": question})
             except httpx.HTTPError as error:
-                found.errors.append(type(error).__name__)
+                result.errors.append(type(error).__name__)
                 continue
-            found.seconds.append(time.perf_counter() - begun)
+            result.seconds.append(time.perf_counter() - started)
             if response.status_code != 200:
-                found.errors.append(str(response.status_code))
+                result.errors.append(str(response.status_code))
             elif response.json()["text"] != expected[question]:
-                found.wrong += 1
+                result.wrong += 1
 
     async with httpx.AsyncClient(base_url=url, limits=limits, timeout=60) as client:
         await client.post("/v1/ask", json={"question": questions[0]})
-        await asyncio.gather(*(asking(client) for _ in range(askers)))
-    return found
+        await asyncio.gather(*(ask_repeatedly(client) for _ in range(clients)))
+    return result
 
 
-def measured(found: Load, askers: int, seconds: float) -> dict[str, float | int]:
-    """The figures, in milliseconds."""
-    cuts = statistics.quantiles(found.seconds, n=100)
+def figures(result: Load, clients: int, seconds: float) -> dict[str, float | int]:
+    """Return the figures of one load."""
+    cuts = statistics.quantiles(result.seconds, n=100)
     return {
-        "askers": askers,
+        "clients": clients,
         "seconds": seconds,
-        "answers": len(found.seconds),
-        "per_second": round(len(found.seconds) / seconds, 1),
+        "answers": len(result.seconds),
+        "per_second": round(len(result.seconds) / seconds, 1),
         "p50_ms": round(cuts[49] * 1000, 1),
         "p95_ms": round(cuts[94] * 1000, 1),
         "p99_ms": round(cuts[98] * 1000, 1),
-        "errors": len(found.errors),
-        "wrong": found.wrong,
+        "errors": len(result.errors),
+        "wrong": result.wrong,
     }
 
 
-async def run(askers: list[int], seconds: float) -> list[dict[str, float | int]]:
-    """One load after the other, against one server."""
+async def run(clients: list[int], seconds: float) -> list[dict[str, float | int]]:
+    """Run one load after the other against one server."""
     questions = [q.text for q in load_questions(ROOT / "eval" / "questions.jsonl")]
     expected = {question: ragkit.ask(question).text for question in questions}
     rows = []
     with server() as url:
-        for number in askers:
-            found = await load(url, expected, number, seconds)
-            rows.append(measured(found, number, seconds))
+        for number in clients:
+            result = await load(url, expected, number, seconds)
+            rows.append(figures(result, number, seconds))
             print(json.dumps(rows[-1]))
     return rows
 
@@ -129,11 +136,11 @@ def table(rows: list[dict[str, float | int]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--askers", type=int, nargs="+", default=[1, 8, 64])
+    parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 64])
     parser.add_argument("--seconds", type=float, default=120.0)
     parser.add_argument("--save", action="store_true", help=f"Write {RESULTS.name}.")
     chosen = parser.parse_args()
-    rows = asyncio.run(run(chosen.askers, chosen.seconds))
+    rows = asyncio.run(run(chosen.clients, chosen.seconds))
     if chosen.save:
         RESULTS.write_text(table(rows), encoding="utf-8")
 

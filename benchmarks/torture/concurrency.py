@@ -15,18 +15,18 @@ from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 
-from benchmarks.torture.corpora import QUESTIONS, few_documents, reading
+from benchmarks.torture.corpora import QUESTIONS, few_documents, int8_encoder
 from benchmarks.torture.rows import Row, Tally
 from ragkit import Answer, Encoder, Index, RagkitError
 
 TITLE = "Concurrency"
 ABOUT = """\
 Four processes of 32 threads each ask one index, each thread the newest generation that its process
-has opened, while a fifth process publishes one of four generations after the other. Each process
-opens the index anew all the time, and one thread opens it for a single question now and then. Every
-answer is compared with what the same generation answered to a single thread before. Memory and file
-handles are the medians of the second quarter of the time, then of the last: they must not grow. (An
-open generation has 23 handles, and how many are in use at a moment varies.)"""
+has opened, while a fifth process publishes four generations in turn. Each process reopens the index
+continually, and one thread now and then opens it for a single question. Every answer is compared
+with what the same generation answered to a single thread before. Memory and file handles are
+medians of the second and of the last quarter of the time; they must not grow. (An open generation
+has 23 handles, and the number in use varies from moment to moment.)"""
 
 PROCESSES, THREADS, GENERATIONS, MINUTES = 4, 32, 4, 10.0
 _GROWTH = 1.10
@@ -35,7 +35,7 @@ _GROWTH = 1.10
 
 def run(effort: float) -> Iterator[Row]:
     seconds = 60 * MINUTES * effort
-    encoder = reading()
+    encoder = int8_encoder()
     with tempfile.TemporaryDirectory() as scratch:
         top = Path(scratch)
         truth = {}
@@ -85,7 +85,7 @@ class _Asking:
     def __init__(self, top: Path, seconds: float) -> None:
         self._path = top / "index"
         self._truth = json.loads((top / "truth.json").read_text(encoding="utf-8"))
-        self._encoder = reading()
+        self._encoder = int8_encoder()
         self._index = Index.open(self._path, encoder=self._encoder)
         self._until = time.monotonic() + seconds
         self._lock = threading.Lock()

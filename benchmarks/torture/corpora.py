@@ -1,4 +1,4 @@
-"""The small indexes that are tortured: real text, read by the real model."""
+"""The corpora of the torture: real text, encoded by the real model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from ragkit import Document, Encoder, load_encoder
 from ragkit.corpus import load_sources
 
-__all__ = ["QUESTIONS", "SEED", "SEED_INDEX", "few_documents", "reading"]
+__all__ = ["QUESTIONS", "SEED", "SEED_INDEX", "few_documents", "int8_encoder"]
 
 _ROOT = Path(__file__).parents[2]
 SEED = _ROOT / "seeds" / "germany-soviet-union-relations-1918-1941.txt"
@@ -21,8 +21,8 @@ QUESTIONS = (
 )
 
 
-def reading() -> Encoder:
-    """Reads the same bytes whatever else it reads, so that equal builds have equal files."""
+def int8_encoder() -> Encoder:
+    """Load an encoder whose vectors do not depend on the batch: equal builds have equal files."""
     return load_encoder(runtime="int8")
 
 
@@ -33,7 +33,7 @@ def _paragraphs() -> tuple[str, ...]:
 
 
 def few_documents(turn: int = 0) -> list[Document]:
-    """Three short documents of the seed's sentences, one of which is another at each turn."""
+    """Return three short documents of sentences of the seed; the last differs at each turn."""
     paragraphs = _paragraphs()
     return [
         Document("one", "Relations", paragraphs[0][:160]),

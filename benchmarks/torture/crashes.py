@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.torture.corpora import QUESTIONS, SEED, few_documents, reading
+from benchmarks.torture.corpora import QUESTIONS, SEED, few_documents, int8_encoder
 from benchmarks.torture.power import Disk
 from benchmarks.torture.rows import Row, Tally
 from benchmarks.torture.steps import Step, steps_below
@@ -25,17 +25,17 @@ from ragkit.index.journal import JOURNAL
 
 TITLE = "Crashes"
 ABOUT = """\
-A step is the opening of a file to write, a rename, a removal, a new folder, or a sync. A builder,
-an updater, a repair and a copy were killed (SIGKILL) before each of their steps, and at random
-moments; steps were made to fail; and from what was synced or not before each step it was worked out
-what a disk may hold when its power goes there (names in order, or any of them; contents whole, cut,
-or zeros). Each time the index had to open with every byte proved, as it was before or as it was to
-become, with its answers; the same writer, started again, had to end in what it would have made at
-once, to the byte, and to leave nothing of the former one behind."""
+A step is opening a file to write, renaming, removing, creating a folder, or a sync. A build, an
+update, a repair and a copy were killed (SIGKILL) before each of their steps and at random moments,
+and steps were made to fail. For a loss of power before each step, the states that a disk may then
+hold were derived from what was synced (names in order, or any of them; contents complete, cut, or
+zeros). Each time the index had to open with every byte verified, in its state before or after the
+operation, and to give that state's answers. The same operation, run again, had to produce the same
+bytes as one that was never interrupted, and to leave nothing of the interrupted one."""
 
 
 def run(effort: float) -> Iterator[Row]:
-    torture = Torture(reading())
+    torture = Torture(int8_encoder())
     for name in OPERATIONS:
         yield torture.killed_at_each_step(name, effort)
     for name in OPERATIONS:
@@ -364,7 +364,7 @@ def _die(name: str, root: Path, number: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         left -= 1
 
-    encoder = reading()
+    encoder = int8_encoder()
     with steps_below(root, meet):
         OPERATIONS[name](root / "index", encoder)
 

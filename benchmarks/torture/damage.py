@@ -12,7 +12,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from unittest import mock
 
-from benchmarks.torture.corpora import QUESTIONS, SEED_INDEX, few_documents, reading
+from benchmarks.torture.corpora import QUESTIONS, SEED_INDEX, few_documents, int8_encoder
 from benchmarks.torture.rows import Row, Tally
 from ragkit import Answer, Encoder, Index, StoreError
 from ragkit.errors import IndexDamagedError
@@ -24,10 +24,10 @@ from ragkit.storage.checksums import SUMS
 
 TITLE = "Damage"
 ABOUT = """\
-After each change to one file the index was opened and asked: whatever came of it had to be an error
-that names the file, or, where files are proved as they are read, the very answer of the whole
-index. *Large* means that every file was treated as those over 32 MiB are, in blocks of 256 bytes.
-`verify` had to name the file each time, and repairs had to give back every byte."""
+After each change to one file the index was opened and asked. The result had to be an error that
+names the file or, where files are verified as they are read, the answer of the intact index.
+*Large* means that every file was treated like those over 32 MiB, in blocks of 256 bytes. `verify`
+had to name the file each time, and repairs had to restore every byte."""
 
 _EVERY = 6_000
 """Files up to so many bytes are flipped at every byte, larger ones at so many places."""
@@ -38,7 +38,7 @@ _CHANGED = 300
 def run(effort: float) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as scratch:
         small = Path(scratch) / "small"
-        Index.build(few_documents(), small, encoder=reading())
+        Index.build(few_documents(), small, encoder=int8_encoder())
         most = int(_EVERY * effort)
         yield _each_file(small, "small index, one bit flipped", _flips, most)
         yield _each_file(small, "small index, cut", _cuts, most // 4)
@@ -125,7 +125,7 @@ def _files(copy: Path, *, relative_to: Path) -> list[Path]:
 
 
 def _tortured(copy: Path, names: Sequence[str], changes: Changes, most: int, large: bool) -> Tally:
-    encoder, rng = reading(), random.Random(repr(names))
+    encoder, rng = int8_encoder(), random.Random(repr(names))
     with _all_large() if large else _as_it_is():
         if large:
             Index.open(copy, encoder=encoder).save(copy.with_name(f"{copy.name}-large"))
@@ -188,7 +188,7 @@ class _Victim:
 
 def _repairs(path: Path, number: int) -> Row:
     """Some files of a copy damaged at once, then repaired."""
-    encoder, rng = reading(), random.Random(3)
+    encoder, rng = int8_encoder(), random.Random(3)
     tally = Tally("repaired after one to all data files were damaged")
     with tempfile.TemporaryDirectory() as scratch:
         copy = Path(scratch) / "copy"

@@ -15,24 +15,24 @@ from dataclasses import asdict
 from itertools import count, islice
 from pathlib import Path
 
-from benchmarks.torture.corpora import QUESTIONS, few_documents, reading
+from benchmarks.torture.corpora import QUESTIONS, few_documents, int8_encoder
 from benchmarks.torture.rows import Row, Tally
 from ragkit import Encoder, Index, IndexWriteError, RagkitError
 from ragkit.index import Manifest, verify
 
 TITLE = "Disks and handles"
 ABOUT = """\
-File systems in memory, made for the purpose, of every size from too small for anything to large
-enough; and one mounted read-only. Limits on open files from none to enough. What was there before
-must answer as before, what fails must be told as an error of ragkit's own tree, and writing must
-not be told as done when it is not."""
+File systems in memory of every size, from too small for anything to large enough, and one mounted
+read-only; limits on open files from none to enough. The existing index must answer as before,
+failures must be errors that ragkit declares, and an incomplete write must not be reported as
+complete."""
 
 _PAGE = 4096
 
 
 def run(effort: float) -> Iterator[Row]:
     yield from _in_namespace(effort)
-    yield out_of_handles(reading(), effort)
+    yield out_of_handles(int8_encoder(), effort)
 
 
 def _in_namespace(effort: float) -> list[Row]:
@@ -66,7 +66,7 @@ class _Disk:
 
 def _mounted(effort: float) -> list[Row]:
     with tempfile.TemporaryDirectory() as scratch:
-        disk, writing = _Disk(Path(scratch) / "disk"), _Writing(Path(scratch), reading())
+        disk, writing = _Disk(Path(scratch) / "disk"), _Writing(Path(scratch), int8_encoder())
         needed = sum(-(-p.stat().st_size // _PAGE) + 1 for p in writing.old.rglob("*"))
         sizes = range(needed + 4, 3 * needed + 40, max(1, round(2 / effort)))
         rows = []

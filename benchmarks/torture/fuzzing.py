@@ -24,7 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.torture.corpora import QUESTIONS, few_documents, reading
+from benchmarks.torture.corpora import QUESTIONS, few_documents, int8_encoder
 from benchmarks.torture.rows import Row
 from ragkit import Document, Index, RagkitError
 from ragkit.answering.answer import Passage
@@ -316,7 +316,7 @@ def _chunked(data: bytes) -> str:
 
 def _resealed(place: Path, change: Callable[[Path, bytes], None]) -> Try:
     """An index, asked after ``change`` was made to a copy of it."""
-    encoder = reading()
+    encoder = int8_encoder()
     copy = place / "copy"
 
     def tried(data: bytes) -> str:
@@ -463,7 +463,7 @@ def _an_entry(place: Path) -> bytes:
 
 
 def _asking(place: Path) -> Try:
-    index = Index.open(place / "index", encoder=reading(), check_sources=False)
+    index = Index.open(place / "index", encoder=int8_encoder(), check_sources=False)
     documents = {document.id: document for document in index.documents}
 
     def tried(data: bytes) -> str:
@@ -498,7 +498,7 @@ class Saying:
 
 def _grounded(place: Path) -> Try:
     """The first byte cuts the rest into pieces."""
-    index = Index.open(place / "index", encoder=reading(), check_sources=False)
+    index = Index.open(place / "index", encoder=int8_encoder(), check_sources=False)
     passages = index.ask(QUESTIONS[0], threshold=0).passages
 
     def tried(data: bytes) -> str:
@@ -534,7 +534,7 @@ def _quoted(data: bytes) -> str:
 
 
 def _said_seeds(place: Path) -> list[bytes]:
-    index = Index.open(place / "index", encoder=reading(), check_sources=False)
+    index = Index.open(place / "index", encoder=int8_encoder(), check_sources=False)
     text = index.ask(QUESTIONS[0], threshold=0).passages[0].text.encode()
     return [
         b"\x05" + text + b" [1]\n\xe3\x80\x901\xe2\x80\xa0x\xe3\x80\x91 Not stated.",
@@ -608,7 +608,7 @@ def fuzzed(effort: float) -> Iterator[Row]:
     """A row of each target, two at a time."""
     with tempfile.TemporaryDirectory() as scratch:
         index = Path(scratch) / "index"
-        Index.build(few_documents(), index, encoder=reading())
+        Index.build(few_documents(), index, encoder=int8_encoder())
         with ThreadPoolExecutor(2) as pool:
             yield from pool.map(
                 lambda name: _row(name, index, max(1, round(_SECONDS * effort))), TARGETS
@@ -729,7 +729,7 @@ def _told(said: str, place: Path) -> str:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as top:
         where = Path(top)
-        Index.build(few_documents(), where / "index", encoder=reading())
+        Index.build(few_documents(), where / "index", encoder=int8_encoder())
         if os.path.isfile(sys.argv[2]):  # noqa: PTH113
             print(TARGETS[sys.argv[1]].prepare(where)(Path(sys.argv[2]).read_bytes()))
         else:

@@ -1,4 +1,4 @@
-"""What a part of the torture tells: so many faults, so many answers checked, so much wrong."""
+"""The results of a part: number of faults, of comparisons, and of failures."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ __all__ = ["Part", "Row", "Tally"]
 class Row:
     """One kind of fault.
 
-    ``tried``: faults injected, inputs given or requests made. ``checked``: answers or states that
-    were compared with what they had to be. ``wrong``: those that were not it, and whatever else
-    must not be: a crash, an error of another tree, something lost. ``outcomes``: what became of the
-    tries. ``examples``: a few of the wrong, to be found again.
+    Attributes:
+        what: its description.
+        tried: number of injected faults, inputs or requests.
+        checked: number of answers or states compared with the expected ones.
+        wrong: number that differed, and of crashes, undeclared errors and losses.
+        outcomes: number of tries by outcome.
+        examples: a few of the wrong ones, so that they can be reproduced.
+
     """
 
     what: str
@@ -30,7 +34,7 @@ class Row:
 
 @dataclass(slots=True)
 class Tally:
-    """Counts while a part runs, and makes the row at the end."""
+    """Counts while a part runs."""
 
     what: str
     tried: int = 0
@@ -40,34 +44,35 @@ class Tally:
     examples: list[str] = field(default_factory=list)
 
     def saw(self, outcome: str) -> None:
-        """One more try ended like this."""
+        """Count a try with that outcome."""
         self.tried += 1
         self.outcomes[outcome] += 1
 
     def check(self, holds: bool, example: str) -> None:
-        """One more comparison; ``example``: how to see again what did not hold."""
+        """Count a comparison; ``example`` says how to reproduce a failure."""
         self.checked += 1
         if not holds:
             self.wrong += 1
             self.examples.append(example)
 
     def broke(self, error: Exception, example: str) -> None:
-        """One more try ended in an error that is not ragkit's, which is wrong."""
+        """Count a try that ended in an error that ragkit does not declare."""
         self.saw("another error")
         self.check(False, f"{example}: {type(error).__name__}: {error}")
 
     def row(self) -> Row:
+        """Return the counts."""
         few = tuple(example[:400] for example in self.examples[:5])
         outcomes = dict(sorted(self.outcomes.items()))
         return Row(self.what, self.tried, self.checked, self.wrong, outcomes, few)
 
 
 class Part(Protocol):
-    """A module of this package."""
+    """A module of this package that tests one kind of fault."""
 
     TITLE: str
     ABOUT: str
 
     def run(self, effort: float) -> Iterator[Row]:
-        """``effort``: 1 for the committed report; less tries less, more tries more."""
+        """Yield the rows. ``effort`` scales the number of tries; 1 is the committed report's."""
         ...

@@ -29,19 +29,20 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
 import ragkit
-from benchmarks.serving import load, measured
+from benchmarks.serving import figures, load
 from benchmarks.torture.corpora import QUESTIONS, SEED_INDEX
 from benchmarks.torture.rows import Row, Tally
 from ragkit.evaluation import load_questions
 from ragkit.serving.connections import connection_limit
 
 TITLE = "The server"
-ABOUT = """A real server on loopback, called through bare sockets. Wrong is: an honest asker who
-gets another answer than the library's, or none within 20 s; a client that is never cut off; an
-error 500; document text for a caller without the token; a header or a second answer that the caller
-made up; memory or handles that grow; in the log, a traceback, what a caller typed or what the
-corpus says. The load is as many questions as the askers can get answered; they share the processor
-with the server."""
+ABOUT = """\
+A real server on loopback, called through bare sockets. These are wrong: an honest client that gets
+another answer than the library's, or none within 20 s; a client that is never cut off; an error
+500; document text for a client without the token; a header or a second answer that the client
+forged; memory or handles that grow; in the log, a traceback, a client's input or text of the
+corpus. The load is as many questions as 64 clients can get answered; they share the processor with
+the server."""
 
 ROOT = Path(__file__).parents[2]
 MARK = "Zaphod"
@@ -1078,8 +1079,10 @@ async def _held(effort: float, logs: list[str]) -> Tally:
     tally.checked += len(found.seconds)
     tally.wrong += found.wrong + len(found.errors)
     tally.examples += found.errors
-    figures = measured(found, 64, seconds)
-    tally.outcomes.update({name.replace("_", " "): round(figures[name]) for name in figures})
+    measured = figures(found, 64, seconds)
+    tally.outcomes.update(
+        {name.replace("_", " "): round(value) for name, value in measured.items()}
+    )
     return tally
 
 

@@ -24,11 +24,7 @@ from ragkit.index.journal import EncodedChunk, Journal, Key, encoded_chunks
 from ragkit.index.local import LocalData, corpus_record
 from ragkit.index.postings import PostingsBuilder
 from ragkit.index.protocol import Progress
-from ragkit.index.token_vectors import (
-    TokenQuantizer,
-    TokenVectors,
-    TokenVectorsBuilder,
-)
+from ragkit.index.token_vectors import TokenQuantizer, TokenVectors, TokenVectorsBuilder
 from ragkit.index.vectors import Layout, QuerySample, VectorIndex, choose_layout
 from ragkit.storage.arrays import Table, offsets_of
 from ragkit.storage.tables import TableWriter, json_bytes

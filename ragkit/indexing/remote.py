@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 
 from ragkit.encoding import Fingerprint
-from ragkit.index.milvus import MilvusLocation, Opened, open_data
+from ragkit.index.milvus import MilvusLocation, OpenGeneration, open_data
 from ragkit.index.milvus import push as push_data
 from ragkit.index.protocol import IndexData, Progress
 from ragkit.indexing.builder import BuildSettings, LocalIndex, check_encoder, settings_of
@@ -22,7 +22,7 @@ _CHECK_EVERY = 1.0
 class _Newest:
     """The open generation, and when it was last seen to be the newest."""
 
-    opened: Opened
+    opened: OpenGeneration
     checked: float
     lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -1,4 +1,4 @@
-"""An index on a Milvus server is asked as one on disk is, value by value, and published whole."""
+"""An index on a Milvus server gives the same values as on disk, and is published in one step."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ from ragkit.errors import (
 from ragkit.index import Conditions, IndexData, LocalData, Manifest, RetrievalConfig
 from ragkit.index.milvus import MilvusData, MilvusLocation, open_data, push, server
 from ragkit.index.milvus.encoding import (
-    TEXT,
+    MAX_TEXT,
+    BlobKind,
     BrokenBlobError,
-    Kind,
     blob_id,
-    deltas,
-    joined,
-    packed,
-    pieces,
-    pieces_of,
-    undeltas,
-    unpacked,
+    delta_decode,
+    delta_encode,
+    join_pieces,
+    number_of_pieces,
+    pack_arrays,
+    split_blob,
+    unpack_arrays,
 )
 from ragkit.index.milvus.head import Head
-from ragkit.index.milvus.server import Server, is_old
+from ragkit.index.milvus.server import Server, is_too_old
 from ragkit.index.token_vectors import TokenLayout
-from ragkit.indexing import BuildSettings, builder
+from ragkit.indexing import BuildSettings, builder, is_remote
 from ragkit.retrieval import encode_questions, score_chunks
 from ragkit.retrieval.query import idf
 from ragkit.storage.checksums import seal, unseal
@@ -126,7 +126,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory, tiny: Encoder) -> Built:
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory, tiny: Encoder) -> Callable[[str], Built]:
-    """An index of one document whose text is given."""
+    """Return a function that builds an index of one document from its text."""
     folder = tmp_path_factory.mktemp("small")
 
     def make(text: str) -> Built:
@@ -141,7 +141,7 @@ Places = Callable[[str, str], MilvusLocation]
 
 @pytest.fixture(scope="session")
 def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
-    """Where an index of a name lies on a kind of server, which is started when first asked for."""
+    """Return a function that gives a location on a kind of server, started when it is first used."""
     addresses: dict[str, str] = {}
     with ExitStack() as stack:
 
@@ -159,7 +159,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
 
 @pytest.fixture(scope="session", params=PLACES)
 def stored(request: pytest.FixtureRequest, places: Places, reference: Built) -> Iterator[IndexData]:
-    """The reference, lying elsewhere."""
+    """The reference, stored in another place."""
     if request.param == "disk":
         yield builder.open_index(reference.path).data
         return
@@ -173,7 +173,7 @@ def stored(request: pytest.FixtureRequest, places: Places, reference: Built) -> 
 
 @pytest.fixture(params=SERVERS)
 def location(request: pytest.FixtureRequest, places: Places) -> MilvusLocation:
-    """A place of the test's own on a server."""
+    """A location that no other test uses."""
     return places(request.param, f"own{abs(hash(request.node.name))}")
 
 
@@ -192,7 +192,7 @@ def stem_weights(text: str) -> dict[str, float]:
 
 
 def assert_equal(found: Any, expected: Any) -> None:
-    """Two frozen values of arrays are the same to the bit, types included."""
+    """Assert that two dataclasses of arrays are equal to the bit, types included."""
     if isinstance(expected, TokenLayout):
         np.testing.assert_array_equal(found.sentences, expected.sentences)
         np.testing.assert_array_equal(found.first_run, expected.first_run)
@@ -209,7 +209,7 @@ def assert_equal(found: Any, expected: Any) -> None:
 
 
 def assert_same_nearest(found: tuple[Any, Any], expected: tuple[Any, Any]) -> None:
-    """The same cosines in the same order, of the same chunks but for those as near as the last."""
+    """Assert equal cosines in equal order, of equal chunks except for ties with the last."""
     np.testing.assert_allclose(found[1], expected[1], atol=1e-6)
     one, other = (
         dict(zip(chunks.tolist(), cosines.tolist(), strict=True)) for chunks, cosines in (found, expected)
@@ -220,7 +220,7 @@ def assert_same_nearest(found: tuple[Any, Any], expected: tuple[Any, Any]) -> No
         assert {**one, **other}[chunk] == pytest.approx(expected[1][-1], abs=1e-6)
 
 
-# What is asked of an index is the same wherever it lies.
+# All values are the same wherever the index is stored.
 
 
 def test_sizes_and_the_title_are_the_same(stored: IndexData, reference: Built) -> None:
@@ -233,7 +233,7 @@ def test_sizes_and_the_title_are_the_same(stored: IndexData, reference: Built) -
     assert stored.title_of(Conditions.of({"id": first.id})) == first.title
 
 
-def test_every_chunk_stands_where_it_stood(stored: IndexData, reference: Built) -> None:
+def test_every_chunk_has_its_place_and_text(stored: IndexData, reference: Built) -> None:
     for number in range(len(stored)):
         assert stored.chunks([number])[0] == reference.data.chunks([number])[0]
         assert stored.texts([number])[0] == reference.data.texts([number])[0]
@@ -273,9 +273,7 @@ def test_cosines_are_the_same_to_the_bit(stored: IndexData, reference: Built) ->
         np.testing.assert_array_equal(stored.cosines(vector, chunks), expected)
 
 
-def test_words_weigh_the_same_and_are_found_in_the_same_chunks(
-    stored: IndexData, reference: Built
-) -> None:
+def test_words_have_the_same_frequencies_and_chunks(stored: IndexData, reference: Built) -> None:
     stems = [*dict(reference.data.stems()), "nonesuch", "", "zzzz", "\U0010ffff"]
     frequencies = stored.frequencies(stems)
     assert frequencies == reference.data.frequencies(stems)
@@ -363,12 +361,12 @@ def test_a_condition_on_a_property_that_no_document_has_is_refused(stored: Index
 
 
 @pytest.mark.parametrize("kind", SERVERS)
-def test_more_than_one_search_can_find_is_found_by_several(
+def test_a_depth_beyond_one_search_is_split_into_several(
     kind: str, places: Places, reference: Built, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     location = places(kind, "several")
     push(reference.data, reference.manifest, location)
-    monkeypatch.setattr(server, "_MOST_FOUND", 100)
+    monkeypatch.setattr(server, "_MAX_HITS", 100)
     _, data = open_data(location)
     vector = unit(np.random.default_rng(3), reference.manifest.dimension)
     conditions = Conditions.of({"tag": ["law", "sea"]})
@@ -382,7 +380,7 @@ def test_more_than_one_search_can_find_is_found_by_several(
 
 
 @pytest.mark.parametrize("kind", SERVERS)
-def test_a_large_index_is_searched_by_a_graph_that_finds_nearly_all(
+def test_the_graph_of_a_large_index_finds_nearly_all_nearest_chunks(
     kind: str, places: Places, reference: Built, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "_EXACT", 100)
@@ -401,7 +399,7 @@ def test_a_large_index_is_searched_by_a_graph_that_finds_nearly_all(
 
 
 @pytest.mark.parametrize("kind", SERVERS)
-def test_an_index_of_nothing_is_pushed_and_asked(
+def test_an_empty_index_can_be_pushed_and_queried(
     kind: str, places: Places, tmp_path: Path, tiny: Encoder
 ) -> None:
     nothing = built(tmp_path / "index", [], tiny)
@@ -415,7 +413,7 @@ def test_an_index_of_nothing_is_pushed_and_asked(
     data.close()
 
 
-def test_properties_of_many_documents_lie_in_several_blobs(
+def test_properties_of_many_documents_are_split_into_blobs(
     places: Places, tmp_path: Path, tiny: Encoder
 ) -> None:
     documents = [
@@ -439,7 +437,7 @@ def test_properties_of_many_documents_lie_in_several_blobs(
 
 
 def top(data: IndexData) -> str:
-    """The text of the chunk nearest to something, read from wherever it lies."""
+    """Return the text of the chunk nearest to a fixed vector."""
     chunks, _ = data.nearest(np.full(16, 0.25, dtype=np.float32), 1)
     return data.texts([int(chunks[0])])[0]
 
@@ -489,7 +487,7 @@ def test_readers_in_flight_see_one_generation_or_the_other(
                 if data.newest() != data.generation:
                     data.close()
                     data = open_data(location).data
-                fresh = open_data(location, memory=0).data
+                fresh = open_data(location, cache_size=0).data
                 seen.append((top(fresh), fresh.documents[0].text, fresh.generation))
                 fresh.close()
         except Exception as error:
@@ -514,10 +512,10 @@ def test_readers_in_flight_see_one_generation_or_the_other(
 
 
 class StoppedError(Exception):
-    """What a test breaks a push off with."""
+    """Raised by a test to interrupt a push."""
 
 
-def test_a_push_that_breaks_off_leaves_what_was_there_and_nothing_else(
+def test_an_interrupted_push_leaves_the_published_index_and_nothing_else(
     location: MilvusLocation, small: Callable[[str], Built]
 ) -> None:
     first, second = small("Text number one."), small("Text number two.")
@@ -564,7 +562,7 @@ def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def test_what_a_killed_push_leaves_is_removed_by_the_next(
+def test_the_next_push_removes_what_a_killed_push_left(
     location: MilvusLocation, small: Callable[[str], Built]
 ) -> None:
     first, second = small("Text number one."), small("Text number two.")
@@ -584,7 +582,7 @@ def test_what_a_killed_push_leaves_is_removed_by_the_next(
 
 
 @pytest.mark.parametrize("kind", SERVERS[1:])
-def test_processes_that_share_a_server_get_the_same(
+def test_processes_that_share_a_server_get_equal_results(
     kind: str, places: Places, reference: Built
 ) -> None:
     location = places(kind, "shared")
@@ -608,11 +606,11 @@ def test_processes_that_share_a_server_get_the_same(
     ]
 
 
-# What is damaged or missing is never believed.
+# Damaged and missing rows are detected.
 
 
-def altered(location: MilvusLocation, kind: Kind, change: Callable[[str], str]) -> None:
-    """Change the first piece of the first blob of a kind, behind ragkit's back."""
+def altered(location: MilvusLocation, kind: BlobKind, change: Callable[[str], str]) -> None:
+    """Change the first piece of the first blob of a kind without ragkit."""
     client = MilvusClient(uri=location.uri)
     [name] = [name for name in collections(location) if name.endswith("_blobs")]
     key = blob_id(kind, 0)
@@ -628,13 +626,13 @@ def flipped(text: str) -> str:
     return text[:18] + ("A" if text[18] != "A" else "B") + text[19:]
 
 
-READS: dict[Kind, Callable[[MilvusData], object]] = {
-    Kind.ROW: lambda data: data.chunks([0])[0],
-    Kind.TOKENS: lambda data: data.token_vectors(np.arange(1)),
-    Kind.DOCUMENT: lambda data: data.documents[0],
-    Kind.STEMS: lambda data: data.frequencies(["text"]),
-    Kind.IDS: lambda data: data.document("only"),
-    Kind.COLUMNS: lambda data: data.allowed(Conditions.of({"id": "only"})),
+FETCHES: dict[BlobKind, Callable[[MilvusData], object]] = {
+    BlobKind.ROW: lambda data: data.chunks([0])[0],
+    BlobKind.TOKENS: lambda data: data.token_vectors(np.arange(1)),
+    BlobKind.DOCUMENT: lambda data: data.documents[0],
+    BlobKind.STEMS: lambda data: data.frequencies(["text"]),
+    BlobKind.IDS: lambda data: data.document("only"),
+    BlobKind.COLUMNS: lambda data: data.allowed(Conditions.of({"id": "only"})),
 }
 
 
@@ -643,19 +641,19 @@ def test_a_row_that_was_altered_is_an_error_that_names_it(
 ) -> None:
     one = small("Text number one.")
     push(one.data, one.manifest, location)
-    for kind in READS:
+    for kind in FETCHES:
         altered(location, kind, flipped)
     _, data = open_data(location)
-    for kind, read in READS.items():
+    for kind, read in FETCHES.items():
         with pytest.raises(IndexDamagedError, match=f"{kind.name.lower()} 0: its checksum"):
             read(data)
     data.close()
-    altered(location, Kind.TABLE, lambda text: text[:28])
-    with pytest.raises(IndexDamagedError, match=r"table 0: its checksum is another\. Push"):
+    altered(location, BlobKind.TABLE, lambda text: text[:28])
+    with pytest.raises(IndexDamagedError, match=r"table 0: its checksum does not match\. Push"):
         open_data(location)
 
 
-def test_a_row_that_is_gone_is_told_when_opening_and_when_reading(
+def test_a_missing_row_is_an_error_when_opening_and_when_fetching(
     location: MilvusLocation, small: Callable[[str], Built]
 ) -> None:
     one = small("Text number one.")
@@ -663,10 +661,13 @@ def test_a_row_that_is_gone_is_told_when_opening_and_when_reading(
     _, data = open_data(location)
     client = MilvusClient(uri=location.uri)
     [name] = [name for name in collections(location) if name.endswith("_blobs")]
-    client.delete(name, ids=[blob_id(Kind.TOKENS, 0)])
+    client.delete(name, ids=[blob_id(BlobKind.TOKENS, 0)])
     client.flush(name)
     assert not client.query(
-        name, f"id == {blob_id(Kind.TOKENS, 0)}", output_fields=["id"], consistency_level="Strong"
+        name,
+        f"id == {blob_id(BlobKind.TOKENS, 0)}",
+        output_fields=["id"],
+        consistency_level="Strong",
     )
     client.close()
     with pytest.raises(IndexDamagedError, match="tokens 0: it is missing"):
@@ -702,7 +703,7 @@ def test_no_index_of_that_name_says_how_to_push_one(kind: str, places: Places) -
 
 
 @pytest.mark.parametrize("kind", SERVERS)
-def test_a_name_that_somebody_else_uses_is_left_alone(
+def test_a_name_that_another_program_uses_is_left_alone(
     kind: str, places: Places, small: Callable[[str], Built]
 ) -> None:
     location = places(kind, "foreign")
@@ -710,7 +711,7 @@ def test_a_name_that_somebody_else_uses_is_left_alone(
     client.create_collection("somebody", dimension=2)
     client.create_alias("somebody", location.name)
     one = small("Text.")
-    with pytest.raises(IndexWriteError, match="'somebody', which is no index of ragkit"):
+    with pytest.raises(IndexWriteError, match="'somebody', which is not an index of ragkit"):
         push(one.data, one.manifest, location)
     with pytest.raises(IndexDamagedError, match="Choose another name"):
         open_data(location)
@@ -718,7 +719,7 @@ def test_a_name_that_somebody_else_uses_is_left_alone(
     client.close()
 
 
-def test_a_server_that_is_not_there_is_told_with_its_address(
+def test_the_error_for_a_missing_server_names_its_address(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     port = free_port()
@@ -729,14 +730,14 @@ def test_a_server_that_is_not_there_is_told_with_its_address(
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_a_server_that_does_not_answer_is_given_up() -> None:
+def test_a_server_that_does_not_answer_times_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         location = MilvusLocation.parse(f"milvus://127.0.0.1:{silent.getsockname()[1]}/name")
         with pytest.raises(IndexServerError):
             open_data(location, timeout=1)
 
 
-def test_a_server_that_stops_is_told_when_it_is_asked(
+def test_a_server_that_stopped_is_an_error_at_the_next_call(
     tmp_path: Path, small: Callable[[str], Built], capfd: pytest.CaptureFixture[str]
 ) -> None:
     one = small("Text number one.")
@@ -755,7 +756,7 @@ def test_a_server_that_stops_is_told_when_it_is_asked(
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_a_file_that_another_process_has_open_names_the_way_out(
+def test_the_error_for_a_file_open_elsewhere_says_what_to_do(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with lite_server(tmp_path / "store.db"):
@@ -765,14 +766,16 @@ def test_a_file_that_another_process_has_open_names_the_way_out(
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path, small: Callable[[str], Built]) -> None:
+def test_a_missing_folder_is_an_error_that_names_the_file(
+    tmp_path: Path, small: Callable[[str], Built]
+) -> None:
     location = MilvusLocation.parse(f"milvus://{tmp_path / 'no' / 'store.db'}#name")
     one = small("Text.")
     with pytest.raises(IndexServerError, match=r"no/store\.db"):
         push(one.data, one.manifest, location)
 
 
-def test_without_the_client_the_error_has_the_install_line(
+def test_without_the_client_the_error_says_how_to_install_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "pymilvus", None)
@@ -780,63 +783,65 @@ def test_without_the_client_the_error_has_the_install_line(
         Server(MilvusLocation.parse("milvus://localhost/name"))
 
 
-def test_servers_before_2_3_are_old() -> None:
-    assert is_old("v2.2.16")
-    assert not any(map(is_old, ["v2.3.5-lite", "2.6.1", "v10.0", "milvus_lite-3.2.2", "nightly"]))
+def test_servers_before_2_3_are_too_old() -> None:
+    assert is_too_old("v2.2.16")
+    assert not any(
+        map(is_too_old, ["v2.3.5-lite", "2.6.1", "v10.0", "milvus_lite-3.2.2", "nightly"])
+    )
 
 
 # Bytes as texts.
 
-KINDS = st.sampled_from(list(Kind))
+KINDS = st.sampled_from(list(BlobKind))
 NUMBER = st.integers(0, (1 << 40) - 1)
 
 
 @given(KINDS, NUMBER, st.binary(max_size=200), st.integers(0, 150_000))
-def test_a_blob_comes_back_whole_in_pieces_that_fit(
-    kind: Kind, number: int, end: bytes, size: int
+def test_a_blob_is_split_into_pieces_that_fit_and_joined_again(
+    kind: BlobKind, number: int, end: bytes, size: int
 ) -> None:
     content = bytes(size) + end
-    keys, texts = zip(*pieces(kind, number, content), strict=True)
+    keys, texts = zip(*split_blob(kind, number, content), strict=True)
     assert list(keys) == [blob_id(kind, number, i) for i in range(len(keys))]
-    assert max(map(len, texts)) <= TEXT
+    assert max(map(len, texts)) <= MAX_TEXT
     assert 0 <= min(keys) <= max(keys) < 1 << 63
-    assert pieces_of(texts[0]) == len(texts)
-    assert joined(kind, number, texts) == content
+    assert number_of_pieces(texts[0]) == len(texts)
+    assert join_pieces(kind, number, texts) == content
 
 
 @given(st.binary(max_size=60), st.data())
-def test_a_blob_that_was_touched_is_never_believed(content: bytes, data: st.DataObject) -> None:
-    [(_, text)] = pieces(Kind.ROW, 7, content)
+def test_an_altered_or_moved_blob_is_detected(content: bytes, data: st.DataObject) -> None:
+    [(_, text)] = split_blob(BlobKind.ROW, 7, content)
     place = data.draw(st.integers(0, len(text) - 1))
     other = data.draw(st.sampled_from("AB+/=\x00é") | st.just(""))
     touched = text[:place] + other + text[place + 1 :]
     for changed in (touched, text[:place], text + "AAAA", ""):
         with suppress(BrokenBlobError):
-            assert joined(Kind.ROW, 7, [changed]) == content
-    for kind, number in ((Kind.ROW, 8), (Kind.TOKENS, 7)):
+            assert join_pieces(BlobKind.ROW, 7, [changed]) == content
+    for kind, number in ((BlobKind.ROW, 8), (BlobKind.TOKENS, 7)):
         with pytest.raises(BrokenBlobError, match="checksum"):
-            joined(kind, number, [text])
+            join_pieces(kind, number, [text])
 
 
 @given(st.sets(st.integers(0, 2**31 - 1)))
-def test_ascending_numbers_come_back_from_their_differences(numbers: set[int]) -> None:
+def test_delta_encoding_is_decoded_to_the_same_numbers(numbers: set[int]) -> None:
     ascending = np.asarray(sorted(numbers), dtype=np.int32)
-    [read] = unpacked(packed(deltas(ascending)))
-    np.testing.assert_array_equal(undeltas(read), ascending)
-    assert undeltas(read).dtype == np.int32
+    [read] = unpack_arrays(pack_arrays(delta_encode(ascending)))
+    np.testing.assert_array_equal(delta_decode(read), ascending)
+    assert delta_decode(read).dtype == np.int32
 
 
-def test_arrays_of_every_type_come_back_packed() -> None:
+def test_arrays_of_every_type_are_unpacked_as_they_were_packed() -> None:
     arrays = [
         np.arange(n, dtype=kind)
         for n, kind in enumerate(
             (np.uint8, np.int8, np.uint16, np.int16, np.uint32, np.int32, np.int64, np.float32)
         )
     ]
-    for found, expected in zip(unpacked(packed(*arrays)), arrays, strict=True):
+    for found, expected in zip(unpack_arrays(pack_arrays(*arrays)), arrays, strict=True):
         assert found.dtype == expected.dtype
         np.testing.assert_array_equal(found, expected)
-    assert unpacked(packed()) == []
+    assert unpack_arrays(pack_arrays()) == []
 
 
 # Where an index lies, as people write it.
@@ -852,7 +857,7 @@ SECRETS = st.text(st.characters(codec="utf-8", exclude_characters=":"), min_size
     st.tuples(NAMES, NAMES),
     st.tuples(SECRETS, SECRETS),
 )
-def test_a_location_on_a_server_is_read_as_written(
+def test_a_location_on_a_server_is_parsed_and_printed(
     scheme: str, at: tuple[str, int], names: tuple[str, str], login: tuple[str, str]
 ) -> None:
     address, (name, database) = f"{at[0]}:{at[1]}", names
@@ -865,19 +870,19 @@ def test_a_location_on_a_server_is_read_as_written(
     assert (location.name, location.database, location.is_file) == (name, database, False)
     again = MilvusLocation.parse(str(location))
     assert again == replace(location, token="")
-    assert MilvusLocation.is_meant(str(location))
+    assert is_remote(str(location))
 
 
 @given(
     st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=30), NAMES
 )
-def test_a_location_in_a_file_is_read_as_written(path: str, name: str) -> None:
+def test_a_location_in_a_file_is_parsed_and_printed(path: str, name: str) -> None:
     location = MilvusLocation(f"/{path}.db", name)
     assert location.is_file
     assert MilvusLocation.parse(str(location)) == location
 
 
-def test_what_can_be_left_out_has_defaults() -> None:
+def test_parts_of_a_location_have_defaults() -> None:
     location = MilvusLocation.parse("milvus://localhost/handbook")
     assert location == MilvusLocation("http://localhost:19530", "handbook")
     key = MilvusLocation.parse("milvus+https://:KEY@example.org/handbook")
@@ -892,17 +897,20 @@ def test_what_can_be_left_out_has_defaults() -> None:
     "milvus://localhost/a#b", "milvus:store.db#a", "milvus:///srv/store#a", "milvus:///srv/store.db",
     "milvus+https:///srv/store.db#a", "milvus:///srv/store.db?database=x#a", f"milvus://localhost/{'a' * 101}",
 ])  # fmt: skip
-def test_any_other_location_is_refused_with_what_was_expected(text: str) -> None:
+def test_a_malformed_location_is_refused_with_what_was_expected(text: str) -> None:
     with pytest.raises(InputError, match="expected"):
         MilvusLocation.parse(text)
 
 
 @given(st.text(max_size=60).map(lambda end: f"milvus://{end}"))
-def test_any_text_is_a_location_or_refused(text: str) -> None:
+def test_any_text_is_parsed_or_refused(text: str) -> None:
     with suppress(InputError):
         assert MilvusLocation.parse(str(MilvusLocation.parse(text))).name
 
 
 def test_a_path_is_no_location() -> None:
-    for path in ("indexes/seed", "/srv/milvus", "C:\\milvus", "milvus", "https://example.org/x"):
-        assert not MilvusLocation.is_meant(path)
+    for path in ("indexes/seed", "/srv/milvus", "C:\\milvus", "milvus"):
+        assert not is_remote(path)
+    for text in ("indexes/seed", "/srv/milvus", "C:\\milvus", "milvus", "https://example.org/x"):
+        with pytest.raises(InputError, match="its scheme is"):
+            MilvusLocation.parse(text)

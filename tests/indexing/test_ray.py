@@ -24,7 +24,8 @@ from ragkit.chunking import Chunker
 from ragkit.index.journal import JOURNAL
 from ragkit.indexing import BuildSettings, ChunkEncoder, LocalIndex, build
 from ragkit.indexing.pipeline import Group, _chunk_texts
-from ragkit.indexing.ray import packed, spread, unpacked
+from ragkit.indexing.ray import spread
+from ragkit.indexing.ray_cluster import pack_group, unpack_group
 from support.parts import make_model
 
 pytestmark = pytest.mark.ray
@@ -37,12 +38,12 @@ DOCUMENTS = [
     Document(id=f"d{i}", title=f"About {i}", text=" ".join(FLOWS.format(i, j) for j in range(6)))
     for i in range(SHARDS * 28)
 ]
-"""Read in so many shards; on two workers they are one window."""
+"""Encoded in ``SHARDS`` shards, which are one window for two workers."""
 
 
 @pytest.fixture(scope="module", autouse=True)
 def settings() -> Iterator[None]:
-    """Ray's own: clusters that only these tests may use, and that tell no one of it."""
+    """Ray's settings: clusters that only these tests can use, without usage reports."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_AUTH_MODE", "token")
         patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
@@ -52,34 +53,34 @@ def settings() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def encoder(tmp_path_factory: pytest.TempPathFactory) -> Encoder:
-    """Of a model that takes a good part of a second for a shard."""
+    """An encoder that takes a good part of a second for a shard."""
     folder = tmp_path_factory.mktemp("model")
     return load_encoder(str(make_model(folder, window=128, width=128, layers=4)), runtime="int8")
 
 
 @pytest.fixture(scope="module")
 def alone(encoder: Encoder, tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """What this process builds by itself."""
+    """The index that this process builds by itself."""
     path, calls = tmp_path_factory.mktemp("alone") / "i", []
-    made = build(
+    index = build(
         DOCUMENTS, encoder, BuildSettings(), path, progress=lambda *done: calls.append(done)
     )
     assert len(calls) == SHARDS
-    return Built(made, path)
+    return Built(index, path)
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """Two nodes with a worker each; the head conducts as well."""
+    """Two nodes with a worker each; the conductor runs on the head."""
     from ray.cluster_utils import Cluster
 
     head = {"include_dashboard": False, "ray_client_server_port": free_port(), **NODE}
-    made: Any = Cluster(initialize_head=True, head_node_args=head)
+    started: Any = Cluster(initialize_head=True, head_node_args=head)
     try:
-        made.add_node(**NODE)
-        yield made
+        started.add_node(**NODE)
+        yield started
     finally:
-        made.shutdown()
+        started.shutdown()
 
 
 NODE = {"num_cpus": 1, "object_store_memory": 200 << 20}
@@ -97,23 +98,23 @@ def free_port() -> int:
 
 
 class Built(NamedTuple):
-    """What was made, and the folder that it was published in."""
+    """An index, and the folder that it was published in."""
 
-    made: LocalIndex
+    local: LocalIndex
     path: Path
 
 
 def assert_same(built: Built, alone: Built) -> None:
-    """Equal to the last byte, and nothing left over."""
-    generation = str(alone.made.generation)
-    assert built.made.generation == generation
+    """Both are equal to the last byte, and no journal is left."""
+    generation = str(alone.local.generation)
+    assert built.local.generation == generation
     for path in (alone.path / generation).iterdir():
         assert (built.path / generation / path.name).read_bytes() == path.read_bytes()
     assert not list(built.path.glob(f"{JOURNAL}*"))
 
 
-class Readings:
-    """Who read which shard, as it was logged: ``(process, its how many-th)``, as they came."""
+class EncodedShards:
+    """Which worker encoded each shard, as logged: ``(process, turn)`` in the order of arrival."""
 
     def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.DEBUG, "ragkit")
@@ -129,98 +130,108 @@ class Readings:
     def processes(self) -> set[int]:
         return {process for process, _ in self}
 
-    def assert_that_only_what_was_lost_was_read_again(self, dead: set[int]) -> None:
-        """Whatever a worker that lives on has read has arrived."""
+    def assert_only_lost_shards_were_encoded_again(self, dead: set[int]) -> None:
+        """Every shard that a surviving worker encoded has arrived."""
         for process in self.processes - dead:
-            turns = [turn for who, turn in self if who == process]
+            turns = [turn for worker, turn in self if worker == process]
             assert sorted(turns) == list(range(1, len(turns) + 1))
 
 
-def test_where_no_cluster_runs_one_is_started_and_stopped(tmp_path: Path, tiny_model: Path) -> None:
+def test_a_cluster_is_started_and_stopped_if_none_runs(tmp_path: Path, tiny_model: Path) -> None:
     encoder = load_encoder(str(tiny_model), runtime="int8")
-    with spread(encoder, "ray", workers=1) as reader:
-        made = build(DOCUMENTS[:3], encoder, BuildSettings(), tmp_path / "i", chunk_encoder=reader)
+    with spread(encoder, "ray", workers=1) as chunk_encoder:
+        index = build(
+            DOCUMENTS[:3], encoder, BuildSettings(), tmp_path / "i", chunk_encoder=chunk_encoder
+        )
     assert (
-        made.generation == build(DOCUMENTS[:3], encoder, BuildSettings(), tmp_path / "j").generation
+        index.generation
+        == build(DOCUMENTS[:3], encoder, BuildSettings(), tmp_path / "j").generation
     )
     with pytest.raises(WorkersError, match="any running Ray instance"), spread(encoder, "auto"):
         pass
 
 
-def test_what_the_cluster_builds_is_what_one_process_builds(
+def test_a_cluster_builds_the_index_that_one_process_builds(
     tmp_path: Path,
     cluster: Any,
     encoder: Encoder,
     alone: Built,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    readings = Readings(caplog)
-    with spread(encoder, client_address(cluster)) as reader:
-        made = build(DOCUMENTS, encoder, BuildSettings(), tmp_path / "i", chunk_encoder=reader)
-    assert_same(Built(made, tmp_path / "i"), alone)
-    assert len(readings.processes) == 2
-    readings.assert_that_only_what_was_lost_was_read_again(set())
+    shards = EncodedShards(caplog)
+    with spread(encoder, client_address(cluster)) as chunk_encoder:
+        index = build(
+            DOCUMENTS, encoder, BuildSettings(), tmp_path / "i", chunk_encoder=chunk_encoder
+        )
+    assert_same(Built(index, tmp_path / "i"), alone)
+    assert len(shards.processes) == 2
+    shards.assert_only_lost_shards_were_encoded_again(set())
 
 
-def test_a_worker_that_is_killed_costs_only_what_it_had_under_way(
+def test_only_the_shards_of_a_killed_worker_are_encoded_again(
     tmp_path: Path,
     cluster: Any,
     encoder: Encoder,
     alone: Built,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    readings = Readings(caplog)
+    shards = EncodedShards(caplog)
     killed: set[int] = set()
 
     def kill(*_: int) -> None:
         if not killed:
-            killed.update(readings.processes)
+            killed.update(shards.processes)
             [process] = killed
             os.kill(process, signal.SIGKILL)
 
-    with spread(encoder, cluster.address) as reader:
-        made = build(
-            DOCUMENTS, encoder, BuildSettings(), tmp_path / "i", chunk_encoder=reader, progress=kill
+    with spread(encoder, cluster.address) as chunk_encoder:
+        index = build(
+            DOCUMENTS,
+            encoder,
+            BuildSettings(),
+            tmp_path / "i",
+            chunk_encoder=chunk_encoder,
+            progress=kill,
         )
-    assert_same(Built(made, tmp_path / "i"), alone)
-    assert readings.processes - killed
-    readings.assert_that_only_what_was_lost_was_read_again(killed)
+    assert_same(Built(index, tmp_path / "i"), alone)
+    assert shards.processes - killed
+    shards.assert_only_lost_shards_were_encoded_again(killed)
 
 
-def test_a_node_that_is_lost_costs_only_what_it_had_under_way(
+def test_only_the_shards_of_a_lost_node_are_encoded_again(
     tmp_path: Path,
     cluster: Any,
     encoder: Encoder,
     alone: Built,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    readings = Readings(caplog)
+    shards = EncodedShards(caplog)
     lost: set[int] = set()
     [node] = cluster.worker_nodes
     raylet = node.all_processes["raylet"][0].process.pid
 
     def remove(*_: int) -> None:
-        here = set() if lost else children(raylet) & readings.processes
+        here = set() if lost else children(raylet) & shards.processes
         if here:
             lost.update(here)
             cluster.remove_node(node, allow_graceful=False)
 
     try:
-        with spread(encoder, cluster.address) as reader:
-            made = build(
+        with spread(encoder, cluster.address) as chunk_encoder:
+            index = build(
                 DOCUMENTS,
                 encoder,
                 BuildSettings(),
                 tmp_path / "i",
-                chunk_encoder=reader,
+                chunk_encoder=chunk_encoder,
                 progress=remove,
             )
     finally:
         cluster.add_node(**NODE)
-    assert_same(Built(made, tmp_path / "i"), alone)
+    assert_same(Built(index, tmp_path / "i"), alone)
     assert lost
-    assert readings.processes - lost
-    readings.assert_that_only_what_was_lost_was_read_again(lost)
+    assert shards.processes - lost
+    shards.assert_only_lost_shards_were_encoded_again(lost)
 
 
 def children(process: int) -> set[int]:
@@ -238,12 +249,12 @@ from test_ray import DOCUMENTS
 
 address, model, out = sys.argv[1:]
 encoder = load_encoder(model, runtime="int8")
-with spread(encoder, address) as reader:
-    build(DOCUMENTS, encoder, BuildSettings(), Path(out), chunk_encoder=reader)
+with spread(encoder, address) as chunk_encoder:
+    build(DOCUMENTS, encoder, BuildSettings(), Path(out), chunk_encoder=chunk_encoder)
 """
 
 
-def test_a_build_that_is_killed_reads_only_what_had_not_come_back(
+def test_a_killed_build_resumes_with_the_shards_that_had_not_come_back(
     tmp_path: Path,
     cluster: Any,
     encoder: Encoder,
@@ -258,13 +269,13 @@ def test_a_build_that_is_killed_reads_only_what_had_not_come_back(
     wait_for_entry(path, process)
     process.send_signal(signal.SIGKILL)
     process.wait(30)
-    kept = len(entries(path))
-    assert kept < SHARDS
-    readings = Readings(caplog)
-    with spread(encoder, cluster.address) as reader:
-        made = build(DOCUMENTS, encoder, BuildSettings(), path, chunk_encoder=reader)
-    assert_same(Built(made, path), alone)
-    assert len(list(readings)) == SHARDS - kept
+    saved = len(entries(path))
+    assert saved < SHARDS
+    shards = EncodedShards(caplog)
+    with spread(encoder, cluster.address) as chunk_encoder:
+        index = build(DOCUMENTS, encoder, BuildSettings(), path, chunk_encoder=chunk_encoder)
+    assert_same(Built(index, path), alone)
+    assert len(list(shards)) == SHARDS - saved
 
 
 def entries(index: Path) -> list[Path]:
@@ -279,7 +290,7 @@ def wait_for_entry(index: Path, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.02)
 
 
-def test_an_interruption_stops_the_work_at_once_and_keeps_what_came_back(
+def test_an_interruption_stops_the_cluster_at_once_and_keeps_finished_shards(
     tmp_path: Path,
     cluster: Any,
     encoder: Encoder,
@@ -287,7 +298,7 @@ def test_an_interruption_stops_the_work_at_once_and_keeps_what_came_back(
 ) -> None:
     import ray
 
-    readings, moments = Readings(caplog), []
+    shards, moments = EncodedShards(caplog), []
     # Where tests run in the background, a shell may have had the signal ignored.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -296,19 +307,19 @@ def test_an_interruption_stops_the_work_at_once_and_keeps_what_came_back(
         os.kill(os.getpid(), signal.SIGINT)
 
     try:
-        with pytest.raises(KeyboardInterrupt), spread(encoder, cluster.address) as reader:
+        with pytest.raises(KeyboardInterrupt), spread(encoder, cluster.address) as chunk_encoder:
             build(
                 DOCUMENTS,
                 encoder,
                 BuildSettings(),
                 tmp_path / "i",
-                chunk_encoder=reader,
+                chunk_encoder=chunk_encoder,
                 progress=interrupt,
             )
     finally:
         signal.signal(signal.SIGINT, before)
     assert time.monotonic() - moments[0] < 10
-    assert len(entries(tmp_path / "i")) == len(list(readings)) == 1
+    assert len(entries(tmp_path / "i")) == len(list(shards)) == 1
     ray.init(cluster.address, log_to_driver=False)
     try:
         until = time.monotonic() + 10
@@ -320,30 +331,34 @@ def test_an_interruption_stops_the_work_at_once_and_keeps_what_came_back(
 
 
 @pytest.mark.usefixtures("cluster")
-def test_only_so_many_texts_are_on_their_way(
+def test_the_bytes_of_text_under_way_are_limited(
     tmp_path: Path, encoder: Encoder, alone: Built
 ) -> None:
     taken: list[int] = []
     under_way: list[int] = []
 
-    def counted(reader: ChunkEncoder) -> ChunkEncoder:
+    def counted(chunk_encoder: ChunkEncoder) -> ChunkEncoder:
         def counting(groups: Iterable[Group]) -> Iterator[Group]:
             for group in groups:
-                taken.append(len(packed(group)))
+                taken.append(len(pack_group(group)))
                 yield group
 
-        def read(groups: Iterable[Group]) -> Iterator[Any]:
-            for given, answer in enumerate(reader(counting(groups))):
-                under_way.append(len(taken) - given)
-                yield answer
+        def encode(groups: Iterable[Group]) -> Iterator[Any]:
+            for returned, result in enumerate(chunk_encoder(counting(groups))):
+                under_way.append(len(taken) - returned)
+                yield result
 
-        return read
+        return encode
 
-    with spread(encoder, "auto", texts=80_000) as reader:
-        made = build(
-            DOCUMENTS, encoder, BuildSettings(), tmp_path / "i", chunk_encoder=counted(reader)
+    with spread(encoder, "auto", texts=80_000) as chunk_encoder:
+        index = build(
+            DOCUMENTS,
+            encoder,
+            BuildSettings(),
+            tmp_path / "i",
+            chunk_encoder=counted(chunk_encoder),
         )
-    assert_same(Built(made, tmp_path / "i"), alone)
+    assert_same(Built(index, tmp_path / "i"), alone)
     assert len(taken) == SHARDS
     assert max(under_way) * min(taken) < 80_000 + 2 * max(taken)
     assert max(under_way) < SHARDS
@@ -358,36 +373,36 @@ def test_a_worker_with_another_model_is_refused(tmp_path: Path, cluster: Any) ->
     other.rename(model)
     with (
         pytest.raises(WorkersError, match=r"another here: its fingerprint is \w{16}"),
-        spread(encoder, cluster.address) as reader,
+        spread(encoder, cluster.address) as chunk_encoder,
     ):
-        build(DOCUMENTS, encoder, BuildSettings(), tmp_path / "i", chunk_encoder=reader)
+        build(DOCUMENTS, encoder, BuildSettings(), tmp_path / "i", chunk_encoder=chunk_encoder)
 
 
-PROVE = """
+PRINT_SPEC = """
 import sys
 from ragkit.encoding import load_encoder
-from ragkit.indexing.ray import _Plan
+from ragkit.indexing.ray_cluster import WorkerSpec
 
-plan = _Plan.of(load_encoder(sys.argv[1]), "reference", 1)
-print(*(getattr(plan, name) for name in _Plan.__slots__), sep="\\n")
+spec = WorkerSpec.of(load_encoder(sys.argv[1]), "reference", 1)
+print(*(getattr(spec, name) for name in WorkerSpec.__slots__), sep="\\n")
 """
 
 
-def test_a_worker_whose_processor_reads_otherwise_is_refused(encoder: Encoder) -> None:
-    from ragkit.indexing.ray import _Plan
+def test_a_worker_whose_processor_rounds_differently_is_refused(encoder: Encoder) -> None:
+    from ragkit.indexing.ray_cluster import WorkerSpec
 
     other = {**os.environ, "ATEN_CPU_CAPABILITY": "default", "MKL_CBWR": "COMPATIBLE"}
-    told = subprocess.run(
-        [sys.executable, "-c", PROVE, encoder.fingerprint.source],
+    done = subprocess.run(
+        [sys.executable, "-c", PRINT_SPEC, encoder.fingerprint.source],
         capture_output=True,
         text=True,
         check=True,
         env=other,
     )
-    source, runtime, digest, probe, version, threads = told.stdout.split("\n")[:6]
-    plan = _Plan(source, runtime, digest, probe, version, int(threads))  # type: ignore[arg-type]
+    source, runtime, digest, probe, version, threads = done.stdout.split("\n")[:6]
+    spec = WorkerSpec(source, runtime, digest, probe, version, int(threads))  # type: ignore[arg-type]
     with pytest.raises(WorkersError, match="other last digits"):
-        plan.loaded()
+        spec.load()
 
 
 def test_a_client_whose_process_dies_at_its_start_connects_again(
@@ -396,11 +411,13 @@ def test_a_client_whose_process_dies_at_its_start_connects_again(
     killed: list[int] = []
     watching = threading.Thread(target=kill_first_client, args=(killed,), daemon=True)
     watching.start()
-    with spread(encoder, client_address(cluster)) as reader:
-        made = build(DOCUMENTS, encoder, BuildSettings(), tmp_path / "i", chunk_encoder=reader)
+    with spread(encoder, client_address(cluster)) as chunk_encoder:
+        index = build(
+            DOCUMENTS, encoder, BuildSettings(), tmp_path / "i", chunk_encoder=chunk_encoder
+        )
     watching.join()
     assert len(killed) == 1
-    assert_same(Built(made, tmp_path / "i"), alone)
+    assert_same(Built(index, tmp_path / "i"), alone)
 
 
 def kill_first_client(killed: list[int]) -> None:
@@ -416,16 +433,16 @@ def kill_first_client(killed: list[int]) -> None:
         time.sleep(0.002)
 
 
-def test_an_address_where_no_one_is_is_said_soon(encoder: Encoder) -> None:
+def test_an_address_where_nothing_answers_is_an_error_within_seconds(encoder: Encoder) -> None:
     for address in (f"ray://127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"):
-        begun = time.monotonic()
-        with pytest.raises(WorkersError, match="no one answers"), spread(encoder, address):
+        started = time.monotonic()
+        with pytest.raises(WorkersError, match="nothing answers"), spread(encoder, address):
             pass
-        assert time.monotonic() - begun < 15
+        assert time.monotonic() - started < 15
 
 
 @pytest.mark.parametrize("address", ["", "host", "ray://host", "http://host:1", "host:0", "a b:1"])
-def test_an_address_that_is_none_is_refused(address: str, encoder: Encoder) -> None:
+def test_a_malformed_address_is_refused(address: str, encoder: Encoder) -> None:
     with pytest.raises(InputError, match="expected 'ray'"), spread(encoder, address):
         pass
 
@@ -447,4 +464,4 @@ def test_texts_arrive_as_they_were_sent(article: Document, encoder: Encoder) -> 
     for document in (article, odd):
         chunks = Chunker().chunks(document, count=encoder.count_tokens, window=encoder.window)
         group = _chunk_texts([(document, chunk) for chunk in chunks[:50]])
-        assert unpacked(packed(group)) == group
+        assert unpack_group(pack_group(group)) == group

@@ -1,16 +1,16 @@
-"""An index on a Milvus server: pushed whole, published in one step, asked as one on disk is."""
+"""An index on a Milvus server: pushed whole, published in one step, queried like one on disk."""
 
 from __future__ import annotations
 
-from ragkit.index.milvus.data import MEMORY, MilvusData, Opened, open_data
+from ragkit.index.milvus.data import DEFAULT_CACHE_SIZE, MilvusData, OpenGeneration, open_data
 from ragkit.index.milvus.location import MilvusLocation
 from ragkit.index.milvus.push import Pushable, push
 
 __all__ = [
-    "MEMORY",
+    "DEFAULT_CACHE_SIZE",
     "MilvusData",
     "MilvusLocation",
-    "Opened",
+    "OpenGeneration",
     "Pushable",
     "open_data",
     "push",

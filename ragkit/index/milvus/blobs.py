@@ -1,4 +1,4 @@
-"""Reading blobs: proved when they come from the server, then kept up to a budget."""
+"""Fetch blobs from a server: verified when they arrive, then cached up to a number of bytes."""
 
 from __future__ import annotations
 
@@ -8,115 +8,128 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from ragkit.errors import IndexDamagedError
-from ragkit.index.milvus.encoding import BrokenBlobError, Kind, blob_id, joined, pieces_of
+from ragkit.index.milvus.encoding import (
+    BlobKind,
+    BrokenBlobError,
+    blob_id,
+    join_pieces,
+    number_of_pieces,
+)
 from ragkit.index.milvus.server import Server
 
 __all__ = ["Blobs"]
 
 Content = TypeVar("Content")
 
-_ASKED = 1024
-"""Rows in one answer: 64 MiB at the most."""
+_ROWS_PER_CALL = 1024
+"""Rows that one call asks for: at most 64 MiB."""
 
 
 class Blobs:
-    """The blobs of one generation. Share it between threads."""
+    """The blobs of one generation. Threads may share it."""
 
-    def __init__(self, server: Server, collection: str, memory: int) -> None:
-        """``memory``: how many bytes of what was read may be kept."""
+    def __init__(self, server: Server, collection: str, cache_size: int) -> None:
+        """``cache_size``: total bytes of the blobs that are cached."""
         self._server = server
         self._collection = collection
-        self._kept = _Kept(memory)
+        self._cache = _Cache(cache_size)
 
     def get(
         self,
-        kind: Kind,
+        kind: BlobKind,
         numbers: Sequence[int],
         decode: Callable[[bytes], Content],
         *,
-        ahead: int = 1,
+        expected_pieces: int = 1,
     ) -> list[Content]:
-        """The content of each blob, as ``decode`` made it.
+        """Return the content of each blob, decoded by ``decode``.
 
-        ``ahead``: how many pieces are asked for at once, before it is known how many there are.
+        Args:
+            expected_pieces: pieces that the first call asks for; a blob with more of them costs a
+                second call.
 
-        Raises IndexDamagedError for one that is missing or not what was pushed.
+        Raises:
+            IndexDamagedError: a blob is missing, or is not what was pushed.
+
         """
-        found = {number: self._kept.get((kind, number)) for number in numbers}
-        missing = [number for number, content in found.items() if content is None]
-        for number, data in self._read(kind, missing, ahead):
-            found[number] = decode(data)
-            self._kept.put((kind, number), found[number], len(data))
-        return [found[number] for number in numbers]
+        contents = {number: self._cache.get((kind, number)) for number in numbers}
+        missing = [number for number, content in contents.items() if content is None]
+        for number, data in self._fetch(kind, missing, expected_pieces):
+            contents[number] = decode(data)
+            self._cache.put((kind, number), contents[number], len(data))
+        return [contents[number] for number in numbers]
 
-    def one(self, kind: Kind, number: int, decode: Callable[[bytes], Content]) -> Content:
-        """The content of one."""
-        [found] = self.get(kind, [number], decode)
-        return found
+    def get_one(self, kind: BlobKind, number: int, decode: Callable[[bytes], Content]) -> Content:
+        """Return the content of one blob, as ``get`` does."""
+        [content] = self.get(kind, [number], decode)
+        return content
 
-    def _read(self, kind: Kind, numbers: Sequence[int], ahead: int) -> Iterator[tuple[int, bytes]]:
-        step = max(1, _ASKED // ahead)
+    def _fetch(
+        self, kind: BlobKind, numbers: Sequence[int], expected_pieces: int
+    ) -> Iterator[tuple[int, bytes]]:
+        step = max(1, _ROWS_PER_CALL // expected_pieces)
         for start in range(0, len(numbers), step):
-            here = numbers[start : start + step]
-            texts = self._texts([blob_id(kind, n, piece) for n in here for piece in range(ahead)])
-            totals = {number: self._pieces(kind, number, texts) for number in here}
-            texts |= self._texts(
-                [blob_id(kind, n, piece) for n in here for piece in range(ahead, totals[n])]
-            )
-            for number in here:
-                yield number, self._joined(kind, number, totals[number], texts)
+            block = numbers[start : start + step]
+            texts = self._fetch_pieces(kind, {n: range(expected_pieces) for n in block})
+            totals = {number: self._number_of_pieces(kind, number, texts) for number in block}
+            texts |= self._fetch_pieces(kind, {n: range(expected_pieces, totals[n]) for n in block})
+            for number in block:
+                yield number, self._join(kind, number, totals[number], texts)
 
-    def _texts(self, ids: Sequence[int]) -> dict[int, str]:
-        found: dict[int, str] = {}
-        for start in range(0, len(ids), _ASKED):
-            found |= self._server.texts(self._collection, ids[start : start + _ASKED])
-        return found
+    def _fetch_pieces(self, kind: BlobKind, pieces: dict[int, range]) -> dict[int, str]:
+        """The texts of some pieces of each blob, by their ids; those that exist."""
+        ids = [blob_id(kind, number, piece) for number in pieces for piece in pieces[number]]
+        texts: dict[int, str] = {}
+        for start in range(0, len(ids), _ROWS_PER_CALL):
+            part = ids[start : start + _ROWS_PER_CALL]
+            texts |= self._server.fetch_texts(self._collection, part)
+        return texts
 
-    def _pieces(self, kind: Kind, number: int, texts: dict[int, str]) -> int:
+    def _number_of_pieces(self, kind: BlobKind, number: int, texts: dict[int, str]) -> int:
         first = texts.get(blob_id(kind, number))
         if first is None:
             raise self._damaged(kind, number, "it is missing")
         try:
-            return pieces_of(first)
+            return number_of_pieces(first)
         except BrokenBlobError as error:
             raise self._damaged(kind, number, str(error)) from error
 
-    def _joined(self, kind: Kind, number: int, total: int, texts: dict[int, str]) -> bytes:
+    def _join(self, kind: BlobKind, number: int, total: int, texts: dict[int, str]) -> bytes:
         own = [texts.get(blob_id(kind, number, piece), "") for piece in range(total)]
         try:
-            return joined(kind, number, own)
+            return join_pieces(kind, number, own)
         except BrokenBlobError as error:
             raise self._damaged(kind, number, str(error)) from error
 
-    def _damaged(self, kind: Kind, number: int, what: str) -> IndexDamagedError:
+    def _damaged(self, kind: BlobKind, number: int, problem: str) -> IndexDamagedError:
         return IndexDamagedError(
-            f"{self._server.location} is damaged: of {self._collection}, "
-            f"{kind.name.lower()} {number}: {what}. Push the index again."
+            f"{self._server.location} is damaged: {self._collection}, {kind.name.lower()} "
+            f"{number}: {problem}. Push the index again."
         )
 
 
-class _Kept:
-    """The last used contents, up to a budget of bytes."""
+class _Cache:
+    """The contents that were used last, up to a number of bytes."""
 
-    def __init__(self, budget: int) -> None:
-        self._budget = budget
+    def __init__(self, size: int) -> None:
+        self._limit = size
         self._size = 0
-        self._contents: OrderedDict[tuple[Kind, int], tuple[Any, int]] = OrderedDict()
+        self._contents: OrderedDict[tuple[BlobKind, int], tuple[Any, int]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: tuple[Kind, int]) -> Any:
+    def get(self, key: tuple[BlobKind, int]) -> Any:
         with self._lock:
-            found = self._contents.get(key)
-            if found is None:
+            entry = self._contents.get(key)
+            if entry is None:
                 return None
             self._contents.move_to_end(key)
-            return found[0]
+            return entry[0]
 
-    def put(self, key: tuple[Kind, int], content: Any, size: int) -> None:
+    def put(self, key: tuple[BlobKind, int], content: Any, size: int) -> None:
         with self._lock:
-            _, before = self._contents.pop(key, (None, 0))
+            _, replaced = self._contents.pop(key, (None, 0))
             self._contents[key] = (content, size)
-            self._size += size - before
-            while self._size > self._budget and self._contents:
+            self._size += size - replaced
+            while self._size > self._limit and self._contents:
                 _, (_, freed) = self._contents.popitem(last=False)
                 self._size -= freed

@@ -1,4 +1,4 @@
-"""A connection to a server or a file, and what its failures are called."""
+"""Connect to a server or a milvus-lite file, and turn its failures into ragkit's errors."""
 
 from __future__ import annotations
 
@@ -19,17 +19,27 @@ from ragkit.index.milvus.location import MilvusLocation
 if TYPE_CHECKING:
     from pymilvus import MilvusClient
 
-__all__ = ["MISSING", "answering", "connected", "failed"]
+__all__ = ["NOT_FOUND_CODES", "connect", "server_error", "server_errors"]
 
-MISSING = (100, 1600)
-"""The codes for a collection and an alias that are not there."""
+NOT_FOUND_CODES = (100, 1600)
+"""Milvus's error codes for a missing collection and a missing alias."""
 
 _LOGGERS = ("pymilvus.decorators", "milvus_lite.server_manager")
-_CALLING: ContextVar[bool] = ContextVar("ragkit_calling_milvus", default=False)
+_IN_CALL: ContextVar[bool] = ContextVar("ragkit_in_call_of_milvus", default=False)
 
 
-def connected(location: MilvusLocation, timeout: float) -> MilvusClient:
-    """A client. Raises MissingExtraError, IndexLockedError, IndexServerError."""
+def connect(location: MilvusLocation, timeout: float) -> MilvusClient:
+    """Return a connected client.
+
+    Args:
+        timeout: seconds that connecting may take.
+
+    Raises:
+        MissingExtraError: ``pymilvus`` or ``milvus-lite`` is not installed.
+        IndexLockedError: another process has the file open.
+        IndexServerError: the connection failed.
+
+    """
     try:
         from pymilvus import MilvusClient, MilvusException
 
@@ -41,42 +51,69 @@ def connected(location: MilvusLocation, timeout: float) -> MilvusClient:
             f"Install it: pip install 'ragkit-cited[milvus]'"
         ) from error
     try:
-        with _quiet():
+        with _quiet_loggers():
             return MilvusClient(
                 uri=location.uri,
                 token=location.token,
                 db_name=location.database,
                 timeout=timeout,
-                dedicated=True,  # shared ones do not tell TLS from none
+                dedicated=True,  # shared connections do not distinguish TLS from plain text
             )
     except MilvusException as error:
         if location.is_file:
-            _refuse_locked(location)
-        raise failed(location, "connecting", error.message) from error
+            _raise_if_locked(location)
+        raise server_error(location, "connecting", error.message) from error
 
 
-def _refuse_locked(location: MilvusLocation) -> None:
+def _raise_if_locked(location: MilvusLocation) -> None:
     from milvus_lite import DataDirLockedError, MilvusLite
 
     try:
         MilvusLite(location.uri).close()
     except DataDirLockedError as error:
         raise IndexLockedError(
-            f"another process has {location.uri} open, and milvus-lite lets in one at a time. "
-            f"Close it there, or let several ask a server: milvus-lite server --data-dir "
+            f"another process has {location.uri} open; milvus-lite allows one process at a time. "
+            f"Close it there, or start a server for several: milvus-lite server --data-dir "
             f"{location.uri} --host 127.0.0.1"
         ) from error
-    except Exception as error:  # of files, its own types, or what its libraries raise
-        raise failed(location, "opening the file", str(error)) from error
+    except Exception as error:  # milvus-lite's own types, and those of its libraries
+        raise server_error(location, "opening the file", str(error)) from error
 
 
-def failed(location: MilvusLocation, doing: str, reason: str) -> IndexServerError:
-    """What went wrong where."""
+def server_error(location: MilvusLocation, action: str, reason: str) -> IndexServerError:
+    """Return the error for an action that failed, such as ``"connecting"``."""
     place = location.uri if location.is_file else f"the server at {location.uri}"
     return IndexServerError(
-        f"{place} failed while {doing}: {reason}. Expected Milvus 2.3 or later, or milvus-lite 3.2 "
-        f"or later, that answers and lets this login in. Look whether it runs, then try again."
+        f"{place} failed while {action}: {reason}. Expected Milvus 2.3 or later, or milvus-lite "
+        f"3.2 or later, running and accepting this login. Check the server, then try again."
     )
+
+
+@contextmanager
+def server_errors(location: MilvusLocation, action: str) -> Iterator[None]:
+    """Turn what the client raises into ragkit's errors.
+
+    Raises:
+        IndexNotFoundError: a collection no longer exists.
+        IndexServerError: the call failed for any other reason.
+
+    """
+    from grpc import RpcError
+    from pymilvus import MilvusException
+
+    try:
+        with _quiet_loggers():
+            yield
+    except MilvusException as error:
+        if error.code in NOT_FOUND_CODES:
+            raise IndexNotFoundError(
+                f"the Milvus server no longer has the generation of {location} that was opened "
+                f"({action}: {error.message}). Open it anew."
+            ) from error
+        raise server_error(location, action, error.message) from error
+    # The client is closed, or lost its connection and did not wrap the error.
+    except (RpcError, ValueError) as error:
+        raise server_error(location, action, _reason(error)) from error
 
 
 def _reason(error: Exception) -> str:
@@ -85,37 +122,16 @@ def _reason(error: Exception) -> str:
 
 
 @contextmanager
-def answering(location: MilvusLocation, doing: str) -> Iterator[None]:
-    """Whatever fails in a call is an IndexServerError; IndexNotFoundError for what is gone."""
-    from grpc import RpcError
-    from pymilvus import MilvusException
-
-    try:
-        with _quiet():
-            yield
-    except MilvusException as error:
-        if error.code in MISSING:
-            raise IndexNotFoundError(
-                f"the Milvus server has no more what {location} was when it was opened "
-                f"({doing}: {error.message}). Open it anew."
-            ) from error
-        raise failed(location, doing, error.message) from error
-    # A client that is closed, and what the client lets through of a lost connection.
-    except (RpcError, ValueError) as error:
-        raise failed(location, doing, _reason(error)) from error
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """The client also logs, with a traceback, what it raises; not so for calls made here."""
+def _quiet_loggers() -> Iterator[None]:
+    """Drop what the client logs during ragkit's calls: it logs every error that it raises."""
     for name in _LOGGERS:
-        logging.getLogger(name).addFilter(_is_of_others)
-    before = _CALLING.set(True)
+        logging.getLogger(name).addFilter(_is_outside_call)
+    token = _IN_CALL.set(True)
     try:
         yield
     finally:
-        _CALLING.reset(before)
+        _IN_CALL.reset(token)
 
 
-def _is_of_others(_record: logging.LogRecord) -> bool:
-    return not _CALLING.get()
+def _is_outside_call(_record: logging.LogRecord) -> bool:
+    return not _IN_CALL.get()

@@ -1,4 +1,4 @@
-"""An index that lies on a Milvus server, as retrieval asks it."""
+"""MilvusData: one generation of an index on a Milvus server, as retrieval searches it."""
 
 from __future__ import annotations
 
@@ -16,40 +16,53 @@ from ragkit.index.filters import Conditions, check_properties
 from ragkit.index.manifest import Manifest
 from ragkit.index.milvus.blobs import Blobs
 from ragkit.index.milvus.directory import Directory
-from ragkit.index.milvus.documents import StoredDocuments
-from ragkit.index.milvus.encoding import Kind, pieces, unpacked
+from ragkit.index.milvus.documents import MilvusDocuments
+from ragkit.index.milvus.encoding import BlobKind, split_blob, unpack_arrays
 from ragkit.index.milvus.generation import Generation
-from ragkit.index.milvus.head import Head, Table
+from ragkit.index.milvus.head import Head, TableBlob
 from ragkit.index.milvus.location import MilvusLocation
-from ragkit.index.milvus.postings import StoredPostings
-from ragkit.index.milvus.rows import ChunkRow, ChunkTokens, coarse_of, tokens_of
+from ragkit.index.milvus.postings import MilvusPostings
+from ragkit.index.milvus.rows import ChunkContent, ChunkRow, centroid_rows_of, token_rows_of
 from ragkit.index.milvus.server import TIMEOUT, Server
 from ragkit.index.protocol import AllowedChunks
 from ragkit.index.token_vectors import TokenQuantizer, TokenRows
 from ragkit.storage.arrays import Integers
 from ragkit.types import Chunk, Document
 
-__all__ = ["MEMORY", "MilvusData", "Opened", "open_data", "read_head", "refuse_cut"]
+__all__ = [
+    "DEFAULT_CACHE_SIZE",
+    "MilvusData",
+    "OpenGeneration",
+    "check_row_count",
+    "load_head",
+    "open_data",
+]
 
-MEMORY = 256 << 20
-"""Bytes of what was read that are kept, unless something else is said."""
+DEFAULT_CACHE_SIZE = 256 << 20
+"""Bytes of fetched blobs that are cached by default."""
 
-_AHEAD = 4
-"""A chunk's tokens are seldom more pieces."""
+_CONTENT_PIECES = 4
+"""Number of pieces that the content of a chunk rarely exceeds."""
 
 
-class Opened(NamedTuple):
-    """``manifest``: what made the index; whoever asks it must be the same encoder."""
+class OpenGeneration(NamedTuple):
+    """An open generation.
+
+    Attributes:
+        manifest: the manifest of the index that was pushed; it names the encoder.
+        data: its data.
+
+    """
 
     manifest: Manifest
     data: MilvusData
 
 
 class MilvusData:
-    """One generation of an index on a server. What it offers to retrieval says ``IndexData``.
+    """One generation of an index on a server. ``IndexData`` documents the shared methods.
 
-    Every method but those of what is in memory may raise IndexServerError, IndexDamagedError for a
-    row that is not what was pushed, and IndexNotFoundError once two newer generations were pushed.
+    Methods that fetch something raise IndexServerError; IndexDamagedError for a blob that is not
+    what was pushed; and IndexNotFoundError once two newer generations were pushed.
     """
 
     def __init__(self, server: Server, generation: Generation, blobs: Blobs, head: Head) -> None:
@@ -58,26 +71,25 @@ class MilvusData:
         self._blobs = blobs
         self._head = head
         self._counts = dict(head.manifest.counts)
-        self._code = TokenQuantizer(head.manifest.token_bits, head.manifest.dimension)
-        self._centroids = blobs.one(Kind.TABLE, Table.CENTROIDS, _flat).reshape(
-            -1, head.manifest.dimension
-        )
-        stems = blobs.one(Kind.TABLE, Table.STEMS, Directory.from_bytes)
-        ids = blobs.one(Kind.TABLE, Table.IDS, Directory.from_bytes)
-        self._lexicon = StoredPostings(blobs, stems, len(self))
-        self._documents = StoredDocuments(blobs, self._counts["documents"], ids, head.properties)
+        self._quantizer = TokenQuantizer(head.manifest.token_bits, head.manifest.dimension)
+        centroids = blobs.get_one(BlobKind.TABLE, TableBlob.CENTROIDS, _only_array)
+        self._centroids: Vectors = centroids.reshape(-1, head.manifest.dimension)
+        stems = blobs.get_one(BlobKind.TABLE, TableBlob.STEMS, Directory.from_bytes)
+        ids = blobs.get_one(BlobKind.TABLE, TableBlob.IDS, Directory.from_bytes)
+        self._postings = MilvusPostings(blobs, stems, len(self))
+        self._documents = MilvusDocuments(blobs, self._counts["documents"], ids, head.properties)
 
     @property
     def generation(self) -> str:
-        """Which push it is; ``newest`` says another one when there is another to read."""
+        """The name of this generation, to be compared with ``newest``."""
         return str(self._generation)
 
     def newest(self) -> str:
-        """The generation that readers are to read now: one small call."""
+        """Ask the server for the name of the published generation: one small call."""
         return str(_published(self._server))
 
     def close(self) -> None:
-        """Let the connection go; nothing can be asked after that."""
+        """Close the connection, after which nothing can be fetched."""
         self._server.close()
 
     def title_of(self, conditions: Conditions | None = None) -> str | None:
@@ -88,7 +100,7 @@ class MilvusData:
         return self._counts
 
     @property
-    def documents(self) -> StoredDocuments:
+    def documents(self) -> MilvusDocuments:
         return self._documents
 
     def __len__(self) -> int:
@@ -98,19 +110,19 @@ class MilvusData:
         return self._documents.by_id(document_id)
 
     def chunks(self, numbers: Sequence[int]) -> list[Chunk]:
-        return [row.chunk for row in self._rows_of(numbers)]
+        return [row.chunk for row in self._rows(numbers)]
 
     def texts(self, numbers: Sequence[int]) -> list[str]:
-        return [tokens.text for tokens in self._tokens_of(numbers)]
+        return [content.text for content in self._contents(numbers)]
 
     def frequencies(self, stems: Sequence[str]) -> list[int]:
-        return self._lexicon.frequencies(stems)
+        return self._postings.frequencies(stems)
 
     def allowed(self, conditions: Conditions) -> AllowedChunks:
         if len(self._documents):
             check_properties(conditions, self._documents.properties)
         documents = self._documents.matching(conditions)
-        chunks = self._blobs.one(Kind.TABLE, Table.CHUNKS, _flat)
+        chunks = self._blobs.get_one(BlobKind.TABLE, TableBlob.CHUNKS, _only_array)
         return AllowedChunks(np.repeat(documents, chunks), documents)
 
     def nearest(
@@ -120,78 +132,100 @@ class MilvusData:
         depth = min(depth, number)
         if not depth:
             return np.zeros(0, np.int64), np.zeros(0, np.float32)
-        condition = "" if allowed is None else _condition(allowed.documents)
+        condition = "" if allowed is None else _document_filter(allowed.documents)
         return self._server.nearest(self._generation.vectors, vector, depth, len(self), condition)
 
     def with_stems(
         self, weights: Mapping[str, float], depth: int, allowed: AllowedChunks | None = None
     ) -> Integers:
-        return self._lexicon.best(weights, depth, None if allowed is None else allowed.chunks)
+        return self._postings.best(weights, depth, None if allowed is None else allowed.chunks)
 
     def cosines(self, vector: Vectors, chunks: Integers) -> Vectors:
-        vectors = [row.vector for row in self._rows_of(chunks.tolist())]
-        found: Vectors = np.asarray(vectors, dtype=np.float32).reshape(-1, len(vector)) @ vector
-        return found
+        vectors = [row.vector for row in self._rows(chunks.tolist())]
+        cosines: Vectors = np.asarray(vectors, dtype=np.float32).reshape(-1, len(vector)) @ vector
+        return cosines
 
     def coverage(self, weights: Mapping[str, float], chunks: Integers) -> NDArray[np.float32]:
-        return self._lexicon.coverage(weights, chunks)
+        return self._postings.coverage(weights, chunks)
 
     def centroid_ids(self, chunks: Integers) -> CentroidRows:
-        return coarse_of(self._rows_of(chunks.tolist()), self._centroids)
+        return centroid_rows_of(self._rows(chunks.tolist()), self._centroids)
 
     def token_vectors(self, chunks: Integers) -> TokenRows:
-        return tokens_of(self._tokens_of(chunks.tolist()), self._code)
+        return token_rows_of(self._contents(chunks.tolist()), self._quantizer)
 
-    def _rows_of(self, chunks: Sequence[int]) -> list[ChunkRow]:
-        return self._blobs.get(Kind.ROW, chunks, ChunkRow.from_bytes)
+    def _rows(self, chunks: Sequence[int]) -> list[ChunkRow]:
+        return self._blobs.get(BlobKind.ROW, chunks, ChunkRow.from_bytes)
 
-    def _tokens_of(self, chunks: Sequence[int]) -> list[ChunkTokens]:
-        return self._blobs.get(Kind.TOKENS, chunks, ChunkTokens.from_bytes, ahead=_AHEAD)
+    def _contents(self, chunks: Sequence[int]) -> list[ChunkContent]:
+        return self._blobs.get(
+            BlobKind.TOKENS, chunks, ChunkContent.from_bytes, expected_pieces=_CONTENT_PIECES
+        )
 
 
 def open_data(
-    location: MilvusLocation, *, memory: int = MEMORY, timeout: float = TIMEOUT
-) -> Opened:
-    """The published generation of the index at ``location``.
+    location: MilvusLocation,
+    *,
+    cache_size: int = DEFAULT_CACHE_SIZE,
+    timeout: float = TIMEOUT,
+) -> OpenGeneration:
+    """Open the published generation of the index at ``location``.
 
-    ``memory``: how many bytes of what was read are kept; ``timeout``: seconds that one answer may
-    take.
+    Args:
+        cache_size: bytes of fetched blobs that are cached.
+        timeout: seconds that one call may take.
 
-    Raises IndexNotFoundError, IndexDamagedError if a collection has not as many rows as its head
-    says, IndexMismatchError for another format, IndexServerError, IndexLockedError for a file that
-    another process has open, and MissingExtraError.
+    Raises:
+        IndexNotFoundError: there is no index at the location.
+        IndexDamagedError: a collection has another number of rows than the head says.
+        IndexMismatchError: the index has another format.
+        IndexLockedError: another process has the file open.
+        IndexServerError: the server failed.
+        MissingExtraError: a library is not installed.
+
     """
-    if location.is_file and not Path(location.uri).exists():  # connecting would make it
+    if location.is_file and not Path(location.uri).exists():  # connecting would create it
         raise _not_found(location)
     server = Server(location, timeout)
     try:
-        server.refuse_old()
+        server.check_version()
         generation = _published(server)
         for collection in (generation.blobs, generation.vectors):
             server.load(collection)
-        blobs = Blobs(server, generation.blobs, memory)
-        head, rows = read_head(blobs, location)
+        blobs = Blobs(server, generation.blobs, cache_size)
+        head, rows = load_head(blobs, location)
         chunks = head.manifest.counts["chunks"]
         for collection, expected in ((generation.blobs, rows), (generation.vectors, chunks)):
-            refuse_cut(location, collection, server.count(collection), expected)
-        return Opened(head.manifest, MilvusData(server, generation, blobs, head))
+            check_row_count(location, collection, server.count(collection), expected)
+        return OpenGeneration(head.manifest, MilvusData(server, generation, blobs, head))
     except BaseException:
         server.close()
         raise
 
 
-def read_head(blobs: Blobs, location: MilvusLocation) -> tuple[Head, int]:
-    """The head, and how many rows the collection of blobs should have with it."""
-    head = blobs.one(Kind.TABLE, Table.HEAD, lambda data: Head.from_bytes(data, location))
-    own = sum(1 for _ in pieces(Kind.TABLE, Table.HEAD, head.to_bytes()))
+def load_head(blobs: Blobs, location: MilvusLocation) -> tuple[Head, int]:
+    """Return the head, and the number of rows that the collection of blobs must have."""
+    head = blobs.get_one(
+        BlobKind.TABLE, TableBlob.HEAD, lambda data: Head.from_bytes(data, location)
+    )
+    own = sum(1 for _ in split_blob(BlobKind.TABLE, TableBlob.HEAD, head.to_bytes()))
     return head, head.rows + own
 
 
+def check_row_count(location: MilvusLocation, collection: str, actual: int, expected: int) -> None:
+    """Raise IndexDamagedError unless a collection has as many rows as expected."""
+    if actual != expected:
+        raise IndexDamagedError(
+            f"{location} is damaged: {collection} has {actual} rows; expected {expected}. Push the "
+            f"index again."
+        )
+
+
 def _published(server: Server) -> Generation:
-    found = server.published()
-    if found is None:
+    generation = server.published()
+    if generation is None:
         raise _not_found(server.location)
-    return found
+    return generation
 
 
 def _not_found(location: MilvusLocation) -> IndexNotFoundError:
@@ -200,24 +234,15 @@ def _not_found(location: MilvusLocation) -> IndexNotFoundError:
     )
 
 
-def refuse_cut(location: MilvusLocation, collection: str, found: int, expected: int) -> None:
-    """Raises IndexDamagedError unless as many rows were found as expected."""
-    if found != expected:
-        raise IndexDamagedError(
-            f"{location} is damaged: {collection} has {found} rows; expected {expected}. Push the "
-            f"index again."
-        )
-
-
-def _condition(fine: NDArray[np.bool_]) -> str:
-    """Documents as a filter, by those in or those left out, whichever are fewer."""
-    if fine.all():
+def _document_filter(allowed: NDArray[np.bool_]) -> str:
+    """Milvus's filter for the allowed documents, by those or by the others, the shorter list."""
+    if allowed.all():
         return ""
-    is_in = int(fine.sum()) <= len(fine) // 2
-    numbers = np.flatnonzero(fine == is_in).tolist()
-    return f"document {'in' if is_in else 'not in'} {numbers}"
+    names_allowed = int(allowed.sum()) <= len(allowed) // 2
+    numbers = np.flatnonzero(allowed == names_allowed).tolist()
+    return f"document {'in' if names_allowed else 'not in'} {numbers}"
 
 
-def _flat(data: bytes) -> NDArray[Any]:
-    [found] = unpacked(data)
-    return found
+def _only_array(data: bytes) -> NDArray[Any]:
+    [array] = unpack_arrays(data)
+    return array

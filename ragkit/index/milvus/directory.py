@@ -1,6 +1,7 @@
-"""A sorted table of keys in blobs: found by one look into memory and one blob.
+"""A sorted table of keys in blobs: one binary search in memory finds the blob that has a key.
 
-Keys stand in the order of their bytes, so many in a blob; the first of each is known to the reader.
+Keys are in the order of their bytes, a fixed number to a blob; the directory has the first key of
+each blob.
 """
 
 from __future__ import annotations
@@ -13,55 +14,57 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ragkit.index.milvus.encoding import packed, unpacked
+from ragkit.index.milvus.encoding import pack_arrays, unpack_arrays
 
-__all__ = ["KEYS", "Directory", "blocks", "encoded", "packed_keys", "unpacked_keys"]
+__all__ = ["KEYS_PER_BLOCK", "Directory", "key_blocks", "key_bytes", "pack_keys", "unpack_keys"]
 
-KEYS = 512
-"""So many keys share a blob."""
+KEYS_PER_BLOCK = 512
+"""Number of keys of a blob; the last may have fewer."""
 
 Item = TypeVar("Item")
 
 
-def encoded(key: str) -> bytes:
-    """What keys are sorted by."""
+def key_bytes(key: str) -> bytes:
+    """Return the bytes by which a key is sorted."""
     return key.encode("utf-8", "surrogatepass")
 
 
-def blocks(items: Iterable[Item]) -> Iterator[list[Item]]:
-    """Runs of ``KEYS`` items, the last perhaps shorter."""
+def key_blocks(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """Split items into lists of ``KEYS_PER_BLOCK``; the last may be shorter."""
     iterator = iter(items)
-    while block := list(islice(iterator, KEYS)):
+    while block := list(islice(iterator, KEYS_PER_BLOCK)):
         yield block
 
 
-def packed_keys(keys: Sequence[bytes]) -> tuple[NDArray[np.uint8], NDArray[np.uint32]]:
-    """Their bytes, and how many each has."""
+def pack_keys(keys: Sequence[bytes]) -> tuple[NDArray[np.uint8], NDArray[np.uint32]]:
+    """Return all keys concatenated, and the length of each."""
     lengths = np.asarray([len(key) for key in keys], dtype=np.uint32)
     return np.frombuffer(b"".join(keys), dtype=np.uint8), lengths
 
 
-def unpacked_keys(content: NDArray[np.uint8], lengths: NDArray[np.uint32]) -> list[bytes]:
-    """The keys again."""
+def unpack_keys(content: NDArray[np.uint8], lengths: NDArray[np.uint32]) -> list[bytes]:
+    """Return the keys that ``pack_keys`` concatenated."""
     data, ends = content.tobytes(), np.cumsum(lengths, dtype=np.int64)
     return [data[end - length : end] for end, length in zip(ends, lengths, strict=True)]
 
 
 class Directory:
-    """The first keys of all blobs of a table."""
+    """The first key of each blob of a table."""
 
-    def __init__(self, firsts: Sequence[bytes]) -> None:
-        self._firsts = list(firsts)
+    def __init__(self, first_keys: Sequence[bytes]) -> None:
+        self._first_keys = list(first_keys)
 
     def to_bytes(self) -> bytes:
-        return packed(*packed_keys(self._firsts))
+        """Return the content of the directory's own blob."""
+        return pack_arrays(*pack_keys(self._first_keys))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Directory:
-        content, lengths = unpacked(data)
-        return cls(unpacked_keys(content, lengths))
+        """Return the directory that ``to_bytes`` wrote."""
+        content, lengths = unpack_arrays(data)
+        return cls(unpack_keys(content, lengths))
 
-    def block(self, key: bytes) -> int | None:
-        """Which blob has the key if any has."""
-        found = bisect_right(self._firsts, key) - 1
-        return found if found >= 0 else None
+    def block_of(self, key: bytes) -> int | None:
+        """Return the number of the blob that has the key, if any has it."""
+        block = bisect_right(self._first_keys, key) - 1
+        return block if block >= 0 else None

@@ -1,7 +1,7 @@
-"""Documents on a server: read when they are asked for, found by id, filtered by their properties.
+"""Documents on a server: fetched when they are accessed, found by id, filtered by their properties.
 
-Conditions are evaluated here, over columns of values that are read once: the filters of Milvus
-differ from version to version in what they do with truth values, lists, and quotes in a name.
+Conditions are evaluated here, over columns of values that are fetched once: the filters of Milvus
+differ from version to version in how they treat booleans, lists, and quotes in a name.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import json
 import zlib
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,122 +20,145 @@ from ragkit.index.filters import BUILT_IN
 from ragkit.index.milvus.blobs import Blobs
 from ragkit.index.milvus.directory import (
     Directory,
-    blocks,
-    encoded,
-    packed_keys,
-    unpacked_keys,
+    key_blocks,
+    key_bytes,
+    pack_keys,
+    unpack_keys,
 )
-from ragkit.index.milvus.encoding import Kind, packed, unpacked
+from ragkit.index.milvus.encoding import BlobKind, pack_arrays, unpack_arrays
 from ragkit.types import Document, MetadataValue
 
-__all__ = ["Columns", "StoredDocuments", "document_bytes", "document_from", "id_blobs"]
+__all__ = [
+    "ColumnsBuilder",
+    "MilvusDocuments",
+    "decode_document",
+    "encode_document",
+    "encode_ids",
+]
 
-_BLOCK = 4096
-"""So many documents' values of one property share a blob."""
+_DOCUMENTS_PER_BLOCK = 4096
+"""Number of documents whose values of one property share a blob."""
 
-_COLUMNS = 1 << 12
-"""More properties than any corpus has; a blob's number is its block's times this, plus its own."""
+_MAX_COLUMNS = 1 << 12
+"""More properties than any corpus has. The blob of column c of block b has the number
+``b * _MAX_COLUMNS + c``."""
 
-_READ = 64
-
-
-def document_bytes(document: Document) -> bytes:
-    return _json_bytes(document_record(document, text=document.text))
+_FETCHED = 64
+"""Number of documents that are fetched at once."""
 
 
-def document_from(data: bytes) -> Document:
-    content = _json_from(data)
+def encode_document(document: Document) -> bytes:
+    """Return a document as the content of a blob."""
+    return _encode_json(document_record(document, text=document.text))
+
+
+def decode_document(data: bytes) -> Document:
+    """Return the document that ``encode_document`` encoded."""
+    content = _decode_json(data)
     return document_from_record(content, content["text"])
 
 
-def id_blobs(ids: Sequence[str], firsts: list[bytes]) -> Iterator[tuple[Kind, int, bytes]]:
-    """Which document has which id; ``firsts`` gets the first id of each block."""
-    ordered = sorted((encoded(document_id), number) for number, document_id in enumerate(ids))
-    for number, block in enumerate(blocks(ordered)):
-        firsts.append(block[0][0])
+def encode_ids(
+    ids: Sequence[str], first_keys: list[bytes]
+) -> Iterator[tuple[BlobKind, int, bytes]]:
+    """Yield the blobs that map ids to document numbers; append each one's first id."""
+    ordered = sorted((key_bytes(document_id), number) for number, document_id in enumerate(ids))
+    for number, block in enumerate(key_blocks(ordered)):
+        first_keys.append(block[0][0])
         numbers = np.asarray([own for _, own in block], dtype=np.int64)
-        yield Kind.IDS, number, packed(*packed_keys([key for key, _ in block]), numbers)
+        yield BlobKind.IDS, number, pack_arrays(*pack_keys([key for key, _ in block]), numbers)
 
 
-@dataclass
-class Columns:
-    """Takes documents' properties one document after the other, and gives them as columns.
+class ColumnsBuilder:
+    """Collects the properties of documents, added one by one, as columns of values.
 
-    ``begun``: of each property, in the order they were met, the block that has its first value.
+    Attributes:
+        first_blocks: for each property, in the order of appearance, the block of documents that
+            has its first value.
+
     """
 
-    begun: dict[str, int] = field(default_factory=lambda: dict.fromkeys(BUILT_IN, 0))
-    _block: int = 0
-    _rows: list[Mapping[str, MetadataValue | None]] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.first_blocks: dict[str, int] = dict.fromkeys(BUILT_IN, 0)
+        self._block = 0
+        self._rows: list[Mapping[str, MetadataValue | None]] = []
 
-    def add(self, document: Document) -> Iterator[tuple[Kind, int, bytes]]:
-        """The blobs that are full with it."""
+    def add(self, document: Document) -> Iterator[tuple[BlobKind, int, bytes]]:
+        """Add the next document; yield the blobs of its block if it completes one."""
         own = {"id": document.id, "title": document.title, "url": document.url}
         self._rows.append({**own, **document.metadata})
-        if len(self._rows) == _BLOCK:
-            yield from self.rest()
+        if len(self._rows) == _DOCUMENTS_PER_BLOCK:
+            yield from self.flush()
 
-    def rest(self) -> Iterator[tuple[Kind, int, bytes]]:
-        """The blobs of what was added since the last."""
+    def flush(self) -> Iterator[tuple[BlobKind, int, bytes]]:
+        """Yield the blobs of the documents added since the last complete block."""
         for name in dict.fromkeys(name for row in self._rows for name in row):
-            self.begun.setdefault(name, self._block)
-        for column, name in enumerate(self.begun):
+            self.first_blocks.setdefault(name, self._block)
+        for column, name in enumerate(self.first_blocks):
             values = [row.get(name) for row in self._rows]
-            yield Kind.COLUMNS, self._block * _COLUMNS + column, _json_bytes(values)
+            yield BlobKind.COLUMNS, self._block * _MAX_COLUMNS + column, _encode_json(values)
         self._rows = []
         self._block += 1
 
 
-class StoredDocuments(LazyDocuments):
-    """Documents on a server."""
+class MilvusDocuments(LazyDocuments):
+    """The documents of an index on a server."""
 
     def __init__(
-        self, blobs: Blobs, number: int, directory: Directory, begun: Mapping[str, int]
+        self, blobs: Blobs, number: int, directory: Directory, first_blocks: Mapping[str, int]
     ) -> None:
-        """``number``: of documents; ``begun``: as in ``Columns``."""
+        """Args:
+        number: number of documents.
+        directory: the directory of their ids.
+        first_blocks: as in ``ColumnsBuilder``.
+
+        """
         super().__init__()
         self._blobs = blobs
         self._number = number
         self._directory = directory
-        self._begun = begun
+        self._first_blocks = first_blocks
 
     def __len__(self) -> int:
         return self._number
 
     @property
     def properties(self) -> Iterable[str]:
-        """What documents can be filtered by."""
-        return self._begun.keys()
+        """Names of the properties that documents can be filtered by."""
+        return self._first_blocks.keys()
 
     def number_of(self, document_id: str) -> int | None:
-        key = encoded(document_id)
-        block = self._directory.block(key)
+        key = key_bytes(document_id)
+        block = self._directory.block_of(key)
         if block is None:
             return None
-        keys, numbers = self._blobs.one(Kind.IDS, block, _ids_from)
-        place = bisect_left(keys, key)
-        return int(numbers[place]) if place < len(keys) and keys[place] == key else None
+        keys, numbers = self._blobs.get_one(BlobKind.IDS, block, _decode_ids)
+        position = bisect_left(keys, key)
+        is_known = position < len(keys) and keys[position] == key
+        return int(numbers[position]) if is_known else None
 
     def values_of(self, name: str) -> Iterator[MetadataValue | None]:
-        column, first = list(self._begun).index(name), self._begun[name]
-        yield from (None for _ in range(first * _BLOCK))
-        numbers = [block * _COLUMNS + column for block in range(first, -(-self._number // _BLOCK))]
-        for values in self._blobs.get(Kind.COLUMNS, numbers, _json_from):
+        column, first = list(self._first_blocks).index(name), self._first_blocks[name]
+        yield from (None for _ in range(first * _DOCUMENTS_PER_BLOCK))
+        blocks = range(first, -(-self._number // _DOCUMENTS_PER_BLOCK))
+        numbers = [block * _MAX_COLUMNS + column for block in blocks]
+        for values in self._blobs.get(BlobKind.COLUMNS, numbers, _decode_json):
             yield from values
 
     def _load(self, numbers: range) -> Iterator[Document]:
-        for start in range(0, len(numbers), _READ):
-            yield from self._blobs.get(Kind.DOCUMENT, numbers[start : start + _READ], document_from)
+        for start in range(0, len(numbers), _FETCHED):
+            block = numbers[start : start + _FETCHED]
+            yield from self._blobs.get(BlobKind.DOCUMENT, block, decode_document)
 
 
-def _ids_from(data: bytes) -> tuple[list[bytes], NDArray[np.int64]]:
-    content, lengths, numbers = unpacked(data)
-    return unpacked_keys(content, lengths), numbers
+def _decode_ids(data: bytes) -> tuple[list[bytes], NDArray[np.int64]]:
+    content, lengths, numbers = unpack_arrays(data)
+    return unpack_keys(content, lengths), numbers
 
 
-def _json_bytes(content: Any) -> bytes:
+def _encode_json(content: Any) -> bytes:
     return zlib.compress(json.dumps(content).encode())
 
 
-def _json_from(data: bytes) -> Any:
+def _decode_json(data: bytes) -> Any:
     return json.loads(zlib.decompress(data))

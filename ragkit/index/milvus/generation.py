@@ -1,4 +1,4 @@
-"""Which collections an index has, by their names."""
+"""The names of the collections that belong to an index."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 __all__ = ["VECTORS", "Generation"]
 
 VECTORS = "vectors"
-"""What the name of a collection that is searched ends with."""
+"""Last part of the name of a collection of vectors."""
 
 _BLOBS = "blobs"
 _COLLECTION = re.compile(rf"(\w+)__(\d+)_([0-9a-f]{{16}})_(?:{_BLOBS}|{VECTORS})")
@@ -16,7 +16,14 @@ _COLLECTION = re.compile(rf"(\w+)__(\d+)_([0-9a-f]{{16}})_(?:{_BLOBS}|{VECTORS})
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One push of the index ``name``: the ``serial``-th, of data from which ``digest`` follows."""
+    """One push of an index, stored in two collections.
+
+    Attributes:
+        name: the name of the index.
+        serial: number of the push, from 1.
+        digest: the generation's name on disk, a digest of its data.
+
+    """
 
     name: str
     serial: int
@@ -27,16 +34,16 @@ class Generation:
 
     @property
     def blobs(self) -> str:
-        """The collection of everything but what is searched."""
+        """Name of the collection that holds everything but the vectors to be searched."""
         return f"{self.name}__{self}_{_BLOBS}"
 
     @property
     def vectors(self) -> str:
-        """The collection that is searched."""
+        """Name of the collection of the vectors to be searched."""
         return f"{self.name}__{self}_{VECTORS}"
 
     @classmethod
-    def of(cls, collection: str) -> Generation | None:
-        """That which a collection is of; None for one that is not ours."""
+    def of_collection(cls, collection: str) -> Generation | None:
+        """Parse the generation out of a collection's name; None if the name is not ragkit's."""
         match = _COLLECTION.fullmatch(collection)
         return cls(match[1], int(match[2]), match[3]) if match else None

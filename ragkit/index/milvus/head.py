@@ -1,4 +1,4 @@
-"""The head of a generation: what it is, what made it, and how many rows it has."""
+"""The head of a generation: its manifest, its number of rows, and what it replaced."""
 
 from __future__ import annotations
 
@@ -12,30 +12,35 @@ from ragkit.index.manifest import FORMAT, Manifest
 from ragkit.index.milvus.location import MilvusLocation
 from ragkit.storage.checksums import SealBrokenError, seal, unseal
 
-__all__ = ["Head", "Table"]
+__all__ = ["Head", "TableBlob"]
 
 _KIND, _FORMAT = "ragkit index on Milvus", 1
 
 
-class Table(IntEnum):
-    """Which blob of ``Kind.TABLE`` is which."""
+class TableBlob(IntEnum):
+    """Numbers of the blobs of kind ``BlobKind.TABLE``."""
 
     HEAD = 0
     CENTROIDS = 1
     STEMS = 2
-    """The directory of the lexicon."""
+    """The directory of stems."""
     IDS = 3
-    """The directory of documents' ids."""
+    """The directory of document ids."""
     CHUNKS = 4
-    """How many chunks each document has."""
+    """The number of chunks of each document."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """``previous``: the generation that this one replaced, kept for who still reads it.
+    """The description of a generation, stored as its first blob.
 
-    ``rows``: of the collection of blobs, the head's own not among them. ``properties``: as
-    ``Columns.begun``. ``title``: of all documents, None if they have several.
+    Attributes:
+        manifest: the manifest of the index that was pushed.
+        rows: number of rows in the collection of blobs, without those of the head.
+        title: the title that all documents share, or None.
+        properties: as ``ColumnsBuilder.first_blocks``.
+        previous: the generation that this one replaced, which readers may still have open.
+
     """
 
     manifest: Manifest
@@ -45,7 +50,7 @@ class Head:
     previous: str | None
 
     def to_bytes(self) -> bytes:
-        """Sealed: it ends with its own checksum."""
+        """Return the content of the head's blob: JSON with its own checksum."""
         return seal(
             {
                 "kind": _KIND,
@@ -60,19 +65,25 @@ class Head:
 
     @classmethod
     def from_bytes(cls, data: bytes, location: MilvusLocation) -> Head:
-        """Raises IndexDamagedError, or IndexMismatchError for another format."""
+        """Return the head that ``to_bytes`` wrote.
+
+        Raises:
+            IndexDamagedError: the checksum does not match.
+            IndexMismatchError: the index has another format.
+
+        """
         try:
             content: dict[str, Any] = unseal(data)
         except SealBrokenError as error:
             raise IndexDamagedError(
-                f"{location} is damaged: of its head, {error}. Push the index again."
+                f"{location} is damaged: the head of its generation: {error}. Push the index again."
             ) from error
-        found = (content["kind"], content["format"], content["manifest"]["format"])
-        if found != (_KIND, _FORMAT, FORMAT):
+        actual = (content["kind"], content["format"], content["manifest"]["format"])
+        if actual != (_KIND, _FORMAT, FORMAT):
             raise IndexMismatchError(
-                f"{location} is a {found[0]!r} of format {found[1]}, of an index of format "
-                f"{found[2]}; this version reads {_KIND!r} of format {_FORMAT}, of an index of "
-                f"format {FORMAT}. Push the index again with it."
+                f"{location} is a {actual[0]!r} of format {actual[1]}, of an index of format "
+                f"{actual[2]}; this version reads {_KIND!r} of format {_FORMAT}, of an index of "
+                f"format {FORMAT}. Push the index again with this version."
             )
         return cls(
             Manifest.from_dict(content["manifest"]),

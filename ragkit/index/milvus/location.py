@@ -1,9 +1,9 @@
-"""Where on which server an index lies, as people write it.
+"""The location of an index on a server, as people write it.
 
 milvus://localhost:19530/handbook                    a server; the index called handbook
 milvus://ann:secret@localhost/handbook?database=hr   with a login, in another database
-milvus+https://:API-KEY@example.org/handbook         by TLS, with a token
-milvus:///srv/ragkit/store.db#handbook               a milvus-lite file, in this process
+milvus+https://:API-KEY@example.org/handbook         over TLS, with a token
+milvus:///srv/ragkit/store.db#handbook               a milvus-lite file, opened by this process
 """
 
 from __future__ import annotations
@@ -29,11 +29,15 @@ _EXPECTED = (
 
 @dataclass(frozen=True, slots=True)
 class MilvusLocation:
-    """``uri``: what ``pymilvus`` connects to: an address, or a path that ends with ``.db``.
+    """The location of an index.
 
-    ``name``: of the index there: a letter, then letters, digits and single underscores, at most
-    100, the last no underscore. ``token``: ``user:password`` or a key, never shown. ``database``:
-    the server's default if empty.
+    Attributes:
+        uri: what ``pymilvus`` connects to: an address, or a path that ends with ``.db``.
+        name: the name of the index there: a letter, then letters, digits and single underscores,
+            at most 100 characters, the last no underscore.
+        token: ``user:password`` or a key; never shown.
+        database: name of the database; empty for the server's default.
+
     """
 
     uri: str
@@ -44,27 +48,21 @@ class MilvusLocation:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise InputError(
-                f"the index is called {self.name!r}; expected a letter, then letters, digits and "
-                f"single underscores, 100 at most, not ending with an underscore."
+                f"the name of the index is {self.name!r}; expected a letter, then letters, digits "
+                f"and single underscores, at most 100 characters, the last no underscore."
             )
-
-    @staticmethod
-    def is_meant(text: str) -> bool:
-        """Whether a text is to be read as such a location, and not as a path."""
-        scheme, colon, _ = text.partition(":")
-        return colon == ":" and scheme.lower() in _SCHEMES
 
     @classmethod
     def parse(cls, text: str) -> MilvusLocation:
-        """What ``text`` says. Raises InputError, in which a password is not repeated."""
+        """Parse a location. Raises InputError, which does not repeat a password."""
         try:
             parts = urlsplit(text)
             port = parts.port
         except ValueError as error:
-            raise _malformed("it", "has no port or address that can be read") from error
+            raise _malformed("its address or port is malformed") from error
         if parts.scheme not in _SCHEMES:
-            raise _malformed(f"{text.partition(':')[0]!r}", "is no scheme of one")
-        return _file(parts) if not parts.netloc else _server(parts, port or _PORT)
+            raise _malformed(f"its scheme is {text.partition(':')[0]!r}")
+        return _parse_file(parts) if not parts.netloc else _parse_server(parts, port or _PORT)
 
     @property
     def is_file(self) -> bool:
@@ -72,7 +70,7 @@ class MilvusLocation:
         return self.uri.endswith(".db")
 
     def __str__(self) -> str:
-        """As ``parse`` reads it, without the login."""
+        """Return the location as ``parse`` accepts it, without the login."""
         if self.is_file:
             return f"milvus://{quote(self.uri)}#{self.name}"
         scheme, _, address = self.uri.partition("://")
@@ -80,22 +78,22 @@ class MilvusLocation:
         return f"milvus{'+https' if scheme == 'https' else ''}://{address}/{self.name}{database}"
 
 
-def _file(parts: SplitResult) -> MilvusLocation:
+def _parse_file(parts: SplitResult) -> MilvusLocation:
     path = unquote(parts.path)
     if parts.query or parts.scheme != "milvus":
-        raise _malformed("a file", "has neither a query nor TLS")
+        raise _malformed("a file takes neither a query nor TLS")
     if not PurePosixPath(path).is_absolute() or not path.endswith(".db") or "\0" in path:
-        raise _malformed(f"the path {path!r}", "is not absolute, or does not end with .db")
+        raise _malformed(f"the path {path!r} is not absolute, or does not end with .db")
     return MilvusLocation(path, parts.fragment)
 
 
-def _server(parts: SplitResult, port: int) -> MilvusLocation:
+def _parse_server(parts: SplitResult, port: int) -> MilvusLocation:
     options = parse_qsl(parts.query, keep_blank_values=True)
     if parts.fragment or len(options) > 1 or any(key != "database" for key, _ in options):
-        raise _malformed("what follows the name", "is no ?database=NAME")
+        raise _malformed("what follows the name is not ?database=NAME")
     host = parts.hostname or ""
     if not _HOST.fullmatch(host):
-        raise _malformed(f"the host {host!r}", "is none")
+        raise _malformed(f"{host!r} is not a host name or address")
     address = f"[{host}]" if ":" in host else host
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     return MilvusLocation(
@@ -106,7 +104,5 @@ def _server(parts: SplitResult, port: int) -> MilvusLocation:
     )
 
 
-def _malformed(subject: str, wrong: str) -> InputError:
-    return InputError(
-        f"a location of an index on Milvus cannot be read: {subject} {wrong}; {_EXPECTED}."
-    )
+def _malformed(problem: str) -> InputError:
+    return InputError(f"the location of an index on Milvus is malformed: {problem}; {_EXPECTED}.")

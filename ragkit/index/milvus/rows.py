@@ -1,4 +1,7 @@
-"""What is kept of a chunk: a small row for choosing it, a large one for reading it."""
+"""What a server stores of a chunk: a small row for approximate scoring, and its content.
+
+Almost every candidate's row is fetched, but the content of only a few chunks.
+"""
 
 from __future__ import annotations
 
@@ -11,53 +14,70 @@ from numpy.typing import NDArray
 
 from ragkit.encoding import Vectors
 from ragkit.index.centroids import CentroidRows
-from ragkit.index.milvus.encoding import packed, unpacked
+from ragkit.index.milvus.encoding import pack_arrays, unpack_arrays
 from ragkit.index.token_vectors import TokenLayout, TokenQuantizer, TokenRows
 from ragkit.storage.arrays import offsets_of
 from ragkit.text.spans import Span
 from ragkit.types import Chunk
 
-__all__ = ["ChunkRow", "ChunkTokens", "coarse_of", "rows_of", "tokens_of"]
+__all__ = ["ChunkContent", "ChunkRow", "centroid_rows_of", "split_chunks", "token_rows_of"]
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkRow:
-    """Where a chunk stands, its vector, and its part of ``CentroidRows``.
+    """A chunk's place in its document, its vector, and its part of ``CentroidRows``.
 
-    ``spans``: ``(s, 2)``, its sentences; ``within``: centroids, a run of ``lengths`` a sentence.
+    Attributes:
+        chunk: its place.
+        vector: ``(d,)``.
+        distinct: as ``CentroidRows.distinct``.
+        within: as ``CentroidRows.within``, sentence by sentence.
+        within_lengths: ``(s,)``, number of elements of ``within`` of each sentence.
+
     """
 
     chunk: Chunk
     vector: Vectors
-    bag: NDArray[np.uint16]
+    distinct: NDArray[np.uint16]
     within: NDArray[np.uint16]
-    lengths: NDArray[np.int64]
+    within_lengths: NDArray[np.int64]
 
     def to_bytes(self) -> bytes:
+        """Return the content of its blob."""
         chunk = self.chunk
-        return packed(
+        return pack_arrays(
             np.frombuffer(chunk.document_id.encode("utf-8", "surrogatepass"), np.uint8),
             np.asarray([chunk.section, chunk.start, chunk.end], dtype=np.int64),
             np.asarray(chunk.sentences, dtype=np.int64).reshape(-1),
             self.vector,
-            self.bag,
+            self.distinct,
             self.within,
-            self.lengths.astype(np.uint32),
+            self.within_lengths.astype(np.uint32),
         )
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ChunkRow:
-        name, place, spans, vector, bag, within, lengths = unpacked(data)
+        """Return the row that ``to_bytes`` wrote."""
+        name, place, spans, vector, distinct, within, lengths = unpack_arrays(data)
         section, start, end = place.tolist()
         sentences = tuple(Span(a, b) for a, b in spans.reshape(-1, 2).tolist())
         document_id = name.tobytes().decode("utf-8", "surrogatepass")
         chunk = Chunk(document_id, section, start, end, sentences)
-        return cls(chunk, vector, bag, within, lengths.astype(np.int64))
+        return cls(chunk, vector, distinct, within, lengths.astype(np.int64))
 
 
 @dataclass(frozen=True, slots=True)
-class ChunkTokens:
-    """A chunk's text, and its part of ``TokenRows``."""
+class ChunkContent:
+    """A chunk's text, and its part of ``TokenRows``.
+
+    Attributes:
+        text: the text of the chunk.
+        codes: as ``TokenRows.codes``.
+        scales: as ``TokenRows.scales``.
+        starts: as ``TokenRows.starts``.
+        lengths: number of tokens of each run.
+
+    """
 
     text: str
     codes: NDArray[Any]
@@ -66,7 +86,8 @@ class ChunkTokens:
     lengths: NDArray[np.int64]
 
     def to_bytes(self) -> bytes:
-        return packed(
+        """Return the content of its blob."""
+        return pack_arrays(
             np.frombuffer(self.text.encode("utf-8", "surrogatepass"), np.uint8),
             self.codes,
             self.scales,
@@ -75,69 +96,63 @@ class ChunkTokens:
         )
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> ChunkTokens:
-        text, codes, scales, starts, lengths = unpacked(data)
+    def from_bytes(cls, data: bytes) -> ChunkContent:
+        """Return the content that ``to_bytes`` wrote."""
+        text, codes, scales, starts, lengths = unpack_arrays(data)
         decoded = text.tobytes().decode("utf-8", "surrogatepass")
         width = codes.size // max(scales.size, 1)
         codes = codes.reshape(scales.size, width)
         return cls(decoded, codes, scales, starts, lengths.astype(np.int64))
 
 
-def coarse_of(rows: Sequence[ChunkRow], centroids: Vectors) -> CentroidRows:
-    """Some chunks' rows as one."""
+def centroid_rows_of(rows: Sequence[ChunkRow], centroids: Vectors) -> CentroidRows:
+    """Join the centroid ids of some chunks."""
     return CentroidRows(
         centroids,
-        _all([row.bag for row in rows], np.uint16),
-        offsets_of(np.asarray([row.bag.size for row in rows], dtype=np.int64)),
-        _all([row.within for row in rows], np.uint16),
-        offsets_of(_all([row.lengths for row in rows], np.int64)),
-        np.asarray([row.lengths.size for row in rows], dtype=np.int64),
+        _concatenate([row.distinct for row in rows], np.uint16),
+        offsets_of(np.asarray([row.distinct.size for row in rows], dtype=np.int64)),
+        _concatenate([row.within for row in rows], np.uint16),
+        offsets_of(_concatenate([row.within_lengths for row in rows], np.int64)),
+        np.asarray([row.within_lengths.size for row in rows], dtype=np.int64),
     )
 
 
-def tokens_of(chunks: Sequence[ChunkTokens], code: TokenQuantizer) -> TokenRows:
-    """Some chunks' tokens as one."""
-    nothing = np.zeros((0, code.width), code.dtype)
-    lengths = [chunk.lengths for chunk in chunks]
+def token_rows_of(chunks: Sequence[ChunkContent], quantizer: TokenQuantizer) -> TokenRows:
+    """Join the token vectors of some chunks."""
+    nothing = np.zeros((0, quantizer.width), quantizer.dtype)
     return TokenRows(
-        code,
+        quantizer,
         np.concatenate([nothing, *(chunk.codes for chunk in chunks if chunk.codes.size)]),
-        _all([chunk.scales for chunk in chunks], np.float32),
-        _all([chunk.starts for chunk in chunks], np.int32),
-        _all(lengths, np.int64),
-        TokenLayout.of_runs(np.asarray([own.size for own in lengths], dtype=np.int64)),
+        _concatenate([chunk.scales for chunk in chunks], np.float32),
+        _concatenate([chunk.starts for chunk in chunks], np.int32),
+        _concatenate([chunk.lengths for chunk in chunks], np.int64),
+        TokenLayout.of_runs(np.asarray([chunk.lengths.size for chunk in chunks], dtype=np.int64)),
     )
 
 
-def rows_of(
+def split_chunks(
     chunks: Sequence[Chunk],
     texts: Sequence[str],
     vectors: Vectors,
-    coarse: CentroidRows,
+    centroid_ids: CentroidRows,
     tokens: TokenRows,
-) -> Iterator[tuple[ChunkRow, ChunkTokens]]:
-    """What is kept of each of some chunks."""
-    sentences = offsets_of(coarse.sentences)
-    runs = tokens.layout.first_run
-    borders = offsets_of(tokens.lengths)
+) -> Iterator[tuple[ChunkRow, ChunkContent]]:
+    """Yield the row and the content of each chunk: the inverse of joining them."""
+    distinct = np.split(centroid_ids.distinct, centroid_ids.distinct_offsets[1:-1])
+    sentence_ends = np.cumsum(tokens.layout.sentences)[:-1]
+    within_lengths = np.split(np.diff(centroid_ids.within_offsets), sentence_ends)
+    within = np.split(centroid_ids.within, centroid_ids.within_offsets[sentence_ends])
+    run_lengths = np.split(tokens.lengths, tokens.layout.first_run[1:-1])
+    token_ends = np.cumsum([lengths.sum() for lengths in run_lengths])[:-1]
+    codes, scales, starts = (
+        np.split(rows, token_ends) for rows in (tokens.codes, tokens.scales, tokens.starts)
+    )
     for i, (chunk, text) in enumerate(zip(chunks, texts, strict=True)):
-        bag = slice(*coarse.distinct_offsets[i : i + 2].tolist())
-        own = coarse.within_offsets[sentences[i] : sentences[i + 1] + 1]
-        lengths = tokens.lengths[runs[i] : runs[i + 1]]
-        token = slice(*borders[[runs[i], runs[i + 1]]].tolist())
         yield (
-            ChunkRow(
-                chunk,
-                vectors[i],
-                coarse.distinct[bag],
-                coarse.within[own[0] : own[-1]],
-                np.diff(own),
-            ),
-            ChunkTokens(
-                text, tokens.codes[token], tokens.scales[token], tokens.starts[token], lengths
-            ),
+            ChunkRow(chunk, vectors[i], distinct[i], within[i], within_lengths[i]),
+            ChunkContent(text, codes[i], scales[i], starts[i], run_lengths[i]),
         )
 
 
-def _all(arrays: Sequence[NDArray[Any]], kind: type[Any]) -> NDArray[Any]:
-    return np.concatenate([np.zeros(0, dtype=kind), *arrays])
+def _concatenate(arrays: Sequence[NDArray[Any]], dtype: type[Any]) -> NDArray[Any]:
+    return np.concatenate([np.zeros(0, dtype=dtype), *arrays])
