@@ -264,8 +264,8 @@ def _faiss_index(vectors: Table, layout: Layout) -> Any:
         index.cp.min_points_per_centroid = 1
         index.cp.max_points_per_centroid = _TRAINED_ON
         index.cp.seed = _SEED
-        wanted = min(len(vectors), layout.lists * _TRAINED_ON)
-        chosen = np.random.default_rng(_SEED).choice(len(vectors), wanted, replace=False)
+        size = min(len(vectors), layout.lists * _TRAINED_ON)
+        chosen = np.random.default_rng(_SEED).choice(len(vectors), size, replace=False)
         index.train(np.ascontiguousarray(vectors[np.sort(chosen)]))
     for start in range(0, len(vectors), _ADDED):
         index.add(np.ascontiguousarray(vectors[start : start + _ADDED]))
@@ -277,14 +277,14 @@ def _tune_probes(index: Any, vectors: Table, layout: Layout, queries: Vectors) -
     exact = _nearest(vectors, queries)
     probes = 1
     while True:
-        found = VectorIndex(index, vectors, SearchSettings(layout.faiss, probes, layout.refine))
+        candidate = VectorIndex(index, vectors, SearchSettings(layout.faiss, probes, layout.refine))
         shares = [
-            np.isin(ids, found.search(query, _DEPTH)[1][:_TOP]).mean()
+            np.isin(ids, candidate.search(query, _DEPTH)[1][:_TOP]).mean()
             for query, ids in zip(queries, exact, strict=True)
         ]
         recall = float(np.mean(shares)) if shares else 1.0
         if recall >= _RECALL or probes >= layout.lists:
-            return found._with_recall(round(recall, 4), len(queries))
+            return candidate._with_recall(round(recall, 4), len(queries))
         probes = min(2 * probes, layout.lists)
 
 

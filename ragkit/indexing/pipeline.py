@@ -372,7 +372,7 @@ def _look_up(keys: Sequence[Key], caches: Sequence[EncodedChunks]) -> list[Encod
     """The encoded chunk of each key, from the first cache that holds it. Raises KeyError."""
     chunks: dict[Key, EncodedChunk] = {}
     for cache in caches:
-        wanted = [key for key in keys if key not in chunks]
-        found = zip(wanted, cache.get(wanted), strict=True)
-        chunks |= {key: chunk for key, chunk in found if chunk is not None}
+        missing = [key for key in keys if key not in chunks]
+        cached = zip(missing, cache.get(missing), strict=True)
+        chunks |= {key: chunk for key, chunk in cached if chunk is not None}
     return [chunks[key] for key in keys]
