@@ -95,16 +95,14 @@ _MODULE_OF = {name: module for module, names in _NAMES_OF.items() for name in na
 __all__ = ["__version__", *_MODULE_OF]  # noqa: PLE0604 - the keys are strings
 
 
-_RENAMED = {"Weights": "RetrievalConfig"}
-"""Old public names that go on working, with a warning, until 1.0."""
-
-
 def __getattr__(name: str) -> object:
-    if name in _RENAMED:
+    if name == "Weights":
         from warnings import warn
 
-        warn(f"ragkit.{name} is now ragkit.{_RENAMED[name]}.", DeprecationWarning, stacklevel=2)
-        name = _RENAMED[name]
+        from ragkit.index.config import Weights
+
+        warn("ragkit.Weights is now ragkit.RetrievalConfig.", DeprecationWarning, stacklevel=2)
+        return Weights
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'ragkit' has no attribute {name!r}")
     value: object = getattr(import_module(_MODULE_OF[name]), name)

@@ -35,6 +35,7 @@ from ragkit.index import (
     parse_memory,
     verify,
 )
+from ragkit.index.config import Weights
 from ragkit.index.filters import ValueKind, metadata_kinds
 from ragkit.indexing import (
     BuildSettings,
@@ -227,6 +228,14 @@ class Index(Answerer):
         builder = _resolve_encoder(recorded.source if encoder is None else encoder)
         return indexing.repair(Path(path), builder, progress=progress)
 
+    @classmethod
+    def upgrade(cls, path: str | os.PathLike[str], *, progress: Progress | None = None) -> bool:
+        """Upgrade the index at ``path`` to the current format; False if it has that already.
+
+        Raises what ``ragkit.indexing.upgrade`` raises.
+        """
+        return indexing.upgrade(Path(path), progress=progress)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Publish this index at ``path`` in one step: readers see the old index or the new one.
 
@@ -261,10 +270,10 @@ class Index(Answerer):
         )
 
     @property
-    def weights(self) -> RetrievalConfig:
+    def weights(self) -> Weights:
         """Deprecated name of ``config``."""
         _warn_renamed("Index.weights", "Index.config")
-        return self.config
+        return Weights(self.config.reverse, self.config.idf_power)
 
     def with_weights(self, weights: RetrievalConfig) -> Index:
         """Deprecated name of ``with_config``."""

@@ -7,10 +7,12 @@ import subprocess
 import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import ragkit
+from ragkit import Encoder
 from support.parts import ROOT
 
 # Each room may import from rooms to its left.
@@ -23,7 +25,7 @@ INDEX = (
     "config filters documents postings token_vectors vectors centroids protocol "
     "journal local manifest publish milvus"
 ).split()
-INDEXING = "pipeline builder repair reports ray_cluster ray remote".split()
+INDEXING = "pipeline builder repair upgrade reports ray_cluster ray remote".split()
 # `import ragkit` and `from ragkit import Name` reach all of the public names, which end with these.
 PUBLIC = "conversation"
 
@@ -152,3 +154,17 @@ def test_the_tests_import_nothing_from_the_benchmarks() -> None:
                 else []
             )
             assert not [name for name in names if name.split(".")[0] == "benchmarks"], path
+
+
+def test_the_old_names_of_the_retrieval_parameters_still_work(tiny: Encoder) -> None:
+    with pytest.warns(DeprecationWarning, match="ragkit.RetrievalConfig"):
+        old: Any = ragkit.Weights
+    weights = old(0.25, rarity=1.0)
+    assert (weights.reverse, weights.idf_power, weights.rarity) == (0.25, 1.0, 1.0)
+    documents = [ragkit.Document("a", "A", "Text.")]
+    with pytest.warns(DeprecationWarning, match="config"):
+        index = ragkit.Index.build(documents, encoder=tiny, weights=weights)
+    with pytest.warns(DeprecationWarning, match="Index.config"):
+        assert index.weights.to_dict() == {"reverse": 0.25, "rarity": 1.0}
+    with pytest.warns(DeprecationWarning, match="Index.with_config"):
+        assert index.with_weights(ragkit.RetrievalConfig()).config == ragkit.RetrievalConfig()

@@ -197,6 +197,21 @@ def repair(path: Path, runtime: Runtime, as_json: bool) -> None:
         click.echo(f"{path} is intact; there was nothing to repair.")
 
 
+@index.command()
+@path_argument
+@json_option
+def upgrade(path: Path, as_json: bool) -> None:
+    """Upgrade the index at PATH to the format of this version of ragkit."""
+    with progress_bar("Encoding") as show:
+        upgraded = ragkit.Index.upgrade(path, progress=show)
+    if as_json:
+        print_json({"index": str(path), "upgraded": upgraded})
+    elif upgraded:
+        click.echo(f"Upgraded {path}.")
+    else:
+        click.echo(f"{path} has the current format; there was nothing to upgrade.")
+
+
 def _encoder(path: Path, runtime: Runtime) -> ragkit.Encoder | None:
     """Load the index's model for another runtime than the reference; None for the reference."""
     if runtime == "reference":

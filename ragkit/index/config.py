@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ragkit.errors import InputError
 
-__all__ = ["DEFAULT_CONFIG", "DEFAULT_MEMORY", "RetrievalConfig", "parse_memory"]
+__all__ = ["DEFAULT_CONFIG", "DEFAULT_MEMORY", "RetrievalConfig", "Weights", "parse_memory"]
 
 DEFAULT_MEMORY = 2 << 30
 """Default memory budget of a process that answers questions, in bytes."""
@@ -41,6 +41,22 @@ class RetrievalConfig:
 
 
 DEFAULT_CONFIG = RetrievalConfig()
+
+
+class Weights(RetrievalConfig):
+    """Deprecated: ``RetrievalConfig`` with ``rarity`` in place of ``idf_power``."""
+
+    def __init__(self, reverse: float = 0.5, rarity: float = 0.5) -> None:
+        super().__init__(reverse, rarity)
+
+    @property
+    def rarity(self) -> float:
+        """The old name of ``idf_power``."""
+        return self.idf_power
+
+    def to_dict(self) -> dict[str, float]:
+        """Return both fields under their old names."""
+        return {"reverse": self.reverse, "rarity": self.idf_power}
 
 
 def parse_memory(text: str) -> int:

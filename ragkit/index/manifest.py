@@ -28,7 +28,15 @@ from ragkit.index.config import RetrievalConfig
 from ragkit.index.vectors import SearchSettings
 from ragkit.storage.checksums import FileRecord, SealBrokenError, seal, unseal
 
-__all__ = ["FORMAT", "KIND", "MANIFEST", "Manifest", "SourceRecord", "unreadable_error"]
+__all__ = [
+    "FORMAT",
+    "KIND",
+    "MANIFEST",
+    "Manifest",
+    "SourceRecord",
+    "format_of",
+    "unreadable_error",
+]
 
 MANIFEST = "manifest.json"
 FORMAT = 3
@@ -120,26 +128,12 @@ class Manifest:
 
         """
         path = directory / MANIFEST
-        try:
-            data = path.read_bytes()
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise IndexNotFoundError(
-                f"there is no index at {directory} (no {MANIFEST} in it). "
-                f"Build one: ragkit index build SOURCE… --out {directory}"
-            ) from error
-        except OSError as error:
-            raise unreadable_error(
-                path, error, f"{path} cannot be read: {error.strerror}."
-            ) from error
-        try:
-            content = json.loads(data)
-            kind, version = content["kind"], content["format"]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise _damaged(path, f"it is not a ragkit manifest ({type(error).__name__})") from error
-        if kind != KIND or version != FORMAT:
+        data = _manifest_bytes(directory)
+        version = _format_of(path, data)
+        if version < FORMAT:
             raise IndexMismatchError(
-                f"{path} is a {kind!r} of format {version!r}; this version reads {KIND!r} of "
-                f"format {FORMAT}. Rebuild it: ragkit index build SOURCE… --out {directory}"
+                f"{path} has format {version}; this version of ragkit expects format {FORMAT}. "
+                f"Upgrade the index: ragkit index upgrade {directory}"
             )
         try:
             return cls.from_dict(unseal(data))
@@ -167,6 +161,44 @@ class Manifest:
             counts=dict(content["counts"]),
             files={name: FileRecord(**record) for name, record in content["files"].items()},
         )
+
+
+def format_of(directory: Path) -> int:
+    """Return the format of the index in ``directory``, the current one or an older one.
+
+    Raises:
+        IndexNotFoundError, IndexDamagedError, IndexReadError: as ``Manifest.load``.
+        IndexMismatchError: it is newer than this version of ragkit.
+
+    """
+    return _format_of(directory / MANIFEST, _manifest_bytes(directory))
+
+
+def _manifest_bytes(directory: Path) -> bytes:
+    path = directory / MANIFEST
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise IndexNotFoundError(
+            f"there is no index at {directory} (no {MANIFEST} in it). "
+            f"Build one: ragkit index build SOURCE… --out {directory}"
+        ) from error
+    except OSError as error:
+        raise unreadable_error(path, error, f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _format_of(path: Path, data: bytes) -> int:
+    try:
+        content = json.loads(data)
+        kind, version = content["kind"], content["format"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _damaged(path, f"it is not a ragkit manifest ({type(error).__name__})") from error
+    if kind != KIND or not isinstance(version, int) or version > FORMAT:
+        raise IndexMismatchError(
+            f"{path} is a {kind!r} of format {version!r}; this version of ragkit reads {KIND!r} up "
+            f"to format {FORMAT}. Install the version of ragkit that wrote it, or a newer one."
+        )
+    return version
 
 
 def unreadable_error(path: Path, error: OSError, damage: str) -> StoreError:

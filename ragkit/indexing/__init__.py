@@ -15,6 +15,7 @@ from ragkit.indexing.builder import (
 )
 from ragkit.indexing.pipeline import ChunkEncoder
 from ragkit.indexing.repair import repair
+from ragkit.indexing.upgrade import upgrade
 
 __all__ = [
     "BuildSettings",
@@ -28,4 +29,5 @@ __all__ = [
     "repair",
     "save",
     "update",
+    "upgrade",
 ]

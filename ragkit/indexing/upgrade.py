@@ -1,0 +1,82 @@
+"""Upgrade an index of an older format, from the sources and settings that its manifest records.
+
+Format 3 is the first that was released. Every later format keeps here what converts the one before
+it; an index without a conversion is built again from its sources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ragkit.chunking import Chunker
+from ragkit.corpus import SourceFile, iter_sources
+from ragkit.encoding import load_encoder
+from ragkit.errors import IndexDamagedError, IndexMismatchError, IndexStaleError, SourceError
+from ragkit.index.config import RetrievalConfig
+from ragkit.index.manifest import FORMAT, MANIFEST, Manifest, format_of
+from ragkit.index.protocol import Progress
+from ragkit.index.publish import write_lock
+from ragkit.indexing.builder import BuildSettings, build_and_publish
+from ragkit.storage.checksums import SealBrokenError, unseal
+
+__all__ = ["upgrade"]
+
+
+def upgrade(directory: Path, *, progress: Progress | None = None) -> bool:
+    """Upgrade the index in ``directory`` to the current format.
+
+    Returns:
+        Whether there was anything to do: False if the index has the current format already.
+
+    Raises:
+        IndexMismatchError: the index is newer than this version of ragkit, or was built from
+            documents in memory, which cannot be loaded again.
+        IndexStaleError: a source is missing or changed.
+        RagkitError: what ``Manifest.load`` and ``build`` raise.
+
+    """
+    if format_of(directory) == FORMAT:
+        Manifest.load(directory)  # raises if the manifest is damaged
+        return False
+    with write_lock(directory):
+        try:
+            record = unseal((directory / MANIFEST).read_bytes())
+        except SealBrokenError as error:
+            raise IndexDamagedError(f"{directory / MANIFEST} is damaged: {error}.") from error
+        paths = _source_paths(directory, record)
+        settings = BuildSettings(
+            Chunker(**record["chunker"]),
+            RetrievalConfig(record["weights"]["reverse"], record["weights"]["rarity"]),
+            record.get("memory"),
+        )
+        encoder = load_encoder(record["encoder"]["source"])
+        build_and_publish(directory, iter_sources(paths), encoder, settings, progress=progress)
+    return True
+
+
+def _source_paths(directory: Path, record: Mapping[str, Any]) -> list[Path]:
+    """The source files of an index, unchanged since it was built."""
+    paths = []
+    for source in record["sources"]:
+        if source["path"] is None:
+            raise IndexMismatchError(
+                f"the index at {directory} has format {record['format']} and was built from "
+                f"documents in memory; expected source files. Build it again from the documents."
+            )
+        path = directory / source["path"]
+        try:
+            actual = SourceFile("", path, source["sha256"]).current_sha256()
+        except SourceError as error:
+            raise IndexStaleError(
+                f"the source {path} of the index at {directory} cannot be loaded: {error}"
+            ) from error
+        if actual != source["sha256"]:
+            raise IndexStaleError(
+                f"the source {path} has sha256 {actual[:16]}…, but the index at {directory} was "
+                f"built from {source['sha256'][:16]}…. Build a new index from the changed sources: "
+                f"ragkit index build SOURCE… --out OTHER"
+            )
+        paths.append(path)
+    return paths
