@@ -26,13 +26,11 @@ from ragkit.encoding import Vectors
 from ragkit.index import LocalData
 from ragkit.index.centroids import CentroidRows
 from ragkit.index.documents import DocumentsBuilder
-from ragkit.index.layout import Layout, choose_layout
 from ragkit.index.local import corpus_record
 from ragkit.index.postings import PostingsBuilder
 from ragkit.index.publish import draft_folder, publish, write_lock
-from ragkit.index.quantization import TokenQuantizer
-from ragkit.index.token_vectors import QuantizedTokens, TokenVectorsBuilder
-from ragkit.index.vectors import VectorIndex
+from ragkit.index.token_vectors import QuantizedTokens, TokenQuantizer, TokenVectorsBuilder
+from ragkit.index.vectors import Layout, VectorIndex, choose_layout
 from ragkit.indexing import LocalIndex
 from ragkit.storage.arrays import offsets_of
 from ragkit.storage.checksums import file_records

@@ -21,8 +21,7 @@ from typing import Any, NamedTuple
 from ragkit import load_encoder
 from ragkit.encoding import Encoder
 from ragkit.evaluation.formats import load_squad
-from ragkit.index.journal import Key, pack_chunks
-from ragkit.index.token_vectors import EncodedChunk
+from ragkit.index.journal import EncodedChunk, Key, pack_chunks
 from ragkit.indexing import BuildSettings, ChunkEncoder, build
 from ragkit.indexing.pipeline import Group, encode_group
 from ragkit.indexing.ray import spread

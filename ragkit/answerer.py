@@ -10,7 +10,7 @@ from ragkit.answering import DEPTH, THRESHOLD, compose, passages_of
 from ragkit.answering.answer import Answer, Passage
 from ragkit.answering.generated import Sentence
 from ragkit.chunking import Chunker
-from ragkit.encoding import Encoder, Reranker
+from ragkit.encoding import Encoder, Reranker, query_encoder
 from ragkit.errors import InputError
 from ragkit.grounding import ChatModel, LanguageModel, Policy, check_policy, generate_answer
 from ragkit.index import Conditions, IndexData, RetrievalConfig, Where
@@ -50,7 +50,7 @@ class Answerer:
     def __init__(
         self,
         opened: LocalIndex | RemoteIndex,
-        encoder: Encoder,
+        encoder: Encoder | None = None,
         *,
         reranker: Reranker | None = None,
     ) -> None:
@@ -125,7 +125,8 @@ class Answerer:
             checked; then its Answer. Without ``llm``, the first alone.
 
         """
-        check_policy(unsupported)
+        if llm is not None or unsupported != "drop":
+            check_policy(unsupported)
         model = ChatModel(llm) if isinstance(llm, str) else llm
         check_k(k)
         check_threshold(threshold)
@@ -150,10 +151,13 @@ class Answerer:
         where: Where | None = None,
     ) -> list[Answer]:
         """Answer several questions, encoded in one batch; answers are in the order asked."""
+        if isinstance(questions, str):
+            raise InputError("questions is one str; expected a list of them. Use ask for one.")
         check_k(k)
         check_threshold(threshold)
+        cleaned = [clean_question(question) for question in questions]
         data = self._data
-        retrieved = self._retrieve(data, questions, max(k, DEPTH), where)
+        retrieved = self._retrieve(data, cleaned, max(k, DEPTH), where)
         answers = [compose(data, *one, k=k, threshold=threshold) for one in retrieved]
         LAP.get()("compose the answer")
         return answers
@@ -167,7 +171,8 @@ class Answerer:
     def search(self, question: str, *, k: int = 5, where: Where | None = None) -> list[Passage]:
         """Return the ``k`` best passages alone, best first; ``where`` as for ``ask``."""
         data = self._data
-        [(query, retrieved)] = self._retrieve(data, [question], check_k(k), where)
+        cleaned = clean_question(question)
+        [(query, retrieved)] = self._retrieve(data, [cleaned], check_k(k), where)
         return list(passages_of(data, query, retrieved.ranking[:k]))
 
     def document(self, document_id: str) -> Document:
@@ -188,7 +193,9 @@ class Answerer:
 
     @property
     def encoder(self) -> Encoder:
-        """The model that encodes the questions."""
+        """The model that encodes the questions; loaded when it is first needed."""
+        if self._encoder is None:
+            self._encoder = query_encoder(self._opened.fingerprint)
         return self._encoder
 
     @property
@@ -217,7 +224,7 @@ class Answerer:
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{number} {name}" for name, number in self.counts.items())
-        return f"<ragkit.Index: {sizes}, {self._encoder.fingerprint.name}>"
+        return f"<ragkit.Index: {sizes}, {self._opened.fingerprint.name}>"
 
     def quote_checker(self) -> QuoteChecker:
         """Return the verbatim gate over this index's documents, built once a generation."""
@@ -239,13 +246,10 @@ class Answerer:
         where: Where | None,
         before: Sequence[Said] = (),
     ) -> list[tuple[Query, Retrieved]]:
-        if isinstance(questions, str):
-            raise InputError("questions is one str; expected a list of them. Use ask for one.")
-        cleaned = [clean_question(question) for question in questions]
         conditions = None if where is None else Conditions.of(where)
         allowed = None if conditions is None else data.allowed(conditions)
         queries = encode_questions(
-            data, self._encoder, cleaned, self.config, before, conditions=conditions
+            data, self.encoder, questions, self.config, before, conditions=conditions
         )
         LAP.get()("encode the question")
         return [(query, retrieve(data, query, depth, self._reranker, allowed)) for query in queries]

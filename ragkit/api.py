@@ -28,6 +28,7 @@ from ragkit.encoding import (
 )
 from ragkit.errors import InputError
 from ragkit.index import (
+    DEFAULT_CONFIG,
     Manifest,
     Progress,
     RetrievalConfig,
@@ -112,7 +113,7 @@ class Index(Answerer):
         builder = _resolve_encoder(encoder)
         settings = BuildSettings(
             chunker or Chunker(),
-            _renamed(weights, config) or RetrievalConfig(),
+            _renamed(weights, config) or DEFAULT_CONFIG,
             parse_memory(memory) if isinstance(memory, str) else memory,
         )
         second = _resolve_reranker(reranker)
@@ -121,8 +122,7 @@ class Index(Answerer):
             built = indexing.build(
                 sources, builder, settings, folder, progress=progress, chunk_encoder=chunk_encoder
             )
-        own = builder if builder is encoder else query_encoder(builder.fingerprint)
-        return cls(built, own, reranker=second)
+        return cls(built, builder if builder is encoder else None, reranker=second)
 
     @classmethod
     def update(
@@ -158,8 +158,7 @@ class Index(Answerer):
             opened = indexing.update(
                 Path(path), sources, builder, progress=progress, chunk_encoder=chunk_encoder
             )
-        same = builder is encoder
-        updated = cls(opened, builder if same else query_encoder(builder.fingerprint))
+        updated = cls(opened, builder if builder is encoder else None)
         updated._update_report = UpdateReport.compare(before.sources, opened.sources)
         return updated
 

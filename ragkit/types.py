@@ -83,8 +83,8 @@ class Document:
                     f"{len(self.text)})."
                 )
             before = section.end
-        for name, found in self.metadata.items():
-            _check_metadata(self.id, name, found)
+        for name, value in self.metadata.items():
+            _check_metadata(self.id, name, value)
         if self.pages and (self.pages[0] != 0 or list(self.pages) != sorted(self.pages)):
             raise InputError(
                 f"the pages of {self.id!r} begin at {self.pages[:5]}…; expected 0 and then "
@@ -236,17 +236,17 @@ class Citation:
             InputError: ``document`` has another id than the cited document.
 
         """
-        found = find_again(self, document)
-        return Anchor(found.status, self._moved(document, found), found.similarity)
+        anchoring = find_again(self, document)
+        return Anchor(anchoring.status, self._moved(document, anchoring), anchoring.similarity)
 
-    def _moved(self, document: Document, found: Anchoring) -> Citation | None:
-        if found.span is None:
+    def _moved(self, document: Document, anchoring: Anchoring) -> Citation | None:
+        if anchoring.span is None:
             return None
-        start, end = found.span
+        start, end = anchoring.span
         return replace(
             self,
             title=document.title,
-            section=found.section,
+            section=anchoring.section,
             start=start,
             end=end,
             quote=document.text[start:end],

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ragkit.index.layout import choose_layout
-from ragkit.index.quantization import TokenQuantizer
+from ragkit.index.token_vectors import TokenQuantizer
+from ragkit.index.vectors import choose_layout
 from support.parts import ROOT
 
 PAGE = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")

@@ -210,12 +210,12 @@ def _lost(first: Passage, passage: Passage) -> str:
         zip(first.matches, passage.matches, strict=True),
         key=lambda pair: pair[1].contribution - pair[0].contribution,
     )
-    behind = [
+    weaker = [
         f"{one.word} ({other.contribution - one.contribution:+.3f})"
         for one, other in words[:3]
         if other.contribution < one.contribution
     ]
     signals = ", ".join(f"{name} {-value:+.3f}" for name, value in gaps.items())
     return (
-        f"    behind the first by {gap:.3f} ({signals}), most by: {', '.join(behind) or 'no word'}"
+        f"    behind the first by {gap:.3f} ({signals}), most by: {', '.join(weaker) or 'no word'}"
     )

@@ -107,20 +107,20 @@ def _best_sentence(chunk: Chunk, scored: ScoredChunk) -> Span:
 
 def phrase_of(question: str, text: str, sentence: Span) -> Span | None:
     """Return the date or number in ``text[sentence]`` that answers, if it is clear which."""
-    found = [
+    spans = [
         span
         for asked, pattern in _KINDS
         if asked.search(question)
         for span in _new(pattern, question, text, sentence)
     ]
-    distinct = {text[span.start : span.end].casefold() for span in found}
-    return found[0] if len(distinct) == 1 else None
+    distinct = {text[span.start : span.end].casefold() for span in spans}
+    return spans[0] if len(distinct) == 1 else None
 
 
 def _new(pattern: re.Pattern[str], question: str, text: str, sentence: Span) -> Iterator[Span]:
     """Expressions of a kind of which the question does not hold every word."""
-    known = set(re.findall(r"\w+", question.casefold()))
+    question_words = set(re.findall(r"\w+", question.casefold()))
     for match in pattern.finditer(text, sentence.start, sentence.end):
         words = re.findall(r"\w+", match[0].casefold())
-        if not known.issuperset(words):
+        if not question_words.issuperset(words):
             yield Span(*match.span())

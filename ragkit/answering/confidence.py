@@ -44,7 +44,7 @@ def confidence(query: Query, ranking: Sequence[ScoredChunk]) -> float:
     0 for an empty ranking, and for a question none of whose words occurs in the corpus: "hi" is a
     little similar to anything.
     """
-    if not ranking or not query.has_known_word:
+    if not ranking or not query.is_in_vocabulary:
         return 0.0
     first = ranking[0]
     _, best = first.matches.best_sentence(query.weights)

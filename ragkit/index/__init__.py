@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from ragkit.index.config import RetrievalConfig
+from ragkit.index.config import DEFAULT_CONFIG, DEFAULT_MEMORY, RetrievalConfig, parse_memory
 from ragkit.index.filters import Conditions, Where
-from ragkit.index.layout import DEFAULT_MEMORY, parse_memory
 from ragkit.index.local import LocalData
 from ragkit.index.manifest import Manifest
 from ragkit.index.protocol import AllowedChunks, IndexData, Progress
 from ragkit.index.publish import verify, write_lock
 
 __all__ = [
+    "DEFAULT_CONFIG",
     "DEFAULT_MEMORY",
     "AllowedChunks",
     "Conditions",

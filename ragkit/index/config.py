@@ -1,21 +1,27 @@
-"""The free parameters of retrieval, recorded in the manifest so that an index keeps its own."""
+"""What a user may set of an index: the parameters of retrieval, and the memory budget."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Any
 
 from ragkit.errors import InputError
 
-__all__ = ["RetrievalConfig"]
+__all__ = ["DEFAULT_CONFIG", "DEFAULT_MEMORY", "RetrievalConfig", "parse_memory"]
+
+DEFAULT_MEMORY = 2 << 30
+"""Default memory budget of a process that answers questions, in bytes."""
+
+_BINARY = {"": 1, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
+_UNITS = {**_BINARY, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 
 
 @dataclass(frozen=True, slots=True)
 class RetrievalConfig:
     """The two free parameters of the score (``retrieval.scoring`` has the formula).
 
-    The defaults were chosen on the ``dev`` questions and on XQuAD; ``ragkit tune`` fits them to
-    other questions.
+    They are recorded in the manifest, so that an index keeps its own. The defaults were chosen on
+    the ``dev`` questions and on XQuAD; ``ragkit tune`` fits them to other questions.
 
     Attributes:
         reverse: weight of the reverse direction beside the forward one, 0–2.
@@ -33,11 +39,18 @@ class RetrievalConfig:
                 f"both from 0 to 2."
             )
 
-    def to_dict(self) -> dict[str, float]:
-        """Return the fields as the manifest has them."""
-        return {"reverse": self.reverse, "rarity": self.idf_power}
 
-    @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> RetrievalConfig:
-        """Return the parameters that ``to_dict`` wrote."""
-        return cls(reverse=content["reverse"], idf_power=content["rarity"])
+DEFAULT_CONFIG = RetrievalConfig()
+
+
+def parse_memory(text: str) -> int:
+    """Parse ``"2GiB"``, ``"500 MB"`` or ``"1000000"`` into bytes. Raises InputError.
+
+    >>> parse_memory("2GiB")
+    2147483648
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", text, re.IGNORECASE)
+    unit = _UNITS.get(match[2].upper()) if match else None
+    if match is None or unit is None:
+        raise InputError(f"the memory budget is {text!r}; expected a size such as 2GiB or 500MB.")
+    return int(float(match[1]) * unit)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ragkit.index.filters import BUILT_IN, Conditions
 from ragkit.storage.arrays import Table, offsets_of
-from ragkit.storage.caching import cached_method
+from ragkit.storage.mapped import cached_method
 from ragkit.storage.tables import TableWriter
 from ragkit.types import Document, MetadataValue, Section
 
@@ -48,13 +48,13 @@ class DocumentsBuilder:
 
     def add(self, document: Document) -> None:
         """Write the next document."""
+        self._keys.append(_key(document.id))
         text = document.text.encode()
         line = _line(document, self._end, self._end + len(text)).encode()
         self._writer.append("documents.jsonl", np.frombuffer(line, dtype=np.uint8))
         self._writer.append("texts.bin", np.frombuffer(text, dtype=np.uint8))
         self._end += len(text)
         self._line_lengths.append(len(line))
-        self._keys.append(_key(document.id))
         self.titles.add(document.title)
         self.properties.update(document.metadata)
 

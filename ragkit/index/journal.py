@@ -15,14 +15,24 @@ from contextlib import suppress
 from functools import cached_property, lru_cache
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from ragkit.encoding import Encoder
-from ragkit.index.token_vectors import EncodedChunk, QuantizedTokens
-from ragkit.storage.arrays import offsets_of
+from ragkit.encoding import Encoded, Encoder, Vectors
+from ragkit.index.token_vectors import QuantizedTokens
+from ragkit.storage.arrays import Integers, offsets_of
+from ragkit.text.spans import Span
 
-__all__ = ["JOURNAL", "Journal", "Key", "pack_chunks", "unpack_chunks"]
+__all__ = [
+    "JOURNAL",
+    "EncodedChunk",
+    "Journal",
+    "Key",
+    "encoded_chunks",
+    "pack_chunks",
+    "unpack_chunks",
+]
 
 JOURNAL = ".journal-"
 
@@ -34,6 +44,13 @@ _CACHED_ENTRIES = 32
 """A few megabytes each."""
 
 _PROBE = "What made these vectors?"
+
+
+class EncodedChunk(NamedTuple):
+    """What a model makes of a chunk: one ``(d,)`` vector, and its token vectors."""
+
+    vector: Vectors
+    tokens: QuantizedTokens
 
 
 class Journal:
@@ -55,8 +72,9 @@ class Journal:
         """Number of chunks in the journal."""
         return len(self._in_memory) + len(self._paths)
 
-    def __contains__(self, key: Key) -> bool:
-        return key in self._in_memory or key in self._paths
+    def missing(self, keys: Sequence[Key]) -> list[Key]:
+        """Return the keys whose chunks are not in the journal."""
+        return [key for key in keys if key not in self._in_memory and key not in self._paths]
 
     def get(self, keys: Sequence[Key]) -> list[EncodedChunk | None]:
         """Return the encoded chunk of each key, None where the journal lacks it."""
@@ -149,3 +167,39 @@ def unpack_chunks(data: bytes) -> list[tuple[Key, EncodedChunk]]:
             part["keys"], part["vectors"], pairwise(rows), pairwise(runs), strict=True
         )
     ]
+
+
+def encoded_chunks(
+    chunks: Sequence[tuple[Encoded, Sequence[Encoded], int, Sequence[Span]]],
+) -> list[EncodedChunk]:
+    """Sort the tokens of chunks into runs and quantize them to int8.
+
+    Args:
+        chunks: for each the whole chunk as the model encodes it; each of its sentences alone; the
+            number of code points of title and headings in front of each of these texts; and the
+            sentences' spans, counted from the beginning of the chunk.
+
+    """
+    return [_encoded_chunk(*chunk) for chunk in chunks]
+
+
+def _encoded_chunk(
+    whole: Encoded, alone: Sequence[Encoded], context: int, sentences: Sequence[Span]
+) -> EncodedChunk:
+    place = whole.starts - context
+    runs: list[Vectors] = [whole.tokens[whole.starts < context]]
+    starts: list[Integers] = [np.full(len(runs[0]), -1)]
+    for sentence, encoded in zip(sentences, alone, strict=True):
+        within = whole.tokens[(place >= sentence.start) & (place < sentence.end)]
+        own = encoded.starts >= context
+        runs += [within, encoded.tokens[own]]
+        starts += [np.full(len(within), -1), encoded.starts[own] - context + sentence.start]
+    vectors = np.concatenate(runs)
+    scales = np.maximum(np.abs(vectors).max(axis=1), 1e-9) / np.float32(127)
+    tokens = QuantizedTokens(
+        np.rint(vectors / scales[:, None]).astype(np.int8),
+        scales.astype(np.float32),
+        np.concatenate(starts),
+        np.asarray([len(run) for run in runs], dtype=np.int64),
+    )
+    return EncodedChunk(whole.vector, tokens)

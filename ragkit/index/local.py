@@ -34,10 +34,10 @@ from ragkit.encoding import Vectors
 from ragkit.index.centroids import CentroidIndex, CentroidRows
 from ragkit.index.documents import Documents
 from ragkit.index.filters import Conditions, check_properties
+from ragkit.index.journal import EncodedChunk
 from ragkit.index.postings import Postings
 from ragkit.index.protocol import AllowedChunks
-from ragkit.index.quantization import TokenQuantizer
-from ragkit.index.token_vectors import EncodedChunk, TokenRows, TokenVectors
+from ragkit.index.token_vectors import TokenQuantizer, TokenRows, TokenVectors
 from ragkit.index.vectors import SearchSettings, VectorIndex
 from ragkit.storage.arrays import Integers, Table
 from ragkit.types import Chunk, Document, Span

@@ -92,7 +92,7 @@ class Manifest:
             "generation": self.generation,
             "encoder": {**self.encoder.to_dict(), "dimension": self.dimension},
             "chunker": self.chunker.to_dict(),
-            "weights": self.config.to_dict(),
+            "weights": {"reverse": self.config.reverse, "rarity": self.config.idf_power},
             "dense": {"similarity": "cosine", **asdict(self.search)},
             "tokens": {"bits": self.token_bits},
             "memory": self.memory,
@@ -153,7 +153,7 @@ class Manifest:
             encoder=Fingerprint.from_dict(content["encoder"]),
             dimension=int(content["encoder"]["dimension"]),
             chunker=Chunker(**content["chunker"]),
-            config=RetrievalConfig.from_dict(content["weights"]),
+            config=RetrievalConfig(content["weights"]["reverse"], content["weights"]["rarity"]),
             search=SearchSettings(
                 **{k: v for k, v in content["dense"].items() if k != "similarity"}
             ),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragkit.storage.arrays import Integers, Table, offsets_of
-from ragkit.storage.caching import cached_method
+from ragkit.storage.mapped import cached_method
 from ragkit.storage.tables import TableWriter
 
 __all__ = ["PostingLists", "Postings", "PostingsBuilder"]

@@ -28,8 +28,8 @@ from ragkit.errors import (
     IndexReadError,
     IndexWriteError,
 )
+from ragkit.index.config import DEFAULT_MEMORY
 from ragkit.index.journal import JOURNAL
-from ragkit.index.layout import DEFAULT_MEMORY
 from ragkit.index.local import LocalData
 from ragkit.index.manifest import KIND, MANIFEST, Manifest, unreadable_error
 from ragkit.index.vectors import VectorIndex
@@ -43,7 +43,7 @@ from ragkit.storage.checksums import (
     sync_folder,
     verify_files,
 )
-from ragkit.storage.residency import Residency
+from ragkit.storage.mapped import Residency
 from ragkit.storage.tables import open_tables
 
 __all__ = [
@@ -78,7 +78,7 @@ def open_tables_of(directory: Path, manifest: Manifest, names: list[str]) -> dic
     """Open some tables of a generation, as ``open_generation`` does."""
     budget = DEFAULT_MEMORY if manifest.memory is None else manifest.memory
     faiss = manifest.files.get(VectorIndex.NAME)
-    residency = Residency(budget - min(budget // 2, faiss.bytes if faiss else 0))
+    others = budget - min(budget // 2, faiss.bytes if faiss else 0)
 
     def damage(path: Path, block: int) -> IndexDamagedError:
         size = checksums.BLOCK
@@ -89,7 +89,7 @@ def open_tables_of(directory: Path, manifest: Manifest, names: list[str]) -> dic
 
     with _index_errors(directory, manifest):
         folder = directory / manifest.generation
-        return open_tables(folder, manifest.files, names, residency, damage)
+        return open_tables(folder, manifest.files, names, Residency(others), damage)
 
 
 def verify(directory: Path, manifest: Manifest, names: Iterable[str] | None = None) -> None:

@@ -7,33 +7,151 @@ and heading path in front. A chunk's token vectors are kept in *runs*, in this o
 - for each sentence, its tokens as encoded *within* the chunk, then as encoded *alone*.
 
 Vectors are quantized to 8 bits a component, which changed no ranking measure on the seed and on
-XQuAD against float32; or to fewer in large indexes (``quantization``).
+XQuAD against float32; in large indexes to 4 or 2 bits after a random rotation. Every component is
+then roughly normally distributed, whatever the model, so one quantizer made for that distribution
+(Max 1960, uniform steps) serves every corpus without training: the idea of RaBitQ (Gao & Long 2024,
+arXiv:2405.12497) and TurboQuant (Zandieh et al. 2025, arXiv:2504.19874). A code depends on its
+vector alone, so an updated index equals a fresh one. The stored scale makes the product of a code
+with its own vector exact, and products with other vectors right on average.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ragkit.encoding import Encoded, Vectors
-from ragkit.index.quantization import TokenQuantizer
-from ragkit.storage.arrays import Integers, Table, offsets_of, take_runs
+from ragkit.encoding import Vectors
+from ragkit.storage.arrays import Integers, Table, matmul, offsets_of, take_runs
 from ragkit.storage.tables import TableWriter
-from ragkit.text.spans import Span
 
 __all__ = [
-    "EncodedChunk",
     "QuantizedTokens",
     "TokenLayout",
+    "TokenQuantizer",
     "TokenRows",
     "TokenVectors",
     "TokenVectorsBuilder",
-    "encoded_chunks",
 ]
+
+
+_STEP = {4: 0.3352, 2: 0.9957}
+"""The best step of 2ᵇ uniform levels for a standard normal distribution (Max 1960, table II)."""
+
+_SEED = 1
+_BLOCK = 1 << 14
+_CACHED = 1 << 17
+"""Number of floats that stay in a processor's cache between being made and being used."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenQuantizer:
+    """Quantizes vectors of ``dimension`` components to ``bits`` (8, 4 or 2) a component.
+
+    With 4 and 2 bits, byte i of a code holds the components i, i + width, …: the first in its
+    highest bits. Level k of 2ᵇ stands for k − (2ᵇ − 1)/2.
+    """
+
+    bits: int
+    dimension: int
+
+    @property
+    def width(self) -> int:
+        """Number of bytes of a vector's code."""
+        return -(-self.dimension * self.bits // 8)
+
+    @property
+    def dtype(self) -> type[Any]:
+        """Type of a code's elements."""
+        return np.int8 if self.bits == 8 else np.uint8
+
+    def quantize(
+        self, codes: NDArray[Any], scales: NDArray[np.float32]
+    ) -> tuple[NDArray[Any], NDArray[np.float32]]:
+        """Return the codes and scales of vectors given with 8 bits, ``(t, d)`` and ``(t,)``.
+
+        Codes that have this quantizer's type already are returned as they are.
+        """
+        if codes.dtype == self.dtype:
+            return codes, scales
+        parts = [
+            self._rotate_and_pack(codes[a : a + _BLOCK] * scales[a : a + _BLOCK, None])
+            for a in range(0, len(codes), _BLOCK)
+        ]
+        nothing = (np.zeros((0, self.width), np.uint8), np.zeros(0, np.float32))
+        packed, scaled = zip(nothing, *parts, strict=True)
+        return np.concatenate(packed), np.concatenate(scaled)
+
+    def products(self, codes: NDArray[Any], queries: Vectors) -> Vectors:
+        """Return ``(n, q)``: the product of each code with each query, before scaling."""
+        columns = np.ascontiguousarray(self.rotate(queries).T)
+        step = max(1, _CACHED // self.width)
+        blocks = [slice(start, start + step) for start in range(0, len(codes), step)]
+        if self.bits == 8:
+            parts = [matmul(codes[block].astype(np.float32), columns) for block in blocks]
+            return np.concatenate([np.zeros((0, len(queries)), np.float32), *parts])
+        products = np.zeros((len(codes), len(queries)), np.float32)
+        for block in blocks:
+            for part, rows in self._parts(codes[block]):
+                products[block] += matmul(part, columns[rows])
+        products -= np.float32(self._middle) * columns.sum(axis=0)
+        return products
+
+    def rotate(self, vectors: Vectors) -> Vectors:
+        """Return ``(t, d)`` vectors in the coordinates of ``decode``."""
+        return vectors if self.bits == 8 else vectors @ _rotation(self.dimension)
+
+    def rotate_back(self, vectors: Vectors) -> Vectors:
+        """Undo ``rotate``."""
+        return vectors if self.bits == 8 else vectors @ _rotation(self.dimension).T
+
+    def decode(self, codes: NDArray[Any]) -> Vectors:
+        """Return ``(t, d)`` rows that, times their scales, are the rotated vectors."""
+        parts = [part for part, _ in self._parts(codes)]
+        vectors: Vectors = np.concatenate(parts, axis=1) - np.float32(self._middle)
+        return vectors
+
+    @property
+    def _middle(self) -> float:
+        return 0.0 if self.bits == 8 else ((1 << self.bits) - 1) / 2
+
+    def _parts(self, codes: NDArray[Any]) -> Iterator[tuple[Vectors, slice]]:
+        """The levels as floats, in parts, each with the components it has."""
+        if self.bits == 8:
+            yield codes.astype(np.float32), slice(0, self.dimension)
+            return
+        for place in range(8 // self.bits):
+            first, last = place * self.width, min(self.dimension, (place + 1) * self.width)
+            levels = (codes >> np.uint8(8 - self.bits * (place + 1))) & np.uint8(
+                (1 << self.bits) - 1
+            )
+            yield levels[:, : last - first].astype(np.float32), slice(first, last)
+
+    def _rotate_and_pack(self, vectors: Vectors) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        rotated = vectors @ _rotation(self.dimension)
+        norms = np.linalg.norm(rotated, axis=1, keepdims=True)
+        most = (1 << self.bits) - 1
+        steps = rotated * np.float32(self.dimension**0.5 / _STEP[self.bits])
+        steps /= np.maximum(norms, 1e-9)
+        levels = np.clip(np.rint(steps + most / 2), 0, most)
+        # The scale makes a vector's product with its own code its squared norm.
+        product = np.einsum("ij,ij->i", levels - np.float32(most / 2), rotated)
+        scales = norms[:, 0] ** 2 / np.maximum(product, 1e-9)
+        return self._pack(levels.astype(np.uint8)), scales.astype(np.float32)
+
+    def _pack(self, levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        share = 8 // self.bits
+        filled = np.zeros((len(levels), self.width * share), np.uint8)
+        filled[:, : self.dimension] = levels
+        packed = np.zeros((len(levels), self.width), np.uint8)
+        for place in range(share):
+            part = filled[:, place * self.width : (place + 1) * self.width]
+            packed |= part << np.uint8(8 - self.bits * (place + 1))
+        return packed
 
 
 class TokenLayout:
@@ -141,13 +259,6 @@ class QuantizedTokens(NamedTuple):
     lengths: Integers
 
 
-class EncodedChunk(NamedTuple):
-    """What a model makes of a chunk: one ``(d,)`` vector, and its token vectors."""
-
-    vector: Vectors
-    tokens: QuantizedTokens
-
-
 class TokenVectorsBuilder:
     """Writes the token vectors of all chunks, in the order of the corpus."""
 
@@ -174,8 +285,9 @@ class TokenVectorsBuilder:
         ]
         ends = self._end + np.cumsum(np.concatenate([c.lengths for c in chunks]))
         self._end = int(ends[-1])
-        self._writer.append("tokens.npy", np.concatenate([codes for codes, _ in quantized]))
-        self._writer.append("token_scales.npy", np.concatenate([scale for _, scale in quantized]))
+        codes, scales = zip(*quantized, strict=True)
+        self._writer.append("tokens.npy", np.concatenate(codes))
+        self._writer.append("token_scales.npy", np.concatenate(scales))
         self._writer.append("token_starts.npy", np.concatenate(starts))
         self._writer.append("segments.npy", ends)
 
@@ -230,37 +342,11 @@ class TokenVectors:
         return vectors
 
 
-def encoded_chunks(
-    chunks: Sequence[tuple[Encoded, Sequence[Encoded], int, Sequence[Span]]],
-) -> list[EncodedChunk]:
-    """Sort the tokens of chunks into runs and quantize them to int8.
+@lru_cache
+def _rotation(dimension: int) -> Vectors:
+    """A ``(d, d)`` orthogonal matrix, the same on every machine, since stored codes depend on it.
 
-    Args:
-        chunks: for each the whole chunk as the model encodes it; each of its sentences alone; the
-            number of code points of title and headings in front of each of these texts; and the
-            sentences' spans, counted from the beginning of the chunk.
-
+    Signs, then a Hadamard transform, twice, would be faster where d is a power of two; few are.
     """
-    return [_encoded_chunk(*chunk) for chunk in chunks]
-
-
-def _encoded_chunk(
-    whole: Encoded, alone: Sequence[Encoded], context: int, sentences: Sequence[Span]
-) -> EncodedChunk:
-    place = whole.starts - context
-    runs: list[Vectors] = [whole.tokens[whole.starts < context]]
-    starts: list[Integers] = [np.full(len(runs[0]), -1)]
-    for sentence, encoded in zip(sentences, alone, strict=True):
-        within = whole.tokens[(place >= sentence.start) & (place < sentence.end)]
-        own = encoded.starts >= context
-        runs += [within, encoded.tokens[own]]
-        starts += [np.full(len(within), -1), encoded.starts[own] - context + sentence.start]
-    vectors = np.concatenate(runs)
-    scales = np.maximum(np.abs(vectors).max(axis=1), 1e-9) / np.float32(127)
-    tokens = QuantizedTokens(
-        np.rint(vectors / scales[:, None]).astype(np.int8),
-        scales.astype(np.float32),
-        np.concatenate(starts),
-        np.asarray([len(run) for run in runs], dtype=np.int64),
-    )
-    return EncodedChunk(whole.vector, tokens)
+    normal = np.random.Generator(np.random.PCG64(_SEED)).standard_normal((dimension, dimension))
+    return np.ascontiguousarray(np.linalg.qr(normal)[0], dtype=np.float32)

@@ -1,8 +1,15 @@
-"""Cosine search over unit vectors, by FAISS (Johnson et al. 2017, arXiv:1702.08734)."""
+"""Cosine search over unit vectors, by FAISS (Johnson et al. 2017, arXiv:1702.08734).
+
+Small corpora are searched exactly. In larger ones FAISS groups the vectors into lists (IVF: Jégou
+et al. 2011), searches the lists nearest to a question, and stores each vector there with 8 bits a
+component, or with one (RaBitQ: Gao & Long 2024, arXiv:2405.12497) where memory is short. Results
+are compared again with the full vectors, which stay on disk. ``choose_layout`` decides by the size
+of the corpus and the memory budget.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,11 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragkit.encoding import Vectors
-from ragkit.index.layout import Layout
-from ragkit.storage.arrays import Integers, Table
+from ragkit.errors import InputError
+from ragkit.index.config import DEFAULT_MEMORY
+from ragkit.index.token_vectors import QuantizedTokens, TokenLayout, TokenQuantizer
+from ragkit.storage.arrays import Integers, Table, offsets_of
 from ragkit.storage.tables import TableWriter
 
-__all__ = ["SearchSettings", "VectorIndex"]
+__all__ = ["Layout", "QuerySample", "SearchSettings", "VectorIndex", "choose_layout"]
+
+_EXACT = 25_000
+_EIGHT_BITS, _FOUR_BITS = 50_000, 300_000
+_LEAST = 64 << 20
 
 _FEW = 1 << 14
 """Up to this many allowed rows are all compared exactly."""
@@ -23,10 +36,37 @@ _FEW = 1 << 14
 _SPARE = 64
 """At least this many are looked up, since quantized vectors come in a slightly other order."""
 
+_MIXED = 4
+"""Number of sentences that are mixed into one query of the sample."""
+
 _TRAINED_ON, _SEED = 64, 1
 _ADDED = 1 << 16
 _RECALL, _TOP, _DEPTH = 0.98, 10, 512
 _BLOCK = 1 << 12
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How vectors are searched and tokens quantized.
+
+    Attributes:
+        faiss: the string for FAISS's ``index_factory``.
+        lists: number of lists of an IVF index, else 0.
+        refine: this many times the requested depth is looked up and compared again with the full
+            vectors.
+        token_bits: bits of each component of a token vector.
+
+    """
+
+    faiss: str
+    lists: int
+    refine: int
+    token_bits: int
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every vector is compared in full."""
+        return self.lists == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +124,9 @@ class VectorIndex:
         """
         import faiss
 
-        index = _faiss_index(vectors, layout)
+        is_exact, index = layout.is_exact, _faiss_index(vectors, layout)
         writer.append(cls.NAME, faiss.serialize_index(index))
-        if layout.is_exact:
+        if is_exact:
             return cls(index, None, SearchSettings(layout.faiss))
         return _tune_probes(index, vectors, layout, queries)
 
@@ -179,6 +219,41 @@ class VectorIndex:
         return cosines[order], ids[order]
 
 
+def choose_layout(chunks: int, dimension: int, memory: int | None = None) -> Layout:
+    """Return the most exact layout that fits the memory budget.
+
+    Args:
+        chunks: number of chunks.
+        dimension: length of the vectors.
+        memory: budget in bytes; half of it is for vectors, half for everything else.
+
+    Raises:
+        InputError: no layout fits the budget.
+
+    """
+    budget = DEFAULT_MEMORY if memory is None else memory
+    bits = 8 if chunks <= _EIGHT_BITS else 4 if chunks <= _FOUR_BITS else 2
+    lists = max(16, round(4 * chunks**0.5))
+    sizes = {
+        "Flat": 4 * dimension * chunks,
+        f"IVF{lists},SQ8": (dimension + 8) * chunks + 4 * dimension * lists,
+        f"IVF{lists},RaBitQ": (dimension // 8 + 16) * chunks + 4 * dimension * lists,
+    }
+    for faiss, size in sizes.items():
+        if faiss == "Flat" and chunks > _EXACT:
+            continue
+        if size <= budget // 2:
+            is_flat = faiss == "Flat"
+            refine = 2 if faiss.endswith("RaBitQ") else 1
+            return Layout(faiss, 0 if is_flat else lists, refine, bits)
+    least = max(_LEAST, 2 * min(sizes.values()))
+    raise InputError(
+        f"a memory budget of {budget / 2**20:,.0f} MiB is too small for {chunks:,} passages of "
+        f"{dimension} dimensions; expected at least {-(-least >> 20):,} MiB. Give more, or push "
+        f"the index to a server."
+    )
+
+
 def _faiss_index(vectors: Table, layout: Layout) -> Any:
     import faiss
 
@@ -189,8 +264,8 @@ def _faiss_index(vectors: Table, layout: Layout) -> Any:
         index.cp.min_points_per_centroid = 1
         index.cp.max_points_per_centroid = _TRAINED_ON
         index.cp.seed = _SEED
-        wanted = min(len(vectors), layout.lists * _TRAINED_ON)
-        chosen = np.random.default_rng(_SEED).choice(len(vectors), wanted, replace=False)
+        size = min(len(vectors), layout.lists * _TRAINED_ON)
+        chosen = np.random.default_rng(_SEED).choice(len(vectors), size, replace=False)
         index.train(np.ascontiguousarray(vectors[np.sort(chosen)]))
     for start in range(0, len(vectors), _ADDED):
         index.add(np.ascontiguousarray(vectors[start : start + _ADDED]))
@@ -202,14 +277,14 @@ def _tune_probes(index: Any, vectors: Table, layout: Layout, queries: Vectors) -
     exact = _nearest(vectors, queries)
     probes = 1
     while True:
-        found = VectorIndex(index, vectors, SearchSettings(layout.faiss, probes, layout.refine))
+        candidate = VectorIndex(index, vectors, SearchSettings(layout.faiss, probes, layout.refine))
         shares = [
-            np.isin(ids, found.search(query, _DEPTH)[1][:_TOP]).mean()
+            np.isin(ids, candidate.search(query, _DEPTH)[1][:_TOP]).mean()
             for query, ids in zip(queries, exact, strict=True)
         ]
         recall = float(np.mean(shares)) if shares else 1.0
         if recall >= _RECALL or probes >= layout.lists:
-            return found._with_recall(round(recall, 4), len(queries))
+            return candidate._with_recall(round(recall, 4), len(queries))
         probes = min(2 * probes, layout.lists)
 
 
@@ -242,3 +317,44 @@ def _on_one_thread() -> Iterator[None]:
         yield
     finally:
         faiss.omp_set_num_threads(before)
+
+
+class QuerySample:
+    """Vectors like those of questions, made of sentences of the corpus.
+
+    A model that pools by the mean makes the vector of a question of its tokens so. The mean of four
+    sentences has its nearest neighbours in as many IVF lists as a real question: measured on
+    100,000 passages, where a single sentence has them in a fourth of the lists.
+    """
+
+    def __init__(self, chunks: set[int], quantizer: TokenQuantizer) -> None:
+        """``chunks``: the numbers of the chunks whose first sentence is used."""
+        self._chunks = chunks
+        self.quantizer = quantizer
+        self._sentences: list[Vectors] = []
+
+    def add(self, first: int, chunks: Sequence[QuantizedTokens]) -> None:
+        """Take what is needed of the next chunks, the first of which has the number ``first``."""
+        for number, tokens in enumerate(chunks, start=first):
+            if number in self._chunks:
+                self._add_sentence(tokens)
+
+    def _add_sentence(self, tokens: QuantizedTokens) -> None:
+        alone = TokenLayout.ALONE.start
+        start, end = offsets_of(tokens.lengths)[alone : alone + 2].tolist()
+        if start < end:
+            # As the index stores it, which is all that an update has.
+            codes, scales = self.quantizer.quantize(
+                tokens.codes[start:end], tokens.scales[start:end]
+            )
+            rotated = (self.quantizer.decode(codes) * scales[:, None]).mean(axis=0)
+            sentence = self.quantizer.rotate_back(rotated)
+            self._sentences.append(sentence / max(float(np.linalg.norm(sentence)), 1e-9))
+
+    def queries(self, dimension: int) -> Vectors:
+        """Return ``(q, d)`` unit vectors."""
+        number = len(self._sentences) // _MIXED
+        sentences = np.asarray(self._sentences[: number * _MIXED], np.float32)
+        mixed = sentences.reshape(number, _MIXED, dimension).sum(axis=1)
+        lengths = np.linalg.norm(mixed, axis=1, keepdims=True)
+        return np.ascontiguousarray(mixed / np.maximum(lengths, 1e-9))

@@ -19,20 +19,22 @@ from ragkit.errors import (
     IndexStaleError,
     SourceError,
 )
-from ragkit.index.config import RetrievalConfig
-from ragkit.index.journal import Journal
+from ragkit.index.config import DEFAULT_CONFIG, RetrievalConfig
+from ragkit.index.journal import EncodedChunk, Journal, Key
 from ragkit.index.local import LocalData
 from ragkit.index.manifest import Manifest, SourceRecord
 from ragkit.index.protocol import Progress
 from ragkit.index.publish import draft_folder, open_generation, publish, write_lock
-from ragkit.indexing.pipeline import ChunkEncoder, PreviousBuild, PreviousIndex, build_data
+from ragkit.index.vectors import Layout
+from ragkit.indexing.pipeline import ChunkEncoder, PreviousBuild, build_data
 from ragkit.storage.checksums import FileRecord, file_records
 from ragkit.storage.tables import FolderTables, MemoryTables, TableWriter, copy_tables
-from ragkit.types import Document
+from ragkit.types import Chunk, Document
 
 __all__ = [
     "BuildSettings",
     "LocalIndex",
+    "PreviousIndex",
     "build",
     "build_and_publish",
     "check_encoder",
@@ -58,7 +60,7 @@ class BuildSettings:
     """
 
     chunker: Chunker = field(default_factory=Chunker)
-    config: RetrievalConfig = field(default_factory=RetrievalConfig)
+    config: RetrievalConfig = DEFAULT_CONFIG
     memory: int | None = None
 
 
@@ -91,8 +93,8 @@ class LocalIndex:
             search=self.data.search_settings,
             token_bits=self.data.quantizer.bits,
             memory=self.settings.memory,
-            sources=tuple(_source_record(directory, source) for source in self.sources),
             counts=dict(self.data.counts),
+            sources=tuple(_source_record(directory, source) for source in self.sources),
             files=self.files,
         )
 
@@ -109,6 +111,35 @@ class LocalIndex:
     def generation(self) -> str:
         """The name of the generation that its data has, published or not."""
         return self.manifest().generation
+
+
+@dataclass(frozen=True, slots=True)
+class PreviousIndex:
+    """The index that an update starts from, made by the same encoder and chunker."""
+
+    data: LocalData
+    rows: Mapping[Key, int]
+
+    @classmethod
+    def of(cls, data: LocalData) -> PreviousIndex:
+        """Index the chunks of ``data`` by their keys."""
+        return cls(data, {key.tobytes(): row for row, key in enumerate(data.keys())})
+
+    def chunks(self, document: Document) -> list[Chunk] | None:
+        number = self.data.documents.number_of(document.id)
+        if number is None or self.data.documents[number] != document:
+            return None
+        return self.data.chunks_of(number)
+
+    def get(self, keys: Sequence[Key]) -> list[EncodedChunk | None]:
+        rows = [self.rows.get(key) for key in keys]
+        return [None if row is None else self.data.encoded_chunk(row) for row in rows]
+
+    def missing(self, keys: Sequence[Key]) -> list[Key]:
+        return [key for key in keys if key not in self.rows]
+
+    def serves(self, layout: Layout) -> bool:
+        return self.data.quantizer.bits in (8, layout.token_bits)
 
 
 def build(

@@ -8,7 +8,7 @@ journal; then the tables are filled from there in the order of the corpus.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple, Protocol
@@ -20,21 +20,12 @@ from ragkit.chunking import Chunker, context
 from ragkit.encoding import Encoder, Vectors
 from ragkit.index.centroids import write_centroids
 from ragkit.index.documents import Documents, DocumentsBuilder
-from ragkit.index.journal import Journal, Key
-from ragkit.index.layout import Layout, choose_layout
+from ragkit.index.journal import EncodedChunk, Journal, Key, encoded_chunks
 from ragkit.index.local import LocalData, corpus_record
 from ragkit.index.postings import PostingsBuilder
 from ragkit.index.protocol import Progress
-from ragkit.index.quantization import TokenQuantizer
-from ragkit.index.token_vectors import (
-    EncodedChunk,
-    QuantizedTokens,
-    TokenLayout,
-    TokenVectors,
-    TokenVectorsBuilder,
-    encoded_chunks,
-)
-from ragkit.index.vectors import VectorIndex
+from ragkit.index.token_vectors import TokenQuantizer, TokenVectors, TokenVectorsBuilder
+from ragkit.index.vectors import Layout, QuerySample, VectorIndex, choose_layout
 from ragkit.storage.arrays import Table, offsets_of
 from ragkit.storage.tables import TableWriter, json_bytes
 from ragkit.text.words import words_of
@@ -46,7 +37,6 @@ __all__ = [
     "EncodedChunks",
     "Group",
     "PreviousBuild",
-    "PreviousIndex",
     "build_data",
     "encode_group",
 ]
@@ -57,7 +47,9 @@ _BATCH = 256
 _BLOCK = 64
 """Number of chunks that are assembled at once."""
 
-_SAMPLED, _MIXED = 1024, 4
+_SAMPLED = 1024
+"""Number of chunks whose first sentence may become part of a sample query."""
+
 _KEY = 16
 
 
@@ -99,7 +91,9 @@ class EncodedChunks(Protocol):
         """Return the encoded chunk of each key, None where it is not here."""
         ...
 
-    def __contains__(self, key: Key) -> bool: ...
+    def missing(self, keys: Sequence[Key]) -> list[Key]:
+        """Return the keys whose chunks are not here."""
+        ...
 
 
 class PreviousBuild(EncodedChunks, Protocol):
@@ -112,35 +106,6 @@ class PreviousBuild(EncodedChunks, Protocol):
     def serves(self, layout: Layout) -> bool:
         """Whether it stores its tokens precisely enough for that layout."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class PreviousIndex:
-    """The index that an update starts from, made by the same encoder and chunker."""
-
-    data: LocalData
-    rows: Mapping[Key, int]
-
-    @classmethod
-    def of(cls, data: LocalData) -> PreviousIndex:
-        """Index the chunks of ``data`` by their keys."""
-        return cls(data, {key.tobytes(): row for row, key in enumerate(data.keys())})
-
-    def chunks(self, document: Document) -> list[Chunk] | None:
-        number = self.data.documents.number_of(document.id)
-        if number is None or self.data.documents[number] != document:
-            return None
-        return self.data.chunks_of(number)
-
-    def get(self, keys: Sequence[Key]) -> list[EncodedChunk | None]:
-        rows = [self.rows.get(key) for key in keys]
-        return [None if row is None else self.data.encoded_chunk(row) for row in rows]
-
-    def __contains__(self, key: Key) -> bool:
-        return key in self.rows
-
-    def serves(self, layout: Layout) -> bool:
-        return self.data.quantizer.bits in (8, layout.token_bits)
 
 
 def build_data(
@@ -168,12 +133,13 @@ def build_data(
 
     """
     draft = _write_chunks(documents, encoder, chunker, writer, previous)
-    layout = choose_layout(len(draft.keys), encoder.dimension, memory)
+    dimension = encoder.dimension
+    layout = choose_layout(len(draft.keys), dimension, memory)
     caches: list[EncodedChunks] = [journal]
     if previous is not None and previous.serves(layout):
         caches.insert(0, previous)
     _encode_missing(draft, caches, chunk_encoder or _in_this_process(encoder), journal, progress)
-    return _assemble(draft, caches, writer, layout, encoder.dimension)
+    return _assemble(draft, caches, writer, layout, dimension)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,24 +156,30 @@ class _Draft:
 
     def texts_of(self, numbers: Sequence[int]) -> list[ChunkTexts]:
         """Return the texts of the chunks with these numbers."""
-        return [texts for number in numbers for texts in self._texts(number)]
+        rows = [self.chunks[number].tolist() for number in numbers]
+        documents = [self.documents[row[0]] for row in rows]
+        chunks = []
+        for number, document, (_, section, start, end) in zip(
+            numbers, documents, rows, strict=True
+        ):
+            first, last = self.first_sentences[number : number + 2].tolist()
+            sentences = tuple([Span(a, b) for a, b in self.sentences[first:last].tolist()])
+            chunks.append((document, Chunk(document.id, section, start, end, sentences)))
+        return _chunk_texts(chunks)
 
-    def _texts(self, number: int) -> list[ChunkTexts]:
-        document, section, start, end = self.chunks[number].tolist()
-        first, last = self.first_sentences[number : number + 2].tolist()
-        sentences = tuple(Span(a, b) for a, b in self.sentences[first:last].tolist())
-        chunk = Chunk(self.documents[document].id, section, start, end, sentences)
-        return _chunk_texts(self.documents[document], [chunk])
 
-
-def _chunk_texts(document: Document, chunks: Sequence[Chunk]) -> list[ChunkTexts]:
-    """The texts of some chunks of a document."""
-    text, numbers = document.text, dict.fromkeys(chunk.section for chunk in chunks)
-    paths = [document.sections[number].path for number in numbers]
-    fronts = dict(zip(numbers, [context(document.title, path) for path in paths], strict=True))
+def _chunk_texts(chunks: Sequence[tuple[Document, Chunk]]) -> list[ChunkTexts]:
+    """The texts of some chunks, each with its document."""
+    sections = dict.fromkeys([(document.id, chunk.section) for document, chunk in chunks])
+    headings = {
+        (document.id, chunk.section): (document.title, document.sections[chunk.section].path)
+        for document, chunk in chunks
+    }
+    contexts = [context(*headings[section]) for section in sections]
+    front_of = dict(zip(sections, contexts, strict=True))
     texts = []
-    for chunk in chunks:
-        front = fronts[chunk.section]
+    for document, chunk in chunks:
+        text, front = document.text, front_of[document.id, chunk.section]
         alone = tuple([front + text[a:b] for a, b in chunk.sentences])
         places = tuple([Span(a - chunk.start, b - chunk.start) for a, b in chunk.sentences])
         whole = front + text[chunk.start : chunk.end]
@@ -223,14 +195,14 @@ def _write_chunks(
     previous: PreviousBuild | None,
 ) -> _Draft:
     """Write the documents, their chunks and sentences, and the postings."""
-    document_rows, postings = DocumentsBuilder(writer), PostingsBuilder()
+    postings, document_rows = PostingsBuilder(), DocumentsBuilder(writer)
     writer.append("chunks.npy", np.zeros((0, 4), np.int64))
     writer.append("sentences.npy", np.zeros((0, 2), np.int64))
     sizes: list[int] = []
     keys: list[Key] = []
     for number, document in enumerate(documents):
         chunks = _chunks_of(document, encoder, chunker, previous)
-        texts = _chunk_texts(document, chunks)
+        texts = _chunk_texts([(document, chunk) for chunk in chunks])
         stems = [{word.stem for word in words} for words in [words_of(t.whole) for t in texts]]
         for own in stems:
             postings.add(own)
@@ -297,7 +269,10 @@ def _missing(keys: NDArray[np.uint8], caches: Sequence[EncodedChunks]) -> list[i
     first: dict[bytes, int] = {}
     for number, key in enumerate(keys):
         first.setdefault(key.tobytes(), number)
-    return [n for key, n in first.items() if all(key not in cache for cache in caches)]
+    keys_left = list(first)
+    for cache in caches:
+        keys_left = cache.missing(keys_left)
+    return [first[key] for key in keys_left]
 
 
 def _groups(numbers: Sequence[int], texts: NDArray[np.int64]) -> list[Sequence[int]]:
@@ -347,7 +322,7 @@ def _assemble(
     """Write the tables of encoded chunks, in the order of the corpus."""
     quantizer = TokenQuantizer(layout.token_bits, dimension)
     chosen = np.random.default_rng(1).permutation(len(draft.keys))[:_SAMPLED]
-    sample = _QuerySample(set() if layout.is_exact else set(chosen.tolist()), quantizer)
+    sample = QuerySample(set() if layout.is_exact else set(chosen.tolist()), quantizer)
     vectors = _write_encoded(
         draft, caches, writer, layout=layout, sample=sample, dimension=dimension
     )
@@ -372,72 +347,32 @@ def _write_encoded(
     writer: TableWriter,
     *,
     layout: Layout,
-    sample: _QuerySample,
+    sample: QuerySample,
     dimension: int,
 ) -> Table:
     """Write the token vectors; return the chunk vectors, written too unless the layout is exact."""
-    tokens = TokenVectorsBuilder(writer, sample.quantizer)
+    is_exact, tokens = layout.is_exact, TokenVectorsBuilder(writer, sample.quantizer)
     places = draft.chunks[:][:, 2].tolist()
     vectors: list[Vectors] = [np.zeros((0, dimension), np.float32)]
     for start in range(0, len(draft.keys), _BLOCK):
         block = slice(start, start + _BLOCK)
         chunks = _look_up([key.tobytes() for key in draft.keys[block]], caches)
-        sample.add(start, [chunk.tokens for chunk in chunks])
-        tokens.add([chunk.tokens for chunk in chunks], places[block])
+        own = [chunk.tokens for chunk in chunks]
         stacked = np.stack([chunk.vector for chunk in chunks])
-        if layout.is_exact:
+        sample.add(start, own)
+        tokens.add(own, places[block])
+        if is_exact:
             vectors.append(stacked)
         else:
             writer.append("vectors.npy", stacked)
-    return np.concatenate(vectors) if layout.is_exact else writer.table("vectors.npy")
+    return np.concatenate(vectors) if is_exact else writer.table("vectors.npy")
 
 
 def _look_up(keys: Sequence[Key], caches: Sequence[EncodedChunks]) -> list[EncodedChunk]:
     """The encoded chunk of each key, from the first cache that holds it. Raises KeyError."""
     chunks: dict[Key, EncodedChunk] = {}
     for cache in caches:
-        wanted = [key for key in keys if key not in chunks]
-        found = zip(wanted, cache.get(wanted), strict=True)
-        chunks |= {key: chunk for key, chunk in found if chunk is not None}
+        missing = [key for key in keys if key not in chunks]
+        cached = zip(missing, cache.get(missing), strict=True)
+        chunks |= {key: chunk for key, chunk in cached if chunk is not None}
     return [chunks[key] for key in keys]
-
-
-class _QuerySample:
-    """Vectors like those of questions, made of sentences of the corpus.
-
-    A model that pools by the mean makes the vector of a question of its tokens so. The mean of four
-    sentences has its nearest neighbours in as many IVF lists as a real question: measured on
-    100,000 passages, where a single sentence has them in a fourth of the lists.
-    """
-
-    def __init__(self, chunks: set[int], quantizer: TokenQuantizer) -> None:
-        """``chunks``: the numbers of the chunks whose first sentence is used."""
-        self._chunks = chunks
-        self.quantizer = quantizer
-        self._sentences: list[Vectors] = []
-
-    def add(self, first: int, chunks: Sequence[QuantizedTokens]) -> None:
-        """Take what is needed of the next chunks, the first of which has the number ``first``."""
-        for number, tokens in enumerate(chunks, start=first):
-            if number in self._chunks:
-                self._add_sentence(tokens)
-
-    def _add_sentence(self, tokens: QuantizedTokens) -> None:
-        alone = TokenLayout.ALONE.start
-        start, end = offsets_of(tokens.lengths)[alone : alone + 2].tolist()
-        if start < end:
-            # As the index stores it, which is all that an update has.
-            codes, scales = self.quantizer.quantize(
-                tokens.codes[start:end], tokens.scales[start:end]
-            )
-            rotated = (self.quantizer.decode(codes) * scales[:, None]).mean(axis=0)
-            sentence = self.quantizer.rotate_back(rotated)
-            self._sentences.append(sentence / max(float(np.linalg.norm(sentence)), 1e-9))
-
-    def queries(self, dimension: int) -> Vectors:
-        """Return ``(q, d)`` unit vectors."""
-        number = len(self._sentences) // _MIXED
-        sentences = np.asarray(self._sentences[: number * _MIXED], np.float32)
-        mixed = sentences.reshape(number, _MIXED, dimension).sum(axis=1)
-        lengths = np.linalg.norm(mixed, axis=1, keepdims=True)
-        return np.ascontiguousarray(mixed / np.maximum(lengths, 1e-9))

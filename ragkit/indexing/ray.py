@@ -36,8 +36,7 @@ from typing import Any, NamedTuple
 
 from ragkit.encoding import Encoder, Runtime, usable_cpus
 from ragkit.errors import InputError, MissingExtraError, WorkersError
-from ragkit.index.journal import Key, unpack_chunks
-from ragkit.index.token_vectors import EncodedChunk
+from ragkit.index.journal import EncodedChunk, Key, unpack_chunks
 from ragkit.indexing.pipeline import ChunkEncoder, Group
 from ragkit.indexing.ray_cluster import (
     Conductor,

@@ -14,14 +14,19 @@ from ragkit.corpus import SourceFile, iter_sources
 from ragkit.encoding import Encoder
 from ragkit.errors import IndexDamagedError, SourceError
 from ragkit.index.documents import Documents
-from ragkit.index.journal import Key
-from ragkit.index.layout import Layout
+from ragkit.index.journal import EncodedChunk, Key
 from ragkit.index.manifest import Manifest
 from ragkit.index.protocol import Progress
 from ragkit.index.publish import open_generation, open_tables_of, verify, write_lock
-from ragkit.index.token_vectors import EncodedChunk
-from ragkit.indexing.builder import build_and_publish, check_encoder, settings_of, sources_of
-from ragkit.indexing.pipeline import PreviousBuild, PreviousIndex
+from ragkit.index.vectors import Layout
+from ragkit.indexing.builder import (
+    PreviousIndex,
+    build_and_publish,
+    check_encoder,
+    settings_of,
+    sources_of,
+)
+from ragkit.indexing.pipeline import PreviousBuild
 from ragkit.storage.checksums import SUMS
 from ragkit.types import Chunk, Document
 
@@ -118,8 +123,8 @@ class _DamagedIndex:
     def get(self, keys: Sequence[Key]) -> list[EncodedChunk | None]:
         return [self._get(key) for key in keys]
 
-    def __contains__(self, key: Key) -> bool:
-        return self._get(key) is not None
+    def missing(self, keys: Sequence[Key]) -> list[Key]:
+        return [key for key in keys if self._get(key) is None]
 
     def serves(self, layout: Layout) -> bool:
         return self._previous.serves(layout)

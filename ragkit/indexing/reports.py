@@ -8,8 +8,7 @@ from typing import Any, Protocol
 
 from ragkit.chunking import Chunker
 from ragkit.encoding import Fingerprint
-from ragkit.index.config import RetrievalConfig
-from ragkit.index.layout import DEFAULT_MEMORY
+from ragkit.index.config import DEFAULT_MEMORY, RetrievalConfig
 from ragkit.index.manifest import Manifest
 from ragkit.index.vectors import SearchSettings
 

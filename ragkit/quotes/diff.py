@@ -26,7 +26,7 @@ def word_diff(
     content: str,
     core: Sequence[Token],
     equal: Sequence[TokenPair],
-    found: TokenRange,
+    document_range: TokenRange,
 ) -> str:
     """Return ``signed in [-1922-]{+1923+} by``: the document's words, then the quotation's.
 
@@ -35,13 +35,13 @@ def word_diff(
         content: the text that contains the quotation's tokens.
         core: the quotation's tokens.
         equal: pairs of equal tokens, ascending on both sides.
-        found: the place in the documents to compare with.
+        document_range: the place in the documents to compare with.
 
     """
-    document = index.document_at(found.start).text
+    document = index.document_at(document_range.start).text
     diff = ""
-    quoted, position = 0, found.start
-    for run in _equal_runs(equal, (len(core), found.end)):
+    quoted, position = 0, document_range.start
+    for run in _equal_runs(equal, (len(core), document_range.end)):
         removed = added = ""
         if position < run.position:
             start, end = index.starts[position], index.ends[run.position - 1]

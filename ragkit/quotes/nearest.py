@@ -81,16 +81,16 @@ def _nearest_to_piece(
     if best is None or best.similarity < _MIN_SIMILARITY:
         return None
     equal = _equal_in_case(index, core, best)
-    changed = not len(equal) == len(core) == best.found.end - best.found.start
-    diff = word_diff(index, content, core, equal, best.found)
-    return NearestPlace([best.found], diff, best.similarity, changed)
+    changed = not len(equal) == len(core) == best.matched.end - best.matched.start
+    diff = word_diff(index, content, core, equal, best.matched)
+    return NearestPlace([best.matched], diff, best.similarity, changed)
 
 
 class _Alignment(NamedTuple):
-    """``pairs``: tokens that are equal but for case, ascending; ``found``: their place."""
+    """``pairs``: tokens that are equal but for case, ascending; ``matched``: their place."""
 
     pairs: list[TokenPair]
-    found: TokenRange
+    matched: TokenRange
     similarity: float
 
 
@@ -100,10 +100,10 @@ def _alignments(index: TokenIndex, core: Sequence[Token]) -> Iterator[_Alignment
     for start, document in _neighbourhoods(index, core, lower, slack):
         pairs = _without_strays(index, core, _align(index, lower, start, slack, document))
         if pairs:
-            found = _replaced_range(index, core, pairs, document)
+            matched = _replaced_range(index, core, pairs, document)
             paired = sum(core[quoted].kind == "word" for quoted, _ in pairs)
-            similarity = 2 * paired / (word_count(core) + index.word_count(found))
-            yield _Alignment(pairs, found, similarity)
+            similarity = 2 * paired / (word_count(core) + index.word_count(matched))
+            yield _Alignment(pairs, matched, similarity)
 
 
 class _Neighbourhood(NamedTuple):
@@ -125,7 +125,7 @@ def _neighbourhoods(
     votes: dict[int, float] = {}
     voters: dict[int, int] = {}
     left = min(_MAX_VOTES, _MAX_VOTES_PER_TOKEN * len(core))
-    for code, offsets in _words_by_rarity(index, core, lower):
+    for code, offsets in _words_by_idf(index, core, lower):
         positions = index.postings(code)
         weight = log(1 + len(index.exact) / len(positions))
         for offset in offsets:
@@ -141,7 +141,7 @@ def _neighbourhoods(
     ]
 
 
-def _words_by_rarity(
+def _words_by_idf(
     index: TokenIndex, core: Sequence[Token], lower: str
 ) -> list[tuple[str, list[int]]]:
     """Return the code of each word and its offsets in the quotation, rarest word first."""
@@ -184,8 +184,8 @@ def _without_strays(
     total = word_count(core)
 
     def similarity(first: int, last: int) -> float:
-        found = index.words_before[words[last][1] + 1] - index.words_before[words[first][1]]
-        return 2 * (last - first + 1) / (total + found)
+        matched = index.words_before[words[last][1] + 1] - index.words_before[words[first][1]]
+        return 2 * (last - first + 1) / (total + matched)
 
     last = max(range(len(words)), key=lambda number: similarity(0, number))
     first = max(range(last + 1), key=lambda number: similarity(number, last))

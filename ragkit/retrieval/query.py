@@ -113,7 +113,7 @@ class Query:
         tokens: ``(t, d)``, the unit vectors of its tokens.
         weights: ``(t,)``, the weight of each token; they sum to 1.
         words: for each token the word that it is a piece of, None for punctuation.
-        has_known_word: whether any of these words occurs in the corpus.
+        is_in_vocabulary: whether any of these words occurs in the corpus.
         reverse: weight of the reverse direction beside the forward one.
 
     """
@@ -124,7 +124,7 @@ class Query:
     tokens: Vectors
     weights: NDArray[np.float32]
     words: tuple[Word | None, ...]
-    has_known_word: bool
+    is_in_vocabulary: bool
     reverse: float
 
     def stem_weights(self) -> dict[str, float]:
@@ -153,15 +153,16 @@ def encode_questions(
     """
     title = data.title_of(conditions)
     front = "" if title is None else f"{title}. "
-    history = "".join(f"{said.text} " for said in before)
+    history = "".join(f"{turn.text} " for turn in before)
     encoded = encoder.encode([front + history + question for question in questions])
-    texts = [" ".join([*(said.text for said in before), question]) for question in questions]
+    texts = [" ".join([*(turn.text for turn in before), question]) for question in questions]
     words = [words_of(text) for text in texts]
     stems = list({word.stem for own in words for word in own})
     frequencies = dict(zip(stems, data.frequencies(stems), strict=True))
+    chunks = len(data)
     return [
         _query(_without_front(one, len(front)), question, text, own, before=before,
-               frequencies=frequencies, chunks=len(data), config=config)
+               frequencies=frequencies, chunks=chunks, config=config)
         for one, question, text, own in zip(encoded, questions, texts, words, strict=True)
     ]  # fmt: skip
 
@@ -211,9 +212,9 @@ def _query(
     if not weights.any():  # punctuation alone
         weights = np.ones(len(weights), dtype=np.float32)
     weights /= max(float(weights.sum()), 1e-9)
-    is_known = any(word is not None and frequencies[word.stem] for word in owners)
+    in_vocabulary = any(word is not None and frequencies[word.stem] for word in owners)
     return Query(
-        question, text, encoded.vector, encoded.tokens, weights, tuple(owners), is_known,
+        question, text, encoded.vector, encoded.tokens, weights, tuple(owners), in_vocabulary,
         config.reverse,
     )  # fmt: skip
 
@@ -227,7 +228,7 @@ def _owners(starts: NDArray[np.int64], words: Sequence[Word]) -> list[Word | Non
 
 def _shares(starts: NDArray[np.int64], before: Sequence[Said]) -> list[float]:
     """What each token counts: 1 in the question, the given weight in what was said before."""
-    ends = np.cumsum([len(said.text) + 1 for said in before])
+    ends = np.cumsum([len(turn.text) + 1 for turn in before])
     part = np.searchsorted(ends, starts, side="right")
-    shares: list[float] = np.asarray([*(said.weight for said in before), 1.0])[part].tolist()
+    shares: list[float] = np.asarray([*(turn.weight for turn in before), 1.0])[part].tolist()
     return shares

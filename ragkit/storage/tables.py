@@ -22,8 +22,7 @@ from ragkit.storage.checksums import (
     unreadable,
     verify_files,
 )
-from ragkit.storage.residency import Residency
-from ragkit.storage.rows import map_file
+from ragkit.storage.mapped import Residency, map_file
 
 __all__ = [
     "FolderTables",

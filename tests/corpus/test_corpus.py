@@ -139,7 +139,11 @@ def test_a_document_in_memory_with_sections_is_unchanged() -> None:
 def test_documents_in_memory_and_files_keep_their_order(tmp_path: Path) -> None:
     for name in ("b.txt", "c.txt"):
         write(tmp_path / name, b"text")
-    mixed = [Document("a", "A", "text"), tmp_path, Document("d", "D", "text")]
+    mixed: list[Document | Path] = [
+        Document("a", "A", "text"),
+        tmp_path,
+        Document("d", "D", "text"),
+    ]
     assert [document.id for document, _ in load_sources(mixed)] == ["a", "b", "c", "d"]
 
 

@@ -17,8 +17,7 @@ from ragkit.encoding import Encoder
 from ragkit.errors import FilterError
 from ragkit.index import Conditions, Where
 from ragkit.index.filters import metadata_kinds, parse_where
-from ragkit.index.layout import choose_layout
-from ragkit.index.vectors import VectorIndex
+from ragkit.index.vectors import VectorIndex, choose_layout
 from ragkit.retrieval import encode_questions
 from ragkit.storage.tables import MemoryTables
 

@@ -25,8 +25,7 @@ from ragkit.errors import (
     RagkitError,
 )
 from ragkit.index import LocalData, Manifest, publish
-from ragkit.index.layout import choose_layout
-from ragkit.index.vectors import VectorIndex
+from ragkit.index.vectors import VectorIndex, choose_layout
 from ragkit.indexing import builder, pipeline
 from ragkit.storage.tables import MemoryTables
 from support.parts import make_model, manifest_of

@@ -23,17 +23,16 @@ from ragkit import Answer, Document, Encoder, Index, InputError, StoreError, loa
 from ragkit.cli import cli
 from ragkit.errors import IndexDamagedError
 from ragkit.index import documents as documents_module
-from ragkit.index import layout as layout_module
 from ragkit.index import parse_memory
 from ragkit.index import publish as store
-from ragkit.index.layout import DEFAULT_MEMORY, choose_layout
-from ragkit.index.quantization import TokenQuantizer
-from ragkit.index.vectors import VectorIndex
+from ragkit.index import vectors as layout_module
+from ragkit.index.config import DEFAULT_MEMORY
+from ragkit.index.token_vectors import TokenQuantizer
+from ragkit.index.vectors import VectorIndex, choose_layout
 from ragkit.storage import checksums
 from ragkit.storage.arrays import Table, take_runs
 from ragkit.storage.checksums import block_digests
-from ragkit.storage.residency import Residency
-from ragkit.storage.rows import map_file
+from ragkit.storage.mapped import Residency, map_file
 from ragkit.storage.tables import FolderTables, MemoryTables
 from support.corpora import assert_same
 from support.parts import manifest_of

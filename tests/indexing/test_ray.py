@@ -463,5 +463,5 @@ def test_texts_arrive_as_they_were_sent(article: Document, encoder: Encoder) -> 
     odd = Document(id="odd", title="Odd \ud83d", text="One \ud83d\ude00 is.\x00 Two \ude00 are.\n")
     for document in (article, odd):
         chunks = Chunker().chunks(document, count=encoder.count_tokens, window=encoder.window)
-        group = _chunk_texts(document, chunks[:50])
+        group = _chunk_texts([(document, chunk) for chunk in chunks[:50]])
         assert unpack_group(pack_group(group)) == group

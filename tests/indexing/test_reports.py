@@ -19,7 +19,7 @@ from ragkit import (
     Span,
 )
 from ragkit.answering.saved_citations import load_citations
-from ragkit.index.layout import DEFAULT_MEMORY
+from ragkit.index.config import DEFAULT_MEMORY
 from ragkit.index.manifest import SourceRecord
 from ragkit.indexing.reports import UpdateReport
 from support.corpora import document

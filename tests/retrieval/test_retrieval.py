@@ -15,8 +15,8 @@ from ragkit.chunking import Chunker, context
 from ragkit.corpus.headings import parse_sections
 from ragkit.index import IndexData, RetrievalConfig
 from ragkit.index import postings as postings_module
+from ragkit.index.journal import encoded_chunks
 from ragkit.index.postings import Postings, PostingsBuilder
-from ragkit.index.token_vectors import encoded_chunks
 from ragkit.retrieval import Query, encode_questions, score_chunks
 from ragkit.retrieval import ranking as ranking_module
 from ragkit.retrieval.query import idf

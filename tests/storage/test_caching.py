@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ragkit.storage.caching import cached_method
+from ragkit.storage.mapped import cached_method
 
 
 def test_the_latest_results_are_cached_and_keep_no_object_alive() -> None:

@@ -134,8 +134,8 @@ class MilvusDocuments(LazyDocuments):
             return None
         keys, numbers = self._blobs.get_one(BlobKind.IDS, block, _decode_ids)
         position = bisect_left(keys, key)
-        is_known = position < len(keys) and keys[position] == key
-        return int(numbers[position]) if is_known else None
+        exists = position < len(keys) and keys[position] == key
+        return int(numbers[position]) if exists else None
 
     def values_of(self, name: str) -> Iterator[MetadataValue | None]:
         column, first = list(self._first_blocks).index(name), self._first_blocks[name]

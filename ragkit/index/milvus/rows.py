@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from ragkit.encoding import Vectors
 from ragkit.index.centroids import CentroidRows
 from ragkit.index.milvus.encoding import pack_arrays, unpack_arrays
-from ragkit.index.quantization import TokenQuantizer
-from ragkit.index.token_vectors import TokenLayout, TokenRows
+from ragkit.index.token_vectors import TokenLayout, TokenQuantizer, TokenRows
 from ragkit.storage.arrays import offsets_of
 from ragkit.text.spans import Span
 from ragkit.types import Chunk

@@ -28,7 +28,7 @@ DOCUMENT_URI = "ragkit://documents/"
 """The beginning of a document's URI; its percent-encoded id follows."""
 
 
-class PassageFound(BaseModel):
+class PassageResult(BaseModel):
     """A passage, verbatim. Offsets count Unicode code points of its document's text."""
 
     id: str = Field(description="The id for `fetch`: document#start-end.")
@@ -53,7 +53,7 @@ class AskResult(BaseModel):
     text: str = Field(description='The answer, verbatim from the first passage, or "".')
     confidence: float = Field(description="From 0 to 1.")
     reason: str | None = Field(description="Why it was not answered.")
-    passages: list[PassageFound]
+    passages: list[PassageResult]
 
 
 class SearchLine(BaseModel):
@@ -89,7 +89,7 @@ def ask_result(answer: Answer, index: Index) -> AskResult:
         text=answer.text,
         confidence=answer.confidence,
         reason=answer.reason.value if answer.reason else None,
-        passages=[_passage_found(passage, index) for passage in answer.passages],
+        passages=[_passage_result(passage, index) for passage in answer.passages],
     )
 
 
@@ -128,9 +128,9 @@ def document_uri(document_id: str) -> str:
     return DOCUMENT_URI + quote(document_id, safe="")
 
 
-def _passage_found(passage: Passage, index: Index) -> PassageFound:
+def _passage_result(passage: Passage, index: Index) -> PassageResult:
     citation = passage.citation
-    return PassageFound(
+    return PassageResult(
         id=passage_id(passage),
         text=passage.text,
         label=citation.label,
