@@ -106,21 +106,23 @@ def spread(
     Raises:
         InputError: an argument cannot be used.
         MissingExtraError: Ray is not installed.
-        WorkersError: the cluster cannot be reached (within half a minute, or a few minutes if
-            something else answers), has another version, or has no room for a worker; or, from the
-            chunk encoder, a worker encodes differently.
+        WorkersError: the cluster cannot be reached (after half a minute, or a few if something else
+            answers), has another version or no room for a worker; or a worker encodes differently.
 
     """
-    if threads < 1 or any(number is not None and number < 1 for number in (workers, texts)):
-        raise InputError(
-            f"workers {workers}, threads {threads}, texts {texts}; expected 1 or more of each."
-        )
+    _check_numbers(workers=workers, threads=threads, texts=texts)
     runtime = runtime_of(encoder)
     with _connected(_checked_address(address)) as ray:
         pool = WorkerPool.of(ray.nodes(), runtime, workers=workers, threads=threads, gpus=gpus)
         spec = WorkerSpec.of(encoder, runtime, threads)
         limit = texts or max(_TEXTS, _TEXTS_PER_WORKER * pool.workers)
         yield partial(_encode_groups, ray, spec, pool, limit)
+
+
+def _check_numbers(**numbers: int | None) -> None:
+    for name, number in numbers.items():
+        if number is not None and number < 1:
+            raise InputError(f"{name} is {number}; expected 1 or more.")
 
 
 def runtime_of(encoder: Encoder) -> Runtime:

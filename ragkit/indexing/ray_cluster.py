@@ -132,20 +132,18 @@ class WorkerPool:
 
         Args:
             nodes: the machines, as ``ray.nodes`` returns them.
-            runtime: how the model is run; only the reference runtime uses GPUs.
+            runtime: how the model is run.
             workers: number of workers; None for as many as fit.
             threads: number of processors of each.
             gpus: whether each has a GPU; None for yes if there are any that can be used.
 
         Raises:
-            InputError: GPUs were asked for, but the runtime cannot use them.
-            WorkersError: no machine has room for a worker.
+            InputError, WorkersError: the runtime cannot use GPUs; no machine has room.
 
         """
         if gpus and runtime != "reference":
             raise InputError(
-                f"the runtime {runtime!r} cannot use GPUs; expected 'reference'. Load the encoder "
-                f"with it, or ask for no GPUs."
+                f"the runtime {runtime!r} cannot use GPUs; load the encoder with 'reference'."
             )
         resources = [node["Resources"] for node in nodes if node["Alive"]]
         if gpus is None:
