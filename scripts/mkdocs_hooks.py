@@ -65,6 +65,10 @@ def on_page_markdown(markdown: str, *, page: Page, **_: object) -> str:
     if page.file.src_uri in OUTSIDE:
         page.meta["description"] = OUTSIDE[page.file.src_uri]
         markdown = re.sub(r"\]\(((?:\.\./)*)docs/", r"](\1", markdown)
+    else:
+        # Links to files beside ``docs/``, which the site has one level nearer.
+        up = "../" * (page.file.src_uri.count("/") + 1)
+        markdown = markdown.replace(f"]({up}", f"]({up[3:]}")
     if not page.meta.get("description"):
         _log.warning("%s has no description; llms.txt needs one.", page.file.src_uri)
     for marker, generate in _GENERATED.items():

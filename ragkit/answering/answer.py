@@ -107,7 +107,7 @@ class Abstention(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the corpus says to a question, with its proof.
+    """The answer to a question, with its citations.
 
     ``text`` is verbatim from the best passage: its highlighted sentences; or, where a language
     model wrote it, those of its sentences that were kept, each with its ``[rank]``, and

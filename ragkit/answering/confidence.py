@@ -9,8 +9,8 @@ Three features of a ranking by late interaction, one logistic regression with fi
 with s the scores, w the question's word weights, aᵢ the best match of question token i in the first
 chunk's best sentence or its context. Fitted with sign constraints on the seed's ``dev`` questions,
 on plain questions about it and on XQuAD, where unanswerable questions were made by taking the gold
-paragraph out of the corpus: the same writers, so that no habit of theirs tells. Calibrated for a
-mix with 64 % answerable questions.
+paragraph out of the corpus: the same people wrote both kinds, so style gives nothing away.
+Calibrated for a mix with 64 % answerable questions.
 
 What it cannot do: tell a question that uses the article's own words for something that it does not
 say from one that it answers in other words.

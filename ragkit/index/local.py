@@ -13,11 +13,13 @@ The tables of a generation; on disk each is a file:
                             for each stem, the chunks that have it (``postings``)
     dense.faiss             the chunk vectors as FAISS searches them (``vectors``)
     vectors.npy             (n, d) float32: the full vectors, unless FAISS keeps them
-    tokens.npy, token_scales.npy, token_starts.npy, segments.npy
+    tokens.npy, token_scales.npy, token_starts.npy
                             the token vectors, one row each (``token_vectors``)
+    segments.npy            offsets of the runs of tokens (``TokenLayout``)
     centroids.npy           (c, d) float32: centroids of the token vectors (``centroids``)
-    bags.npy, bag_borders.npy        for each chunk, the distinct centroid ids of its tokens
-    within.npy, within_borders.npy   for each sentence, the centroid ids of its tokens
+    bags.npy, bag_borders.npy        for each chunk, the distinct centroid ids of its context and of
+                                     its sentences alone
+    within.npy, within_borders.npy   for each sentence, the same for its tokens within the chunk
 """
 
 from __future__ import annotations
