@@ -11,7 +11,13 @@ SHOWN = ("auroc_misses", "auroc_human", "auroc_negatives", "pairs", "exact")
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    """The lines of a run; of one that went on from a checkpoint, without what was lost."""
+    kept: list[dict[str, Any]] = []
+    for line in map(json.loads, path.read_text().splitlines()):
+        if "settings" in line:
+            kept = [earlier for earlier in kept if earlier["step"] <= line["step"]]
+        kept.append(line)
+    return kept
 
 
 def draw(lines: list[dict[str, Any]], out: Path) -> None:

@@ -132,7 +132,10 @@ def real_queries(
     return {"auroc_best_of_three_wrong": auroc(own, list(best.values()))}
 
 
-def evaluate(desk: Desk, data: Path, mined: Path, split: str, most: int) -> dict[str, Figures]:
+def evaluate(
+    desk: Desk, data: Path, mined: Path, *, split: str, most: int, only: str = ""
+) -> dict[str, Figures]:
+    """Every set's figures by its name; ``only`` those with this in their name."""
     sources, splits = load_all(data), load_splits()
     found = load_found(mined)
     parts = {n: part_of(sources[n], splits, split) for n in ("contrast", "squad1", "squad2", "nq")}
@@ -140,6 +143,8 @@ def evaluate(desk: Desk, data: Path, mined: Path, split: str, most: int) -> dict
     figures: dict[str, Figures] = {}
 
     def note(name: str, made: Callable[[], Figures]) -> None:
+        if only not in name:
+            return
         begun = time.monotonic()
         figures[name] = made()
         print(json.dumps({name: figures[name], "s": round(time.monotonic() - begun)}), flush=True)
@@ -175,6 +180,7 @@ def main() -> None:
     parser.add_argument("--mined", type=Path, default=Path("training/.work/mined"))
     parser.add_argument("--split", default="test")
     parser.add_argument("--most", type=int, default=400, help="questions of each set")
+    parser.add_argument("--only", default="", help="sets with this in their name")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path)
@@ -184,7 +190,14 @@ def main() -> None:
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     desk = Desk(load_reader(options.checkpoint), torch.device(device))
-    figures = evaluate(desk, options.data, options.mined, options.split, options.most)
+    figures = evaluate(
+        desk,
+        options.data,
+        options.mined,
+        split=options.split,
+        most=options.most,
+        only=options.only,
+    )
     print(markdown(figures))
     out = options.out or options.checkpoint / f"figures-{options.split}.json"
     content: dict[str, Any] = {"split": options.split, "most": options.most, "figures": figures}

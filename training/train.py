@@ -246,8 +246,8 @@ def supply(run: Run, dataset: Dataset, sizes: Sizes) -> DataLoader[Laid]:
 
 
 def _quiet(_: int) -> None:
-    """A worker leaves signals to the run and takes one thread."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    """A worker leaves signals to the run, which ends it, and takes one thread."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
 
