@@ -111,10 +111,12 @@ class Index(Answerer):
             'On Sundays it is closed.'
 
         """
+        if weights is not None:
+            _warn_renamed("Index.build(weights=…)", "Index.build(config=…)")
         builder = _resolve_encoder(encoder)
         settings = BuildSettings(
             chunker or Chunker(),
-            _renamed(weights, config) or DEFAULT_CONFIG,
+            weights or config or DEFAULT_CONFIG,
             parse_memory(memory) if isinstance(memory, str) else memory,
         )
         second = _resolve_reranker(reranker)
@@ -392,12 +394,5 @@ def _chunk_encoder(
     return spread(encoder, workers)
 
 
-def _renamed(old: RetrievalConfig | None, new: RetrievalConfig | None) -> RetrievalConfig | None:
-    if old is None:
-        return new
-    _warn_renamed("Index.build(weights=…)", "Index.build(config=…)", stacklevel=4)
-    return old
-
-
-def _warn_renamed(old: str, new: str, stacklevel: int = 3) -> None:
-    warn(f"{old} is now {new}.", DeprecationWarning, stacklevel=stacklevel)
+def _warn_renamed(old: str, new: str) -> None:
+    warn(f"{old} is now {new}.", DeprecationWarning, stacklevel=3)

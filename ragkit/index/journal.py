@@ -148,8 +148,8 @@ def unpack_chunks(data: bytes) -> list[tuple[Key, EncodedChunk]]:
     """Undo ``pack_chunks``."""
     with np.load(io.BytesIO(data), allow_pickle=False) as stored:
         part = {name: stored[name] for name in stored.files}
-    runs = offsets_of(part["runs"])
-    rows = offsets_of(part["lengths"])[runs]
+    runs, tokens = offsets_of(part["runs"]), offsets_of(part["lengths"])
+    rows = tokens[runs]
     return [
         (
             key.tobytes(),

@@ -94,8 +94,8 @@ class LocalIndex:
             token_bits=self.data.quantizer.bits,
             memory=self.settings.memory,
             counts=dict(self.data.counts),
-            sources=tuple(_source_record(directory, source) for source in self.sources),
             files=self.files,
+            sources=tuple(_source_record(directory, source) for source in self.sources),
         )
 
     @cached_property

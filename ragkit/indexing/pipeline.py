@@ -26,7 +26,7 @@ from ragkit.index.postings import PostingsBuilder
 from ragkit.index.protocol import Progress
 from ragkit.index.token_vectors import TokenQuantizer, TokenVectors, TokenVectorsBuilder
 from ragkit.index.vectors import Layout, QuerySample, VectorIndex, choose_layout
-from ragkit.storage.arrays import Table, offsets_of
+from ragkit.storage.arrays import Integers, Table, offsets_of
 from ragkit.storage.tables import TableWriter, json_bytes
 from ragkit.text.words import words_of
 from ragkit.types import Chunk, Document, Span
@@ -206,10 +206,12 @@ def _write_chunks(
         stems = [{word.stem for word in words} for words in [words_of(t.whole) for t in texts]]
         for own in stems:
             postings.add(own)
-        document_rows.add(document)
-        _append_chunks(writer, number, chunks)
         sizes += [len(chunk.sentences) for chunk in chunks]
         keys += [one.key for one in texts]
+        rows, sentences = _rows_of(number, chunks)
+        document_rows.add(document)
+        writer.append("chunks.npy", rows)
+        writer.append("sentences.npy", sentences)
     document_rows.finish()
     postings.write(writer)
     writer.append("first_sentences.npy", offsets_of(np.asarray(sizes, np.int64)))
@@ -226,11 +228,14 @@ def _write_chunks(
     )
 
 
-def _append_chunks(writer: TableWriter, document: int, chunks: Sequence[Chunk]) -> None:
+def _rows_of(document: int, chunks: Sequence[Chunk]) -> tuple[Integers, Integers]:
+    """The rows of a document's chunks and of their sentences."""
     rows = [(document, c.section, c.start, c.end) for c in chunks]
     sentences = [sentence for c in chunks for sentence in c.sentences]
-    writer.append("chunks.npy", np.asarray(rows, np.int64).reshape(-1, 4))
-    writer.append("sentences.npy", np.asarray(sentences, np.int64).reshape(-1, 2))
+    return (
+        np.asarray(rows, np.int64).reshape(-1, 4),
+        np.asarray(sentences, np.int64).reshape(-1, 2),
+    )
 
 
 def _chunks_of(

@@ -160,7 +160,7 @@ def test_no_index_says_how_to_build_one(tmp_path: Path) -> None:
 
 def test_another_model_is_refused_naming_both(built: Path, tmp_path: Path) -> None:
     other = make_model(tmp_path / "other", seed=7)
-    with pytest.raises(IndexMismatchError, match=r"made by the model 'model'.*rebuild"):
+    with pytest.raises(IndexMismatchError, match=r"encoded by the model 'model'.*rebuild"):
         Index.open(built, encoder=str(other))
 
 
