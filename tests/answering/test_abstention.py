@@ -137,7 +137,7 @@ def test_a_promise_holds_on_new_questions_on_average(report: Report) -> None:
 
 def test_an_impossible_promise_is_refused(report: Report) -> None:
     few = replace(report, outcomes=report.outcomes[:5])
-    with pytest.raises(InputError, match="expected at least 100 questions"):
+    with pytest.raises(InputError, match="needs at least 100"):
         threshold_for(few, 0.01)
     for wrong in (0, 1, -0.1):
         with pytest.raises(InputError, match="between 0 and 1"):

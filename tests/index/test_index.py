@@ -286,7 +286,7 @@ def test_a_reader_that_meets_a_swap_reads_the_new_generation(
             Index.build([Document("new", "New", "Fresh text.")], built, encoder=tiny)
         return real(directory, manifest)
 
-    monkeypatch.setattr(builder, "opened", swap_first)
+    monkeypatch.setattr(builder, "open_generation", swap_first)
     assert [d.id for d in Index.open(built).documents] == ["new"]
 
 
