@@ -643,7 +643,7 @@ _HEADERS = """Origin Authorization X-Request-Id X-Forwarded-Host X-Forwarded-Pro
 def _injections() -> Iterator[bytes]:
     """Each kind of line break in each place that might come back in a header."""
     for line_break in _BREAKS:
-        made_up = line_break.join((MARK, "X-LocalIndex-Up: 1", "Set-Cookie: a=b", "", "<p>"))
+        made_up = line_break.join((MARK, "X-Made-Up: 1", "Set-Cookie: a=b", "", "<p>"))
         in_path = made_up.replace(" ", "%20")
         for path in _ECHOING:
             yield request("GET", path + in_path)
