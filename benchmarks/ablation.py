@@ -25,7 +25,6 @@ from ragkit.evaluation import Report, compare_reports, evaluate_index, load_data
 from ragkit.evaluation.questions import QuestionSet
 from ragkit.index import IndexData
 from ragkit.retrieval import Query, Retrieved, encode_questions, ranking, score_chunks
-from ragkit.retrieval.scoring import approximate_scores
 
 HERE = Path(__file__).parent
 OUT = HERE / "results" / "ablation.md"
@@ -96,11 +95,10 @@ def by_vector(index: Index, data: IndexData, query: Query) -> np.ndarray:
 def by_approximate_scores(data: IndexData, query: Query) -> np.ndarray:
     """Return the chunks by the score that ``ranking`` chooses candidates by."""
     weights = query.stem_weights()
-    chunks, cosines = ranking._candidates(data, query, weights, len(data), None)
-    scores = approximate_scores(data.centroid_ids(chunks), query)
-    scores += np.float32(ranking._DENSE) * cosines
-    scores += np.float32(ranking._LEXICAL) * data.coverage(weights, chunks)
-    return chunks[np.argsort(-scores, kind="stable")]
+    candidates = ranking._candidates(data, query, weights, len(data), None)
+    scores = ranking._candidate_scores(data, query, weights, candidates)
+    order: np.ndarray = candidates[0][np.argsort(-scores, kind="stable")]
+    return order
 
 
 def measure(index: Index, questions: QuestionSet) -> dict[str, Report]:

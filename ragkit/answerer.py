@@ -125,7 +125,7 @@ class Answerer:
             checked; then its Answer. Without ``llm``, the first alone.
 
         """
-        if llm is not None or unsupported != "drop":
+        if unsupported != "drop":
             check_policy(unsupported)
         model = ChatModel(llm) if isinstance(llm, str) else llm
         check_k(k)
@@ -226,8 +226,9 @@ class Answerer:
         sizes = ", ".join(f"{number} {name}" for name, number in self.counts.items())
         return f"<ragkit.Index: {sizes}, {self._opened.fingerprint.name}>"
 
-    def quote_checker(self) -> QuoteChecker:
-        """Return the verbatim gate over this index's documents, built once a generation."""
+    @property
+    def _quotes(self) -> QuoteChecker:
+        """The quotation checker of this index's documents, built once per generation."""
         cached, generation = self._quote_checker, self.generation
         if cached is None or cached[0] != generation:
             cached = self._quote_checker = (generation, QuoteChecker(self.documents))

@@ -16,7 +16,7 @@ from ragkit.text.sentences import paragraph_sentences
 from ragkit.text.spans import Span, trim
 from ragkit.types import Chunk, Document
 
-__all__ = ["Chunker", "CountTokens", "context", "contexts"]
+__all__ = ["Chunker", "CountTokens", "context"]
 
 CountTokens = Callable[[Sequence[str]], list[int]]
 """Texts → number of tokens of each, without the special tokens around it."""
@@ -34,11 +34,6 @@ _Sentences = tuple[Span, ...]
 def context(title: str, path: Sequence[str]) -> str:
     """Return what precedes a text when it is embedded: ``"Title. Heading. Subheading. "``."""
     return ". ".join([title, *path]) + ". "
-
-
-def contexts(document: Document) -> list[str]:
-    """Return the context of every section of a document, in order."""
-    return [context(document.title, section.path) for section in document.sections]
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ def check_quotes(
         passages: what the markers refer to, best given as ``answer.passages``.
 
     """
-    return open_index(index).quote_checker().check(text, passages)
+    return open_index(index)._quotes.check(text, passages)
 
 
 @lru_cache(maxsize=1)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragkit import chunking
-from ragkit.chunking import Chunker, context, contexts
+from ragkit.chunking import Chunker, context
 from ragkit.corpus.headings import parse_sections, parse_title
 from ragkit.errors import InputError
 from ragkit.text.sentences import paragraph_sentences, paragraphs, split_sentences
@@ -135,9 +135,13 @@ def test_the_context_is_title_and_heading_path() -> None:
     assert context("Rivers", ()) == "Rivers. "
 
 
-def test_the_contexts_of_a_document_are_those_of_its_sections_in_order() -> None:
+def test_the_context_of_a_section_has_all_headings_above_it() -> None:
     document, _ = chunk("lead\n== A ==\na\n=== B ===\nb")
-    assert contexts(document) == ["T. ", "T. A. ", "T. A. B. "]
+    assert [context(document.title, section.path) for section in document.sections] == [
+        "T. ",
+        "T. A. ",
+        "T. A. B. ",
+    ]
 
 
 def test_paragraph_sentences_are_the_sentences_of_each_paragraph() -> None:

@@ -166,8 +166,6 @@ class TokenLayout:
 
     CONTEXT = 0
     """Run of the context, counted from a chunk's first run."""
-    WITHIN = slice(1, None, 2)
-    """Runs of the sentences within the chunk, counted from a chunk's first run."""
     ALONE = slice(2, None, 2)
     """Runs of the sentences alone, counted from a chunk's first run."""
 

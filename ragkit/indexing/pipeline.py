@@ -170,13 +170,12 @@ class _Draft:
 
 def _chunk_texts(chunks: Sequence[tuple[Document, Chunk]]) -> list[ChunkTexts]:
     """The texts of some chunks, each with its document."""
-    sections = dict.fromkeys([(document.id, chunk.section) for document, chunk in chunks])
     headings = {
         (document.id, chunk.section): (document.title, document.sections[chunk.section].path)
         for document, chunk in chunks
     }
-    contexts = [context(*headings[section]) for section in sections]
-    front_of = dict(zip(sections, contexts, strict=True))
+    contexts = [context(*one) for one in headings.values()]
+    front_of = dict(zip(headings, contexts, strict=True))
     texts = []
     for document, chunk in chunks:
         text, front = document.text, front_of[document.id, chunk.section]

@@ -128,14 +128,26 @@ def _most_promising(
     number: int,
 ) -> Integers:
     """The ``number`` candidates with the best approximate scores, in the order of the corpus."""
-    chunks, cosines = candidates
+    chunks, _ = candidates
     if len(chunks) <= number:
         return chunks
+    scores = _candidate_scores(data, query, weights, candidates)
+    return np.sort(chunks[np.argpartition(-scores, number - 1)[:number]])
+
+
+def _candidate_scores(
+    data: IndexData,
+    query: Query,
+    weights: dict[str, float],
+    candidates: tuple[Integers, Vectors],
+) -> Vectors:
+    """``(n,)``: the approximate score of each candidate, with its cosine and its words."""
+    chunks, cosines = candidates
     centroids, coverage = data.centroid_ids(chunks), data.coverage(weights, chunks)
     scores = approximate_scores(centroids, query)
     scores += np.float32(_DENSE) * cosines
     scores += np.float32(_LEXICAL) * coverage
-    return np.sort(chunks[np.argpartition(-scores, number - 1)[:number]])
+    return scores
 
 
 def distinct(data: IndexData, ranking: Sequence[ScoredChunk], k: int) -> list[ScoredChunk]:

@@ -22,6 +22,7 @@ import pytest
 from ragkit import Document, Encoder, InputError, WorkersError, load_encoder
 from ragkit.chunking import Chunker
 from ragkit.index.journal import JOURNAL
+from ragkit.index.protocol import Progress
 from ragkit.indexing import BuildSettings, ChunkEncoder, LocalIndex, build
 from ragkit.indexing.pipeline import Group, _chunk_texts
 from ragkit.indexing.ray import spread
@@ -97,6 +98,24 @@ def free_port() -> int:
         return port
 
 
+def build_all(
+    encoder: Encoder,
+    path: Path,
+    chunk_encoder: ChunkEncoder | None,
+    *,
+    progress: Progress | None = None,
+) -> LocalIndex:
+    """Build the index of ``DOCUMENTS`` with the workers of ``chunk_encoder``."""
+    return build(
+        DOCUMENTS,
+        encoder,
+        BuildSettings(),
+        path,
+        chunk_encoder=chunk_encoder,
+        progress=progress,
+    )
+
+
 class Built(NamedTuple):
     """An index, and the folder that it was published in."""
 
@@ -160,9 +179,7 @@ def test_a_cluster_builds_the_index_that_one_process_builds(
 ) -> None:
     shards = EncodedShards(caplog)
     with spread(encoder, client_address(cluster)) as chunk_encoder:
-        index = build(
-            DOCUMENTS, encoder, BuildSettings(), tmp_path / "i", chunk_encoder=chunk_encoder
-        )
+        index = build_all(encoder, tmp_path / "i", chunk_encoder)
     assert_same(Built(index, tmp_path / "i"), alone)
     assert len(shards.processes) == 2
     shards.assert_only_lost_shards_were_encoded_again(set())
@@ -185,14 +202,7 @@ def test_only_the_shards_of_a_killed_worker_are_encoded_again(
             os.kill(process, signal.SIGKILL)
 
     with spread(encoder, cluster.address) as chunk_encoder:
-        index = build(
-            DOCUMENTS,
-            encoder,
-            BuildSettings(),
-            tmp_path / "i",
-            chunk_encoder=chunk_encoder,
-            progress=kill,
-        )
+        index = build_all(encoder, tmp_path / "i", chunk_encoder, progress=kill)
     assert_same(Built(index, tmp_path / "i"), alone)
     assert shards.processes - killed
     shards.assert_only_lost_shards_were_encoded_again(killed)
@@ -218,14 +228,7 @@ def test_only_the_shards_of_a_lost_node_are_encoded_again(
 
     try:
         with spread(encoder, cluster.address) as chunk_encoder:
-            index = build(
-                DOCUMENTS,
-                encoder,
-                BuildSettings(),
-                tmp_path / "i",
-                chunk_encoder=chunk_encoder,
-                progress=remove,
-            )
+            index = build_all(encoder, tmp_path / "i", chunk_encoder, progress=remove)
     finally:
         cluster.add_node(**NODE)
     assert_same(Built(index, tmp_path / "i"), alone)
@@ -273,7 +276,7 @@ def test_a_killed_build_resumes_with_the_shards_that_had_not_come_back(
     assert saved < SHARDS
     shards = EncodedShards(caplog)
     with spread(encoder, cluster.address) as chunk_encoder:
-        index = build(DOCUMENTS, encoder, BuildSettings(), path, chunk_encoder=chunk_encoder)
+        index = build_all(encoder, path, chunk_encoder)
     assert_same(Built(index, path), alone)
     assert len(list(shards)) == SHARDS - saved
 
@@ -308,14 +311,7 @@ def test_an_interruption_stops_the_cluster_at_once_and_keeps_finished_shards(
 
     try:
         with pytest.raises(KeyboardInterrupt), spread(encoder, cluster.address) as chunk_encoder:
-            build(
-                DOCUMENTS,
-                encoder,
-                BuildSettings(),
-                tmp_path / "i",
-                chunk_encoder=chunk_encoder,
-                progress=interrupt,
-            )
+            build_all(encoder, tmp_path / "i", chunk_encoder, progress=interrupt)
     finally:
         signal.signal(signal.SIGINT, before)
     assert time.monotonic() - moments[0] < 10
@@ -351,13 +347,7 @@ def test_the_bytes_of_text_under_way_are_limited(
         return encode
 
     with spread(encoder, "auto", texts=80_000) as chunk_encoder:
-        index = build(
-            DOCUMENTS,
-            encoder,
-            BuildSettings(),
-            tmp_path / "i",
-            chunk_encoder=counted(chunk_encoder),
-        )
+        index = build_all(encoder, tmp_path / "i", counted(chunk_encoder))
     assert_same(Built(index, tmp_path / "i"), alone)
     assert len(taken) == SHARDS
     assert max(under_way) * min(taken) < 80_000 + 2 * max(taken)
@@ -375,7 +365,7 @@ def test_a_worker_with_another_model_is_refused(tmp_path: Path, cluster: Any) ->
         pytest.raises(WorkersError, match=r"another here: its fingerprint is \w{16}"),
         spread(encoder, cluster.address) as chunk_encoder,
     ):
-        build(DOCUMENTS, encoder, BuildSettings(), tmp_path / "i", chunk_encoder=chunk_encoder)
+        build_all(encoder, tmp_path / "i", chunk_encoder)
 
 
 PRINT_SPEC = """
@@ -412,9 +402,7 @@ def test_a_client_whose_process_dies_at_its_start_connects_again(
     watching = threading.Thread(target=kill_first_client, args=(killed,), daemon=True)
     watching.start()
     with spread(encoder, client_address(cluster)) as chunk_encoder:
-        index = build(
-            DOCUMENTS, encoder, BuildSettings(), tmp_path / "i", chunk_encoder=chunk_encoder
-        )
+        index = build_all(encoder, tmp_path / "i", chunk_encoder)
     watching.join()
     assert len(killed) == 1
     assert_same(Built(index, tmp_path / "i"), alone)
