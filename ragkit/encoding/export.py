@@ -1,37 +1,26 @@
 """Export a model once, so that questions are encoded without torch, to the user's cache.
 
-Layout, one folder an export::
-
-    CACHE/onnx/<fingerprint>-<precision>-v<VERSION>/
-        export.json       settings, and the sha256 of the other files; carries its own checksum
-        model.onnx        the graph with its weights
-        tokenizer.json    a copy of the model's own
-
-``CACHE`` is the environment variable RAGKIT_CACHE, or else the operating system's folder for
-caches. A folder is complete when it appears, since one rename puts it in place; a damaged one is
-exported again. Models of the BERT family with mean or CLS pooling can be exported; others encode
-questions through sentence-transformers.
+The export's folder is ``<fingerprint>-<precision>-v<VERSION>`` (``encoding/cache.py``), with
+``model.onnx``, the graph with its weights, and ``tokenizer.json``, a copy of the model's own.
+Models of the BERT family with mean or CLS pooling can be exported; others encode questions through
+sentence-transformers.
 """
 
 from __future__ import annotations
 
-import atexit
 import json
 import logging
-import os
 import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from ragkit.encoding.bert import bert_graph
+from ragkit.encoding.cache import Cached, find_cached, make_cached
 from ragkit.encoding.encoder import Fingerprint
 from ragkit.errors import EncoderError
-from ragkit.storage.checksums import SealBrokenError, file_sha256, seal, unseal
 
 __all__ = ["VERSION", "Export", "Precision", "find_export", "make_export", "why_not_exportable"]
 
@@ -40,7 +29,7 @@ Precision = Literal["float32", "int8"]
 VERSION = 1
 """Version of the graph and the layout. Each version has folders of its own."""
 
-_RECORD, _MODEL, _TOKENIZER = "export.json", "model.onnx", "tokenizer.json"
+_MODEL, _TOKENIZER = "model.onnx", "tokenizer.json"
 _POOLINGS = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
 _log = logging.getLogger("ragkit")
 
@@ -88,18 +77,8 @@ def find_export(fingerprint: Fingerprint, precision: Precision) -> Export | None
         The export; None if there is none, or if it is damaged, which is logged as a warning.
 
     """
-    directory = _export_directory(fingerprint, precision)
-    if not (directory / _RECORD).is_file():
-        return None
-    try:
-        record = unseal((directory / _RECORD).read_bytes())
-        for name, expected in record["files"].items():
-            if file_sha256(directory / name) != expected:
-                raise SealBrokenError(f"{name} does not have the recorded sha256")
-    except (OSError, SealBrokenError) as error:
-        _log.warning("the model export %s is damaged (%s); exporting it again", directory, error)
-        return None
-    return Export(directory=directory, precision=precision, **record["settings"])
+    found = find_cached(_name(fingerprint, precision))
+    return None if found is None else _export(found, precision)
 
 
 def make_export(source: Path, fingerprint: Fingerprint, precision: Precision) -> Export:
@@ -120,22 +99,15 @@ def make_export(source: Path, fingerprint: Fingerprint, precision: Precision) ->
     """
     _log.info("exporting the model, once, so that questions are encoded fast (about two seconds)")
     write = partial(_write_export, source, precision)
-    target = _export_directory(fingerprint, precision)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with _temporary_sibling(target) as folder:
-            write(folder)
-            _publish(folder, target)
-    except OSError as error:
-        _log.warning("the cache %s cannot be written (%s)", target.parent, error.strerror)
-        return write(_temporary_folder())
-    export = find_export(fingerprint, precision)
-    if export is None:
-        raise EncoderError(
-            f"the model export at {target} is damaged although it was just written. Check the "
-            f"disk, or set RAGKIT_CACHE to another folder."
-        )
-    return export
+    return _export(make_cached(_name(fingerprint, precision), write), precision)
+
+
+def _export(made: Cached, precision: Precision) -> Export:
+    return Export(directory=made.directory, precision=precision, **made.settings)
+
+
+def _name(fingerprint: Fingerprint, precision: Precision) -> str:
+    return f"{fingerprint.digest[:32]}-{precision}-v{VERSION}"
 
 
 def why_not_exportable(source: Path) -> str | None:
@@ -165,8 +137,8 @@ def why_not_exportable(source: Path) -> str | None:
     return next((reason for reason, holds in checks.items() if not holds), None)
 
 
-def _write_export(source: Path, precision: Precision, directory: Path) -> Export:
-    """Fill a folder; the record is written last."""
+def _write_export(source: Path, precision: Precision, directory: Path) -> dict[str, Any]:
+    """Fill a folder, and return the export's settings."""
     config = _json(source / "config.json")
     try:
         from safetensors.numpy import load_file
@@ -184,56 +156,12 @@ def _write_export(source: Path, precision: Precision, directory: Path) -> Export
         ) from error
     (directory / _MODEL).write_bytes(graph.SerializeToString())
     shutil.copyfile(source / _TOKENIZER, directory / _TOKENIZER)
-    settings = {
+    return {
         "window": _window(source, config),
         "dimension": config["hidden_size"],
         "pooling": _pooling(source),
         "macs": _macs(config),
     }
-    files = {name: file_sha256(directory / name) for name in (_MODEL, _TOKENIZER)}
-    (directory / _RECORD).write_bytes(seal({"settings": settings, "files": files}))
-    return Export(directory=directory, precision=precision, **settings)
-
-
-def _publish(folder: Path, target: Path) -> None:
-    """Rename ``folder`` to ``target``. Another process may do the same at the same time."""
-    if target.exists():  # damaged, or another process was faster
-        with _temporary_sibling(target) as old:
-            target.rename(old / "old")
-    try:
-        folder.rename(target)
-    except OSError:
-        if not (target / _RECORD).is_file():
-            raise
-
-
-@contextmanager
-def _temporary_sibling(target: Path) -> Iterator[Path]:
-    """Create a folder beside ``target``; delete it after the block."""
-    folder = Path(tempfile.mkdtemp(prefix=".partial-", dir=target.parent))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _export_directory(fingerprint: Fingerprint, precision: Precision) -> Path:
-    return _cache_directory() / "onnx" / f"{fingerprint.digest[:32]}-{precision}-v{VERSION}"
-
-
-def _cache_directory() -> Path:
-    from_environment = os.environ.get("RAGKIT_CACHE")
-    if from_environment:
-        return Path(from_environment)
-    from platformdirs import user_cache_path
-
-    return user_cache_path("ragkit", appauthor=False)
-
-
-def _temporary_folder() -> Path:
-    folder = tempfile.TemporaryDirectory(prefix="ragkit-")
-    atexit.register(folder.cleanup)
-    return Path(folder.name)
 
 
 def _window(source: Path, config: Mapping[str, Any]) -> int:

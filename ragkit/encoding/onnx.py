@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
     from tokenizers import Encoding, Tokenizer
 
-__all__ = ["OnnxEncoder", "usable_cpus"]
+__all__ = ["OnnxEncoder", "load_session", "load_tokenizer_of", "usable_cpus"]
 
 BATCH = 16
 """Texts of one forward pass."""
@@ -102,7 +102,7 @@ class OnnxEncoder:
         positions = np.arange(longest, dtype=np.int32)
         inputs = {"input_ids": ids, "attention_mask": mask, "positions": positions}
         LAP.get()("tokenize")
-        session = _load_session(self._export)
+        session = load_session(self._export.model)
         gflop = 2e-9 * ids.size * self._export.macs
         states: Vectors = session.run(None, inputs)[0]
         LAP.get()(f"forward pass of {ids.size} tokens, {gflop:.2f} GFLOP")
@@ -110,18 +110,19 @@ class OnnxEncoder:
 
     @property
     def _tokenizer(self) -> Tokenizer:
-        return _load_tokenizer(self._export)
+        return load_tokenizer_of(self._export.tokenizer)
 
 
 @lru_cache(maxsize=4)
-def _load_tokenizer(export: Export) -> Tokenizer:
-    tokenizer = load_tokenizer(export.tokenizer)
+def load_tokenizer_of(path: Path) -> Tokenizer:
+    """Load a tokenizer, once a process."""
+    tokenizer = load_tokenizer(path)
     LAP.get()("load the tokenizer")
     return tokenizer
 
 
 @lru_cache(maxsize=4)
-def _load_session(export: Export) -> InferenceSession:
+def load_session(model: Path) -> InferenceSession:
     """Load one session a process, so that indexes with the same model share its weights."""
     import onnxruntime
 
@@ -134,9 +135,7 @@ def _load_session(export: Export) -> InferenceSession:
     # The graph is already fused; searching it for more fusions would only cost time.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(
-        str(export.model), options, providers=["CPUExecutionProvider"]
-    )
+    session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
     LAP.get()("load the model")
     return session
 

@@ -28,11 +28,11 @@ def test_an_altered_default_model_is_refused_before_use(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damaged: str
 ) -> None:
     copy = tmp_path / "model"
-    shutil.copytree(models_module._bundled_directory(), copy)
+    shutil.copytree(models_module.default_model_folder(), copy)
     (copy / damaged).write_text(
         (copy / damaged).read_text(encoding="utf-8") + " ", encoding="utf-8"
     )
-    monkeypatch.setattr(models_module, "_bundled_directory", lambda: copy)
+    monkeypatch.setattr(models_module, "default_model_folder", lambda: copy)
     models_module._default_model.cache_clear()
     try:
         with pytest.raises(EncoderError, match="not the published all-MiniLM-L6-v2"):
