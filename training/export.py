@@ -47,14 +47,15 @@ def _described(reader: Reader, weights: Path) -> dict[str, Any]:
         "base_sha256": sha256(model_folder() / "model.safetensors"),
         "sha256": sha256(weights),
         "dtype": "float16",
-        "design": asdict(reader.design),
+        **asdict(reader.design),
         "layers": config.num_hidden_layers,
         "heads": config.num_attention_heads,
         "width": config.hidden_size,
+        "epsilon": config.layer_norm_eps,
         "parameters": sum(
             t.numel() for name, t in reader.state_dict().items() if not shipped_alone(name)
         ),
-        "input": "[CLS] question [SEP] title / window [SEP]",
+        "input": "[CLS] question [SEP] as segment 0, [CLS] title / window [SEP] as segment 1",
         "question_tokens": QUESTION_TOKENS,
         "title_tokens": TITLE_TOKENS,
         "window_tokens": WINDOW_TOKENS,

@@ -23,7 +23,7 @@ def chosen_rows(dataset: Dataset) -> list[Row]:
         found = [int(n) for n in dataset.of_source[source]]
         rng.shuffle(found)
         for group in found[:most]:
-            rows += dataset.rows(group, Sizes(2, 1), rng, place)
+            rows += dataset.rows(group, Sizes(2, 0, 1.0), rng, place)
             place += 1
     return rows
 

@@ -78,10 +78,9 @@ class Desk:
         return [_reading(pair[1], *best[i]) for i, pair in enumerate(asked)]
 
     def _row(self, question: str, title: str, window: Window) -> Row:
-        asked = [CLS, *token_ids(question, QUESTION_TOKENS), SEP]
-        head = [*token_ids(title, TITLE_TOKENS), SLASH] if self.reader.design.titles else []
-        ids = (*asked, *head, *window.ids, SEP)
-        return Row(ids, len(asked), len(asked) + len(head), REAL, 0, 0)
+        asked = (CLS, *token_ids(question, QUESTION_TOKENS), SEP)
+        head = (CLS, *token_ids(title, TITLE_TOKENS), SLASH)
+        return Row(asked, (*head, *window.ids, SEP), len(head), REAL, 0, 0)
 
     def _scored(self, rows: Sequence[Row]) -> Iterator[tuple[int, _Found]]:
         cuda = self.device.type == "cuda"
@@ -91,7 +90,7 @@ class Desk:
                 starts, ends = scores.start.cpu(), scores.end.cpu()
                 kinds = scores.kind.float().softmax(1).cpu().tolist()
                 for n, i in enumerate(places):
-                    cut = slice(rows[i].window, len(rows[i].ids) - 1)
+                    cut = slice(rows[i].inside, len(rows[i].window) - 1)
                     first, last = best_span(starts[n][cut], ends[n][cut])
                     yield i, _Found(float(scores.answers[n]), first, last, tuple(kinds[n]))
 

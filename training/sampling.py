@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Self
 
@@ -20,7 +20,8 @@ Ints = npt.NDArray[np.int64]
 SHARES: Final = {"contrast": 0.25, "squad2": 0.22, "nq": 0.13, "squad1": 0.40}
 EARLY: Final = {"contrast": 0.10, "squad2": 0.10, "nq": 0.15, "squad1": 0.65}
 EARLY_PART: Final = 0.08
-TITLED: Final = 0.85  # the share of groups that are read with their title
+RUN: Final = 4  # groups beside each other that are drawn together
+REMOVED_SHARE: Final = 0.1  # each has a window of its own to be read
 REAL, NEGATIVE, MISS = 0, 1, 2
 
 
@@ -28,31 +29,35 @@ REAL, NEGATIVE, MISS = 0, 1, 2
 class Row:
     """``role``: the real question, a window that does not answer it, or a near-miss of it."""
 
-    ids: tuple[int, ...]
-    question: int  # how many tokens of ``ids`` the question takes, with its marks
-    window: int  # where the window's own tokens begin
+    asked: tuple[int, ...]  # [CLS] question [SEP]
+    window: tuple[int, ...]  # [CLS] title / window [SEP]
+    inside: int  # where the window's own tokens begin
     role: int
     kind: int  # of model.MISSES
     group: int
-    first: int = -1  # the answer's first and last token in ``ids``
+    first: int = -1  # the answer's first and last token in ``window``
     last: int = -1
     name: str = "real"
 
 
 @dataclass(frozen=True)
 class Sizes:
-    misses: int = 2
+    """How many rows a question has besides its own; ``outside``: the chance of one more negative
+    whose window is read for it alone.
+    """
+
+    misses: int = 3
     negatives: int = 2
+    outside: float = 0.25
 
 
 class Dataset:
     """What ``training.dataset`` wrote."""
 
-    def __init__(self, path: Path, *, titles: bool = True) -> None:
+    def __init__(self, path: Path) -> None:
         with np.load(path) as file:
             self._of: dict[str, Ints] = {name: file[name] for name in file.files}
         self.groups = self._of["groups"]
-        self.titles = titles
         kinds = self._of["misses"].reshape(-1, 3)[:, 2]
         counts = np.bincount(kinds, minlength=len(KINDS))
         self._weight = 1 / np.sqrt(np.maximum(counts, 1))
@@ -70,25 +75,36 @@ class Dataset:
         """A line for each: the question, the window, the kind."""
         return self.part("misses", group).reshape(-1, 3)
 
-    def rows(self, group: int, sizes: Sizes, rng: random.Random, place: int) -> list[Row]:
-        """The rows of one group; ``place`` is the group's number in its batch."""
+    def rows(
+        self, group: int, sizes: Sizes, rng: random.Random, place: int, near: Iterable[int] = ()
+    ) -> list[Row]:
+        """The rows of one group; ``place`` is the group's number in its batch.
+
+        ``near``: windows that are read in the same step anyway. One of them that does not
+        answer costs little, so it is asked as well.
+        """
         question, window, first, last, _ = (int(n) for n in self.groups[group])
-        titled = self.titles and rng.random() < TITLED
+        titled = (group // RUN) % 7 > 0  # most are read with their title
         real = self._row(question, window, titled, (REAL, 0, place))
-        start = real.window
-        rows = [Row(real.ids, real.question, start, REAL, 0, place, start + first, start + last)]
-        for other in self._drawn(self.part("negatives", group), sizes.negatives, rng):
+        start = real.inside
+        rows = [replace(real, first=start + first, last=start + last)]
+        found = [int(n) for n in self.part("negatives", group)]
+        beside = set(near)
+        free = [n for n in found if n // 2 in beside]
+        others = [n for n in found if n // 2 not in beside]
+        outside = self._drawn(others, 1, rng) if rng.random() < sizes.outside else []
+        for other in [*free[: sizes.negatives], *outside]:
             kind = 1 if other % 2 else 2
             rows.append(self._row(question, other // 2, titled, (NEGATIVE, kind, place)))
-        for text, near, kind in self._chosen(group, sizes.misses, rng):
+        for text, misleading, kind in self._chosen(group, sizes.misses, rng):
             miss = 3 if KINDS[kind] in CONTRADICTS else 2
-            rows.append(self._row(text, near, titled, (MISS, miss, place), KINDS[kind]))
+            rows.append(self._row(text, misleading, titled, (MISS, miss, place), KINDS[kind]))
         return rows
 
     @staticmethod
-    def _drawn(found: Ints, most: int, rng: random.Random) -> list[int]:
+    def _drawn(found: Sequence[int], most: int, rng: random.Random) -> list[int]:
         """The first of what was found rather than the last."""
-        left = [int(n) for n in found]
+        left = list(found)
         drawn: list[int] = []
         while left and len(drawn) < most:
             drawn.append(left.pop(min(int(rng.expovariate(0.5)), len(left) - 1)))
@@ -99,7 +115,10 @@ class Dataset:
         left = [(int(a), int(b), int(c)) for a, b, c in self.misses(group)]
         chosen: list[tuple[int, int, int]] = []
         while left and len(chosen) < most:
-            weights = [float(self._weight[kind]) for *_, kind in left]
+            weights = [
+                float(self._weight[kind]) * (REMOVED_SHARE if KINDS[kind] == "removed" else 1)
+                for *_, kind in left
+            ]
             one = rng.choices(left, weights)[0]
             chosen.append(one)
             left = [other for other in left if other[0] != one[0]]
@@ -113,38 +132,40 @@ class Dataset:
         what: tuple[int, int, int],
         name: str = "real",
     ) -> Row:
-        asked = [CLS, *self.part("questions", question).tolist(), SEP]
+        asked = (CLS, *self.part("questions", question).tolist(), SEP)
         title = self.part("titles", int(self._of["window_title"][window])).tolist()
-        head = [*title, SLASH] if titled else []
+        head = (CLS, *title, SLASH) if titled else (CLS,)
         body = self.part("windows", window).tolist()
         role, kind, place = what
-        ids = (*asked, *head, *body, SEP)
-        return Row(ids, len(asked), len(asked) + len(head), role, kind, place, name=name)
+        return Row(asked, (*head, *body, SEP), len(head), role, kind, place, name=name)
 
 
 class Plan:
-    """Which group comes next: each source in passes of its own order, mixed by shares."""
+    """Which groups come next: each source in passes of its own order, mixed by shares.
+
+    Groups that stand beside each other, which share windows, come together.
+    """
 
     def __init__(self, dataset: Dataset, seed: int, groups: int, passes: float) -> None:
         self.dataset = dataset
         self.rng = random.Random(seed)  # noqa: S311
-        self._left: dict[str, list[int]] = {}
+        self._left: dict[str, list[list[int]]] = {}
         self._late = _capped(dataset, SHARES, groups, passes)
 
-    def next(self, progress: float) -> int:
-        """A group's number; few of those that have no near-miss."""
+    def next(self, progress: float) -> list[int]:
+        """The numbers of up to ``RUN`` groups."""
         shares = EARLY if progress < EARLY_PART else self._late
         usable = {s: w for s, w in shares.items() if len(self.dataset.of_source[s])}
-        while True:
-            source = self.rng.choices(list(usable), list(usable.values()))[0]
-            left = self._left.setdefault(source, [])
-            if not left:
-                left += [int(n) for n in self.dataset.of_source[source]]
-                self.rng.shuffle(left)
-            group = left.pop()
-            bare = source == "squad1" and not len(self.dataset.misses(group))
-            if not bare or self.rng.random() > 0.7:
-                return group
+        source = self.rng.choices(list(usable), list(usable.values()))[0]
+        left = self._left.setdefault(source, [])
+        if not left:
+            all_of = self.dataset.of_source[source].tolist()
+            shift = self.rng.randrange(RUN)
+            left += [
+                r for i in range(-shift, len(all_of), RUN) if (r := all_of[max(i, 0) : i + RUN])
+            ]
+            self.rng.shuffle(left)
+        return left.pop()
 
 
 def _capped(
@@ -158,35 +179,48 @@ def _capped(
 
 
 def drawn(dataset: Dataset, plan: Plan, sizes: Sizes, most: int, progress: float) -> list[Row]:
-    """Rows of as many whole groups as come to about ``most`` rows."""
+    """Rows of as many whole runs of groups as come to about ``most`` rows."""
     rows: list[Row] = []
     place = 0
-    while len(rows) + 2 < most:
-        rows += dataset.rows(plan.next(progress), sizes, plan.rng, place)
-        place += 1
+    while len(rows) + 2 * RUN < most:
+        run = plan.next(progress)
+        near = {int(dataset.groups[group][1]) for group in run}
+        for group in run:
+            rows += dataset.rows(group, sizes, plan.rng, place, near)
+            place += 1
     return rows
 
 
 def parts(rows: Sequence[Row], size: int) -> Iterator[list[int]]:
-    """Places of rows of about one length, ``size`` at a time, each once."""
-    order = sorted(range(len(rows)), key=lambda i: len(rows[i].ids))
+    """Places of rows whose windows are of about one length, ``size`` at a time, each once."""
+    order = sorted(
+        range(len(rows)), key=lambda i: (len(rows[i].window), rows[i].window, len(rows[i].asked))
+    )
     for i in range(0, len(order), size):
         yield order[i : i + size]
 
 
 def padded(rows: Sequence[Row], multiple: int = 1) -> Batch:
-    """Rows as one batch, as long as the longest, or the next ``multiple`` of that."""
-    longest = max(len(row.ids) for row in rows)
-    longest = -(-longest // multiple) * multiple
-    ids = np.zeros((4, len(rows), longest), np.int64)
-    for i, row in enumerate(rows):
-        n = len(row.ids)
-        ids[0, i, :n] = row.ids
-        ids[1, i, row.question : n] = 1
-        ids[2, i, :n] = 1
-        ids[3, i, row.window : n - 1] = 1
+    """Rows as one batch, each window once, as long as the longest (or the next ``multiple``)."""
+    windows = {row.window: row.inside for row in rows}
+    numbers = {window: i for i, window in enumerate(windows)}
+    ids, mask = _filled(list(windows), multiple)
+    asked, asked_mask = _filled([row.asked for row in rows], multiple)
+    inside = torch.zeros_like(mask, dtype=torch.bool)
+    for i, (window, begin) in enumerate(windows.items()):
+        inside[i, begin : len(window) - 1] = True
+    of = torch.tensor([numbers[row.window] for row in rows])
+    return Batch(ids, mask, inside, asked, asked_mask, of)
+
+
+def _filled(lists: Sequence[Sequence[int]], multiple: int) -> tuple[Tensor, Tensor]:
+    longest = -(-max(map(len, lists)) // multiple) * multiple
+    ids = np.zeros((2, len(lists), longest), np.int64)
+    for i, one in enumerate(lists):
+        ids[0, i, : len(one)] = one
+        ids[1, i, : len(one)] = 1
     made = torch.from_numpy(ids)
-    return Batch(made[0], made[1], made[2], made[3].bool())
+    return made[0], made[1]
 
 
 @dataclass(frozen=True)

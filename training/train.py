@@ -40,7 +40,6 @@ class Settings:
     warm: float = 0.03
     least: float = 0.05
     passes: float = 6.0
-    dropout: float = 0.0
     multiple: int = 1  # row lengths are multiples of this: 16 suits a GPU
     workers: int = 0  # processes that draw: 8 or more for a GPU
     seed: int = 17
@@ -77,7 +76,7 @@ class Run:
         folder.mkdir(parents=True, exist_ok=True)
         last = folder / "last"
         torch.manual_seed(settings.seed)
-        self.reader = _begin(last, design, base, settings.dropout).to(self.device)
+        self.reader = _begin(last, design, base).to(self.device)
         self.optimizer = _optimizer(self.reader, settings)
         self.state = State()
         if last.exists():
@@ -160,11 +159,11 @@ class Run:
         return found
 
 
-def _begin(last: Path, design: Design, base: Path | None, dropout: float) -> Reader:
+def _begin(last: Path, design: Design, base: Path | None) -> Reader:
     """The reader of the last checkpoint, else a new one."""
     if last.exists():
-        return load_reader(last, base, dropout=dropout)
-    return Reader(design, base, dropout=dropout)
+        return load_reader(last, base)
+    return Reader(design, base)
 
 
 def read(reader: Reader, step: Laid) -> Scores:
@@ -290,11 +289,12 @@ def options() -> argparse.Namespace:
     parser.add_argument("--run", type=Path, required=True, help="the folder of this run")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--misses", type=int, default=2)
-    parser.add_argument("--negatives", type=int, default=2)
-    parser.add_argument("--frozen", type=int, default=0)
-    parser.add_argument("--no-pooled", action="store_true")
-    parser.add_argument("--no-titles", action="store_true")
+    parser.add_argument("--misses", type=int, default=Sizes.misses)
+    parser.add_argument("--negatives", type=int, default=Sizes.negatives)
+    parser.add_argument("--outside", type=float, default=Sizes.outside)
+    parser.add_argument(
+        "--apart", type=int, default=Design.apart, help="layers without the question"
+    )
     parser.add_argument("--base", type=Path, help="all-MiniLM-L6-v2, if not its package's")
     parser.add_argument("--start", type=Path, help="begin with this checkpoint's weights")
     for name, kind in (("weights", Weights), ("settings", Settings)):
@@ -314,15 +314,15 @@ def main() -> None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     settings = Settings(**{f.name: getattr(chosen, f.name) for f in fields(Settings)})
     weights = Weights(**{f.name: getattr(chosen, f"w_{f.name}") for f in fields(Weights)})
-    design = Design(chosen.frozen, not chosen.no_pooled, not chosen.no_titles)
+    design = Design(chosen.apart)
     random.seed(settings.seed)
     run = Run(chosen.run, settings, design, weights, device=device, base=chosen.base)
     if chosen.start and not run.state.step:
         run.reader.restore(chosen.start)
     run.log(settings=asdict(settings), weights=asdict(weights), design=asdict(design))
-    dataset = Dataset(chosen.dataset, titles=design.titles)
-    choose = Dataset(chosen.choose, titles=design.titles)
-    train(run, dataset, choose, Sizes(chosen.misses, chosen.negatives))
+    dataset = Dataset(chosen.dataset)
+    choose = Dataset(chosen.choose)
+    train(run, dataset, choose, Sizes(chosen.misses, chosen.negatives, chosen.outside))
 
 
 if __name__ == "__main__":
