@@ -123,7 +123,7 @@ EncodeBatch = Callable[[Sequence[str], "Sequence[Encoding]"], list[Encoded]]
 
 
 def load_tokenizer(path: Path) -> Tokenizer:
-    """Load a fast tokenizer, set to neither pad nor truncate.
+    """Load a fast tokenizer, set to neither pad nor truncate, and to read as ``read_compatibly``.
 
     Args:
         path: a ``tokenizer.json``.
@@ -147,7 +147,20 @@ def load_tokenizer(path: Path) -> Tokenizer:
         ) from error
     tokenizer.no_padding()
     tokenizer.no_truncation()
+    read_compatibly(tokenizer)
     return tokenizer
+
+
+def read_compatibly(tokenizer: Tokenizer) -> None:
+    """Let a tokenizer read ligatures and their like as the letters they stand for.
+
+    Models were trained on the letters: "inﬂammable" with one character for "fl" is an unknown word
+    to them. Offsets still refer to the text as it is written.
+    """
+    from tokenizers.normalizers import NFKC, Sequence
+
+    own = tokenizer.normalizer
+    tokenizer.normalizer = NFKC() if own is None else Sequence([NFKC(), own])
 
 
 def count_tokens(tokenizer: Tokenizer, texts: Sequence[str]) -> list[int]:

@@ -15,6 +15,7 @@ from ragkit.encoding.encoder import (
     count_tokens,
     encode_windows,
     load_tokenizer,
+    read_compatibly,
     to_encoded,
 )
 from ragkit.errors import EncoderError
@@ -91,12 +92,14 @@ class SentenceTransformerEncoder:
         from sentence_transformers import SentenceTransformer
 
         with model_loading(self._directory):
-            return SentenceTransformer(
+            model = SentenceTransformer(
                 str(self._directory),
                 trust_remote_code=False,
                 local_files_only=True,
                 model_kwargs={"use_safetensors": True},
             )
+            read_compatibly(model.tokenizer.backend_tokenizer)
+            return model
 
 
 @contextmanager

@@ -6,16 +6,19 @@ their tokens, plus half their cosine by one vector, plus a fifth of the weights 
 they contain. Measured on the seed's ``dev`` questions and on XQuAD, the chunk that exact late
 interaction puts first is then always among the first 24.
 
-Passages that say the same in the same words are returned once. Their similarity is the Jaccard
-index of word triples (w-shingling: Broder 1997), compared among the retrieved chunks only, so a
-corpus of any size costs the same.
+Passages that say the same in the same words are returned once: most of their word triples are the
+same (w-shingling: Broder 1997), and all of their numbers, names and negations are. Two reports
+that differ in a year or an amount are two. Only the retrieved chunks are compared, so a corpus of
+any size costs the same; where many are duplicates, more are retrieved, until there are ``depth``.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from string import punctuation
 from typing import Any
 
 import numpy as np
@@ -37,6 +40,9 @@ that have the question's rarest words."""
 EXACT = 24
 """Number of chunks that are scored exactly, if no more are asked for."""
 
+_MOST_EXACT = 2048
+"""Number of chunks scored exactly at most, where nearly all are duplicates of each other."""
+
 _DENSE, _LEXICAL = 0.5, 0.2
 _BLOCK = 512
 
@@ -48,6 +54,8 @@ _SAME_WORDS = 0.6
 that decides nearly all pairs."""
 
 _TRIPLE = 3
+
+_DENIALS = frozenset("no not never none nothing nobody nor neither without cannot".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +88,13 @@ def retrieve(
     """
     number = depth if reranker is None else max(depth, RERANKED)
     # The chunks that are scored exactly anyway replace duplicates.
-    scored = score_chunks(data, query, max(number, EXACT), allowed)
+    exact = max(number, EXACT)
+    scored = score_chunks(data, query, exact, allowed)
     unique = distinct(data, scored, number)
+    while len(unique) < number and len(scored) == exact < _MOST_EXACT:
+        exact *= 2
+        scored = score_chunks(data, query, exact, allowed)
+        unique = distinct(data, scored, number)
     return Retrieved(unique, rerank(data, query, unique, reranker) if reranker else unique)
 
 
@@ -175,11 +188,14 @@ def distinct(data: IndexData, ranking: Sequence[ScoredChunk], k: int) -> list[Sc
 class _Text:
     words: tuple[str, ...]
     distinct: frozenset[str]
+    telling: Counter[str]
 
     @classmethod
     def of(cls, text: str) -> _Text:
-        words = text.casefold().split()
-        return cls(tuple(words), frozenset(words))
+        written = text.split()
+        words = [word.casefold() for word in written]
+        telling = [w.strip(punctuation) for w in written if _tells(w)]
+        return cls(tuple(words), frozenset(words), Counter(telling))
 
     @cached_property
     def triples(self) -> frozenset[tuple[str, ...]]:
@@ -187,9 +203,19 @@ class _Text:
         return frozenset(self.words[i : i + size] for i in range(len(self.words) - size + 1))
 
     def is_like(self, other: _Text) -> bool:
+        if self.telling != other.telling:
+            return False
         if _jaccard(self.distinct, other.distinct) < _SAME_WORDS:
             return False
         return _jaccard(self.triples, other.triples) >= LIKENESS
+
+
+def _tells(word: str) -> bool:
+    """Whether a word is of a number or a name, or denies something."""
+    plain = word.casefold().strip(punctuation)
+    first = next((character for character in word if character.isalpha()), "")
+    is_number = any(character.isdigit() for character in word)
+    return is_number or first.isupper() or plain in _DENIALS or plain.endswith("n't")
 
 
 def _jaccard(one: frozenset[Any], other: frozenset[Any]) -> float:

@@ -1,5 +1,7 @@
 """Split a text into words: runs of letters and digits, lower-cased and stemmed.
 
+Ligatures and other compatibility characters match the letters they stand for (Unicode's NFKC).
+
 The stemmer is Snowball's for English (Porter 2001, https://snowballstem.org).
 """
 
@@ -7,6 +9,7 @@ from __future__ import annotations
 
 import re
 import threading
+import unicodedata
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -35,7 +38,12 @@ def words_of(text: str) -> list[Word]:
 
     """
     stemmer = _STEMMERS.english
-    return [Word(stemmer.stemWord(m[0].lower()), *m.span()) for m in _WORD.finditer(text)]
+    return [Word(stemmer.stemWord(_folded(m[0])), *m.span()) for m in _WORD.finditer(text)]
+
+
+def _folded(word: str) -> str:
+    """Lower case, with compatibility characters as the letters they stand for."""
+    return (word if word.isascii() else unicodedata.normalize("NFKC", word)).lower()
 
 
 class _Stemmers(threading.local):

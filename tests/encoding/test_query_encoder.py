@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from ragkit import Document, Index
-from ragkit.encoding import Encoder, load_encoder, query_encoder, usable_cpus
+from ragkit.encoding import Encoder, Runtime, load_encoder, query_encoder, usable_cpus
 from ragkit.encoding.export import find_export, make_export, why_not_exportable
 from ragkit.encoding.models import find_model
 from ragkit.encoding.onnx import OnnxEncoder
@@ -113,6 +113,15 @@ def test_a_model_that_cannot_be_exported_encodes_questions_itself(
         load_encoder(str(model), runtime="int8")
     encoder = query_encoder(load_encoder(str(model)).fingerprint)
     assert not isinstance(encoder, OnnxEncoder)
+
+
+@pytest.mark.parametrize("runtime", ["reference", "float32"])
+def test_ligatures_are_read_as_the_letters_they_stand_for(runtime: Runtime) -> None:
+    encoder = load_encoder(runtime=runtime)
+    written, plain = "Who classi\ufb01ed the \ufb02uid?", "Who classified the fluid?"
+    [one, other] = encoder.encode([written, plain])
+    np.testing.assert_allclose(one.tokens, other.tokens, atol=1e-5)
+    assert [written[start] for start in one.starts] == ["W", "c", "t", "\ufb02", "?"]
 
 
 def test_a_model_without_pooling_is_not_exportable(tmp_path: Path) -> None:

@@ -208,6 +208,34 @@ def test_a_copy_does_not_stand_beside_what_it_copies() -> None:
     assert json.loads(json.dumps(answer.to_dict()))["passages"][0]["also"]
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Krupp", "Thyssen"),  # a name
+        ("two", "2"),  # a number
+        ("was established", "was not established"),  # the opposite
+    ],
+)
+def test_passages_that_do_not_say_the_same_are_no_copies(one: str, other: str) -> None:
+    written = STORY.replace("A flying", "On 3 May two engineers came. A flying")
+    texts = [written, written.replace(one, other), written.replace("3 May", "4 May")]
+    documents = [Document(id=f"d{i}", title="Works", text=text) for i, text in enumerate(texts)]
+    passages = Index.build(documents, reader=None).search("What was founded near Lipetsk?")
+    assert len(passages) == 3
+    assert not any(passage.also for passage in passages)
+
+
+def test_as_many_passages_are_given_as_were_asked_for_where_most_are_copies() -> None:
+    copies = [Document(id=f"copy{i}", title="Krupp", text=STORY) for i in range(60)]
+    others = [
+        Document(id=f"other{i}", title="Rivers", text=f"River number {i} rises in the mountains.")
+        for i in range(4)
+    ]
+    passages = Index.build([*copies, *others], reader=None).search("Where was Krupp active?", k=5)
+    assert len(passages) == 5
+    assert len(passages[0].also) == 59
+
+
 def test_copies_do_not_make_an_answer_less_sure() -> None:
     alone = [Document(id="a", title="Krupp", text=STORY), BREAD]
     copied = [*alone, Document(id="b", title="Krupp", text=STORY)]

@@ -173,6 +173,13 @@ def test_where_words_are_many_the_rarest_bring_the_candidates_and_all_weigh_them
     assert postings.best(weights, 1).tolist() == [3]
 
 
+def test_words_match_whatever_their_compatibility_characters() -> None:
+    assert [w.stem for w in words_of("in\ufb02ammable \uff21\uff22 file")] == [
+        w.stem for w in words_of("inflammable AB file")
+    ]
+    assert words_of("a \ufb01le")[1][1:] == (2, 5)  # its place is that in the text as written
+
+
 def test_words_know_where_they_stand() -> None:
     assert [(w.stem, w.start, w.end) for w in words_of("Köln's  Dr.")] == [
         ("köln", 0, 4),
