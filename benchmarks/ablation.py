@@ -24,6 +24,7 @@ from ragkit.default import default_index
 from ragkit.evaluation import Report, compare_reports, evaluate_index, load_dataset, load_set
 from ragkit.evaluation.questions import QuestionSet
 from ragkit.index import IndexData
+from ragkit.reading import Result
 from ragkit.retrieval import Query, Retrieved, encode_questions, ranking, score_chunks
 
 HERE = Path(__file__).parent
@@ -83,7 +84,7 @@ def ask_in_order(
     scored = {one.chunk: one for one in score_chunks(data, query, len(data))}
     best = [scored[int(chunk)] for chunk in order(data, query)[: 2 * DEPTH]]
     retrieved = Retrieved(list(scored.values()), best)
-    return compose(data, query, retrieved, k=2 * DEPTH, threshold=THRESHOLD)
+    return compose(data, Result(query, retrieved), k=2 * DEPTH, threshold=THRESHOLD)
 
 
 def by_vector(index: Index, data: IndexData, query: Query) -> np.ndarray:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypedDict, Unpack, cast
 
-from ragkit.answering import DEPTH, THRESHOLD, compose, passages_of
+from ragkit.answering import DEPTH, compose, passages_of
 from ragkit.answering.answer import Answer, Passage
 from ragkit.answering.generated import Sentence
 from ragkit.chunking import Chunker
@@ -16,9 +16,8 @@ from ragkit.grounding import ChatModel, LanguageModel, Policy, check_policy, gen
 from ragkit.index import Conditions, IndexData, RetrievalConfig, Where
 from ragkit.indexing import LocalIndex
 from ragkit.quotes.checker import QuoteChecker
+from ragkit.reading import Reader, Result, read_results
 from ragkit.retrieval import (
-    Query,
-    Retrieved,
     check_k,
     check_threshold,
     clean_question,
@@ -38,7 +37,7 @@ class Options(TypedDict, total=False):
     """The keyword arguments of ``Index.ask``."""
 
     k: int
-    threshold: float
+    threshold: float | None
     where: Where | None
     llm: LanguageModel | str | None
     unsupported: Policy
@@ -53,10 +52,12 @@ class Answerer:
         encoder: Encoder | None = None,
         *,
         reranker: Reranker | None = None,
+        reader: Reader | None = None,
     ) -> None:
         self._opened = opened
         self._encoder = encoder
         self._reranker = reranker
+        self._reader = reader
         self._quote_checker: tuple[str, QuoteChecker] | None = None
 
     def ask(
@@ -64,7 +65,7 @@ class Answerer:
         question: str,
         *,
         k: int = 5,
-        threshold: float = THRESHOLD,
+        threshold: float | None = None,
         where: Where | None = None,
         before: Sequence[Said] = (),
         standalone: str | None = None,
@@ -76,7 +77,7 @@ class Answerer:
         Args:
             question: what to ask, at most 4,000 characters.
             k: number of passages.
-            threshold: confidence, 0–1, below which the answer abstains;
+            threshold: confidence, 0–1, below which the answer abstains; None for the reader's own.
                 ``ragkit eval threshold`` finds one for an error rate.
             where: conditions on the documents' metadata, such as ``{"tag": ["pact", "treaty"],
                 "date": {"min": "1922"}}``: equal to one of several values, or within a range. All
@@ -111,7 +112,7 @@ class Answerer:
         question: str,
         *,
         k: int = 5,
-        threshold: float = THRESHOLD,
+        threshold: float | None = None,
         where: Where | None = None,
         before: Sequence[Said] = (),
         standalone: str | None = None,
@@ -129,14 +130,15 @@ class Answerer:
             check_policy(unsupported)
         model = ChatModel(llm) if isinstance(llm, str) else llm
         check_k(k)
-        check_threshold(threshold)
+        if threshold is not None:
+            check_threshold(threshold)
         asked = clean_question(question)
         retrieved_for = asked if standalone is None else clean_question(standalone)
         history = [Said(clean_question(text), weight) for text, weight in before]
         data = self._data
-        [(query, retrieved)] = self._retrieve(data, [retrieved_for], max(k, DEPTH), where, history)
-        query = replace(query, question=asked)
-        answer = compose(data, query, retrieved, k=k, threshold=threshold)
+        [result] = self._find(data, [retrieved_for], max(k, DEPTH), where, history)
+        result = replace(result, query=replace(result.query, question=asked))
+        answer = compose(data, result, k=k, threshold=threshold)
         LAP.get()("compose the answer")
         yield answer
         if model is not None and answer.answered:
@@ -147,18 +149,19 @@ class Answerer:
         questions: Sequence[str],
         *,
         k: int = 5,
-        threshold: float = THRESHOLD,
+        threshold: float | None = None,
         where: Where | None = None,
     ) -> list[Answer]:
         """Answer several questions, encoded in one batch; answers are in the order asked."""
         if isinstance(questions, str):
             raise InputError("questions is one str; expected a list of them. Use ask for one.")
         check_k(k)
-        check_threshold(threshold)
+        if threshold is not None:
+            check_threshold(threshold)
         cleaned = [clean_question(question) for question in questions]
         data = self._data
-        retrieved = self._retrieve(data, cleaned, max(k, DEPTH), where)
-        answers = [compose(data, *one, k=k, threshold=threshold) for one in retrieved]
+        result = self._find(data, cleaned, max(k, DEPTH), where)
+        answers = [compose(data, one, k=k, threshold=threshold) for one in result]
         LAP.get()("compose the answer")
         return answers
 
@@ -172,8 +175,8 @@ class Answerer:
         """Return the ``k`` best passages alone, best first; ``where`` as for ``ask``."""
         data = self._data
         cleaned = clean_question(question)
-        [(query, retrieved)] = self._retrieve(data, [cleaned], check_k(k), where)
-        return list(passages_of(data, query, retrieved.ranking[:k]))
+        [result] = self._find(data, [cleaned], max(check_k(k), DEPTH), where)
+        return list(passages_of(data, result, k))
 
     def document(self, document_id: str) -> Document:
         """Return the document that a citation names. Raises InputError if it is not here."""
@@ -239,18 +242,21 @@ class Answerer:
         """The data as of now. Take it once for a question: the next time it may be newer."""
         return self._opened.data
 
-    def _retrieve(
+    def _find(
         self,
         data: IndexData,
         questions: Sequence[str],
         depth: int,
         where: Where | None,
         before: Sequence[Said] = (),
-    ) -> list[tuple[Query, Retrieved]]:
+    ) -> list[Result]:
         conditions = None if where is None else Conditions.of(where)
         allowed = None if conditions is None else data.allowed(conditions)
         queries = encode_questions(
             data, self.encoder, questions, self.config, before, conditions=conditions
         )
         LAP.get()("encode the question")
-        return [(query, retrieve(data, query, depth, self._reranker, allowed)) for query in queries]
+        retrieved = [
+            (query, retrieve(data, query, depth, self._reranker, allowed)) for query in queries
+        ]
+        return read_results(data, retrieved, self._reader)

@@ -45,6 +45,7 @@ from ragkit.indexing import (
     is_remote,
 )
 from ragkit.indexing.reports import IndexInfo, UpdateReport
+from ragkit.reading import Reader, load_reader
 from ragkit.timing import LAP
 from ragkit.types import Anchor, Citation
 
@@ -70,6 +71,7 @@ class Index(Answerer):
         chunker: Chunker | None = None,
         config: RetrievalConfig | None = None,
         reranker: Reranker | str | None = None,
+        reader: Reader | str | None = None,
         memory: int | str | None = None,
         progress: Progress | None = None,
         workers: str | None = None,
@@ -88,6 +90,8 @@ class Index(Answerer):
             chunker: settings that cut documents into chunks.
             config: the free parameters of retrieval.
             reranker: a cross-encoder, or its folder or hub name, that reranks the best 50 chunks.
+            reader: reads the best passages: ``"shipped"`` for the one that ragkit carries, the
+                folder of one, or a ``Reader``; None answers by similarity alone.
             memory: memory budget of a process that answers questions, in bytes or as ``"2GiB"``
                 (the default). It and the size of the corpus decide how vectors are searched.
             progress: called with (texts encoded, texts in all).
@@ -125,7 +129,8 @@ class Index(Answerer):
             built = indexing.build(
                 sources, builder, settings, folder, progress=progress, chunk_encoder=chunk_encoder
             )
-        return cls(built, builder if builder is encoder else None, reranker=second)
+        own = builder if builder is encoder else None
+        return cls(built, own, reranker=second, reader=_resolve_reader(reader))
 
     @classmethod
     def update(
@@ -161,7 +166,8 @@ class Index(Answerer):
             opened = indexing.update(
                 Path(path), sources, builder, progress=progress, chunk_encoder=chunk_encoder
             )
-        updated = cls(opened, builder if builder is encoder else None)
+        own = builder if builder is encoder else None
+        updated = cls(opened, own)
         updated._update_report = UpdateReport.compare(before.sources, opened.sources)
         return updated
 
@@ -172,6 +178,7 @@ class Index(Answerer):
         *,
         encoder: Encoder | str | None = None,
         reranker: Reranker | str | None = None,
+        reader: Reader | str | None = None,
         check_sources: bool = True,
     ) -> Index:
         """Open the index at ``path`` after verifying its files, its model and its sources.
@@ -186,6 +193,7 @@ class Index(Answerer):
             encoder: encodes the questions instead: an ``Encoder``, or a name if the recorded one no
                 longer finds the model.
             reranker: a cross-encoder, or its folder or hub name, that reranks the best 50 chunks.
+            reader: as for ``build``.
             check_sources: raise IndexStaleError if a source file changed.
 
         Raises:
@@ -203,7 +211,9 @@ class Index(Answerer):
         check_encoder(path, own.fingerprint, opened.fingerprint)
         if check_sources and isinstance(opened, LocalIndex):
             indexing.check_sources(Path(path), opened.sources)
-        return cls(opened, own, reranker=_resolve_reranker(reranker))
+        return cls(
+            opened, own, reranker=_resolve_reranker(reranker), reader=_resolve_reader(reader)
+        )
 
     @classmethod
     def repair(
@@ -268,8 +278,16 @@ class Index(Answerer):
         """Return the same index with other parameters; ``save`` it to keep them."""
         settings = replace(self._opened.settings, config=config)
         return Index(
-            replace(self._opened, settings=settings), self._encoder, reranker=self._reranker
+            replace(self._opened, settings=settings),
+            self._encoder,
+            reranker=self._reranker,
+            reader=self._reader,
         )
+
+    def with_reader(self, reader: Reader | str | None) -> Index:
+        """Return the same index with another reader, or with none; as for ``build``."""
+        resolved = _resolve_reader(reader)
+        return Index(self._opened, self._encoder, reranker=self._reranker, reader=resolved)
 
     @property
     def weights(self) -> Weights:
@@ -375,6 +393,12 @@ def _resolve_query_encoder(encoder: Encoder | Fingerprint | str) -> Encoder:
     if isinstance(encoder, (str, os.PathLike)):
         return query_encoder(_resolve_encoder(encoder).fingerprint)
     return query_encoder(encoder) if isinstance(encoder, Fingerprint) else encoder
+
+
+def _resolve_reader(reader: Reader | str | None) -> Reader | None:
+    if isinstance(reader, (str, os.PathLike)):
+        return load_reader(os.fspath(reader))
+    return reader
 
 
 def _resolve_reranker(reranker: Reranker | str | None) -> Reranker | None:

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
-from ragkit.answering import THRESHOLD
 from ragkit.answering.answer import Answer
 from ragkit.answering.generated import Sentence
 from ragkit.default import IndexLike, open_index
@@ -140,7 +139,7 @@ class Conversation:
         question: str,
         *,
         k: int = 5,
-        threshold: float = THRESHOLD,
+        threshold: float | None = None,
         where: Where | None = None,
         standalone: str | None = None,
     ) -> Answer:
@@ -170,7 +169,7 @@ class Conversation:
         question: str,
         *,
         k: int = 5,
-        threshold: float = THRESHOLD,
+        threshold: float | None = None,
         where: Where | None = None,
         standalone: str | None = None,
     ) -> Iterator[Answer | Sentence]:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Unpack
 
 from ragkit.answerer import Options
-from ragkit.answering import THRESHOLD
 from ragkit.answering.answer import Answer, Passage
 from ragkit.api import Index
 from ragkit.errors import InputError
 from ragkit.index import Where
 from ragkit.quotes.report import QuoteReport
+from ragkit.reading import Reader
 
 __all__ = [
     "IndexLike",
@@ -60,7 +60,7 @@ def ask_many(
     *,
     index: IndexLike = None,
     k: int = 5,
-    threshold: float = THRESHOLD,
+    threshold: float | None = None,
     where: Where | None = None,
 ) -> list[Answer]:
     """Answer several questions, encoded in one batch; answers are in the order asked."""
@@ -97,14 +97,17 @@ def default_index() -> Index:
     return Index.open(inside if inside.is_dir() else beside)
 
 
-def open_index(index: IndexLike) -> Index:
-    """Return the Index that ``index`` names. Raises what ``Index.open`` raises."""
+def open_index(index: IndexLike, *, reader: Reader | str | None = None) -> Index:
+    """Return the Index that ``index`` names; with ``reader`` unless it is an Index already.
+
+    Raises what ``Index.open`` raises.
+    """
     if index is None:
-        return default_index()
+        return default_index() if reader is None else default_index().with_reader(reader)
     if isinstance(index, Index):
         return index
     if isinstance(index, (str, os.PathLike)):
-        return Index.open(index)
+        return Index.open(index, reader=reader)
     raise InputError(
         f"index is a {type(index).__name__}; expected a ragkit.Index, a path, or None."
     )

@@ -21,10 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ragkit import Document, Index
-from ragkit.answering.compose import ANSWERS
 from ragkit.answering.confidence import features
-from ragkit.reading import Calibration, Found, Reader
-from ragkit.reading.passages import _ordered
+from ragkit.reading import Calibration, Reader, Result
+from ragkit.reading.passages import SURE, _ordered
 from ragkit.reading.shipped import ShippedReader
 from ragkit.text.spans import Span
 from training.measures import auroc, token_f1
@@ -35,7 +34,8 @@ SOURCES: Final = ("contrast", "squad2", "nq", "squad1")
 NAMES: Final = ("margin", "unmet", "reverse", "read", "agree")
 SHARES: Final = (0.3, 0.5, 0.7)
 ANSWERED: Final = 0.87  # of answerable questions, at the threshold
-START: Final = Calibration(10.0, dict.fromkeys(NAMES, 0.0), 0.0, 0.5)
+START: Final = Calibration(10.0, (0.0, -99.0), dict.fromkeys(NAMES, 0.0), 0.0, 0.5)
+"""What fitting begins with: never sure, so that all is read that may be read."""
 
 
 @dataclass(frozen=True)
@@ -48,15 +48,23 @@ class Outcome:
 
     question: Question
     source: str
-    found: Found
+    found: Result
     right: Mapping[int, bool]
     words: Mapping[int, str]  # with which each chunk would be answered from
     answerable: bool
 
     def ordered(self, calibration: Calibration) -> Outcome:
+        """As the library would, had it this calibration: where the first answers, it stays."""
         found = self.found
-        retrieved = _ordered(found.retrieved, found.readings, calibration)
+        retrieved = replace(found.retrieved, ranking=found.retrieved.scored)
+        if calibration.chance(self.first_logit) < SURE:
+            retrieved = _ordered(retrieved, found.readings, calibration)
         return replace(self, found=replace(found, retrieved=retrieved, calibration=calibration))
+
+    @property
+    def first_logit(self) -> float:
+        """Of the passage that was found first."""
+        return self.found.readings[self.found.retrieved.scored[0].chunk].logit
 
     def success(self, k: int) -> bool:
         return any(self.right.get(one.chunk) for one in self.found.retrieved.ranking[:k])
@@ -135,7 +143,7 @@ def _outcomes(
     return outcomes
 
 
-def _right(index: Index, corpus: Corpus, question: Question, found: Found) -> dict[int, bool]:
+def _right(index: Index, corpus: Corpus, question: Question, found: Result) -> dict[int, bool]:
     name, at = corpus.places[question.paragraph]
     start = at + (question.start or 0)
     gold = Span(start, start + len(question.answer or ""))
@@ -146,15 +154,22 @@ def _right(index: Index, corpus: Corpus, question: Question, found: Found) -> di
     }
 
 
-def fit_order(outcomes: Sequence[Outcome]) -> float:
+def fit_answers(outcomes: Sequence[Outcome]) -> tuple[float, float]:
+    """Slope and intercept of the chance that the passage found first answers, by its logit."""
+    logits = np.array([[outcome.first_logit] for outcome in outcomes])
+    right = [bool(o.right.get(o.found.retrieved.scored[0].chunk)) for o in outcomes]
+    slope, intercept = _regression(logits, np.array(right, float), _balanced(outcomes))
+    return round(float(slope[0]), 4), round(intercept, 4)
+
+
+def fit_order(outcomes: Sequence[Outcome], calibration: Calibration) -> float:
     """What a score counts beside a logit: where most first passages are right, over sources."""
     real = [o for o in outcomes if o.answerable]
     tried: list[float] = np.geomspace(1, 300, 26).round(2).tolist()
-    return max(tried, key=lambda found: _success(real, found))
+    return max(tried, key=lambda found: _success(real, replace(calibration, similarity=found)))
 
 
-def _success(outcomes: Sequence[Outcome], found: float) -> float:
-    calibration = replace(START, found=found)
+def _success(outcomes: Sequence[Outcome], calibration: Calibration) -> float:
     by_source: dict[str, list[bool]] = defaultdict(list)
     for outcome in outcomes:
         by_source[outcome.source].append(outcome.ordered(calibration).success(1))
@@ -163,17 +178,21 @@ def _success(outcomes: Sequence[Outcome], found: float) -> float:
 
 def fit(outcomes: Sequence[Outcome]) -> Calibration:
     """Order, then confidence, then the threshold at which ``ANSWERED`` of the answerable stay."""
-    calibration = replace(START, found=fit_order(outcomes))
+    calibration = replace(START, answers=fit_answers(outcomes))
+    calibration = replace(calibration, similarity=fit_order(outcomes, calibration))
     ordered = [outcome.ordered(calibration) for outcome in outcomes]
     rows = np.array([[features(o.found)[name] for name in NAMES] for o in ordered])
     right = np.array([o.success(1) for o in ordered], float)
-    weights, intercept = _regression(rows, right, _balanced(ordered))
+    balanced = _balanced(ordered)
+    weights, intercept = _regression(rows, right, balanced)
     logits = rows @ weights + intercept
     chances = 1 / (1 + np.exp(-logits))
     answerable = np.array([o.answerable for o in ordered])
     threshold = float(np.quantile(chances[answerable], 1 - ANSWERED))
     named = dict(zip(NAMES, [round(float(w), 4) for w in weights], strict=True))
-    return Calibration(calibration.found, named, round(intercept, 4), round(threshold, 3))
+    return replace(
+        calibration, weights=named, intercept=round(intercept, 4), threshold=round(threshold, 3)
+    )
 
 
 def _balanced(outcomes: Sequence[Outcome], share: float = 0.5) -> npt.NDArray[np.float64]:
@@ -241,9 +260,8 @@ def _chance(outcome: Outcome, calibration: Calibration) -> float:
 
 
 def _short(outcome: Outcome) -> str:
-    chunk = outcome.found.retrieved.ranking[0].chunk
-    says = outcome.found.readings[chunk].answers >= ANSWERS
-    return outcome.words[chunk] if says else ""
+    """The words that would be shown if the question were answered."""
+    return outcome.words[outcome.found.retrieved.ranking[0].chunk]
 
 
 def _ece(
@@ -286,7 +304,8 @@ def main() -> None:
     options = parser.parse_args()
     path = options.weights / "reader.json"
     described = json.loads(path.read_text())
-    described.setdefault("calibration", vars_of(START))
+    if not options.measure:
+        described["calibration"] = vars_of(START)
     path.write_text(json.dumps(described, indent=1, sort_keys=True) + "\n")
     reader = ShippedReader(options.weights)
     sources, splits = load_all(options.data), load_splits()
@@ -305,7 +324,8 @@ def main() -> None:
 
 def vars_of(calibration: Calibration) -> dict[str, Any]:
     return {
-        "found": calibration.found,
+        "similarity": calibration.similarity,
+        "answers": list(calibration.answers),
         "weights": dict(calibration.weights),
         "intercept": calibration.intercept,
         "threshold": calibration.threshold,

@@ -27,9 +27,11 @@ class Passage:
     ``text`` is what is cited, equal to ``citation.quote``. ``score`` is a similarity (higher is
     better), comparable within one answer only. ``rank`` counts from 1. ``highlights`` are spans of
     the document, inside the citation's span, that bear most on the question, in reading order.
-    ``phrase``: the date or number among them that answers, where it is clear. ``signals``: what
-    each signal contributed; they add up to the score. ``matches``: how each word of the question
-    was matched. ``also``: where else the corpus says the same in the same words, as far as seen.
+    ``phrase``: the words among them that answer, where they do. ``answers``: the reader's chance,
+    0–1, that the passage answers, None if it was not read; ``candidate``: the words with which the
+    reader would answer, whether or not they do. ``signals``: what each signal
+    contributed; they add up to the score. ``matches``: how each word of the question was matched.
+    ``also``: where else the corpus says the same in the same words, as far as seen.
     """
 
     text: str
@@ -38,6 +40,8 @@ class Passage:
     citation: Citation
     highlights: tuple[Span, ...] = ()
     phrase: Span | None = None
+    answers: float | None = None
+    candidate: Span | None = None
     signals: Mapping[str, float] = field(default_factory=dict)
     matches: tuple[Match, ...] = ()
     also: tuple[Citation, ...] = ()
@@ -46,7 +50,7 @@ class Passage:
         if self.text != self.citation.quote:
             raise InputError("a passage's text differs from its citation's quote.")
         start, end = self.citation.start, self.citation.end
-        for span in (*self.highlights, *([self.phrase] if self.phrase else [])):
+        for span in filter(None, (*self.highlights, self.phrase, self.candidate)):
             if not start <= span.start < span.end <= end:
                 raise InputError(
                     f"highlight {span} lies outside the passage's {self.citation.span}."
@@ -57,14 +61,17 @@ class Passage:
         return self.text[span.start - self.citation.start : span.end - self.citation.start]
 
     def explain(self) -> str:
-        """The score's parts, and which word of the question was matched where."""
-        return "\n".join([_headline(self), *map(_line, _by_contribution(self.matches))])
+        """What was read in it, the score's parts, and which word was matched where."""
+        lines = [_headline(self), *_read(self), *map(_line, _by_contribution(self.matches))]
+        return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
         """All fields, JSON-ready."""
         return {
             "rank": self.rank,
             "score": self.score,
+            "answers": self.answers,
+            "candidate": self._quoted_span(self.candidate),
             "text": self.text,
             "signals": dict(self.signals),
             "matches": [
@@ -79,20 +86,19 @@ class Passage:
             ],
             "citation": self.citation.to_dict(),
             "also": [citation.to_dict() for citation in self.also],
-            "highlights": [
-                {"start": span.start, "end": span.end, "quote": self.quote(span)}
-                for span in self.highlights
-            ],
-            "phrase": self.phrase
-            and {
-                "start": self.phrase.start,
-                "end": self.phrase.end,
-                "quote": self.quote(self.phrase),
-            },
+            "highlights": [self._quoted_span(span) for span in self.highlights],
+            "phrase": self._quoted_span(self.phrase),
         }
+
+    def _quoted_span(self, span: Span | None) -> dict[str, Any] | None:
+        return span and {"start": span.start, "end": span.end, "quote": self.quote(span)}
 
     def _quoted(self) -> render.Quoted:
         return render.Quoted(self.rank, self.citation, self.highlights, self.phrase)
+
+
+_UNMET = 0.5
+"""Similarity below which a word counts as not met."""
 
 
 class Abstention(StrEnum):
@@ -101,6 +107,9 @@ class Abstention(StrEnum):
     EMPTY_CORPUS = "empty corpus"
     FILTERED = "no document fulfils the conditions"
     LOW_CONFIDENCE = "nothing matches closely enough"
+    OFF_TOPIC = "nothing in it is about this"
+    NOT_STATED = "it is about this, but does not say it"
+    CONTRADICTED = "it says otherwise"
     UNSUPPORTED = "the language model said nothing that the passages support"
     REFUSED = "the language model refused"
 
@@ -116,6 +125,9 @@ class Answer:
     ``standalone``: the question as it was understood, which differs from ``question`` only in a
     conversation.
 
+    ``short``: the shortest words that answer, cited; they stand in the first passage. None where
+    none do, and where a language model wrote the answer.
+
     ``confidence`` (0–1) is the chance that the corpus holds the answer and the first passage is it,
     calibrated on a mix of plain, paraphrased and unanswerable questions; which, and what it cannot
     tell, says ``answering/confidence.py``. Below the threshold an answer abstains.
@@ -129,6 +141,7 @@ class Answer:
     reason: Abstention | None = None
     standalone: str = ""
     generated: Generated | None = None
+    short: Citation | None = None
 
     def __post_init__(self) -> None:
         if not self.standalone:
@@ -141,6 +154,7 @@ class Answer:
             "standalone": self.standalone,
             "answered": self.answered,
             "text": self.text,
+            "short": self.short and self.short.to_dict(),
             "confidence": self.confidence,
             "reason": self.reason.value if self.reason else None,
             "passages": [passage.to_dict() for passage in self.passages],
@@ -148,8 +162,17 @@ class Answer:
         }
 
     def explain(self) -> str:
-        """Each passage's explanation, and by which words it lost to the first."""
-        return _explain(self.passages)
+        """Each passage's explanation, by which words it lost to the first, and what none meets."""
+        unmet = ", ".join(self.unmet)
+        met = f"No passage meets: {unmet}.\n\n" if unmet else ""
+        return met + _explain(self.passages)
+
+    @property
+    def unmet(self) -> tuple[str, ...]:
+        """Words of the question for which no passage has one like them, in their order."""
+        words = zip(*[passage.matches for passage in self.passages], strict=True)
+        best = [max(matches, key=lambda match: match.similarity) for matches in words]
+        return tuple([match.word for match in best if match.similarity < _UNMET])
 
     def to_markdown(self) -> str:
         """The answer and its numbered citations, as CommonMark; corpus text is escaped."""
@@ -187,6 +210,13 @@ def _explain(passages: Sequence[Passage]) -> str:
 def _headline(passage: Passage) -> str:
     signals = " + ".join(f"{name} {value:.3f}" for name, value in passage.signals.items())
     return f"[{passage.rank}] score {passage.score:.3f} = {signals}  ({passage.citation.label})"
+
+
+def _read(passage: Passage) -> Iterator[str]:
+    """What the reader saw in a passage."""
+    if passage.answers is not None and passage.candidate is not None:
+        words = " ".join(passage.quote(passage.candidate).split())
+        yield f"    read: answers with chance {passage.answers:.2f}, with “{words}”"
 
 
 def _by_contribution(matches: tuple[Match, ...]) -> Iterator[Match]:

@@ -1,24 +1,26 @@
 """Ranked chunks → passages and the answer. Every text here is a slice of a document.
 
-A passage's *phrase* is the date or number in its best sentence that answers, if the question asks
-for one and the sentence holds exactly one that the question does not contain. On XQuAD, 45 of 47
-phrases are the gold answer or contain it; the same rule for names was right only once in three, so
-there is none.
+A passage's *phrase* are the words with which a reader would answer from it, and the sentence around
+them is highlighted. Without a reader it is the date or number in its best sentence that answers, if
+the question asks for one and the sentence holds exactly one that the question does not contain. On
+XQuAD, 45 of 47 such phrases are the gold answer or contain it; the same rule for names was right
+only once in three, so there is none.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from ragkit.answering.answer import Abstention, Answer, Passage
-from ragkit.answering.confidence import confidence
+from ragkit.answering.confidence import confidence, default_threshold
 from ragkit.index import IndexData
-from ragkit.retrieval import Query, Retrieved, ScoredChunk, matches_of
+from ragkit.reading import Kind, Result
+from ragkit.retrieval import Query, ScoredChunk, matches_of
 from ragkit.text.spans import Span
 from ragkit.types import Chunk
 
-__all__ = ["compose", "passages_of", "phrase_of"]
+__all__ = ["ANSWERS", "compose", "passages_of", "phrase_of"]
 
 _MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 _YEAR = r"1\d{3}|20\d{2}"
@@ -42,32 +44,53 @@ _KINDS = (
 )
 
 
-def compose(
-    data: IndexData, query: Query, retrieved: Retrieved, *, k: int, threshold: float
-) -> Answer:
+ANSWERS = 0.5
+"""Chance from which on a passage after the first is taken to answer as well, so that its words are
+marked. The first answers if the question is answered."""
+
+_REASONS = {
+    Kind.ANSWERS: Abstention.LOW_CONFIDENCE,
+    Kind.OFF_TOPIC: Abstention.OFF_TOPIC,
+    Kind.NOT_STATED: Abstention.NOT_STATED,
+    Kind.CONTRADICTS: Abstention.CONTRADICTED,
+}
+
+
+def compose(data: IndexData, result: Result, *, k: int, threshold: float | None) -> Answer:
     """Return the answer that a ranking gives, or an abstention with the nearest passages.
 
     Args:
         k: number of passages.
-        threshold: confidence, 0–1, below which the answer abstains.
+        threshold: confidence, 0–1, below which the answer abstains; None for the default.
 
     """
-    if not retrieved.ranking:
+    query, ranking = result.query, result.retrieved.ranking
+    if not ranking:
         reason = Abstention.FILTERED if len(data) else Abstention.EMPTY_CORPUS
         return _abstention(query, 0.0, (), reason)
-    passages = passages_of(data, query, retrieved.ranking[:k])
-    probability = confidence(query, retrieved.scored)
-    if probability < threshold:
-        return _abstention(query, probability, passages, Abstention.LOW_CONFIDENCE)
+    probability = confidence(result)
+    answered = probability >= (default_threshold(result) if threshold is None else threshold)
+    passages = passages_of(data, result, k, answered=answered)
+    if not answered:
+        return _abstention(query, probability, passages, _why_not(result))
     best = passages[0]
     text = " ".join([best.quote(span) for span in best.highlights])
-    return Answer(query.question, True, text, probability, passages, standalone=query.text)
+    short = best.phrase and data.document(best.citation.document_id).cite(best.phrase)
+    return Answer(
+        query.question, True, text, probability, passages, standalone=query.text, short=short
+    )
 
 
 def passages_of(
-    data: IndexData, query: Query, ranking: Sequence[ScoredChunk]
+    data: IndexData, result: Result, k: int, *, answered: bool | None = None
 ) -> tuple[Passage, ...]:
-    """Return each ranked chunk as a passage with its citation and its best sentence highlighted."""
+    """Return the first ``k`` ranked chunks as passages, each with its best sentence highlighted.
+
+    ``answered``: whether the question is, with the first; None for what the default threshold says.
+    """
+    if answered is None:
+        answered = confidence(result) >= default_threshold(result)
+    query, ranking = result.query, result.retrieved.ranking[:k]
     numbers = list(dict.fromkeys(n for scored in ranking for n in (scored.chunk, *scored.also)))
     chunks = dict(zip(numbers, data.chunks(numbers), strict=True))
     ids = dict.fromkeys([chunk.document_id for chunk in chunks.values()])
@@ -76,22 +99,27 @@ def passages_of(
     cited = [document.cite(span) for document, span in places]
     citations = dict(zip(chunks, cited, strict=True))
     texts = [documents[chunks[scored.chunk].document_id].text for scored in ranking]
-    best = [_best_sentence(chunks[scored.chunk], scored) for scored in ranking]
-    phrases = [phrase_of(query.question, *place) for place in zip(texts, best, strict=True)]
+    marked = [
+        _marked(result, scored, chunks[scored.chunk], text, answered=answered)
+        for scored, text in zip(ranking, texts, strict=True)
+    ]
     matches = [matches_of(text, query, one) for text, one in zip(texts, ranking, strict=True)]
+    readings = [result.readings.get(scored.chunk) for scored in ranking]
     return tuple(
         Passage(
             text=citations[scored.chunk].quote,
             score=scored.score,
             rank=rank,
             citation=citations[scored.chunk],
-            highlights=(best[rank - 1],),
-            phrase=phrases[rank - 1],
+            highlights=(marked[rank - 1][0],),
+            phrase=marked[rank - 1][1],
+            answers=None if reading is None else reading.answers,
+            candidate=None if reading is None else reading.span,
             signals=scored.signals,
             matches=matches[rank - 1],
             also=tuple([citations[number] for number in scored.also]),
         )
-        for rank, scored in enumerate(ranking, start=1)
+        for rank, (scored, reading) in enumerate(zip(ranking, readings, strict=True), start=1)
     )
 
 
@@ -101,8 +129,37 @@ def _abstention(
     return Answer(query.question, False, "", probability, passages, reason, standalone=query.text)
 
 
+def _marked(
+    result: Result, scored: ScoredChunk, chunk: Chunk, text: str, *, answered: bool
+) -> tuple[Span, Span | None]:
+    """The sentence to highlight, and the words in it that answer, if any do."""
+    best = _best_sentence(chunk, scored)
+    if result.calibration is None:
+        return best, phrase_of(result.query.question, text, best)
+    reading = result.readings.get(scored.chunk)
+    if not answered or reading is None:
+        return best, None
+    is_first = scored is result.retrieved.ranking[0]
+    if is_first or reading.answers >= ANSWERS:
+        return _sentences_with(chunk, reading.span), reading.span
+    return best, None
+
+
+def _why_not(result: Result) -> Abstention:
+    """What kept a question with too little confidence from being answered."""
+    reading = result.readings.get(result.retrieved.ranking[0].chunk)
+    kind = max(reading.kinds, key=reading.kinds.__getitem__) if reading else Kind.ANSWERS
+    return _REASONS[kind]
+
+
 def _best_sentence(chunk: Chunk, scored: ScoredChunk) -> Span:
     return chunk.sentences[max(range(len(scored.sentences)), key=scored.sentences.__getitem__)]
+
+
+def _sentences_with(chunk: Chunk, words: Span) -> Span:
+    """The sentence in which some words are, or the sentences from their first to their last."""
+    inside = [s for s in chunk.sentences if s.start < words.end and words.start < s.end]
+    return Span(inside[0].start, inside[-1].end) if inside else words
 
 
 def phrase_of(question: str, text: str, sentence: Span) -> Span | None:

@@ -12,8 +12,10 @@ on plain questions about it and on XQuAD, where unanswerable questions were made
 paragraph out of the corpus: the same people wrote both kinds, so style gives nothing away.
 Calibrated for a mix with 64 % answerable questions.
 
-What it cannot do: tell a question that uses the article's own words for something that it does not
-say from one that it answers in other words.
+What that cannot do: tell a question that uses the article's own words for something that it does
+not say from one that it answers in other words. With a reader its logit joins the three, and
+whether it chose the passage that was found first; the coefficients are then the reader's own
+(``Calibration``), fitted on articles that it was not trained on.
 """
 
 from __future__ import annotations
@@ -23,34 +25,63 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ragkit.retrieval import Query, ScoredChunk
+from ragkit.reading import Result
+from ragkit.retrieval import ScoredChunk
 
-__all__ = ["DEPTH", "THRESHOLD", "confidence", "in_words"]
+__all__ = ["DEPTH", "THRESHOLD", "confidence", "default_threshold", "features", "in_words"]
 
 THRESHOLD = 0.12
-"""Below this confidence an answer abstains. Chosen on ``dev``: all off-topic questions are refused,
-and 3 % of those whose first passage is right."""
+"""Below this confidence an answer without a reader abstains. Chosen on ``dev``: all off-topic
+questions are refused, and 3 % of those whose first passage is right."""
 
 DEPTH = 5
 """Number of chunks of a ranking that the margin looks at."""
 
-_MARGIN, _UNMET, _REVERSE, _INTERCEPT = 8.3, -7.4, 3.9, -0.35
+_WITHOUT_READER, _INTERCEPT = {"margin": 8.3, "unmet": -7.4, "reverse": 3.9}, -0.35
 _UNRELATED = 0.45  # usual score of an unrelated chunk, used if there is no second chunk
 
 
-def confidence(query: Query, ranking: Sequence[ScoredChunk]) -> float:
-    """Return the confidence, 0–1, in the first of at least ``DEPTH`` chunks by late interaction.
+def confidence(result: Result) -> float:
+    """Return the confidence, 0–1, in the first passage.
 
-    0 for an empty ranking, and for a question none of whose words occurs in the corpus: "hi" is a
+    0 if nothing was found, and for a question none of whose words occurs in the corpus: "hi" is a
     little similar to anything.
     """
-    if not ranking or not query.is_in_vocabulary:
+    if not result.retrieved.scored or not result.query.is_in_vocabulary:
         return 0.0
+    own = features(result)
+    fitted = result.calibration
+    weights, intercept = (
+        (_WITHOUT_READER, _INTERCEPT) if fitted is None else (fitted.weights, fitted.intercept)
+    )
+    return _sigmoid(sum(weight * own[name] for name, weight in weights.items()) + intercept)
+
+
+def features(result: Result) -> dict[str, float]:
+    """Return what confidence is computed from, by name; those of reading only with a reader."""
+    query, ranking = result.query, result.retrieved.scored
     first = ranking[0]
     _, best = first.matches.best_sentence(query.weights)
-    unmet = math.cbrt(query.weights @ np.clip(1 - best, 0, None) ** 3)
-    logit = _MARGIN * _margin(ranking) + _UNMET * unmet + _REVERSE * first.reverse + _INTERCEPT
-    return float(1 / (1 + math.exp(-logit)))
+    values = {
+        "margin": _margin(ranking),
+        "unmet": math.cbrt(query.weights @ np.clip(1 - best, 0, None) ** 3),
+        "reverse": first.reverse,
+    }
+    if result.readings:
+        chosen = result.retrieved.ranking[0].chunk
+        logits = {chunk: reading.logit for chunk, reading in result.readings.items()}
+        values["read"] = logits[chosen]
+        values["agree"] = float(chosen == first.chunk)
+    return values
+
+
+def default_threshold(result: Result) -> float:
+    """Return the confidence below which an answer abstains if the caller names none."""
+    return THRESHOLD if result.calibration is None else result.calibration.threshold
+
+
+def _sigmoid(logit: float) -> float:
+    return 1 / (1 + math.exp(-max(-50.0, logit)))
 
 
 def in_words(confidence: float) -> str:

@@ -7,7 +7,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -17,6 +17,8 @@ from ragkit.cli.options import (
     json_option,
     language_model,
     llm_options,
+    opened,
+    reader_option,
     threshold_option,
     where_option,
 )
@@ -37,6 +39,7 @@ WIDTH = 88
 @click.argument("question", nargs=-1, required=True)
 @click.option("-k", default=5, show_default=True, help="Number of passages to return.")
 @index_option
+@reader_option
 @threshold_option
 @where_option
 @llm_options
@@ -46,23 +49,24 @@ WIDTH = 88
 )
 @json_option
 def ask(
-    *, question: tuple[str, ...], k: int, index_path: Path | None, threshold: float | None,
-    conditions: tuple[str, ...], llm_name: str | None, llm_url: str | None, unsupported: Policy,
-    explain: bool, show_timings: bool, as_json: bool,
+    *, question: tuple[str, ...], k: int, index_path: Path | None, reads: bool,
+    threshold: float | None, conditions: tuple[str, ...], llm_name: str | None,
+    llm_url: str | None, unsupported: Policy, explain: bool, show_timings: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Answer QUESTION with cited passages.
 
     QUESTION may be several words; it needs no quotation marks.
     """
-    from ragkit.default import open_index
     from ragkit.index.filters import parse_where
 
-    options: dict[str, Any] = {} if threshold is None else {"threshold": threshold}
-    options |= {"llm": language_model(llm_name, llm_url), "unsupported": unsupported}
+    llm = language_model(llm_name, llm_url)
     with timings() as stages:
-        index = open_index(index_path)
+        index = opened(index_path, reads=reads)
         where = parse_where(conditions, index.metadata) if conditions else None
-        answer = index.ask(" ".join(question), k=k, where=where, **options)
+        answer = index.ask(
+            " ".join(question), k=k, threshold=threshold, where=where, llm=llm,
+            unsupported=unsupported,
+        )  # fmt: skip
     print_json(answer.to_dict()) if as_json else _print_answer(answer)
     if explain and not as_json:
         click.echo("\n" + answer.explain())
@@ -75,25 +79,25 @@ def ask(
 @click.command()
 @click.option("-k", default=1, show_default=True, help="Number of passages to show.")
 @index_option
+@reader_option
 @threshold_option
 @llm_options
 @json_option
 def chat(
-    *, k: int, index_path: Path | None, threshold: float | None, llm_name: str | None,
-    llm_url: str | None, unsupported: Policy, as_json: bool,
+    *, k: int, index_path: Path | None, reads: bool, threshold: float | None,
+    llm_name: str | None, llm_url: str | None, unsupported: Policy, as_json: bool,
 ) -> None:  # fmt: skip
     """Hold a conversation: each question may refer to the ones before it.
 
     Enter one question a line; an empty line ends the conversation. With --json, print one JSON
     object a line.
     """
-    conversation = ragkit.Conversation(
-        index_path, llm=language_model(llm_name, llm_url), unsupported=unsupported
-    )
-    options: dict[str, Any] = {} if threshold is None else {"threshold": threshold}
+    index = opened(index_path, reads=reads)
+    llm = language_model(llm_name, llm_url)
+    conversation = ragkit.Conversation(index, llm=llm, unsupported=unsupported)
     for question in _input_lines():
         try:
-            answer = conversation.ask(question, k=k, **options)
+            answer = conversation.ask(question, k=k, threshold=threshold)
         except (InputError, LanguageModelError) as error:
             click.secho(f"ragkit: {error}", fg="red", err=True, color=use_colour())
             continue
@@ -141,10 +145,11 @@ def _input_lines() -> Iterator[str]:
 
 def _print_answer(answer: Answer) -> None:
     head = answer.text if answer.answered else f"The corpus does not say ({answer.reason})."
-    click.secho(textwrap.fill(head, WIDTH), bold=True, color=use_colour())
-    if answer.answered and not answer.generated and answer.passages[0].phrase:
-        phrase = answer.passages[0].quote(answer.passages[0].phrase)
-        click.secho(f"→ {phrase}", fg="green", color=use_colour())
+    if answer.short:
+        short = " ".join(answer.short.quote.split())
+        click.secho(textwrap.fill(short, WIDTH), fg="green", bold=True, color=use_colour())
+        click.echo()
+    click.secho(textwrap.fill(head, WIDTH), bold=not answer.short, color=use_colour())
     for passage in answer.passages:
         click.echo()
         click.echo(_headline(passage), color=use_colour())

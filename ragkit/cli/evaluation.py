@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ragkit.cli.options import index_option, json_option
+from ragkit.cli.options import index_option, json_option, reader_option, with_reader
 from ragkit.cli.output import (
     ExitStatus,
     naming_unwritable,
@@ -73,6 +73,7 @@ def evaluation() -> None:
     help="Build an index of this corpus and evaluate it: squad:FILE.json or beir:FOLDER. Replaces "
     "--set and --index.",
 )
+@reader_option
 @_split_option
 @click.option(
     "--trec",
@@ -82,12 +83,12 @@ def evaluation() -> None:
 @_with_outputs
 @json_option
 def run(
-    *, set_path: Path, index_path: Path | None, dataset: str | None, split: str | None,
-    trec: Path | None, as_json: bool, **outputs: Path | None,
+    *, set_path: Path, index_path: Path | None, dataset: str | None, reads: bool,
+    split: str | None, trec: Path | None, as_json: bool, **outputs: Path | None,
 ) -> None:  # fmt: skip
     """Ask every question of the set and print the measures."""
     questions, index = _build(dataset) if dataset else _load(set_path, index_path)
-    report = _evaluate(questions.of_split(split), index)
+    report = _evaluate(questions.of_split(split), with_reader(index, reads=reads))
     _write_reports(report, None, outputs)
     if trec:
         _write_trec(report, trec)
@@ -166,18 +167,21 @@ def compare(before: Path, after: Path, as_json: bool) -> None:
     required=True,
     help="Largest fraction of all questions that may get a wrong answer.",
 )
+@reader_option
 @_split_option
 @json_option
 def threshold(
-    set_path: Path, index_path: Path | None, max_error: float, split: str | None, as_json: bool
-) -> None:
+    *, set_path: Path, index_path: Path | None, max_error: float, reads: bool, split: str | None,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Find the confidence threshold that bounds the rate of wrong answers."""
     from dataclasses import asdict
 
     from ragkit.evaluation.conformal import ASSUMPTION, threshold_for
 
     questions, index = _load(set_path, index_path)
-    promise = threshold_for(_evaluate(questions.of_split(split), index), max_error)
+    report = _evaluate(questions.of_split(split), with_reader(index, reads=reads))
+    promise = threshold_for(report, max_error)
     if as_json:
         print_json({**asdict(promise), "assumption": ASSUMPTION})
         return

@@ -12,6 +12,7 @@ import click
 from ragkit.errors import InputError
 
 if TYPE_CHECKING:
+    from ragkit.api import Index
     from ragkit.grounding import LanguageModel
 
 __all__ = [
@@ -19,8 +20,11 @@ __all__ = [
     "json_option",
     "language_model",
     "llm_options",
+    "opened",
+    "reader_option",
     "threshold_option",
     "where_option",
+    "with_reader",
 ]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -45,6 +49,13 @@ index_option = click.option(
     "index_path",
     type=IndexLocation(path_type=Path),
     help="Folder of the index, or its milvus:// address (default: the bundled example article).",
+)
+reader_option = click.option(
+    "--reader/--no-reader",
+    "reads",
+    default=False,
+    help="Read the best passages for the words that answer, or answer by similarity alone "
+    "(default).",
 )
 threshold_option = click.option(
     "--threshold", type=float, help="Abstain if the confidence is below this value (0–1)."
@@ -84,6 +95,20 @@ def llm_options(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+def opened(index_path: Path | None, *, reads: bool) -> Index:
+    """Return the index that ``--index`` names, with the reader if it ``reads``."""
+    from ragkit.default import open_index
+
+    return with_reader(open_index(index_path), reads=reads)
+
+
+def with_reader(index: Index, *, reads: bool) -> Index:
+    """Return the index, with the reader that ragkit carries if it ``reads``."""
+    from ragkit.reading import SHIPPED
+
+    return index.with_reader(SHIPPED) if reads else index
 
 
 def language_model(name: str | None, url: str | None) -> LanguageModel | None:

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ragkit.cli.options import index_option, language_model, llm_options, threshold_option
+from ragkit.cli.options import (
+    index_option,
+    language_model,
+    llm_options,
+    reader_option,
+    threshold_option,
+)
 
 if TYPE_CHECKING:
     from ragkit.grounding import Policy
@@ -54,6 +60,7 @@ origins_option = click.option(
 @hosts_option
 @origins_option
 @token_option
+@reader_option
 @threshold_option
 @llm_options
 @click.option(
@@ -64,15 +71,18 @@ origins_option = click.option(
 @click.option("--log-questions", is_flag=True, help="Log the questions that people ask.")
 def serve(
     *, index_path: Path | None, host: str, port: int, hosts: tuple[str, ...],
-    origins: tuple[str, ...], token: str | None, threshold: float | None, llm_name: str | None,
-    llm_url: str | None, unsupported: Policy, timeout: float | None, log_questions: bool,
+    origins: tuple[str, ...], token: str | None, reads: bool, threshold: float | None,
+    llm_name: str | None, llm_url: str | None, unsupported: Policy, timeout: float | None,
+    log_questions: bool,
 ) -> None:  # fmt: skip
     """Serve the chat page, its widget for other sites, and the HTTP API."""
+    from ragkit.reading import SHIPPED
     from ragkit.serving import Settings
     from ragkit.serving.server import run
     from ragkit.serving.sockets import host_names
 
     options: dict[str, Any] = {"threshold": threshold, "timeout": timeout}
+    options["reader"] = SHIPPED if reads else None
     settings = Settings(
         token=token,
         origins=origins,

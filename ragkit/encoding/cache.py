@@ -85,13 +85,13 @@ def make_cached(name: str, write: Callable[[Path], Mapping[str, Any]]) -> Cached
     except OSError as error:
         _log.warning("the cache %s cannot be written (%s)", target.parent, error.strerror)
         return _fill(_temporary_folder(), write)
-    made = find_cached(name)
-    if made is None:
+    cached = find_cached(name)
+    if cached is None:
         raise EncoderError(
             f"the model export at {target} is damaged although it was just written. Check the "
             f"disk, or set RAGKIT_CACHE to another folder."
         )
-    return made
+    return cached
 
 
 def _fill(folder: Path, write: Callable[[Path], Mapping[str, Any]]) -> Cached:

@@ -77,8 +77,8 @@ def find_export(fingerprint: Fingerprint, precision: Precision) -> Export | None
         The export; None if there is none, or if it is damaged, which is logged as a warning.
 
     """
-    found = find_cached(_name(fingerprint, precision))
-    return None if found is None else _export(found, precision)
+    cached = find_cached(_name(fingerprint, precision))
+    return None if cached is None else _export(cached, precision)
 
 
 def make_export(source: Path, fingerprint: Fingerprint, precision: Precision) -> Export:
@@ -102,8 +102,8 @@ def make_export(source: Path, fingerprint: Fingerprint, precision: Precision) ->
     return _export(make_cached(_name(fingerprint, precision), write), precision)
 
 
-def _export(made: Cached, precision: Precision) -> Export:
-    return Export(directory=made.directory, precision=precision, **made.settings)
+def _export(cached: Cached, precision: Precision) -> Export:
+    return Export(directory=cached.directory, precision=precision, **cached.settings)
 
 
 def _name(fingerprint: Fingerprint, precision: Precision) -> str:

@@ -134,16 +134,16 @@ class GraphBuilder:
         """
         from onnx import TensorProto, helper
 
-        given = [
+        input_infos = [
             helper.make_tensor_value_info(name, TensorProto.INT32, list(shape))
             for name, shape in inputs.items()
         ]
-        made = [
+        output_infos = [
             helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape))
             for name, shape in outputs.items()
         ]
         return helper.make_model(
-            helper.make_graph(self.nodes, "ragkit", given, made, self.constants),
+            helper.make_graph(self.nodes, "ragkit", input_infos, output_infos, self.constants),
             opset_imports=[helper.make_opsetid("", _OPSET), helper.make_opsetid(_CONTRIB, 1)],
             ir_version=_IR_VERSION,
         )

@@ -318,7 +318,7 @@ def _outcome(
         answerable=question.answerable,
         must_pass=question.must_pass,
         answered=bool(answer and answer.answered),
-        confidence=answer.confidence if answer else 0.0,
+        confidence=round(answer.confidence, 6) if answer else 0.0,
         text=answer.text if answer else "",
         rank=next((i for i, parts in enumerate(held, start=1) if parts), None),
         values=score_answer(answer, question),

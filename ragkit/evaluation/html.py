@@ -15,7 +15,7 @@ import numpy as np
 
 from ragkit.errors import MissingExtraError
 from ragkit.evaluation.confidence_measures import risk_coverage
-from ragkit.evaluation.render import LOWER_IS_BETTER, formatted
+from ragkit.evaluation.render import LOWER_IS_BETTER, SLICES, formatted, slice_rows
 from ragkit.evaluation.report import Outcome, Report, RetrievedPassage
 
 if TYPE_CHECKING:
@@ -91,6 +91,8 @@ def _groups(report: Report) -> str:
             for name, part in groups.items()
         ]
         parts.append(f"<h2>{title}</h2>{_table(('', 'n', *measures), rows)}")
+    if slices := list(slice_rows(report)):
+        parts.append(f"<h2>{SLICES}</h2>{_table(('', 'n', 'AUROC'), slices)}")
     return "".join(parts)
 
 

@@ -172,8 +172,9 @@ def score_answer(answer: Answer | None, question: Question) -> dict[str, float |
 
     Returns:
         A value in [0, 1] for each name in ``MEASURES``; None where the measure does not apply.
-        ``highlight`` is containment in the highlights of the first passage, and applies only to
-        questions whose first passage holds evidence.
+        ``short token F1`` is of ``answer.short``, 0 without one, and ``token F1`` of
+        ``answer.text``. ``highlight`` is containment in the highlights of the first passage, and
+        applies only to questions whose first passage holds evidence.
 
     """
     if not question.answerable:
@@ -188,8 +189,8 @@ def score_answer(answer: Answer | None, question: Question) -> dict[str, float |
 
 MEASURES = (
     "Success@1", "Success@3", "Success@5", "Success@10", "Recall@5", "Recall@10", "RR", "nDCG@10",
-    "span precision", "span recall", "exact match", "token F1", "containment", "highlight",
-    "abstention",
+    "span precision", "span recall", "exact match", "token F1", "short token F1", "containment",
+    "highlight", "abstention",
 )  # fmt: skip
 """Names of the measures of one answer. ``abstention`` is 1 if answered = answerable, else 0."""
 
@@ -214,6 +215,8 @@ def _text_values(answer: Answer | None, question: Question) -> dict[str, float |
         text = answered.text if answered else ""
         values["exact match"] = exact_match(text, question.answers)
         values["token F1"] = token_f1(text, question.answers)
+        short = answered.short.quote if answered and answered.short else ""
+        values["short token F1"] = token_f1(short, question.answers)
         values["containment"] = contains(text, question.answers)
         if passages and success(passages, question, 1):
             highlighted = " … ".join(passages[0].quote(span) for span in passages[0].highlights)

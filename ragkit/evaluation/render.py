@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SET_MEASURES",
+    "SLICES",
     "changed_lines",
     "comparison_table",
     "formatted",
@@ -24,11 +25,13 @@ __all__ = [
     "lint_table",
     "markdown",
     "report_tables",
+    "slice_rows",
 ]
 
 SET_MEASURES = ("citation validity", "AUROC", "AURC", "ECE", "Brier")
 """Names of the measures of a question set as a whole."""
 LOWER_IS_BETTER = frozenset({"AURC", "ECE", "Brier"})
+SLICES = "Confidence: answerable against unanswerable questions"
 _CATEGORY_MEASURES = ("Success@1", "Success@3", "Success@5", "RR", "containment", "abstention")
 
 
@@ -58,6 +61,14 @@ def report_tables(report: Report) -> Iterator[RenderableType]:
     for row in _category_rows(report):
         groups.add_row(*row)
     yield groups
+    slices = Table(title=SLICES, title_justify="left")
+    slices.add_column("unanswerable questions")
+    slices.add_column("n", justify="right")
+    slices.add_column("AUROC", justify="right")
+    for row in slice_rows(report):
+        slices.add_row(*row)
+    if slices.row_count:
+        yield slices
 
 
 def comparison_table(comparisons: Sequence[Comparison]) -> RenderableType:
@@ -116,6 +127,8 @@ def markdown(report: Report, verdict: Verdict | None = None) -> str:
         *_markdown_rows(("measure", "value"), rows),
         "",
         *_markdown_rows(("category", "n", *_CATEGORY_MEASURES), _category_rows(report)),
+        "",
+        *_markdown_rows(("unanswerable questions", "n", "AUROC"), slice_rows(report)),
         "",
         f"ragkit {c.library}, encoder {c.encoder[:16]}, index {c.index}, "
         f"questions {c.questions[:16]}",
@@ -187,6 +200,12 @@ def _category_rows(report: Report) -> Iterator[tuple[str, ...]]:
         summary = part.summary()
         values = (formatted(summary[name]) for name in _CATEGORY_MEASURES)
         yield category, str(len(part.outcomes)), *values
+
+
+def slice_rows(report: Report) -> Iterator[tuple[str, str, str]]:
+    """Yield each category of unanswerable questions, their number and the AUROC of confidence."""
+    for name, (number, auroc) in report.auroc_by_slice().items():
+        yield name, str(number), formatted(auroc)
 
 
 def _verdict_markdown(verdict: Verdict) -> Iterator[str]:

@@ -176,6 +176,22 @@ class Report:
         }
         return means | whole
 
+    def auroc_by_slice(self) -> dict[str, tuple[int, float | None]]:
+        """Return, for each category of unanswerable questions, their number and the AUROC.
+
+        It is that of confidence, between all answerable questions and those of the category:
+        which kind of unanswerable question is told from answerable ones, and which is not.
+        """
+        real = [o.confidence for o in self.outcomes if o.answerable]
+        groups = self.grouped(lambda o: "" if o.answerable else o.category or "(none)")
+        slices: dict[str, tuple[int, float | None]] = {}
+        for name, part in groups.items():
+            if name:
+                others = [o.confidence for o in part.outcomes]
+                positive = [True] * len(real) + [False] * len(others)
+                slices[name] = (len(others), area_under_roc(real + others, positive))
+        return slices
+
     @property
     def citation_validity(self) -> float:
         """Fraction of citations with ``document.text[start:end] == quote``; must be 1."""
@@ -326,6 +342,6 @@ def _outcome_from(content: Mapping[str, Any]) -> Outcome:
         RetrievedPassage(**{**t, "section": tuple(t["section"]), "covers": tuple(t["covers"])})
         for t in content["top"]
     )
-    values = {name: content["values"][name] for name in MEASURES}
+    values = {name: content["values"].get(name) for name in MEASURES}
     section = tuple(content["section"])
     return Outcome(**{**content, "section": section, "top": top, "values": values})

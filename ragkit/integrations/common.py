@@ -34,6 +34,7 @@ def passage_metadata(passage: Passage, answer: Answer) -> dict[str, Any]:
         "score": passage.score,
         "highlight": " … ".join(passage.quote(span) for span in passage.highlights),
         "answered": answer.answered,
+        "short": answer.short.quote if answer.short else "",
         "confidence": answer.confidence,
     }
 

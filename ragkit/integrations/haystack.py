@@ -12,7 +12,6 @@ import asyncio
 import os
 from typing import Any
 
-from ragkit.answering import THRESHOLD
 from ragkit.api import Index
 from ragkit.default import open_index
 from ragkit.errors import InputError
@@ -33,11 +32,11 @@ class RagkitRetriever:
     Args:
         index: as for ``ragkit.ask``; a pipeline can be saved only if it is a path or None.
         k: number of passages.
-        threshold: confidence, 0–1, below which the answer abstains.
+        threshold: confidence, 0–1, below which the answer abstains; None for the reader's own.
 
     """
 
-    def __init__(self, index: Any = None, k: int = 5, threshold: float = THRESHOLD) -> None:
+    def __init__(self, index: Any = None, k: int = 5, threshold: float | None = None) -> None:
         self.index = index
         self.k = k
         self.threshold = threshold

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from ragkit.answering import THRESHOLD
 from ragkit.answering.answer import Answer
 from ragkit.default import IndexLike, open_index
 from ragkit.integrations.common import missing_extra, passage_id, passage_metadata
@@ -38,14 +37,14 @@ class RagkitRetriever(BaseRetriever):
     Args:
         index: as for ``ragkit.ask``.
         k: number of passages.
-        threshold: confidence, 0–1, below which the answer abstains.
+        threshold: confidence, 0–1, below which the answer abstains; None for the reader's own.
         only_answered: return nothing if the answer abstains, instead of the nearest passages.
 
     """
 
     index: Any = None
     k: int = 5
-    threshold: float = THRESHOLD
+    threshold: float | None = None
     only_answered: bool = False
     _opened: Any = PrivateAttr(default=None)
 

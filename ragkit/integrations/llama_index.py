@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 
-from ragkit.answering import THRESHOLD
 from ragkit.default import IndexLike, open_index
 from ragkit.integrations.common import missing_extra, passage_id, passage_metadata
 
@@ -29,7 +28,7 @@ class RagkitRetriever(BaseRetriever):
     Args:
         index: as for ``ragkit.ask``.
         k: number of passages.
-        threshold: confidence, 0–1, below which the answer abstains.
+        threshold: confidence, 0–1, below which the answer abstains; None for the reader's own.
         only_answered: return nothing if the answer abstains, instead of the nearest passages.
 
     """
@@ -39,7 +38,7 @@ class RagkitRetriever(BaseRetriever):
         index: IndexLike = None,
         *,
         k: int = 5,
-        threshold: float = THRESHOLD,
+        threshold: float | None = None,
         only_answered: bool = False,
     ) -> None:
         super().__init__()

@@ -83,5 +83,10 @@ def handle(arguments: str, index: IndexLike = None, *, k: int = 5) -> str:
         }
         for p in answer.passages
     ]
-    content = {"answered": answer.answered, "answer": answer.text, "passages": passages}
+    content = {
+        "answered": answer.answered,
+        "short": answer.short.quote if answer.short else None,
+        "answer": answer.text,
+        "passages": passages,
+    }
     return json.dumps(content, ensure_ascii=False)

@@ -188,14 +188,14 @@ def distinct(data: IndexData, ranking: Sequence[ScoredChunk], k: int) -> list[Sc
 class _Text:
     words: tuple[str, ...]
     distinct: frozenset[str]
-    telling: Counter[str]
+    facts: Counter[str]
 
     @classmethod
     def of(cls, text: str) -> _Text:
         written = text.split()
         words = [word.casefold() for word in written]
-        telling = [w.strip(punctuation) for w in written if _tells(w)]
-        return cls(tuple(words), frozenset(words), Counter(telling))
+        facts = [w.strip(punctuation) for w in written if _is_fact(w)]
+        return cls(tuple(words), frozenset(words), Counter(facts))
 
     @cached_property
     def triples(self) -> frozenset[tuple[str, ...]]:
@@ -203,14 +203,14 @@ class _Text:
         return frozenset(self.words[i : i + size] for i in range(len(self.words) - size + 1))
 
     def is_like(self, other: _Text) -> bool:
-        if self.telling != other.telling:
+        if self.facts != other.facts:
             return False
         if _jaccard(self.distinct, other.distinct) < _SAME_WORDS:
             return False
         return _jaccard(self.triples, other.triples) >= LIKENESS
 
 
-def _tells(word: str) -> bool:
+def _is_fact(word: str) -> bool:
     """Whether a word is of a number or a name, or denies something."""
     plain = word.casefold().strip(punctuation)
     first = next((character for character in word if character.isalpha()), "")

@@ -27,12 +27,15 @@ class ReloadingIndex:
     whatever is published meanwhile.
     """
 
-    def __init__(self, index: IndexLike, *, on_reload: Callable[[bool], None]) -> None:
+    def __init__(
+        self, index: IndexLike, reader: str | None = None, *, on_reload: Callable[[bool], None]
+    ) -> None:
         """Open ``index``.
 
         Args:
             index: As for ``ragkit.ask``. Only an index at a local path is reloaded; an index on a
                 server follows its own generations.
+            reader: As for ``Index.open``.
             on_reload: Called for each new generation with whether it could be opened.
 
         Raises:
@@ -41,7 +44,8 @@ class ReloadingIndex:
         """
         is_local = isinstance(index, (str, os.PathLike)) and not is_remote(index)
         self._path = Path(cast("str", index)) if is_local else None
-        self._current = open_index(index)
+        self._reader = reader
+        self._current = open_index(index, reader=reader)
         self._on_reload = on_reload
 
     @property
@@ -57,7 +61,7 @@ class ReloadingIndex:
         try:
             if Manifest.load(self._path).generation == before:
                 return
-            self._current = Index.open(self._path)
+            self._current = Index.open(self._path, reader=self._reader)
         except RagkitError as error:
             _log.error("cannot open the new generation; still serving %s: %s", before, error)
             self._on_reload(False)

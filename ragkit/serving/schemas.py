@@ -183,6 +183,8 @@ class PassageOut(BaseModel):
     id: str
     rank: int
     score: float
+    answers: float | None
+    candidate: QuoteOut | None
     text: str
     citation: CitationOut
     also: list[CitationOut]
@@ -218,6 +220,7 @@ class AnswerOut(BaseModel):
     standalone: str
     answered: bool
     text: str
+    short: CitationOut | None
     confidence: float
     confidence_words: str
     reason: str | None

@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 from math import inf
 
-from ragkit.answering import THRESHOLD
 from ragkit.errors import InputError
 from ragkit.grounding import Policy, check_policy
 from ragkit.retrieval import check_threshold
@@ -28,6 +27,7 @@ class Settings:
             embed the widget.
         hosts: Host names that the server answers to; ``*`` allows any. The check protects a server
             on loopback from web pages that rebind their name to it.
+        reader: As for ``Index.open``: ``"shipped"``, or the folder of one.
         threshold: As for ``ask``; a request may override it.
         unsupported: As for ``ask``.
         max_body: Longest request body.
@@ -46,7 +46,8 @@ class Settings:
     token: str | None = None
     origins: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
-    threshold: float = THRESHOLD
+    threshold: float | None = None
+    reader: str | None = None
     unsupported: Policy = "drop"
     max_body: int = 256 * 1024
     timeout: float = 90.0
@@ -57,7 +58,8 @@ class Settings:
     reload: float = 2.0
 
     def __post_init__(self) -> None:
-        check_threshold(self.threshold)
+        if self.threshold is not None:
+            check_threshold(self.threshold)
         check_policy(self.unsupported)
         check_token(self.token)
         for name in ("hosts", "origins"):

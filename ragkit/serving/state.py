@@ -36,7 +36,7 @@ class ServerState:
         metrics = Metrics()
         return cls(
             settings,
-            ReloadingIndex(index, on_reload=metrics.count_reload),
+            ReloadingIndex(index, settings.reader, on_reload=metrics.count_reload),
             llm,
             ConversationStore(capacity=settings.conversations, expiry=settings.expiry),
             metrics,

@@ -27,7 +27,8 @@ from ragkit.evaluation import Evidence, Question, QuestionSet, Report, evaluate_
 from ragkit.evaluation.conformal import threshold_for
 from ragkit.evaluation.tuning import tune
 from ragkit.index import IndexData
-from ragkit.retrieval import Query, encode_questions, score_chunks
+from ragkit.reading import Result
+from ragkit.retrieval import Query, Retrieved, encode_questions, score_chunks
 from support.parts import ROOT
 
 
@@ -57,11 +58,14 @@ def by_hand(data: IndexData, query: Query) -> float:
     return 1 / (1 + math.exp(-logit))
 
 
-def test_the_confidence_is_the_formula_of_its_docstring(german_soviet: Index) -> None:
+def test_without_a_reader_the_confidence_is_the_formula_of_its_docstring(
+    german_soviet: Index,
+) -> None:
     data = german_soviet._data
     questions = ["Who signed the Treaty of Rapallo?", "Why is the sky blue?"]
     for query in encode_questions(data, german_soviet.encoder, questions, RetrievalConfig()):
-        found = confidence(query, score_chunks(data, query, 5))
+        scored = score_chunks(data, query, 5)
+        found = confidence(Result(query, Retrieved(scored, scored)))
         assert found == pytest.approx(by_hand(data, query), abs=1e-4)
 
 
@@ -85,7 +89,7 @@ def test_the_threshold_is_the_askers_to_set(german_soviet: Index) -> None:
     assert german_soviet.ask(question, threshold=sure).answered
     assert not german_soviet.ask(question, threshold=min(1.0, sure + 0.01)).answered
     assert german_soviet.ask("How do I bake bread?", threshold=0).answered
-    for wrong in (-0.1, 1.1, "0.5", None, True):
+    for wrong in (-0.1, 1.1, "0.5", True):
         with pytest.raises(InputError, match="expected"):
             german_soviet.ask(question, threshold=wrong)  # type: ignore[arg-type]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import ir_measures
 import pytest
@@ -35,6 +36,15 @@ def test_a_passage_covers_evidence_that_it_holds_by_half() -> None:
     assert not m.covers(passage(20, 30), evidence)
     elsewhere = Passage("x", 1.0, 1, Citation("other", "T", (), 10, 11, "x"))
     assert not m.covers(elsewhere, evidence)
+
+
+def test_a_short_answer_counts_by_its_tokens_and_a_missing_one_is_nothing() -> None:
+    gold = question((0, 10, 0), answers=("the year 1922",))
+    one = passage(0, 10)
+    short = Citation("d", "T", (), 0, 4, "1922")
+    answer = Answer("?", True, one.text, 0.9, (one,), short=short)
+    assert m.score_answer(answer, gold)["short token F1"] == pytest.approx(2 / 3)
+    assert m.score_answer(replace(answer, short=None), gold)["short token F1"] == 0
 
 
 def test_a_hand_worked_ranking_of_two_needed_parts() -> None:

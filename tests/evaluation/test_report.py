@@ -71,6 +71,20 @@ def test_markdown_and_junit_say_what_the_gate_says(report: Report) -> None:
     assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
 
 
+def test_confidence_is_compared_for_each_kind_of_unanswerable_question(report: Report) -> None:
+    """Two answerable questions and three others, ranked by hand."""
+    confidences = [0.9, 0.5, 0.7, 0.1, 0.5]
+    kinds = ["", "", "swapped", "off topic", "off topic"]
+    outcomes = tuple(
+        replace(report.outcomes[0], id=str(i), answerable=not kind, category=kind, confidence=c)
+        for i, (c, kind) in enumerate(zip(confidences, kinds, strict=True))
+    )
+    made = replace(report, outcomes=outcomes)
+    assert made.auroc_by_slice() == {"swapped": (1, 0.5), "off topic": (2, 0.875)}
+    assert "| off topic | 2 | 0.875 |" in markdown(made)
+    assert "Confidence: answerable against unanswerable" in html_report(made)
+
+
 def test_junit_has_a_case_for_each_must_pass_question(report: Report) -> None:
     suite = ET.fromstring(junit(report))  # noqa: S314 - our own output
     assert len(suite) == sum(o.must_pass for o in report.outcomes) > 0

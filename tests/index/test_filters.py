@@ -220,7 +220,7 @@ def test_passages_that_do_not_say_the_same_are_no_copies(one: str, other: str) -
     written = STORY.replace("A flying", "On 3 May two engineers came. A flying")
     texts = [written, written.replace(one, other), written.replace("3 May", "4 May")]
     documents = [Document(id=f"d{i}", title="Works", text=text) for i, text in enumerate(texts)]
-    passages = Index.build(documents, reader=None).search("What was founded near Lipetsk?")
+    passages = Index.build(documents).search("What was founded near Lipetsk?")
     assert len(passages) == 3
     assert not any(passage.also for passage in passages)
 
@@ -231,7 +231,7 @@ def test_as_many_passages_are_given_as_were_asked_for_where_most_are_copies() ->
         Document(id=f"other{i}", title="Rivers", text=f"River number {i} rises in the mountains.")
         for i in range(4)
     ]
-    passages = Index.build([*copies, *others], reader=None).search("Where was Krupp active?", k=5)
+    passages = Index.build([*copies, *others]).search("Where was Krupp active?", k=5)
     assert len(passages) == 5
     assert len(passages[0].also) == 59
 

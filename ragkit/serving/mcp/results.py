@@ -50,6 +50,7 @@ class AskResult(BaseModel):
     question: str
     standalone: str = Field(description="The question as it was understood.")
     answered: bool = Field(description="False where the corpus does not say.")
+    short: str | None = Field(description="The shortest words that answer, verbatim, if any do.")
     text: str = Field(description='The answer, verbatim from the first passage, or "".')
     confidence: float = Field(description="From 0 to 1.")
     reason: str | None = Field(description="Why it was not answered.")
@@ -86,6 +87,7 @@ def ask_result(answer: Answer, index: Index) -> AskResult:
         question=answer.question,
         standalone=answer.standalone,
         answered=answer.answered,
+        short=answer.short.quote if answer.short else None,
         text=answer.text,
         confidence=answer.confidence,
         reason=answer.reason.value if answer.reason else None,

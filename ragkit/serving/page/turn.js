@@ -2,6 +2,7 @@
 
 import { button, dressed, h, label, marks, outside, phrases, spoken } from "./dom.js";
 
+const OTHERWISE = "it says otherwise"; // the reason of an answer that contradicts its question
 const AROUND = 110; // how many characters of a passage are shown around its highlight
 const WARNINGS = {
   unsupported: "not supported by the passages",
@@ -59,7 +60,8 @@ export class Turn {
     if (!answer.answered) return `${silence(answer, of)} ${answer.reason ?? ""}`;
     const claims = kept(answer).map(({ text, status }) => `${text} ${WARNINGS[status] ?? ""}`);
     const text = claims.length ? claims.join(" ") : answer.text;
-    return `${answer.confidence_words}: ${text} From ${spoken(answer.passages[0].citation)}.`;
+    const short = !claims.length && answer.short ? `${answer.short.quote}. ` : "";
+    return `${answer.confidence_words}: ${short}${text} From ${spoken(answer.passages[0].citation)}.`;
   }
 
   #write(answer, speaking) {
@@ -79,6 +81,7 @@ export class Turn {
     );
     return [
       speaking && this.#claims,
+      !speaking && answer.short && h("p", { class: "short", dir: "auto", lang: "" }, answer.short.quote),
       quote,
       h("p", { class: "source" }, this.#cite(best, label(best.citation))),
       h("p", { class: "facts" }, sureness(answer), this.#copy(answer), this.#outside(best)),
@@ -94,9 +97,19 @@ export class Turn {
 
   #silence(answer) {
     const reason = answer.reason && h("span", { class: "soft" }, ` ${sentence(answer.reason)}`);
-    const nearest = answer.passages;
+    const [best, ...others] = answer.passages;
+    const instead = answer.reason === OTHERWISE && best;
+    const nearest = instead ? others : answer.passages;
     return [
       h("p", { class: "silence" }, silence(answer, this.#of), reason),
+      instead &&
+        h(
+          "div",
+          { class: "instead" },
+          h("h3", {}, "It says instead"),
+          h("blockquote", { class: "evidence", dir: "auto", lang: "" }, ...highlighted(best)),
+          h("p", { class: "source" }, this.#cite(best, label(best.citation))),
+        ),
       h("p", { class: "facts" }, this.#copy(answer)),
       nearest.length > 0 &&
         h(
@@ -234,7 +247,12 @@ function verbatim(answer) {
   const [best] = answer.passages;
   const words = best.highlights.map((one) => one.quote).join(" ");
   if (words !== answer.text && !answer.generated) return [answer.text];
-  const quotes = best.highlights.map((one) => dressed(one.quote, one.start, phrases(best)));
+  return highlighted(best);
+}
+
+/** A passage's highlights, with the phrase marked. */
+function highlighted(passage) {
+  const quotes = passage.highlights.map((one) => dressed(one.quote, one.start, phrases(passage)));
   return quotes.flatMap((quote, place) => (place ? [" ", quote] : [quote]));
 }
 

@@ -1,0 +1,169 @@
+"""Read what was found: little while it is clear, more while it is not; order by both.
+
+The best window of the first chunk is read. If it rather does not answer, the next window of that
+chunk and the best windows of the four chunks behind it are read as well. What was read is ordered
+by the reader's logit plus the score of late interaction, weighted as was fitted; the rest stays
+behind it, in its order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from ragkit.index import IndexData
+from ragkit.reading.reader import Calibration, Kind, Reader, Reading, Window
+from ragkit.reading.windows import windows_by_promise
+from ragkit.retrieval import Query, Retrieved, ScoredChunk
+from ragkit.text.spans import Span
+
+__all__ = ["ChunkReading", "Result", "read_results"]
+
+FIRST = 1
+"""Chunks of which the best window is read for every question."""
+
+DEEP = 5
+"""Chunks of which something is read at most."""
+
+SURE = 0.5
+"""Chance that the first chunk answers from which on nothing more is read."""
+
+_MORE_WINDOWS = 1  # of each of the first chunks, besides its best
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkReading:
+    """What was read in the windows of a chunk: the best of them.
+
+    Attributes:
+        logit: of the chance that the window answers; higher is better.
+        answers: the same as a chance, 0–1, as calibrated.
+        span: the words that answer best, in the document.
+        kinds: probability of each kind of window; they sum to 1.
+
+    """
+
+    logit: float
+    answers: float
+    span: Span
+    kinds: Mapping[Kind, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What was found for a question, and what was read of it.
+
+    Attributes:
+        query: the question.
+        retrieved: ranked chunks; ``ranking`` in the order of reading and finding together.
+        readings: by the number of a chunk; empty without a reader.
+        calibration: of the reader; None without one.
+
+    """
+
+    query: Query
+    retrieved: Retrieved
+    readings: Mapping[int, ChunkReading] = field(default_factory=dict)
+    calibration: Calibration | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A window of a chunk that is to be read."""
+
+    question: int
+    chunk: int
+    start: int
+    window: Window
+
+
+class _Book:
+    """The windows of one chunk, the most promising first, each taken once."""
+
+    def __init__(self, data: IndexData, scored: ScoredChunk, reader: Reader) -> None:
+        [chunk] = data.chunks([scored.chunk])
+        document = data.document(chunk.document_id)
+        self.title, self.text, self.chunk = document.title, document.text, scored.chunk
+        text = self.text[chunk.start : chunk.end]
+        [tokens] = reader.token_spans([text])
+        shifted = [Span(a + chunk.start, b + chunk.start) for a, b in tokens]
+        self._left = windows_by_promise(
+            chunk.sentences, scored.sentences, shifted, reader.window_tokens
+        )
+
+    def take(self, question: int, most: int) -> Iterator[_Page]:
+        for span in islice(self._left, most):
+            window = Window(self.title, self.text[span.start : span.end])
+            yield _Page(question, self.chunk, span.start, window)
+
+
+def read_results(
+    data: IndexData, retrieved: Sequence[tuple[Query, Retrieved]], reader: Reader | None
+) -> list[Result]:
+    """Read the most promising windows of what was found for each question, and order it anew."""
+    if reader is None:
+        return [Result(*one) for one in retrieved]
+    calibration = reader.calibration
+    readings = _read_chunks(data, retrieved, reader)
+    return [
+        Result(query, _ordered(one, own, calibration), own, calibration)
+        for (query, one), own in zip(retrieved, readings, strict=True)
+    ]
+
+
+def _read_chunks(
+    data: IndexData, retrieved: Sequence[tuple[Query, Retrieved]], reader: Reader
+) -> list[dict[int, ChunkReading]]:
+    """For each question what was read, by the number of the chunk."""
+    readings: list[dict[int, ChunkReading]] = [{} for _ in retrieved]
+    questions = [query.text for query, _ in retrieved]
+    books = [[_Book(data, one, reader) for one in r.ranking[:FIRST]] for _, r in retrieved]
+    first = [page for i, own in enumerate(books) for book in own for page in book.take(i, 1)]
+    _read(reader, questions, first, readings)
+    deep: list[_Page] = []
+    for i, own in enumerate(books):
+        if _is_sure(readings[i]):
+            continue
+        deep += [page for book in own for page in book.take(i, _MORE_WINDOWS)]
+        next_books = [_Book(data, one, reader) for one in retrieved[i][1].ranking[FIRST:DEEP]]
+        deep += [page for book in next_books for page in book.take(i, 1)]
+    _read(reader, questions, deep, readings)
+    return readings
+
+
+def _ordered(
+    retrieved: Retrieved, readings: Mapping[int, ChunkReading], calibration: Calibration
+) -> Retrieved:
+    """Chunks that were read in the order of reading and finding together, the rest behind."""
+
+    def together(one: ScoredChunk) -> float:
+        return readings[one.chunk].logit + calibration.similarity * one.score
+
+    read = [one for one in retrieved.ranking if one.chunk in readings]
+    rest = [one for one in retrieved.ranking if one.chunk not in readings]
+    return Retrieved(retrieved.scored, [*sorted(read, key=together, reverse=True), *rest])
+
+
+def _is_sure(readings: Mapping[int, ChunkReading]) -> bool:
+    return any(reading.answers >= SURE for reading in readings.values())
+
+
+def _read(
+    reader: Reader,
+    questions: Sequence[str],
+    pages: Sequence[_Page],
+    readings: Sequence[dict[int, ChunkReading]],
+) -> None:
+    """Read pages in one batch; a chunk keeps the best of its windows."""
+    window_readings = reader.read([(questions[page.question], page.window) for page in pages])
+    for page, reading in zip(pages, window_readings, strict=True):
+        own = readings[page.question]
+        if page.chunk not in own or reading.logit > own[page.chunk].logit:
+            own[page.chunk] = _placed(reading, page.start, reader.calibration)
+
+
+def _placed(reading: Reading, start: int, calibration: Calibration) -> ChunkReading:
+    span = Span(reading.span.start + start, reading.span.end + start)
+    chance = calibration.chance(reading.logit)
+    return ChunkReading(reading.logit, chance, span, reading.kinds)

@@ -1,0 +1,222 @@
+"""The reader that ragkit carries, run by onnxruntime, without torch.
+
+``weights/`` holds its weights in half precision without the word embeddings, which are those of
+all-MiniLM-L6-v2 and are taken from there; ``reader.json`` says how it reads and has the checksums
+of both. On the first use they are written as one graph to the cache. How it was trained, on what,
+and what it is worth: ``training/MODEL_CARD.md``.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ragkit.encoding.cache import find_cached, make_cached
+from ragkit.encoding.encoder import Vectors
+from ragkit.encoding.export import Precision
+from ragkit.encoding.models import default_model_folder
+from ragkit.encoding.onnx import load_session, load_tokenizer_of
+from ragkit.errors import EncoderError
+from ragkit.reading.graph import reader_graph
+from ragkit.reading.reader import SHIPPED, Calibration, Kind, Reading, Window
+from ragkit.reading.spans import best_span
+from ragkit.storage.checksums import file_sha256
+from ragkit.text.spans import Span
+from ragkit.timing import LAP
+
+__all__ = ["ShippedReader", "load_reader"]
+
+_FOLDER = Path(__file__).parent / "weights"
+_DESCRIPTION, _WEIGHTS = "reader.json", "reader.safetensors"
+_MODEL, _TOKENIZER = "model.onnx", "tokenizer.json"
+_WORDS = "embeddings.word_embeddings.weight"
+_VERSION = 1  # of the graph: each has folders of its own in the cache
+_CLS, _SEP, _SLASH = 101, 102, 1013  # [CLS], [SEP] and "/" of BERT's vocabulary
+_BATCH = 16
+_log = logging.getLogger("ragkit")
+
+
+@lru_cache(maxsize=4)
+def load_reader(name: str = SHIPPED, precision: Precision = "int8") -> ShippedReader:
+    """Load a reader; one a process, so that indexes share its weights.
+
+    Args:
+        name: ``"shipped"``, or a folder that ``training.export`` wrote.
+        precision: of its weights when it reads.
+
+    Returns:
+        The reader. Its weights are loaded when it first reads.
+
+    Raises:
+        EncoderError: the folder holds no reader, or the weights are altered.
+
+    """
+    return ShippedReader(_FOLDER if name == SHIPPED else Path(name), precision)
+
+
+class _Row(NamedTuple):
+    window: list[int]
+    begin: int  # where the window's own tokens begin
+    asked: list[int]
+
+
+class ShippedReader:
+    """A reader as ``training.export`` writes it. Any number of threads may share one."""
+
+    def __init__(self, folder: Path, precision: Precision = "int8") -> None:
+        """Use the weights in a folder, verified when they are first needed."""
+        self._folder = folder
+        self._precision: Precision = precision
+        self._described = _description(folder)
+
+    @property
+    def calibration(self) -> Calibration:
+        """As fitted on articles that the reader was not trained on."""
+        fitted = self._described["calibration"]
+        return Calibration(**{**fitted, "answers": tuple(fitted["answers"])})
+
+    @property
+    def window_tokens(self) -> int:
+        """Most tokens of a window that it was trained to read."""
+        return int(self._described["window_tokens"])
+
+    def token_spans(self, texts: Sequence[str]) -> list[list[Span]]:
+        """Return where each token of each text begins and ends, in code points."""
+        encoded = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        return [[Span(*offsets) for offsets in one.offsets] for one in encoded]
+
+    def read(self, asked: Sequence[tuple[str, Window]]) -> list[Reading]:
+        """Read each question with its window; those of similar length in one batch."""
+        if not asked:
+            return []
+        questions = self._ids([question for question, _ in asked], "question_tokens")
+        titles = self._ids([window.title for _, window in asked], "title_tokens")
+        texts = self._tokenizer.encode_batch(
+            [window.text for _, window in asked], add_special_tokens=False
+        )
+        rows = []
+        for question, title, text in zip(questions, titles, texts, strict=True):
+            head = [_CLS, *title, _SLASH]
+            rows.append(_Row([*head, *text.ids, _SEP], len(head), [_CLS, *question, _SEP]))
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i].window))
+        readings: dict[int, Reading] = {}
+        for first in range(0, len(order), _BATCH):
+            batch = order[first : first + _BATCH]
+            answers, spans, kinds = self._run([rows[i] for i in batch])
+            for n, i in enumerate(batch):
+                own = spans[n, rows[i].begin : rows[i].begin + len(texts[i].ids)]
+                readings[i] = _reading(float(answers[n, 0]), own, kinds[n], texts[i].offsets)
+        return [readings[i] for i in range(len(rows))]
+
+    def _ids(self, texts: Sequence[str], limit: str) -> list[list[int]]:
+        most = self._described[limit]
+        encoded = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        return [list(one.ids[-most:] if limit == "question_tokens" else one.ids[:most])
+                for one in encoded]  # fmt: skip
+
+    def _run(self, rows: Sequence[_Row]) -> tuple[Vectors, Vectors, Vectors]:
+        windows, window_mask = _padded([row.window for row in rows])
+        asked, asked_mask = _padded([row.asked for row in rows])
+        inside = np.zeros_like(window_mask)
+        for row, (window, begin, _) in enumerate(rows):
+            inside[row, begin : len(window) - 1] = 1
+        inputs = {
+            "windows": windows,
+            "window_mask": window_mask,
+            "inside": inside,
+            "window_positions": np.arange(windows.shape[1], dtype=np.int32),
+            "asked": asked,
+            "asked_mask": asked_mask,
+            "asked_positions": np.arange(asked.shape[1], dtype=np.int32),
+        }
+        session = load_session(self._directory / _MODEL)
+        answers, spans, kinds = session.run(None, inputs)
+        LAP.get()(f"read {len(rows)} windows, {windows.size + asked.size} tokens")
+        return answers, spans, kinds
+
+    @property
+    def _tokenizer(self) -> Any:
+        return load_tokenizer_of(self._directory / _TOKENIZER)
+
+    @property
+    def _directory(self) -> Path:
+        return _export(self._folder, self._precision)
+
+
+def _description(folder: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise EncoderError(
+            f"{folder / _DESCRIPTION} cannot be loaded ({error}); expected what training.export "
+            f"wrote. Install ragkit again, or ask with reader=None."
+        ) from error
+
+
+@lru_cache(maxsize=4)
+def _export(folder: Path, precision: Precision) -> Path:
+    """The folder of the graph and the tokenizer, made if it is not in the cache yet."""
+    # The description names the weights' checksum and how they are put together.
+    digest = file_sha256(folder / _DESCRIPTION)
+    name = f"reader-{digest[:32]}-{precision}-v{_VERSION}"
+    cached = find_cached(name)
+    if cached is None:
+        _log.info("exporting the reader, once, so that passages are read fast")
+        cached = make_cached(name, partial(_write, folder, precision))
+    return cached.directory
+
+
+def _write(folder: Path, precision: Precision, target: Path) -> dict[str, Any]:
+    from safetensors.numpy import load_file
+
+    described = _description(folder)
+    base = default_model_folder()
+    _verify(folder / _WEIGHTS, described["sha256"])
+    _verify(base / "model.safetensors", described["base_sha256"])
+    weights = {
+        name: value.astype(np.float32) for name, value in load_file(folder / _WEIGHTS).items()
+    }
+    weights[f"body.{_WORDS}"] = load_file(base / "model.safetensors")[_WORDS].astype(np.float32)
+    graph = reader_graph(weights, described, int8=precision == "int8")
+    (target / _MODEL).write_bytes(graph.SerializeToString())
+    (target / _TOKENIZER).write_bytes((base / _TOKENIZER).read_bytes())
+    return {"reader": described["sha256"]}
+
+
+def _verify(path: Path, expected: str) -> None:
+    actual = file_sha256(path) if path.is_file() else "no file"
+    if actual != expected:
+        raise EncoderError(
+            f"{path} is not what the reader was made from: found sha256 {actual}, expected "
+            f"{expected}. Install ragkit again, or ask with reader=None."
+        )
+
+
+def _padded(rows: Sequence[Sequence[int]]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Ids and mask, as long as the longest."""
+    ids = np.zeros((len(rows), max(map(len, rows))), dtype=np.int32)
+    mask = np.zeros_like(ids)
+    for row, tokens in enumerate(rows):
+        ids[row, : len(tokens)] = tokens
+        mask[row, : len(tokens)] = 1
+    return ids, mask
+
+
+def _reading(
+    logit: float, spans: Vectors, kinds: Vectors, offsets: Sequence[tuple[int, int]]
+) -> Reading:
+    first, last = best_span(spans[:, 0], spans[:, 1])
+    shares = np.exp(kinds - kinds.max())
+    shares /= shares.sum()
+    return Reading(
+        logit,
+        Span(offsets[first][0], offsets[last][1]),
+        dict(zip(Kind, shares.tolist(), strict=True)),
+    )
