@@ -21,8 +21,10 @@ LONG_LINE = 200
 
 # [3], [4][5], [note 1], [3]:45 and ³ directly after the end of a sentence refer to its sources.
 _REFERENCE_MARKS = re.compile(
-    r"(?<!\s)(?:\[(?:\d{1,3}(?: ?[,–-] ?\d{1,3}){0,9}|[a-z]{1,2}|[a-z]{1,5} ?\d{1,3}|[a-z]{1,12} needed)\]"
-    r"(?:: ?\d{1,4}(?:[–-]\d{1,4})?)?|[⁰¹²³⁴-⁹]{1,3}(?!\w))+",
+    r"(?<!\s)(?:"
+    r"\[(?:\d{1,3}(?: ?[,–-] ?\d{1,3}){0,9}|[a-z]{1,2}|[a-z]{1,5} ?\d{1,3}|[a-z]{1,12} needed)\]"
+    r"(?:: ?\d{1,4}(?:[–-]\d{1,4})?)?"
+    r"|[⁰¹²³⁴-⁹]{1,3}(?!\w))+",
     re.IGNORECASE,
 )
 _PUNKT_WINDOW = 5000
