@@ -56,8 +56,8 @@ def without_invisible(text: str, start: int, tokens: list[Token]) -> str:
     parts: list[str] = []
     position = 0
     for before, after in pairwise(ends):
-        segment = Span(before.end, after.start)
-        for invisible in _Segment(text, segment, html).invisible():
+        prose = Span(before.end, after.start)
+        for invisible in _ProseScanner(text, prose, html).invisible():
             parts.append(text[position : invisible.start])
             position = invisible.end
     return "".join([*parts, text[position:]])
@@ -68,7 +68,7 @@ def _span_of(token: Token, spans: list[Span]) -> Span:
     return Span(spans[first].start, spans[last - 1].end)
 
 
-class _Segment:
+class _ProseScanner:
     """A part of the text between blocks of code, scanned once from its start to its end."""
 
     def __init__(self, text: str, span: Span, html: Sequence[Span]) -> None:
