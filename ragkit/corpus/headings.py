@@ -7,7 +7,7 @@ part of the text, since offsets refer to the text exactly as it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -20,6 +20,8 @@ __all__ = [
     "TITLE_LEVEL",
     "Heading",
     "is_visible",
+    "line_headings",
+    "page_sections",
     "parse_heading",
     "parse_sections",
     "parse_title",
@@ -93,44 +95,49 @@ def split_title(headings: Sequence[Heading]) -> tuple[list[Heading], str | None]
 
 def parse_title(text: str) -> str | None:
     """Return the title that a first line ``= Title =`` gives, or None."""
-    for line in lines(text):
-        content = text[line.start : line.end].strip().strip(BOM).strip()
-        if content:
-            heading = parse_heading(content, line)
-            return heading.title if heading and heading.level == 1 else None
-    return None
+    return page_sections(text, line_headings(text))[1]
 
 
 def parse_sections(text: str) -> tuple[Section, ...]:
     """Return the sections that ``=`` headings divide a text into, as ``sections_between`` does.
 
-    A heading of level 1 before all other text is the title and names no section.
+    The only heading of level 1 is the title and names no section, if it comes before all text.
     """
-    headings = list(_line_headings(text))
+    return page_sections(text, line_headings(text))[0]
+
+
+def page_sections(text: str, headings: Sequence[Heading]) -> tuple[tuple[Section, ...], str | None]:
+    """Return the sections of a page with these headings, and its title if it begins with one."""
+    title = None
     if headings and headings[0].level == 1 and not is_visible(text[: headings[0].start]):
-        headings[0] = headings[0]._replace(level=TITLE_LEVEL)
-    return sections_between(text, headings)
+        headings, title = split_title(headings)
+    return sections_between(text, headings), title
 
 
-def _line_headings(text: str) -> Iterator[Heading]:
+def line_headings(text: str) -> list[Heading]:
+    """Return the ``== Title ==`` lines of a text."""
+    headings: list[Heading] = []
     for line in lines(text):
         if text.startswith(("=", BOM, " ", "\t"), line.start):
             heading = parse_heading(text[line.start : line.end].strip().strip(BOM).strip(), line)
             if heading:
-                yield heading
+                headings.append(heading)
+    return headings
 
 
 def parse_heading(content: str, line: Span) -> Heading | None:
     """Parse the trimmed content of a line as a ``=`` heading.
 
     Args:
-        content: what stands on the line, trimmed. ``===A==`` has level 2 and the title ``=A``.
+        content: what stands on the line, trimmed. ``===A==`` has level 2 and the title ``=A``;
+            ``= = A = =``, as in text that is split into words, has level 2 and the title ``A``.
         line: the span of the line, which becomes the heading's.
 
     Returns:
         The heading; None if the line is none, or its title is too long.
 
     """
+    content = _joined_marks(content)
     left = len(content) - len(content.lstrip("="))
     right = len(content) - len(content.rstrip("="))
     level = min(left, right, 6)
@@ -138,3 +145,13 @@ def parse_heading(content: str, line: Span) -> Heading | None:
     if level == 0 or left == len(content) or not 0 < len(title) <= MAX_HEADING_LENGTH:
         return None
     return Heading(level, title, line.start, line.end)
+
+
+def _joined_marks(content: str) -> str:
+    """``= = A = =`` → ``==A==``."""
+    if not content.startswith("= =") or not content.endswith("= ="):
+        return content
+    title = content.strip("= ")
+    left, _, right = content.partition(title) if title else ("", "", "")
+    is_split = set(left.split()) == set(right.split()) == {"="} and "==" not in left + right
+    return left.replace(" ", "") + title + right.replace(" ", "") if is_split else content

@@ -16,7 +16,8 @@ from typing import BinaryIO
 
 from ragkit.corpus.decoding import decode_html, read_all, refuse_unusable
 from ragkit.corpus.headings import sections_between, split_title
-from ragkit.corpus.html_text import Attributes, Token, add_page
+from ragkit.corpus.html_elements import Attributes, Token
+from ragkit.corpus.html_text import add_page
 from ragkit.corpus.parser import ParsedDocument, requires_extra
 from ragkit.corpus.text_builder import TextBuilder
 from ragkit.errors import SourceError

@@ -1,8 +1,9 @@
-"""Markdown: the document's text is the decoded file, so that offsets match the file.
+"""Markdown: the document's text is the file without its comments and ``data:`` URLs.
 
-Sections come from ATX and setext headings at the outermost level (not inside code, HTML, lists or
-quotations), as markdown-it-py finds them by CommonMark (https://spec.commonmark.org/0.31.2/). YAML
-front matter between ``---`` lines at the top becomes metadata and lies in no section.
+All other markup stays. Sections come from ATX and setext headings at the outermost level (not in
+code, HTML, mathematics, lists or quotations), as markdown-it-py finds them by CommonMark
+(https://spec.commonmark.org/0.31.2/), with the tables of GitHub. Front matter becomes metadata and
+lies in no section.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from ragkit.corpus.decoding import decode, read_all, replace_surrogates
+from ragkit.corpus.decoding import decode, read_all, refuse_unusable
+from ragkit.corpus.front_matter import parse_front_matter
 from ragkit.corpus.headings import (
     BOM,
     MAX_HEADING_LENGTH,
@@ -22,30 +24,43 @@ from ragkit.corpus.headings import (
     sections_between,
     split_title,
 )
-from ragkit.corpus.metadata import FileMetadata, metadata_value, split_names
+from ragkit.corpus.markdown_text import without_invisible
 from ragkit.corpus.parser import ParsedDocument
-from ragkit.errors import SourceError
 from ragkit.text.spans import lines
-from ragkit.types import MetadataValue
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
+    from markdown_it.rules_block import StateBlock
+    from markdown_it.token import Token
 
 __all__ = ["parse"]
 
-_MAX_YAML_DEPTH = 32
-"""Limit on nested values, since the time of PyYAML is quadratic in their depth."""
-
-_FRONT_MATTER = re.compile(r"\ufeff?---[ \t]*(?:\r\n|\r|\n)")
-_FRONT_MATTER_END = re.compile(r"(?:---|\.\.\.)[ \t]*(?:\r\n|\r|\n)?\Z")
-_FIRST_KEY = re.compile(r"""\s*(?:#[^\r\n]*[\r\n]\s*)*[\w"'][\w "'.-]*:(?:\s|\Z)""")
+# {#id .class key=value}, {: #id} and {/* #id */} at the end of a heading name it, and do not show.
+_ATTRIBUTES = re.compile(
+    r"""[ \t]*+\{(?:/\*[^{}*]*+\*/
+    |:?[ \t]*+(?:(?:[#.][^\s{}]++|-|[\w:-]+=(?:"[^"]*+"|'[^']*+'|[^\s{}"']*+))[ \t]*+)+
+    )\}[ \t]*\Z""",
+    re.VERBOSE,
+)
+# [¶](#id), [#](#id "Link") and [](#id) are links to the heading itself; [^1] is a footnote's mark.
+_PERMALINKS = re.compile(r"\[[\s\u200b]*+[¶#§🔗]?[\s\u200b]*+\]\(#[^()]*+\)|\[\^[^\[\]\s]++\]")
+_CLOSING_MARKS = re.compile(r"(?:\A|[ \t])#+[ \t]*\Z")
+_BREAKS = frozenset({"softbreak", "hardbreak"})
+_DECORATIONS = frozenset({"image", "link_open", "link_close", "html_inline"}) | _BREAKS
 
 
 def parse(file: BinaryIO, path: Path) -> Iterator[ParsedDocument]:
     """Yield one document."""
-    text = decode(read_all(file, str(path)), str(path))
-    metadata, start = _front_matter(text, path)
-    headings, title = split_title(list(_headings(text, start)))
+    source = decode(read_all(file, str(path)), str(path))
+    metadata, start = parse_front_matter(source, path)
+    tokens, env = _blocks(source, start)
+    text = without_invisible(source, start, tokens)
+    if text != source:
+        refuse_unusable(text, f"{path}, without its comments,")
+        tokens, env = _blocks(text, start)
+    headings, title = list(_headings(text, start, tokens, env)), None
+    if _begins_with_title(tokens):
+        headings, title = split_title(headings)
     yield ParsedDocument(
         text,
         sections_between(text, headings, start),
@@ -56,80 +71,58 @@ def parse(file: BinaryIO, path: Path) -> Iterator[ParsedDocument]:
     )
 
 
-def _front_matter(text: str, path: Path) -> tuple[FileMetadata, int]:
-    """Return the metadata, without nested values, and the offset at which front matter ends."""
-    opening = _FRONT_MATTER.match(text)
-    if opening is None:
-        return FileMetadata(), 0
-    for line in lines(text, opening.end()):
-        if _FRONT_MATTER_END.match(text, line.start, line.end):
-            values = _parse_yaml(text[opening.end() : line.start], path)
-            if values is None:
-                break
-            flat = {key: value for key, value in values.items() if value is not None}
-            return split_names(flat), line.end
-    return FileMetadata(), 0
-
-
-def _parse_yaml(source: str, path: Path) -> dict[str, MetadataValue | None] | None:
-    """Parse front matter; None if it is none, since ``---`` can also be a rule across the page."""
-    import yaml
-
-    if source.strip() and not _FIRST_KEY.match(source):
-        return None
-    try:
-        _refuse_costly(source)
-        content = yaml.safe_load(source) or {}
-        if not isinstance(content, dict):
-            return None
-        return {replace_surrogates(str(key)): metadata_value(v) for key, v in content.items()}
-    except Exception as error:  # a value that does not fit its tag makes PyYAML raise anything
-        reason = " ".join(str(error).split())
-        raise SourceError(
-            f"the front matter of {path}, between its --- lines, is not valid YAML: {reason}. "
-            f'Correct it (a value with a colon requires quotes: title: "A: B"), or remove it.'
-        ) from error
-
-
-def _refuse_costly(source: str) -> None:
-    """Raise ValueError for YAML that would take minutes or gigabytes to load."""
-    import yaml
-
-    depth = 0
-    for event in yaml.parse(source):
-        if isinstance(event, yaml.AliasEvent):
-            raise ValueError("aliases are not allowed, since a few lines can expand to gigabytes")
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > _MAX_YAML_DEPTH:
-            raise ValueError(f"values are nested more than {_MAX_YAML_DEPTH} deep")
-
-
-def _headings(text: str, start: int) -> Iterator[Heading]:
+def _blocks(text: str, start: int) -> tuple[list[Token], dict[str, Any]]:
+    """Return the blocks of a text, and what its link references lead to."""
     body = text[start:]
-    spans = list(lines(text, start))
+    env: dict[str, Any] = {}
     # A byte order mark becomes a space, so that a heading after it is found, at the same offset.
     source = " " + body[1:] if body.startswith(BOM) else body
-    tokens = _block_parser().parse(source)
+    return _block_parser().parse(source, env), env
+
+
+def _headings(text: str, start: int, tokens: list[Token], env: dict[str, Any]) -> Iterator[Heading]:
+    spans = lines(text, start)
     for opening, inline in pairwise(tokens):
         if opening.type == "heading_open" and opening.level == 0 and opening.map:
             first, last = spans[opening.map[0]], spans[opening.map[1] - 1]
-            title = _heading_title(inline.content)
+            title = _heading_title(inline.content, env)
             if 0 < len(title) <= MAX_HEADING_LENGTH:
                 yield Heading(int(opening.tag[1:]), title, first.start, last.end)
 
 
-def _heading_title(source: str) -> str:
-    """Remove the markup from a heading: ``*A* `b` [c](d)`` → ``A b c``."""
+def _heading_title(source: str, env: dict[str, Any]) -> str:
+    """Remove the markup from a heading: ``*A* `b` [c](d) {#e}`` → ``A b c``."""
     if len(source) <= MAX_HEADING_LENGTH:
-        [inline] = _inline_parser().parseInline(source)
-        breaks = ("softbreak", "hardbreak")
+        plain = _ATTRIBUTES.sub("", source)
+        if plain != source:
+            plain = _CLOSING_MARKS.sub("", plain)
         source = "".join(
-            " " if part.type in breaks else part.content
-            for part in inline.children or ()
+            " " if part.type in _BREAKS else part.content
+            for part in _inline_parts(_PERMALINKS.sub("", plain), env)
             if part.type != "html_inline"
         )
     return " ".join(source.split())
+
+
+def _begins_with_title(tokens: list[Token]) -> bool:
+    """Return whether nothing but pictures and HTML stands before the first heading of level 1."""
+    for token in tokens:
+        if token.type == "heading_open":
+            return token.tag == "h1"
+        if token.type == "inline":
+            if len(token.content) > MAX_HEADING_LENGTH:
+                return False
+            parts = _inline_parts(token.content, {})
+            if any(part.type not in _DECORATIONS and part.content.strip() for part in parts):
+                return False
+        elif token.type not in ("html_block", "hr", "paragraph_open", "paragraph_close"):
+            return False
+    return False
+
+
+def _inline_parts(source: str, env: dict[str, Any]) -> list[Token]:
+    [inline] = _inline_parser().parseInline(source, env)
+    return inline.children or []
 
 
 @cache
@@ -137,11 +130,38 @@ def _block_parser() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
     # Inline markup is most of the work, and only headings need it.
-    return MarkdownIt("commonmark").disable("inline")
+    parser = MarkdownIt("commonmark").enable("table").disable("inline")
+    interrupts = ["paragraph", "reference", "blockquote", "list"]
+    parser.block.ruler.before("fence", "mathematics", _skip_mathematics, {"alt": interrupts})
+    return parser
 
 
 @cache
 def _inline_parser() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
-    return MarkdownIt("commonmark")
+    return MarkdownIt("commonmark").enable("strikethrough")
+
+
+def _skip_mathematics(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Parse lines from ``$$`` to ``$$`` as one block, in which no line is a heading."""
+    if state.is_code_block(start) or not _line(state, start).startswith("$$"):
+        return False
+    if start < state.env.get("no_mathematics_before", 0):
+        return False
+    for number in range(start, end):
+        line = _line(state, number)
+        if not line:
+            break
+        if line.endswith("$$") and (number > start or len(line) > 3):
+            if not silent:
+                state.line = number + 1
+                state.push("math_block", "math", 0).map = [start, state.line]
+            return True
+    # A later line of the same paragraph does not find an end either.
+    state.env["no_mathematics_before"] = number
+    return False
+
+
+def _line(state: StateBlock, number: int) -> str:
+    return state.src[state.bMarks[number] + state.tShift[number] : state.eMarks[number]].strip()

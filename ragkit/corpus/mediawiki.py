@@ -1,9 +1,10 @@
 """MediaWiki markup → visible text, in which ``== heading ==`` lines stay as they are.
 
 One pass over the markup with a stack, then one over the lines: linear in time, whatever is not
-closed. Links become their labels. Templates, references, files, categories, comments and tags are
-left out. A row of a table becomes a line, an item of a list ``- item``. A line without markup stays
-as it is. Grammar: https://www.mediawiki.org/wiki/Help:Formatting, …/Help:Links, …/Help:Tables and
+closed. Links become their labels. References, files, categories, comments, tags and templates are
+left out, except templates that only set or measure their text. A row of a table becomes a line, an
+item of a list ``- item``. A line without markup stays as it is. Grammar:
+https://www.mediawiki.org/wiki/Help:Formatting, …/Help:Links, …/Help:Tables and
 https://www.mediawiki.org/wiki/Preprocessor_ABNF.
 """
 
@@ -17,14 +18,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ragkit.corpus.decoding import decode, read_all, refuse_unusable
-from ragkit.corpus.headings import BOM, parse_heading, parse_sections, parse_title
+from ragkit.corpus.headings import BOM, Heading, page_sections, parse_heading
 from ragkit.corpus.parser import ParsedDocument
+from ragkit.corpus.table_rows import Cell, RowSpans, row_line, span_size
+from ragkit.corpus.wiki_namespaces import MEDIA_NAMESPACES
+from ragkit.corpus.wiki_templates import ARGUMENT_BAR, MAX_NESTED, template_text, without_variants
 from ragkit.text.spans import Span, lines
 
-__all__ = ["MEDIA_NAMESPACES", "parse", "plain_text"]
-
-MEDIA_NAMESPACES = frozenset({"file", "image", "media", "category"})
-"""Prefixes of links that are not text: pictures that the page shows, and categories."""
+__all__ = ["page_text", "parse", "plain_text"]
 
 # Marks in the intermediate text. No source contains a NUL, so they are unambiguous: where
 # something was removed; where text begins, or a line of it, in which markup has no meaning.
@@ -52,6 +53,7 @@ _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][\da-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,3
 _QUOTES = re.compile("'{2,}")
 _EMPTY_PARENTHESES = re.compile(rf" ?\([,;\s]*+(?:{_REMOVED}[,;\s]*+)++\)")
 _ATTRIBUTES = re.compile(r"[^|\[\]=]*+=[^|\[\]]*+\|(?!\|)")
+_SPAN = re.compile(r"""\b(colspan|rowspan)\s*=\s*["']?\s*(\d+)""", re.IGNORECASE)
 _CELL_SEPARATOR = {"|": re.compile(r"\|\|"), "!": re.compile(r"\|\||!!")}
 _LIST_MARKS = re.compile(r"[*#:;]+[ \t]*")
 _RULE = re.compile(r"-{4,}\s*\Z")
@@ -59,12 +61,20 @@ _RULE = re.compile(r"-{4,}\s*\Z")
 
 def parse(file: BinaryIO, path: Path) -> Iterator[ParsedDocument]:
     """Yield one document."""
-    text = plain_text(decode(read_all(file, str(path)), str(path)))
+    text, headings = page_text(decode(read_all(file, str(path)), str(path)))
     refuse_unusable(text, f"{path}, without its markup,")
-    yield ParsedDocument(text, parse_sections(text), title=parse_title(text))
+    sections, title = page_sections(text, headings)
+    yield ParsedDocument(text, sections, title=title)
 
 
 def plain_text(source: str, media_namespaces: Set[str] = MEDIA_NAMESPACES) -> str:
+    """Remove the markup from a page; arguments as for ``page_text``."""
+    return page_text(source, media_namespaces)[0]
+
+
+def page_text(
+    source: str, media_namespaces: Set[str] = MEDIA_NAMESPACES
+) -> tuple[str, list[Heading]]:
     """Remove the markup from a page.
 
     Args:
@@ -72,15 +82,14 @@ def plain_text(source: str, media_namespaces: Set[str] = MEDIA_NAMESPACES) -> st
         media_namespaces: prefixes, in lower case, of links that are not text.
 
     Returns:
-        The visible text, with headings as ``== heading ==`` lines.
+        The visible text, with headings as ``== heading ==`` lines; and the headings.
 
     """
-    marked = _MarkupRemover(source, media_namespaces).remove()
+    marked = _MarkupRemover(without_variants(source), media_namespaces).remove()
     page = _LineWriter()
     for line in lines(marked):
         page.add(marked[line.start : line.end])
-    text = page.text().replace(_REMOVED, "").replace(_VERBATIM, "")
-    return _ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
+    return page.finish()
 
 
 @dataclass(slots=True)
@@ -119,7 +128,7 @@ class _MarkupRemover:
             self._out.append(self._source[offset : markup.start()])
             offset = self._handle(markup)
         self._out.append(self._source[offset:])
-        return "".join(self._out)
+        return "".join(self._out).replace(ARGUMENT_BAR, "|")
 
     def _handle(self, markup: re.Match[str]) -> int:
         """Handle one match, and return the offset at which to go on."""
@@ -143,7 +152,7 @@ class _MarkupRemover:
         elif mark.startswith("__"):
             self._out.append(_REMOVED)
         else:
-            self._out.append(mark)
+            self._out.append(mark if self._innermost != "{" else ARGUMENT_BAR)
             if self._innermost == "[[" and self._stack[-1].label is None:
                 self._stack[-1].label = len(self._out)
         return markup.end()
@@ -190,10 +199,12 @@ class _MarkupRemover:
             template = self._stack.pop()
             self._open_templates -= 1
             number -= min(number, len(self._out[template.position]))
-            # {{!}} stands for a bar that does not separate the arguments of a template around it.
-            is_bar = len(self._out) == template.position + 2 and self._out[-1] == "!"
+            # Templates in more others are removed: their text would be copied for each of these.
+            text = None
+            if self._open_templates < MAX_NESTED and self._out[template.position] == "{{":
+                text = template_text(self._out[template.position + 1 :], removed=_REMOVED)
             del self._out[template.position :]
-            self._out.append("|" if is_bar else _REMOVED)
+            self._out.append(_REMOVED if text is None else text)
         self._out.append("}" * number)
 
     def _close_bracket(self, mark: str) -> int:
@@ -226,8 +237,8 @@ class _MarkupRemover:
 
 
 def _verbatim(content: str) -> str:
-    """Guard text so that none of its quotes and line beginnings is taken for markup."""
-    guarded = content.replace("'", f"'{_VERBATIM}").replace("\n", f"\n{_VERBATIM}")
+    """Guard text so that none of its quotes, headings and line beginnings is taken for markup."""
+    guarded = re.sub("['=\n]", lambda mark: mark[0] + _VERBATIM, content)
     return _VERBATIM + guarded
 
 
@@ -238,8 +249,11 @@ class _LineWriter:
         self._written: list[str] = []
         self._ends_blank = True
         self._open_tables = 0
-        self._cells: list[list[str]] = []
-        """Lines of each cell of the current row."""
+        self._cells: list[tuple[str, list[str]]] = []
+        """Attributes and lines of each cell of the current row."""
+        self._spans = RowSpans()
+        self._headings: list[Heading] = []
+        self._length = 0
 
     def add(self, line: str) -> None:
         """Handle one line with its line end."""
@@ -251,6 +265,7 @@ class _LineWriter:
             self._open_tables = 0
         if trimmed.startswith("{|"):
             self._end_row()
+            self._spans.end_group()
             self._open_tables += 1
         elif self._open_tables:
             self._add_in_table(trimmed, line_end)
@@ -259,10 +274,10 @@ class _LineWriter:
         elif not self._ends_blank:
             self._write("", line_end)
 
-    def text(self) -> str:
-        """Return the text of all lines."""
+    def finish(self) -> tuple[str, list[Heading]]:
+        """Return the text of all lines, and its headings."""
         self._end_row()
-        return "".join(self._written)
+        return "".join(self._written), self._headings
 
     def _add_in_table(self, line: str, line_end: str) -> None:
         if line.startswith("|}"):
@@ -272,32 +287,52 @@ class _LineWriter:
                 self._write(line[2:].strip(), line_end)
         elif line.startswith(("|-", "|+")):
             self._end_row()
-            caption = _without_attributes(line[2:])
+            caption = _split_attributes(line[2:])[1]
             if line.startswith("|+") and caption:
                 self._write(caption, line_end)
         elif line.startswith(("|", "!")):
             cells = _CELL_SEPARATOR[line[0]].split(line[1:])
-            self._cells += [[_without_attributes(cell)] for cell in cells]
+            self._cells += [(a, [text]) for a, text in map(_split_attributes, cells)]
         elif self._cells:
-            self._cells[-1].append(line)
+            self._cells[-1][1].append(line)
         elif line:
             self._write(line, line_end)
 
     def _end_row(self) -> None:
-        cells = [" ".join(part for part in parts if part) for parts in self._cells]
+        cells = [
+            Cell(" ".join(part for part in parts if part), *_span(attributes))
+            for attributes, parts in self._cells
+        ]
         self._cells = []
-        if any(cells):
-            self._write(" | ".join(cell for cell in cells if cell), "\n")
+        row = row_line(self._spans.row(cells)) if cells else ""
+        if row:
+            self._write(row, "\n")
 
     def _write(self, content: str, line_end: str) -> None:
-        self._written.append(content + line_end)
+        line = (content + line_end).replace(_REMOVED, "").replace(_VERBATIM, "")
+        line = _ENTITY.sub(lambda entity: html.unescape(entity[0]), line)
+        start, self._length = self._length, self._length + len(line)
+        self._written.append(line)
         self._ends_blank = not content.strip()
+        if content.lstrip().lstrip(BOM).lstrip().startswith("="):
+            trimmed = content.strip().strip(BOM).strip()
+            span = Span(start, self._length)
+            if parse_heading(trimmed, span):
+                heading = parse_heading(line.strip().strip(BOM).strip(), span)
+                self._headings += [heading] if heading else []
 
 
-def _without_attributes(cell: str) -> str:
-    """``width=1 | Text`` → ``Text``."""
+def _split_attributes(cell: str) -> tuple[str, str]:
+    """``width=1 | Text`` → ``width=1 |`` and ``Text``."""
     attributes = _ATTRIBUTES.match(cell)
-    return cell[attributes.end() if attributes else 0 :].strip()
+    end = attributes.end() if attributes else 0
+    return cell[:end], cell[end:].strip()
+
+
+def _span(attributes: str) -> tuple[int, int]:
+    """Return how many columns and rows a cell spans."""
+    values = {name.lower(): value for name, value in _SPAN.findall(attributes)}
+    return span_size(values.get("colspan"), values.get("rowspan"))
 
 
 def _without_line_markup(body: str) -> str:

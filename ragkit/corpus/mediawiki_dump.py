@@ -18,10 +18,11 @@ from typing import BinaryIO, cast
 from urllib.parse import quote
 from xml.parsers import expat
 
-from ragkit.corpus.headings import is_visible, parse_sections
+from ragkit.corpus.headings import is_visible, page_sections
 from ragkit.corpus.ids import slug
-from ragkit.corpus.mediawiki import MEDIA_NAMESPACES, plain_text
+from ragkit.corpus.mediawiki import page_text
 from ragkit.corpus.parser import ParsedDocument
+from ragkit.corpus.wiki_namespaces import MEDIA_NAMESPACES
 from ragkit.errors import SourceError
 from ragkit.types import MetadataValue
 
@@ -42,7 +43,7 @@ def parse(file: BinaryIO, path: Path) -> Iterator[ParsedDocument]:
     """Yield every article, in the dump's order."""
     site, ids = _Site(), set[str]()
     for page in _pages(file, path, site):
-        text = plain_text(page.text, site.media_namespaces)
+        text, headings = page_text(page.text, site.media_namespaces)
         if not is_visible(text):
             continue
         document_id = slug(page.title)
@@ -52,8 +53,9 @@ def parse(file: BinaryIO, path: Path) -> Iterator[ParsedDocument]:
         metadata: dict[str, MetadataValue] = {"page_id": page.id}
         if page.timestamp:
             metadata["date"] = page.timestamp
+        sections, _ = page_sections(text, headings)
         yield ParsedDocument(
-            text, parse_sections(text), page.title, site.url(page.title), document_id, metadata
+            text, sections, page.title, site.url(page.title), document_id, metadata
         )
 
 

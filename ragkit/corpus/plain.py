@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ragkit.corpus.decoding import decode, read_all
-from ragkit.corpus.headings import parse_sections, parse_title
+from ragkit.corpus.headings import line_headings, page_sections
 from ragkit.corpus.parser import ParsedDocument
 
 __all__ = ["parse"]
@@ -16,4 +16,5 @@ __all__ = ["parse"]
 def parse(file: BinaryIO, path: Path) -> Iterator[ParsedDocument]:
     """Yield one document."""
     text = decode(read_all(file, str(path)), str(path))
-    yield ParsedDocument(text, parse_sections(text), title=parse_title(text))
+    sections, title = page_sections(text, line_headings(text))
+    yield ParsedDocument(text, sections, title=title)

@@ -1,7 +1,8 @@
 """Split a text into paragraphs and sentences, as spans.
 
-Sentences come from nupunkt (the Punkt algorithm, Kiss & Strunk 2006). The end of a list item, and
-of a line too long to be hand-wrapped, also ends a sentence, whatever the punctuation.
+Sentences come from nupunkt (the Punkt algorithm, Kiss & Strunk 2006). The end of a list item, of a
+turn of a conversation, and of a line too long to be hand-wrapped also ends a sentence, whatever the
+punctuation. Reference marks directly after a sentence, such as [3], belong to it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
+from ragkit.text.line_units import unit_starts
 from ragkit.text.spans import Span, lines, trim
 
 __all__ = ["LONG_LINE", "paragraph_sentences", "paragraphs", "split_sentences"]
@@ -17,7 +19,14 @@ __all__ = ["LONG_LINE", "paragraph_sentences", "paragraphs", "split_sentences"]
 LONG_LINE = 200
 """Characters. Hand-wrapped lines are shorter, so a longer line is a paragraph of its own."""
 
-_LIST_ITEM = re.compile(r"\s*(?:[-*#•–]|\(?\d{1,3}[.)])\s")
+# [3], [4][5], [note 1], [3]:45 and ³ directly after the end of a sentence refer to its sources.
+_REFERENCE_MARKS = re.compile(
+    r"(?<!\s)(?:"
+    r"\[(?:\d{1,3}(?: ?[,–-] ?\d{1,3}){0,9}|[a-z]{1,2}|[a-z]{1,5} ?\d{1,3}|[a-z]{1,12} needed)\]"
+    r"(?:: ?\d{1,4}(?:[–-]\d{1,4})?)?"
+    r"|[⁰¹²³⁴-⁹]{1,3}(?!\w))+",
+    re.IGNORECASE,
+)
 _PUNKT_WINDOW = 5000
 """Characters per call of nupunkt, whose time is quadratic for "!?!?!?…": 9 s for 100,000."""
 
@@ -84,17 +93,19 @@ def _sentence_ends(text: str, block: Span) -> Iterator[int]:
         # The last sentence of a window may end only because the window does.
         for _, end in sent_spans(text[start:stop])[:-1]:
             if previous_end < start + end < stop:
-                previous_end = start + end
+                marks = _REFERENCE_MARKS.match(text, start + end, last)
+                previous_end = marks.end() if marks else start + end
                 yield previous_end
         # The next window begins with the unfinished sentence, or halfway if that fills this one.
         start = stop if stop == last else max(previous_end, start + _PUNKT_WINDOW // 2)
 
 
 def _blocks(text: str, span: Span) -> Iterator[Span]:
-    """Yield runs of lines that a sentence may cross, split at list items and after long lines."""
+    """Yield runs of lines that a sentence may cross: an item, a turn, or to the next long line."""
     start = span.start
-    for line in lines(text, *span):
-        if line.start > start and _LIST_ITEM.match(text, line.start, line.end):
+    spans = lines(text, *span)
+    for line, is_unit in zip(spans, unit_starts(text, spans), strict=True):
+        if line.start > start and is_unit:
             yield Span(start, line.start)
             start = line.start
         if line.end - line.start > LONG_LINE:

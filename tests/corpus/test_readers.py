@@ -159,7 +159,7 @@ def test_a_page_is_what_its_reader_sees() -> None:
     read = read_as("a.html", PAGE)
     assert read.text == (
         "Rivers\n\nThe Danube & the\xa0Rhine\nflow.\n\nSecond one.\n\nDanube (long)\n\n"
-        "- Ulm\n- Wien\n- Lobau\n- Pest\n\nIt ends.\n\n"
+        "- Ulm\n- Wien\n  - Lobau\n- Pest\n\nIt ends.\n\n"
         "Lengths\nRiver | km\nDanube | 2850 about\n\nCode\n\na\n  b"
     )
     assert [path for path, _ in outline(read)] == [
@@ -186,7 +186,7 @@ def test_a_page_says_what_it_is_called_and_where_it_lives() -> None:
         ("a <i> b</i>\n c", "a b c"),
         ("<div>a<div>b</div>c</div>", "a\n\nb\n\nc"),
         ("<p hidden>a<p>b", "b"),
-        ("<ol><li>a<li>b</ol>", "- a\n- b"),
+        ("<ol><li>a<li>b</ol>", "1. a\n2. b"),
         ("<dl><dt>a<dd>b</dl>c", "a\nb\n\nc"),
         ("<table><tr><td><h2>H</h2>a<td><table><tr><td>b<td>c</table></table>", "H\n\na\n\nb | c"),
         ("<form><h1>T</h1>a<input></form>b", "T\n\na\n\nb"),

@@ -1,0 +1,135 @@
+"""Removes from a Markdown file what its page does not show as text: comments and ``data:`` URLs.
+
+Comments are ``<!-- … -->`` and ``[//]: # (…)``. What stands in code is text, comments too.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections import defaultdict, deque
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from ragkit.text.spans import Span, lines
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+
+__all__ = ["without_invisible"]
+
+_CODE = ("fence", "code_block")
+# https://www.rfc-editor.org/rfc/rfc2397; what follows depends on the quotes around the URL.
+_DATA = r"data:(?=[\w.+-]*+[/;])(?:[\w.+-]++/[\w.+*-]++)?+(?:;[\w.+-]++(?:=[\w.+-]*+)?+)*+,"
+_PAYLOAD = r"""[^\s"'<>()\[\]]++"""
+_LONG_PAYLOAD = r"""[^\s"'<>()\[\]]{16,}+"""
+_INVISIBLE = re.compile(
+    rf"""\\[\\`<!]
+    |(?P<ticks>`++)
+    |(?P<comment><!--)
+    |(?P<definition>^[ ]{{0,3}}\[[^\[\]\n]{{1,500}}+\]:[ \t]*+
+        (?:<?{_DATA}{_PAYLOAD}[^\r\n]*+
+        |(?:\#|<>)[ \t]++["'(](?:[^\n]|\n(?![ \t\r]*\n)){{0,500}}?["')][ \t]*+(?=[\r\n]|\Z))
+        (?:\r\n|\r|\n)?)
+    |!\[(?P<alt>[^\[\]\n]{{0,500}}+)\]\([ \t]*+<?{_DATA}{_PAYLOAD}>?
+        (?:[ \t]++(?:"[^"\n]*+"|'[^'\n]*+'))?[ \t]*+\)
+    |(?P<url>(?<=")\s*+{_DATA}[^"\n]*+|(?<=')\s*+{_DATA}[^'\n]*+|(?<![\w"']){_DATA}{_LONG_PAYLOAD})""",
+    re.MULTILINE | re.VERBOSE,
+)
+_BLANK_LINE = re.compile(r"\n[ \t\r]*\n")
+
+
+def without_invisible(text: str, start: int, tokens: list[Token]) -> str:
+    """Return the text without its comments and ``data:`` URLs.
+
+    Args:
+        text: the whole file.
+        start: where its front matter ends.
+        tokens: the blocks of what follows, from markdown-it.
+
+    """
+    spans = lines(text, start)
+    html = [_span_of(token, spans) for token in tokens if token.type == "html_block" and token.map]
+    code = [_span_of(token, spans) for token in tokens if token.type in _CODE and token.map]
+    ends = [Span(start, start), *code, Span(len(text), len(text))]
+    parts: list[str] = []
+    position = 0
+    for before, after in pairwise(ends):
+        prose = Span(before.end, after.start)
+        for invisible in _ProseScanner(text, prose, html).invisible():
+            parts.append(text[position : invisible.start])
+            position = invisible.end
+    return "".join([*parts, text[position:]])
+
+
+def _span_of(token: Token, spans: list[Span]) -> Span:
+    first, last = token.map or (0, 1)
+    return Span(spans[first].start, spans[last - 1].end)
+
+
+class _ProseScanner:
+    """A part of the text between blocks of code, scanned once from its start to its end."""
+
+    def __init__(self, text: str, span: Span, html: Sequence[Span]) -> None:
+        self._text = text
+        self._span = span
+        self._html = html
+        self._comment_end = -1
+        self._blank_line = -1
+        self._ticks: dict[int, deque[int]] | None = None
+
+    def invisible(self) -> Iterator[Span]:
+        """Yield what is no text, in order."""
+        offset = self._span.start
+        while match := _INVISIBLE.search(self._text, offset, self._span.end):
+            offset = match.end()
+            if match["ticks"]:
+                offset = self._end_of_code(match)
+            elif match["comment"]:
+                offset = self._end_of_comment(match)
+                if offset > match.end():
+                    yield Span(match.start(), offset)
+            elif match["alt"] is not None:
+                yield Span(match.start(), match.start("alt"))
+                yield Span(match.end("alt"), match.end())
+            elif match["definition"] or match["url"]:
+                yield Span(*match.span())
+
+    def _end_of_code(self, ticks: re.Match[str]) -> int:
+        """Return where a span of code ends, or only its backticks if it is none."""
+        if self._ticks is None:
+            self._ticks = defaultdict(deque)
+            for run in re.compile("`+").finditer(self._text, *self._span):
+                self._ticks[len(run[0])].append(run.start())
+        closing = self._ticks[len(ticks[0])]
+        while closing and closing[0] < ticks.end():
+            closing.popleft()
+        in_html = self._html_block(ticks.start()) is not None
+        if in_html or not closing or closing[0] > self._paragraph_end(ticks.end()):
+            return ticks.end()
+        return closing[0] + len(ticks[0])
+
+    def _end_of_comment(self, opening: re.Match[str]) -> int:
+        """Return where a comment ends, or only its mark if it is none."""
+        start = opening.start() + 2  # <!--> is a whole comment
+        if self._comment_end < start:
+            end = self._text.find("-->", start, self._span.end)
+            self._comment_end = end if end >= 0 else len(self._text)
+        is_closed = self._comment_end < len(self._text)
+        block = self._html_block(opening.start())
+        if block is not None:
+            return self._comment_end + 3 if is_closed else min(block.end, self._span.end)
+        in_paragraph = is_closed and self._comment_end < self._paragraph_end(start)
+        return self._comment_end + 3 if in_paragraph else opening.end()
+
+    def _html_block(self, offset: int) -> Span | None:
+        number = bisect_right(self._html, offset, key=lambda block: block.start) - 1
+        block = self._html[number] if number >= 0 else None
+        return block if block and offset < block.end else None
+
+    def _paragraph_end(self, offset: int) -> int:
+        if self._blank_line < offset:
+            blank = _BLANK_LINE.search(self._text, offset, self._span.end)
+            self._blank_line = blank.start() if blank else self._span.end
+        return self._blank_line
