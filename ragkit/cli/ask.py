@@ -1,4 +1,4 @@
-"""The commands ``ask``, ``chat`` and ``quotes``."""
+"""The commands ``ask``, ``chat``, ``show`` and ``quotes``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 import ragkit
+from ragkit.citations.urls import is_web_url
 from ragkit.cli.options import (
     index_option,
     json_option,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from ragkit.answering.answer import Answer, Passage
     from ragkit.grounding import Policy
 
-__all__ = ["ask", "chat", "quotes"]
+__all__ = ["ask", "chat", "quotes", "show"]
 
 WIDTH = 88
 
@@ -63,7 +64,7 @@ def ask(
         index = open_index(index_path)
         where = parse_where(conditions, index.metadata) if conditions else None
         answer = index.ask(" ".join(question), k=k, where=where, **options)
-    print_json(answer.to_dict()) if as_json else _print_answer(answer)
+    print_json(_answer_json(answer, index)) if as_json else _print_answer(answer, index)
     if explain and not as_json:
         click.echo("\n" + answer.explain())
     if show_timings:
@@ -87,8 +88,11 @@ def chat(
     Enter one question a line; an empty line ends the conversation. With --json, print one JSON
     object a line.
     """
+    from ragkit.default import open_index
+
+    index = open_index(index_path)
     conversation = ragkit.Conversation(
-        index_path, llm=language_model(llm_name, llm_url), unsupported=unsupported
+        index, llm=language_model(llm_name, llm_url), unsupported=unsupported
     )
     options: dict[str, Any] = {} if threshold is None else {"threshold": threshold}
     for question in _input_lines():
@@ -98,11 +102,11 @@ def chat(
             click.secho(f"ragkit: {error}", fg="red", err=True, color=use_colour())
             continue
         if as_json:
-            click.echo(json.dumps(answer.to_dict(), ensure_ascii=False))
+            click.echo(json.dumps(_answer_json(answer, index), ensure_ascii=False))
             continue
         if answer.standalone != answer.question:
             click.secho(f"(understood as: {answer.standalone})", dim=True, color=use_colour())
-        _print_answer(answer)
+        _print_answer(answer, index)
         click.echo()
 
 
@@ -128,6 +132,27 @@ def quotes(text: BinaryIO, index_path: Path | None, as_json: bool) -> None:
         sys.exit(ExitStatus.NEGATIVE)
 
 
+@click.command()
+@click.argument("passage")
+@index_option
+@json_option
+def show(*, passage: str, index_path: Path | None, as_json: bool) -> None:
+    """Print the whole PASSAGE with this id: DOCUMENT#START-END, as `ask` prints it."""
+    from ragkit.default import open_index
+
+    index = open_index(index_path)
+    citation = index.cite(passage)
+    path = _local_path(citation.document_id, citation.url, index)
+    if as_json:
+        own = {} if path is None else {"path": str(path)}
+        print_json({"id": citation.passage_id, "citation": citation.to_dict(), **own})
+        return
+    click.secho(citation.label, bold=True, color=use_colour())
+    if citation.url or path:
+        click.secho(str(citation.url or path), dim=True, color=use_colour())
+    click.echo(f"\n{citation.quote}")
+
+
 def _input_lines() -> Iterator[str]:
     """Yield the lines of standard input up to an empty one; prompt on a terminal."""
     while True:
@@ -139,7 +164,23 @@ def _input_lines() -> Iterator[str]:
         yield line
 
 
-def _print_answer(answer: Answer) -> None:
+def _answer_json(answer: Answer, index: ragkit.Index) -> dict[str, Any]:
+    """Return ``Answer.to_dict``; passages have the ``path`` of a source without a web address."""
+    content = answer.to_dict()
+    for passage in content["passages"]:
+        path = _local_path(passage["citation"]["document_id"], passage["citation"]["url"], index)
+        if path is not None:
+            passage["path"] = str(path)
+    return content
+
+
+def _local_path(document_id: str, url: str | None, index: ragkit.Index) -> Path | None:
+    """Return the absolute path of a document's file, unless it has a web address or is missing."""
+    path = None if is_web_url(url) else index.source_path(document_id)
+    return path.resolve() if path is not None and path.is_file() else None
+
+
+def _print_answer(answer: Answer, index: ragkit.Index) -> None:
     head = answer.text if answer.answered else f"The corpus does not say ({answer.reason})."
     click.secho(textwrap.fill(head, WIDTH), bold=True, color=use_colour())
     if answer.answered and not answer.generated and answer.passages[0].phrase:
@@ -148,6 +189,7 @@ def _print_answer(answer: Answer) -> None:
     for passage in answer.passages:
         click.echo()
         click.echo(_headline(passage), color=use_colour())
+        _print_place(passage.citation, index)
         quotes = " … ".join(passage.quote(span) for span in passage.highlights)
         indent = " " * 4
         click.echo(textwrap.fill(quotes, WIDTH, initial_indent=indent, subsequent_indent=indent))
@@ -158,3 +200,10 @@ def _headline(passage: Passage) -> str:
     rank = click.style(f"[{passage.rank}]", fg="cyan")
     score = click.style(f"score {passage.score:.3f}", dim=True)
     return f"{rank} {citation.label}  {citation.start}–{citation.end}  {score}"
+
+
+def _print_place(citation: ragkit.Citation, index: ragkit.Index) -> None:
+    """Print the passage's id, for ``ragkit show``, and its file if that can be opened."""
+    path = _local_path(citation.document_id, citation.url, index)
+    place = citation.passage_id if path is None else f"{citation.passage_id}  {path}"
+    click.secho(f"    {place}", dim=True, color=use_colour())
