@@ -148,8 +148,9 @@ def show(*, passage: str, index_path: Path | None, as_json: bool) -> None:
         print_json({"id": citation.passage_id, "citation": citation.to_dict(), **own})
         return
     click.secho(citation.label, bold=True, color=use_colour())
-    if citation.url or path:
-        click.secho(str(citation.url or path), dim=True, color=use_colour())
+    place = citation.url or (path and _shown(path))
+    if place:
+        click.secho(str(place), dim=True, color=use_colour())
     click.echo(f"\n{citation.quote}")
 
 
@@ -189,10 +190,10 @@ def _print_answer(answer: Answer, index: ragkit.Index) -> None:
     for passage in answer.passages:
         click.echo()
         click.echo(_headline(passage), color=use_colour())
-        _print_place(passage.citation, index)
         quotes = " … ".join(passage.quote(span) for span in passage.highlights)
         indent = " " * 4
         click.echo(textwrap.fill(quotes, WIDTH, initial_indent=indent, subsequent_indent=indent))
+        _print_place(passage.citation, index)
 
 
 def _headline(passage: Passage) -> str:
@@ -205,5 +206,11 @@ def _headline(passage: Passage) -> str:
 def _print_place(citation: ragkit.Citation, index: ragkit.Index) -> None:
     """Print the passage's id, for ``ragkit show``, and its file if that can be opened."""
     path = _local_path(citation.document_id, citation.url, index)
-    place = citation.passage_id if path is None else f"{citation.passage_id}  {path}"
+    place = citation.passage_id if path is None else f"{citation.passage_id}  {_shown(path)}"
     click.secho(f"    {place}", dim=True, color=use_colour())
+
+
+def _shown(path: Path) -> Path:
+    """Return the path relative to the working directory, if it is inside that."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
