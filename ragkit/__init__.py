@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ragkit.conversation import Conversation as Conversation
     from ragkit.conversation import Turn as Turn
     from ragkit.conversation import rewriter as rewriter
+    from ragkit.corpus.left_out import LeftOut as LeftOut
+    from ragkit.corpus.left_out import LeftOutFile as LeftOutFile
     from ragkit.default import aask as aask
     from ragkit.default import ask as ask
     from ragkit.default import ask_many as ask_many
@@ -74,6 +76,7 @@ _NAMES_OF = {
     "ragkit.citations.reanchor": "AnchorStatus",
     "ragkit.citations.verification": "Offsets Verification",
     "ragkit.conversation": "Conversation Turn rewriter",
+    "ragkit.corpus.left_out": "LeftOut LeftOutFile",
     "ragkit.default": "aask ask ask_many check_quotes default_index",
     "ragkit.encoding": "Encoder Reranker load_encoder",
     "ragkit.errors": (

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack, cast
 
 from ragkit.answering import DEPTH, compose, passages_of
 from ragkit.answering.answer import Answer, Passage
 from ragkit.answering.generated import Sentence
 from ragkit.chunking import Chunker
+from ragkit.citations.passage_ids import parse_passage_id
+from ragkit.corpus import LeftOut
 from ragkit.encoding import Encoder, Reranker, query_encoder
 from ragkit.errors import InputError
 from ragkit.grounding import ChatModel, LanguageModel, Policy, check_policy, generate_answer
 from ragkit.index import Conditions, IndexData, RetrievalConfig, Where
+from ragkit.index.filters import ValueKind, metadata_kinds
 from ragkit.indexing import LocalIndex
 from ragkit.quotes.checker import QuoteChecker
 from ragkit.reading import Reader, Result, read_results
@@ -25,7 +29,7 @@ from ragkit.retrieval import (
     retrieve,
 )
 from ragkit.timing import LAP
-from ragkit.types import Document, Said
+from ragkit.types import Citation, Document, Said
 
 if TYPE_CHECKING:
     from ragkit.indexing.remote import RemoteIndex
@@ -189,10 +193,48 @@ class Answerer:
                 f"{some or 'none'}."
             ) from error
 
+    def cite(self, passage_id: str) -> Citation:
+        """Return the citation that ``DOCUMENT#START-END`` names, such as ``Citation.passage_id``.
+
+        Raises:
+            InputError: this is no such id, or its document or span is not in the index.
+
+        """
+        document_id, span = parse_passage_id(passage_id)
+        return self.document(document_id).cite(span)
+
+    def source_path(self, document_id: str) -> Path | None:
+        """Return the file that a document came from, to open it.
+
+        It is a path of this machine, so citations and their JSON do not contain it.
+
+        Returns:
+            The path, which may no longer exist; None for a document from memory or an index on a
+            server.
+
+        """
+        if not isinstance(self._opened, LocalIndex):
+            return None
+        return next((s.path for s in self._opened.sources if s.document_id == document_id), None)
+
+    @property
+    def left_out(self) -> LeftOut:
+        """What ``Index.build`` or ``Index.update`` left out; empty for an index that was opened."""
+        return self._opened.left_out if isinstance(self._opened, LocalIndex) else LeftOut()
+
     @property
     def documents(self) -> Sequence[Document]:
         """All documents in the order they were given, each loaded when it is accessed."""
         return self._data.documents
+
+    @property
+    def metadata(self) -> dict[str, ValueKind]:
+        """The documents' metadata properties and their kinds: "text", "number", "boolean", "mixed".
+
+        Computed from all documents at each call; a list of texts counts as text. The kind is
+        "mixed" if documents have values of several kinds.
+        """
+        return metadata_kinds(self.documents)
 
     @property
     def encoder(self) -> Encoder:

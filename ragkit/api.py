@@ -36,7 +36,6 @@ from ragkit.index import (
     verify,
 )
 from ragkit.index.config import Weights
-from ragkit.index.filters import ValueKind, metadata_kinds
 from ragkit.indexing import (
     BuildSettings,
     ChunkEncoder,
@@ -75,12 +74,14 @@ class Index(Answerer):
         memory: int | str | None = None,
         progress: Progress | None = None,
         workers: str | None = None,
+        strict: bool = False,
         weights: RetrievalConfig | None = None,
     ) -> Index:
         """Load, chunk and encode ``sources``; save the index to ``path`` if one is given.
 
-        With ``path``, an interrupted build resumes where it stopped when it is run again. Without
-        sources the index is empty and answers every question with an abstention.
+        Files of folders and patterns that cannot be indexed are left out; the index's ``left_out``
+        says why. With ``path``, an interrupted build resumes where it stopped when it is run again.
+        Without sources the index is empty and answers every question with an abstention.
 
         Args:
             sources: a path, a pattern, a ``Document``, or several; a folder stands for its files.
@@ -98,10 +99,11 @@ class Index(Answerer):
             workers: a Ray cluster that encodes, such as ``"ray://host:10001"``, or ``"ray"`` for
                 this machine's (``ragkit.indexing.ray`` says what workers need). The index is the
                 same.
+            strict: raise SourceError for a file that would be left out.
             weights: deprecated name of ``config``.
 
         Raises:
-            SourceError: a source is missing, unreadable or ambiguous.
+            SourceError: a source is missing, unreadable or ambiguous, or nothing of it is left.
             EncoderError: the model is missing, altered or unusable.
             InputError: an argument cannot be used.
             IndexLockedError, IndexWriteError: with ``path``, the index cannot be written.
@@ -127,8 +129,9 @@ class Index(Answerer):
         folder = None if path is None else Path(path)
         with _chunk_encoder(builder, workers) as chunk_encoder:
             built = indexing.build(
-                sources, builder, settings, folder, progress=progress, chunk_encoder=chunk_encoder
-            )
+                sources, builder, settings, folder,
+                progress=progress, chunk_encoder=chunk_encoder, strict=strict,
+            )  # fmt: skip
         own = builder if builder is encoder else None
         return cls(built, own, reranker=second, reader=_resolve_reader(reader))
 
@@ -141,13 +144,15 @@ class Index(Answerer):
         encoder: Encoder | str | None = None,
         progress: Progress | None = None,
         workers: str | None = None,
+        strict: bool = False,
     ) -> Index:
         """Update the index at ``path`` to match ``sources``; the result equals a fresh build.
 
         New and changed documents are chunked, and only chunks whose text changed are encoded;
-        documents that are no longer among ``sources`` are dropped. Concurrent readers keep the old
-        generation. An interrupted update leaves it published and resumes when it is run again. The
-        index that is returned has an ``update_report``.
+        documents that are no longer among ``sources``, or that ``build`` would leave out, are
+        dropped. Concurrent readers keep the old generation. An interrupted update leaves it
+        published and resumes when it is run again. The index that is returned has an
+        ``update_report``.
 
         Args:
             path: folder of the index.
@@ -155,6 +160,7 @@ class Index(Answerer):
             encoder: the model that encoded the index, if the recorded name no longer finds it.
             progress: as for ``build``.
             workers: as for ``build``.
+            strict: as for ``build``.
 
         Raises:
             RagkitError: what ``open`` and ``build`` raise.
@@ -164,11 +170,13 @@ class Index(Answerer):
         builder = _resolve_encoder(before.encoder.source if encoder is None else encoder)
         with _chunk_encoder(builder, workers) as chunk_encoder:
             opened = indexing.update(
-                Path(path), sources, builder, progress=progress, chunk_encoder=chunk_encoder
-            )
-        own = builder if builder is encoder else None
-        updated = cls(opened, own)
-        updated._update_report = UpdateReport.compare(before.sources, opened.sources)
+                Path(path), sources, builder,
+                progress=progress, chunk_encoder=chunk_encoder, strict=strict,
+            )  # fmt: skip
+        updated = cls(opened, builder if builder is encoder else None)
+        updated._update_report = UpdateReport.compare(
+            before.sources, opened.sources, changed=opened.changed
+        )
         return updated
 
     @classmethod
@@ -343,14 +351,6 @@ class Index(Answerer):
 
         """
         return IndexInfo(Manifest.load(Path(path)))
-
-    @property
-    def metadata(self) -> dict[str, ValueKind]:
-        """The documents' metadata properties and their kinds: "text", "number" or "boolean".
-
-        Computed from all documents at each call; a list of texts counts as text.
-        """
-        return metadata_kinds(self.documents)
 
     def reanchor(self, citation: Citation) -> Anchor:
         """Find a citation's quote again in this index, built from the edited sources.

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from ragkit.citations import links, verification
+from ragkit.citations.passage_ids import format_passage_id
 from ragkit.citations.reanchor import Anchoring, AnchorStatus, find_again
 from ragkit.citations.verification import Offsets, Verification
 from ragkit.errors import InputError
@@ -183,6 +184,11 @@ class Citation:
     def span(self) -> Span:
         """``Span(start, end)``."""
         return Span(self.start, self.end)
+
+    @property
+    def passage_id(self) -> str:
+        """``DOCUMENT#START-END``, which stays the same while the document does."""
+        return format_passage_id(self.document_id, self.span)
 
     @property
     def label(self) -> str:

@@ -1,4 +1,4 @@
-"""The commands ``ask``, ``chat`` and ``quotes``."""
+"""The commands ``ask``, ``chat``, ``show`` and ``quotes``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 import ragkit
+from ragkit.citations.urls import is_web_url
 from ragkit.cli.options import (
     index_option,
     json_option,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from ragkit.answering.answer import Answer, Passage
     from ragkit.grounding import Policy
 
-__all__ = ["ask", "chat", "quotes"]
+__all__ = ["ask", "chat", "quotes", "show"]
 
 WIDTH = 88
 
@@ -67,7 +68,7 @@ def ask(
             " ".join(question), k=k, threshold=threshold, where=where, llm=llm,
             unsupported=unsupported,
         )  # fmt: skip
-    print_json(answer.to_dict()) if as_json else _print_answer(answer)
+    print_json(_answer_json(answer, index)) if as_json else _print_answer(answer, index)
     if explain and not as_json:
         click.echo("\n" + answer.explain())
     if show_timings:
@@ -102,11 +103,11 @@ def chat(
             click.secho(f"ragkit: {error}", fg="red", err=True, color=use_colour())
             continue
         if as_json:
-            click.echo(json.dumps(answer.to_dict(), ensure_ascii=False))
+            click.echo(json.dumps(_answer_json(answer, index), ensure_ascii=False))
             continue
         if answer.standalone != answer.question:
             click.secho(f"(understood as: {answer.standalone})", dim=True, color=use_colour())
-        _print_answer(answer)
+        _print_answer(answer, index)
         click.echo()
 
 
@@ -132,6 +133,28 @@ def quotes(text: BinaryIO, index_path: Path | None, as_json: bool) -> None:
         sys.exit(ExitStatus.NEGATIVE)
 
 
+@click.command()
+@click.argument("passage")
+@index_option
+@json_option
+def show(*, passage: str, index_path: Path | None, as_json: bool) -> None:
+    """Print the whole PASSAGE with this id: DOCUMENT#START-END, as `ask` prints it."""
+    from ragkit.default import open_index
+
+    index = open_index(index_path)
+    citation = index.cite(passage)
+    path = _local_path(citation.document_id, citation.url, index)
+    if as_json:
+        own = {} if path is None else {"path": str(path)}
+        print_json({"id": citation.passage_id, "citation": citation.to_dict(), **own})
+        return
+    click.secho(citation.label, bold=True, color=use_colour())
+    place = citation.url or (path and _shown(path))
+    if place:
+        click.secho(str(place), dim=True, color=use_colour())
+    click.echo(f"\n{citation.quote}")
+
+
 def _input_lines() -> Iterator[str]:
     """Yield the lines of standard input up to an empty one; prompt on a terminal."""
     while True:
@@ -143,7 +166,23 @@ def _input_lines() -> Iterator[str]:
         yield line
 
 
-def _print_answer(answer: Answer) -> None:
+def _answer_json(answer: Answer, index: ragkit.Index) -> dict[str, Any]:
+    """Return ``Answer.to_dict``; passages have the ``path`` of a source without a web address."""
+    content = answer.to_dict()
+    for passage in content["passages"]:
+        path = _local_path(passage["citation"]["document_id"], passage["citation"]["url"], index)
+        if path is not None:
+            passage["path"] = str(path)
+    return content
+
+
+def _local_path(document_id: str, url: str | None, index: ragkit.Index) -> Path | None:
+    """Return the absolute path of a document's file, unless it has a web address or is missing."""
+    path = None if is_web_url(url) else index.source_path(document_id)
+    return path.resolve() if path is not None and path.is_file() else None
+
+
+def _print_answer(answer: Answer, index: ragkit.Index) -> None:
     head = answer.text if answer.answered else f"The corpus does not say ({answer.reason})."
     if answer.short:
         short = " ".join(answer.short.quote.split())
@@ -156,6 +195,7 @@ def _print_answer(answer: Answer) -> None:
         quotes = " … ".join(passage.quote(span) for span in passage.highlights)
         indent = " " * 4
         click.echo(textwrap.fill(quotes, WIDTH, initial_indent=indent, subsequent_indent=indent))
+        _print_place(passage.citation, index)
 
 
 def _headline(passage: Passage) -> str:
@@ -163,3 +203,16 @@ def _headline(passage: Passage) -> str:
     rank = click.style(f"[{passage.rank}]", fg="cyan")
     score = click.style(f"score {passage.score:.3f}", dim=True)
     return f"{rank} {citation.label}  {citation.start}–{citation.end}  {score}"
+
+
+def _print_place(citation: ragkit.Citation, index: ragkit.Index) -> None:
+    """Print the passage's id, for ``ragkit show``, and its file if that can be opened."""
+    path = _local_path(citation.document_id, citation.url, index)
+    place = citation.passage_id if path is None else f"{citation.passage_id}  {_shown(path)}"
+    click.secho(f"    {place}", dim=True, color=use_colour())
+
+
+def _shown(path: Path) -> Path:
+    """Return the path relative to the working directory, if it is inside that."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

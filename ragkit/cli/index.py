@@ -9,7 +9,7 @@ import click
 
 import ragkit
 from ragkit.cli.options import json_option
-from ragkit.cli.output import print_json, progress_bar
+from ragkit.cli.output import print_json, print_left_out, progress_bar
 
 if TYPE_CHECKING:
     from ragkit.encoding import Runtime
@@ -33,6 +33,12 @@ workers_option = click.option(
     help="Encode on this Ray cluster, such as ray://host:10001; `ray` means the one on this "
     "machine.",
 )
+strict_option = click.option(
+    "--strict",
+    is_flag=True,
+    help="Refuse a folder or pattern with a file that cannot be indexed, instead of leaving the "
+    "file out.",
+)
 
 
 @click.group()
@@ -54,23 +60,27 @@ def index() -> None:
     help="Memory budget of each process that answers questions, such as 500MB (default: 2GiB).",
 )
 @workers_option
+@strict_option
 @json_option
 def build(
     *, sources: tuple[str, ...], out: Path, model: str | None, runtime: Runtime,
-    memory: str | None, workers: str | None, as_json: bool,
+    memory: str | None, workers: str | None, strict: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Build an index of SOURCES: files, folders or patterns.
 
+    Files of folders and patterns that cannot be indexed are left out and listed on standard error.
     If a build was interrupted, the same command resumes it.
     """
     with progress_bar("Encoding") as show:
         named = {} if model is None else {"name": model}
         encoder = model if runtime == "reference" else ragkit.load_encoder(**named, runtime=runtime)
         built = ragkit.Index.build(
-            list(sources), out, encoder=encoder, memory=memory, progress=show, workers=workers
-        )
+            list(sources), out, encoder=encoder, memory=memory, progress=show, workers=workers,
+            strict=strict,
+        )  # fmt: skip
+    print_left_out(built.left_out)
     if as_json:
-        print_json({"index": str(out), **built.counts})
+        print_json({"index": str(out), **built.counts, "left_out": built.left_out.to_dict()})
     else:
         click.echo(f"Built {out}: {_sizes(built.counts)}.")
 
@@ -80,22 +90,27 @@ def build(
 @click.argument("sources", nargs=-1, required=True)
 @runtime_option
 @workers_option
+@strict_option
 @json_option
 def update(
-    *, path: Path, sources: tuple[str, ...], runtime: Runtime, workers: str | None, as_json: bool
-) -> None:
+    *, path: Path, sources: tuple[str, ...], runtime: Runtime, workers: str | None, strict: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Update the index at PATH to match SOURCES.
 
-    Only chunks whose text changed are encoded. Documents that are not in SOURCES are removed.
+    Only chunks whose text changed are encoded. Documents that are not in SOURCES, or are left
+    out as by `build`, are removed.
     """
     with progress_bar("Encoding") as show:
         encoder = _encoder(path, runtime)
         updated = ragkit.Index.update(
-            path, list(sources), encoder=encoder, progress=show, workers=workers
+            path, list(sources), encoder=encoder, progress=show, workers=workers, strict=strict
         )
+    print_left_out(updated.left_out)
     changes = updated.update_report.counts if updated.update_report else {}
     if as_json:
-        print_json({"index": str(path), **changes, **updated.counts})
+        left_out = updated.left_out.to_dict()
+        print_json({"index": str(path), **changes, **updated.counts, "left_out": left_out})
     else:
         documents = updated.counts["documents"]
         click.echo(f"Updated {path}: {_sizes(changes)}; {documents} documents now.")

@@ -21,11 +21,14 @@ from ragkit.timing import Stage
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ragkit.corpus import LeftOut
+
 __all__ = [
     "ExitStatus",
     "log_to_terminal",
     "naming_unwritable",
     "print_json",
+    "print_left_out",
     "print_timings",
     "progress_bar",
     "table_console",
@@ -71,6 +74,14 @@ def print_timings(stages: Sequence[Stage]) -> None:
     """Print each stage and their sum on standard error, so that standard output stays JSON."""
     for name, seconds in [*stages, ("all", sum(seconds for _, seconds in stages))]:
         click.echo(f"{seconds * 1000:9.1f} ms  {name}", err=True)
+
+
+def print_left_out(left_out: LeftOut) -> None:
+    """Print on standard error what was left out of the sources: one line a file."""
+    if left_out:
+        click.secho(f"Left out: {len(left_out)} files.", fg="yellow", err=True, color=use_colour())
+    for line in left_out.lines():
+        click.echo(f"  {line}", err=True)
 
 
 def log_to_terminal() -> None:

@@ -3,6 +3,24 @@
 from __future__ import annotations
 
 from ragkit.corpus.ids import slug
-from ragkit.corpus.sources import Source, SourceFile, Sources, iter_sources, load_sources
+from ragkit.corpus.left_out import LeftOut, LeftOutFile
+from ragkit.corpus.sources import (
+    Source,
+    SourceFile,
+    SourceIterator,
+    Sources,
+    iter_sources,
+    load_sources,
+)
 
-__all__ = ["Source", "SourceFile", "Sources", "iter_sources", "load_sources", "slug"]
+__all__ = [
+    "LeftOut",
+    "LeftOutFile",
+    "Source",
+    "SourceFile",
+    "SourceIterator",
+    "Sources",
+    "iter_sources",
+    "load_sources",
+    "slug",
+]

@@ -38,6 +38,10 @@ _DECODED_AS = {
 }  # fmt: skip
 _BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"),
                      (codecs.BOM_UTF16_BE, "utf-16-be"))  # fmt: skip
+# Those of UTF-32 first, since that of UTF-16 LE is the beginning of one.
+_UNICODE_MARKS = ((codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"),
+                  *_BYTE_ORDER_MARKS)  # fmt: skip
+_ADVICE = "If it is text, convert it, e.g.: iconv -f {} -t utf-8 IN > OUT"
 _PRESCAN_BYTES = 1024
 """How far browsers look for a declaration: https://html.spec.whatwg.org/#prescan-a-byte-stream…"""
 _DECLARATION = re.compile(
@@ -64,26 +68,36 @@ def read_all(file: BinaryIO, name: str) -> bytes:
 
 
 def decode(data: bytes, name: str) -> str:
-    """Decode UTF-8 exactly: line ends, a byte order mark and unnormalised accents stay.
+    """Decode UTF-8, or what a byte order mark says, exactly: the mark and line ends stay.
 
     Args:
         data: all bytes of the file.
         name: what an error calls the file.
 
     Raises:
-        SourceError: the bytes are not UTF-8, or the text is empty or binary.
+        SourceError: the bytes are not in that encoding, or the text is empty or binary.
 
     """
+    encoding = next((e for mark, e in _UNICODE_MARKS if data.startswith(mark)), "utf-8")
     try:
-        text = data.decode("utf-8")
+        text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        kind = "binary data" if b"\0" in data else "not UTF-8"
         raise SourceError(
-            f"{name} is {kind} (byte {data[error.start]:#04x} at offset {error.start}); expected "
-            f"UTF-8 text. Convert it, e.g.: iconv -f latin1 -t utf-8 IN > OUT"
+            f"{name} is {_kind(data, encoding)} (byte {data[error.start]:#04x} at offset "
+            f"{error.start}); expected UTF-8 text. {_advice(data)}"
         ) from error
     refuse_unusable(text, name)
     return text
+
+
+def _kind(data: bytes, encoding: str) -> str:
+    if encoding != "utf-8":
+        return f"not {encoding.upper()}, as its byte order mark says,"
+    return "binary data" if b"\0" in data else "not UTF-8"
+
+
+def _advice(data: bytes) -> str:
+    return _ADVICE.format("utf-16" if b"\0" in data else "latin1")
 
 
 def decode_html(data: bytes, name: str) -> str:
@@ -149,7 +163,8 @@ def refuse_unusable(text: str, name: str) -> None:
         )
     if "\0" in text:
         raise SourceError(
-            f"{name} is binary data (a NUL at offset {text.index(chr(0))}); expected UTF-8 text."
+            f"{name} is binary data (a NUL at offset {text.index(chr(0))}); expected UTF-8 text. "
+            f"{_ADVICE.format('utf-16')}"
         )
     refuse_surrogates(text, name)
 

@@ -1,10 +1,10 @@
 """Paths → the files that they stand for, each with a default id.
 
 A folder stands for its files of a supported format, and those of its folders, sorted. Left out are
-hidden files (names that begin with a dot), links to outside the folder, linked folders (their files
-are found where they are), XML other than MediaWiki dumps, and formats that are not supported. A
-pattern such as ``docs/**/*.md`` stands for the files that it matches, with the same exceptions. A
-path of a file stands for that file, without exceptions.
+hidden files (names that begin with a dot), Office's lock files, links to outside the folder, linked
+folders (their files are found where they are), XML other than MediaWiki dumps, and formats that are
+not supported. A pattern such as ``docs/**/*.md`` stands for the files that it matches, with the
+same exceptions. A path of a file stands for that file, without exceptions.
 """
 
 from __future__ import annotations
@@ -12,26 +12,36 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
-from ragkit.corpus.formats import SUFFIXES, split_suffix
-from ragkit.corpus.ids import choose_distinct, slug, valid_unicode
-from ragkit.corpus.metadata import load_metadata
+from ragkit.corpus.formats import SUFFIXES, is_supported, split_suffix
+from ragkit.corpus.ids import choose_distinct, digest_id, slug, valid_unicode
+from ragkit.corpus.left_out import LeftOutBuilder
+from ragkit.corpus.metadata import METADATA_SUFFIX, load_metadata
 from ragkit.errors import SourceError
 
 __all__ = ["DiscoveredFile", "discover"]
 
+_LOCK_FILE = "~$"
+"""How the name of a file begins that Office writes while a document is open."""
+
+_MAX_SIBLINGS = 10_000
+"""Names that are compared with that of a missing file, in about 0.1 s."""
+
 
 class DiscoveredFile(NamedTuple):
-    """A file, and the id of its document where the file sets none.
+    """A file, the id of its document where the file sets none, and whether it is a source itself.
 
-    ``default_id`` is ``""`` where the file's name has no letters or digits.
+    A file that is a source itself must be indexed; one in a folder may be left out.
     """
 
     path: Path
     default_id: str
+    is_source: bool
 
 
 class _Match(NamedTuple):
@@ -41,56 +51,96 @@ class _Match(NamedTuple):
     root: Path | None
 
 
-def discover(paths: Sequence[Path]) -> list[list[DiscoveredFile]]:
+def discover(paths: Sequence[Path], left_out: LeftOutBuilder) -> list[list[DiscoveredFile]]:
     """Find the files that paths of files and folders, and patterns, stand for.
 
     Args:
         paths: all paths at once, since their files' default ids differ where possible.
+        left_out: takes note of the files of folders and patterns that are left out.
 
     Returns:
         For each path its files, sorted.
 
     Raises:
-        SourceError: a folder or pattern stands for no file, or cannot be listed.
+        SourceError: a path does not exist, or a folder or pattern stands for no file or cannot be
+            listed.
 
     """
-    matches = [_matches(path) for path in paths]
+    matches = [_matches(path, left_out) for path in paths]
     ids = iter(choose_distinct([_possible_ids(*match) for own in matches for match in own]))
     return [
         [
-            DiscoveredFile(match.path, name)
+            DiscoveredFile(match.path, name, match.root is None)
             for match, name in zip(own, islice(ids, len(own)), strict=True)
         ]
         for own in matches
     ]
 
 
-def _matches(path: Path) -> list[_Match]:
-    if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for a name that is too long
-        files = _supported(_files_under(path), path)
-    elif glob.has_magic(str(path)) and not os.path.lexists(path):
-        path, pattern = _fixed_folder(path), path
-        files = _supported(_glob(pattern, path), path)
-        if not files:
-            raise SourceError(
-                f"the pattern {pattern} matches no readable file ({', '.join(SUFFIXES)}). Check "
-                f"the pattern."
-            )
-    else:
+def _matches(path: Path, left_out: LeftOutBuilder) -> list[_Match]:
+    is_pattern = glob.has_magic(str(path)) and not os.path.lexists(path)
+    root = _fixed_folder(path) if is_pattern else path
+    if not os.path.lexists(root):
+        raise _missing(root)
+    if not os.path.isdir(root):  # noqa: PTH112 - Path.is_dir raises for a name that is too long
+        if is_pattern:
+            raise SourceError(f"{root}, in the pattern {path}, is not a folder. Check the pattern.")
         return [_Match(path, None)]
+    candidates = _glob(path, root) if is_pattern else _files_under(path, left_out)
+    files = _select(candidates, root, left_out)
     if not files:
-        raise SourceError(
-            f"the directory {path} holds no text file or other readable one "
-            f"({', '.join(SUFFIXES)}). Add such files, or name files elsewhere."
+        raise _no_files(path, left_out, is_pattern=is_pattern)
+    return [_Match(file, root) for file in sorted(files)]
+
+
+def _no_files(path: Path, left_out: LeftOutBuilder, *, is_pattern: bool) -> SourceError:
+    suffixes = ", ".join(SUFFIXES)
+    others = "".join(f" Left out: {line}." for line in left_out.build().lines())
+    if is_pattern:
+        return SourceError(
+            f"the pattern {path} matches no readable file ({suffixes}). Check the pattern.{others}"
         )
-    return [_Match(file, path) for file in sorted(files)]
+    return SourceError(
+        f"the directory {path} holds no text file or other readable one ({suffixes}). Add such "
+        f"files, or name files elsewhere.{others}"
+    )
 
 
-def _files_under(directory: Path) -> list[Path]:
+def _missing(path: Path) -> SourceError:
+    """Return the error for a path that does not exist; it names a similar one that does."""
+    similar = _similar(path)
+    hint = "Check the path." if similar is None else f"Did you mean {similar}?"
+    return SourceError(f"the source {path} does not exist. {hint}")
+
+
+def _similar(path: Path) -> Path | None:
+    """Return the existing path whose last part is most similar to the first missing part."""
+    for folder, part in zip(path.parents, reversed(path.parts), strict=False):
+        if not os.path.isdir(folder):  # noqa: PTH112 - as above
+            continue
+        with suppress(OSError), os.scandir(folder) as entries:
+            names = {entry.name.casefold(): entry.name for entry in islice(entries, _MAX_SIBLINGS)}
+            return next(
+                (folder / names[name] for name in get_close_matches(part.casefold(), names, 1)),
+                None,
+            )
+        break
+    return None
+
+
+def _files_under(directory: Path, left_out: LeftOutBuilder) -> list[Path]:
+    def leave_out(error: OSError) -> None:
+        unlisted = SourceError(
+            f"{error.filename} cannot be listed: {error.strerror}. Check its permissions."
+        )
+        if Path(error.filename) == directory:
+            raise unlisted from error
+        left_out.add(Path(error.filename), unlisted)
+
     paths: list[Path] = []
-    for folder, folders, files in os.walk(directory, onerror=_refuse_unlisted):
-        folders[:] = [name for name in folders if not _is_hidden(name)]
-        paths += [Path(folder, name) for name in files if not _is_hidden(name)]
+    for folder, folders, files in os.walk(directory, onerror=leave_out):
+        folders[:] = sorted(name for name in folders if not _is_hidden(name))
+        paths += [Path(folder, name) for name in sorted(files) if not _is_hidden(name)]
     return paths
 
 
@@ -100,41 +150,50 @@ def _glob(pattern: Path, root: Path) -> list[Path]:
     if rest.name == "**":
         rest /= "*"
     try:
-        paths = list(root.glob(str(rest)))
+        paths = sorted(root.glob(str(rest)))
     except (OSError, ValueError, NotImplementedError) as error:
         raise SourceError(
             f"the pattern {pattern} cannot be used: {error}. Correct the pattern."
         ) from error
-    if any(_is_hidden(part) for part in rest.parts):
-        return paths
-    return [path for path in paths if not any(map(_is_hidden, path.relative_to(root).parts))]
+    if not any(_is_hidden(part) for part in rest.parts):
+        paths = [path for path in paths if not any(map(_is_hidden, path.relative_to(root).parts))]
+    real_root = os.path.realpath(root)
+    return [path for path in paths if not _is_in_linked_folder(path, root, real_root)]
+
+
+def _is_in_linked_folder(path: Path, root: Path, real_root: str) -> bool:
+    unlinked = os.path.normpath(Path(real_root, path.parent.relative_to(root)))
+    return os.path.realpath(path.parent) != unlinked
 
 
 def _is_hidden(name: str) -> bool:
     return name.startswith(".") and name != ".."
 
 
-def _refuse_unlisted(error: OSError) -> NoReturn:
-    raise SourceError(
-        f"{error.filename} cannot be listed: {error.strerror}. Check its permissions."
-    ) from error
-
-
-def _supported(paths: Iterable[Path], root: Path) -> list[Path]:
+def _select(paths: Iterable[Path], root: Path, left_out: LeftOutBuilder) -> list[Path]:
+    """Return the files to parse; take note of the others."""
     real_root = os.path.realpath(root)
-    return [path for path in paths if _is_supported(path, root, real_root)]
+    return [path for path in paths if _is_selected(path, real_root, left_out)]
 
 
-def _is_supported(path: Path, root: Path, real_root: str) -> bool:
-    suffix = split_suffix(path)[1]
-    if not suffix or not path.is_file():
+def _is_selected(path: Path, real_root: str, left_out: LeftOutBuilder) -> bool:
+    if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises without permission
+        if not os.path.isdir(path):  # noqa: PTH112 - the same
+            left_out.note(path, f"{path} is a broken link, a pipe or not permitted.")
         return False
-    unlinked = os.path.normpath(Path(real_root, path.parent.relative_to(root)))
-    if os.path.realpath(path.parent) != unlinked:
-        return False  # in a linked folder
+    if path.name.lower().endswith(METADATA_SUFFIX):
+        return False
+    if path.name.startswith(_LOCK_FILE):
+        left_out.lock_files += 1
+        return False
     if path.is_symlink() and os.path.commonpath([real_root, os.path.realpath(path)]) != real_root:
+        left_out.note(path, f"{path} is a link to outside the folder. Replace it by a copy.")
         return False
-    return not suffix.startswith(".xml") or _is_dump(path)
+    suffix = split_suffix(path)[1]
+    if not is_supported(path) or (suffix.startswith(".xml") and not _is_dump(path)):
+        left_out.suffixes[suffix or path.suffix.lower()] += 1
+        return False
+    return True
 
 
 def _is_dump(path: Path) -> bool:
@@ -154,16 +213,22 @@ def _fixed_folder(pattern: Path) -> Path:
 
 
 def _possible_ids(path: Path, root: Path | None) -> tuple[str, ...]:
-    """Return ids from short to long: name, with folders, with the root, with the suffix.
+    """Return names from short to long: name, with folders, with the root, with the suffix; digests.
 
     The root of a file that is a source itself is taken to be its folder's parent.
     """
+    with suppress(SourceError):  # damaged metadata is reported when the file is loaded
+        set_id = load_metadata(path).id
+        if set_id is not None:
+            return (set_id,)
     stem, suffix = split_suffix(path)
-    set_id = load_metadata(path, stem).id
-    if set_id is not None:
-        return (set_id,)
     folder = Path(os.path.abspath(path)).parent  # noqa: PTH100 - resolve() fails for odd names
     root = folder.parent if root is None else Path(os.path.abspath(root))  # noqa: PTH100
-    inner = " ".join([*folder.relative_to(root).parts, stem])
-    whole = f"{root.name} {inner}"
-    return tuple(slug(valid_unicode(name)) for name in (stem, inner, whole, whole + suffix))
+    inside = "/".join([root.name, *folder.relative_to(root).parts, path.name])
+    # The whole path only for two folders of one name, since it differs between machines.
+    digests = (digest_id(stem, inside), digest_id(stem, str(folder / path.name)))
+    if not slug(valid_unicode(stem)):
+        return digests
+    inner = "-".join([*folder.relative_to(root).parts, stem])
+    whole = f"{slug(valid_unicode(root.name))}-{inner}"
+    return (stem, inner, whole, whole + suffix.replace(".", "-"), *digests)

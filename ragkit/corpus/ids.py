@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
-__all__ = ["choose_distinct", "slug", "valid_unicode"]
+__all__ = ["choose_distinct", "digest_id", "slug", "valid_unicode"]
+
+_DIGEST = 8
+"""Hexadecimal digits: among 10,000 files that need one, two agree once in 86 corpora."""
 
 
 def slug(name: str) -> str:
@@ -23,29 +27,59 @@ def valid_unicode(file_name: str) -> str:
     return os.fsencode(file_name).decode("utf-8", "replace")
 
 
-def choose_distinct(candidates: Sequence[Sequence[str]]) -> list[str]:
-    """Choose for each item the first of its names that is unique at that position.
+def digest_id(name: str, path: str) -> str:
+    """Return the id of a file whose names do not tell it apart: its name and a digest of its path.
 
-    Args:
-        candidates: for each item its possible names, best first; none empty.
-
-    Returns:
-        One name per item; its last candidate where none is unique.
+    It depends on nothing else, so that it stays the same whatever other files come and go.
 
     Example:
-        >>> choose_distinct([("a", "x/a"), ("a", "y/a"), ("b", "y/b")])
-        ['x/a', 'y/a', 'b']
+        >>> digest_id("C++", "docs/C++.md")
+        'c-3014ac8e'
 
     """
-    chosen: dict[int, str] = {}
-    positions = max(map(len, candidates), default=0)
-    for position in range(positions):
+    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:_DIGEST]
+    return f"{slug(valid_unicode(name)) or 'document'}-{digest}"
+
+
+def choose_distinct(candidates: Sequence[Sequence[str]]) -> list[str]:
+    """Choose for each item the slug of the first of its names that tells it apart.
+
+    Of several items whose first names have the same slug, the one that spells it may have it:
+    ``C`` spells ``c``, ``C++`` does not. Later names count only for items that spell them, since
+    otherwise the next item could be one with the same slug, and change the id.
+
+    Args:
+        candidates: for each item its possible names, best first. The last is used as it is, and
+            is the only one of an item that has no choice.
+
+    Returns:
+        One name per item; its last one where no other tells it apart.
+
+    Example:
+        >>> choose_distinct([("C", "c-1"), ("C++", "c-2"), ("Köln", "koln-3")])
+        ['c', 'c-2', 'koln']
+
+    """
+    chosen = {item: names[0] for item, names in enumerate(candidates) if len(names) == 1}
+    for position in range(max(map(len, candidates), default=1) - 1):
         names = {
-            item: names[min(position, len(names) - 1)]
+            item: names[position]
             for item, names in enumerate(candidates)
-            if item not in chosen
+            if item not in chosen and position < len(names) - 1
         }
-        uses = Counter([*names.values(), *chosen.values()])
-        is_last = position == positions - 1
-        chosen |= {item: name for item, name in names.items() if is_last or uses[name] == 1}
-    return [chosen[item] for item in range(len(candidates))]
+        chosen |= _distinct(names, taken=set(chosen.values()), only_spelled=position > 0)
+    return [chosen.get(item, names[-1]) for item, names in enumerate(candidates)]
+
+
+def _distinct(names: dict[int, str], *, taken: set[str], only_spelled: bool) -> dict[int, str]:
+    slugs = {item: slug(valid_unicode(name)) for item, name in names.items()}
+    spelled = {item: own for item, own in slugs.items() if own and _spells(names[item], own)}
+    uses, spellings = Counter(slugs.values()), Counter(spelled.values())
+    distinct = {item: own for item, own in spelled.items() if spellings[own] == 1}
+    if not only_spelled:
+        distinct |= {item: own for item, own in slugs.items() if own and uses[own] == 1}
+    return {item: own for item, own in distinct.items() if own not in taken}
+
+
+def _spells(name: str, own_slug: str) -> bool:
+    return re.sub("[ _]", "-", name.casefold()) == own_slug

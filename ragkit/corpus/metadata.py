@@ -1,4 +1,8 @@
-"""Properties of a document, from ``NAME.meta.json`` next to its file or from its front matter."""
+"""Properties of a document, from its front matter or from a file next to its own.
+
+That file is ``minutes.docx.meta.json`` or ``minutes.meta.json``. If both exist, only the one
+with the whole name is used, since the other may belong to ``minutes.pdf``.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from ragkit.corpus.decoding import replace_surrogates
+from ragkit.corpus.formats import split_suffix
 from ragkit.errors import SourceError
 from ragkit.types import MetadataValue
 
-__all__ = ["FileMetadata", "load_metadata", "metadata_value", "split_names"]
+__all__ = ["METADATA_SUFFIX", "FileMetadata", "load_metadata", "metadata_value", "split_names"]
+
+METADATA_SUFFIX = ".meta.json"
 
 _NAMES = ("title", "url", "id")
 _INTEGER_LIMIT = 2**63
@@ -44,17 +51,22 @@ def _name(value: MetadataValue | None) -> str | None:
     return name if name.strip() else None
 
 
-def load_metadata(path: Path, stem: str) -> FileMetadata:
-    """Load ``STEM.meta.json`` from the folder of ``path``; empty if there is no such file.
+def load_metadata(path: Path) -> FileMetadata:
+    """Load the metadata of the file ``path``; empty if no file has any.
 
     Raises:
         SourceError: the file is not a JSON object of flat values, or a link to another folder.
 
     """
-    file = path.with_name(f"{stem}.meta.json")
-    if not os.path.isfile(file):  # noqa: PTH113 - Path.is_file raises for a name that is too long
-        return FileMetadata()
-    real, folder = Path(os.path.realpath(file)), Path(os.path.realpath(path.parent))
+    for name in (path.name, split_suffix(path)[0]):
+        file = path.parent / (name + METADATA_SUFFIX)
+        if os.path.isfile(file):  # noqa: PTH113 - Path.is_file raises for a name that is too long
+            return _load(file, path.parent)
+    return FileMetadata()
+
+
+def _load(file: Path, parent: Path) -> FileMetadata:
+    real, folder = Path(os.path.realpath(file)), Path(os.path.realpath(parent))
     if file.is_symlink() and folder not in real.parents:
         # The folder's author may have no permission to read the target.
         raise SourceError(
@@ -62,7 +74,7 @@ def load_metadata(path: Path, stem: str) -> FileMetadata:
             f"a copy, or remove it."
         )
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_bytes())  # which detects UTF-16 and byte order marks
     except (OSError, ValueError, RecursionError) as error:
         raise SourceError(
             f"{file} cannot be parsed as JSON: {error}. Correct or remove it."

@@ -3,8 +3,8 @@
 The text of a plain text or Markdown file is its bytes decoded as UTF-8, exactly: line ends, a byte
 order mark and unnormalised accents stay, so that a citation's offsets can be checked against the
 file itself. The text of any other format is what its parser extracts, always the same for the same
-bytes. A file ``NAME.meta.json`` next to ``NAME.txt`` may set ``title``, ``url``, ``id`` and other
-properties, which take precedence over those in the file itself.
+bytes. A file ``NAME.meta.json`` or ``NAME.txt.meta.json`` next to ``NAME.txt`` may set ``title``,
+``url``, ``id`` and other properties, which take precedence over those in the file itself.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import BufferedReader
-from itertools import chain
 from os import PathLike
 from pathlib import Path
 
@@ -23,13 +22,21 @@ from ragkit.corpus.decoding import refuse_surrogates, refuse_unusable
 from ragkit.corpus.discovery import DiscoveredFile, discover
 from ragkit.corpus.formats import parser_for, split_suffix
 from ragkit.corpus.headings import MAX_HEADING_LENGTH, parse_sections
-from ragkit.corpus.ids import slug, valid_unicode
+from ragkit.corpus.ids import valid_unicode
+from ragkit.corpus.left_out import LeftOut, LeftOutBuilder
 from ragkit.corpus.metadata import FileMetadata, load_metadata
 from ragkit.corpus.parser import ParsedDocument
 from ragkit.errors import SourceError
 from ragkit.types import Document
 
-__all__ = ["Source", "SourceFile", "Sources", "iter_sources", "load_sources"]
+__all__ = [
+    "Source",
+    "SourceFile",
+    "SourceIterator",
+    "Sources",
+    "iter_sources",
+    "load_sources",
+]
 
 Source = str | PathLike[str] | Document
 """A path of a file or folder, a pattern such as ``docs/**/*.md``, or a document in memory."""
@@ -66,51 +73,90 @@ class SourceFile:
             return _sha256(file)
 
 
-def load_sources(sources: Sources) -> list[tuple[Document, SourceFile]]:
+def load_sources(sources: Sources, *, strict: bool = False) -> list[tuple[Document, SourceFile]]:
     """Return all documents that ``iter_sources`` yields."""
-    return list(iter_sources(sources))
+    return list(iter_sources(sources, strict=strict))
 
 
-def iter_sources(sources: Sources) -> Iterator[tuple[Document, SourceFile]]:
+def iter_sources(sources: Sources, *, strict: bool = False) -> SourceIterator:
     """Load the documents of all sources, one at a time.
 
     A directory stands for its files of a supported format, sorted, and a pattern for those that it
-    matches (``discovery`` has the rules). A file may contain several documents. Files that would
-    have the same id get one that begins with their folder.
+    matches (``discovery`` has the rules). Of these, files that cannot be indexed are left out, and
+    the iterator's ``left_out`` says why. A file may contain several documents. Files that would
+    have the same id get one that begins with their folder, or ends with a digest of their path.
 
     Args:
         sources: one source or several.
+        strict: raise the error of a file that would be left out.
 
-    Yields:
-        Each document and where it comes from, in the order of the sources.
+    Returns:
+        An iterator over each document and where it comes from, in the order of the sources.
 
     Raises:
-        SourceError: a source is missing, empty, damaged, unreadable or of an unknown format, or
-            two documents have the same id. A file that is named itself is never skipped.
-        MissingExtraError: the library that parses a format is not installed.
+        SourceError: while iterating: a source is missing, empty, damaged, unreadable or of an
+            unknown format, two documents have the same id, or no document is left. A file that is
+            named itself is never left out.
+        MissingExtraError: while iterating: the library that parses a format is not installed.
 
     """
+    return SourceIterator(sources, strict=strict)
+
+
+class SourceIterator(Iterator[tuple[Document, SourceFile]]):
+    """Iterates over the documents of sources; ``iter_sources`` creates it."""
+
+    def __init__(self, sources: Sources, *, strict: bool) -> None:
+        self._left_out = LeftOutBuilder(strict=strict)
+        self._documents = _load(_listed(sources), self._left_out)
+
+    def __next__(self) -> tuple[Document, SourceFile]:
+        """Return the next document and where it comes from."""
+        return next(self._documents)
+
+    @property
+    def left_out(self) -> LeftOut:
+        """What has been left out so far; complete when the iterator is exhausted."""
+        return self._left_out.build()
+
+
+def _load(
+    sources: Sequence[Source], left_out: LeftOutBuilder
+) -> Iterator[tuple[Document, SourceFile]]:
+    paths = [Path(source) for source in sources if not isinstance(source, Document)]
+    files = iter(discover(paths, left_out) if paths else [])
     origins: dict[str, SourceFile] = {}
-    for document, origin in _load(_listed(sources)):
+    for source in sources:
+        if isinstance(source, Document):
+            yield from _distinct([_from_memory(source)], origins)
+            continue
+        for file in next(files):
+            before = len(origins)
+            try:
+                yield from _distinct(_from_file(file), origins)
+            except SourceError as error:
+                if file.is_source:
+                    raise
+                left_out.add(file.path, error, indexed=len(origins) - before)
+    reasons = left_out.build().lines()
+    if reasons and not origins:
+        raise SourceError(f"none of the files can be indexed: {' '.join(reasons)}")
+
+
+def _distinct(
+    documents: Iterable[tuple[Document, SourceFile]], origins: dict[str, SourceFile]
+) -> Iterator[tuple[Document, SourceFile]]:
+    """Yield documents, and record them in ``origins``. Raises SourceError for an id in there."""
+    for document, origin in documents:
         if document.id in origins:
             other = origins[document.id]
             raise SourceError(
                 f"two sources have the document id {document.id!r} "
                 f"({other.path or 'in memory'} and {origin.path or 'in memory'}); "
-                f"ids must be unique. Rename one file, or set the id in its .meta.json."
+                f"ids must be unique. Set another id in the .meta.json or front matter of one."
             )
         origins[document.id] = origin
         yield document, origin
-
-
-def _load(sources: Sequence[Source]) -> Iterator[tuple[Document, SourceFile]]:
-    paths = [Path(source) for source in sources if not isinstance(source, Document)]
-    files = iter(discover(paths) if paths else [])
-    for source in sources:
-        if isinstance(source, Document):
-            yield _from_memory(source)
-        else:
-            yield from chain.from_iterable(map(_from_file, next(files)))
 
 
 def _listed(sources: Sources) -> list[Source]:
@@ -144,7 +190,7 @@ def _all_names(document: Document) -> str:
 def _from_file(source: DiscoveredFile) -> Iterator[tuple[Document, SourceFile]]:
     path = source.path
     parse = parser_for(path)
-    metadata = load_metadata(path, split_suffix(path)[0])
+    metadata = load_metadata(path)
     with _opened(path) as file:
         # Hashed before it is parsed: a change in between makes the index stale, not wrong.
         sha256 = _sha256(file)
@@ -169,7 +215,7 @@ def _document(parsed: ParsedDocument, metadata: FileMetadata, source: Discovered
             f".meta.json."
         )
     return Document(
-        id=metadata.id or parsed.id or source.default_id or slug(title) or "document",
+        id=metadata.id or parsed.id or source.default_id,
         title=title,
         text=parsed.text,
         url=metadata.url or parsed.url,

@@ -27,6 +27,7 @@ __all__ = [
     "LazyDocuments",
     "document_from_record",
     "document_record",
+    "is_same",
 ]
 
 _CACHED_DOCUMENTS = 256
@@ -203,6 +204,15 @@ def document_record(document: Document, **place: object) -> dict[str, Any]:
     record |= {"metadata": dict(document.metadata)} if document.metadata else {}
     record |= {"pages": list(document.pages)} if document.pages else {}
     return record
+
+
+def is_same(one: Document, other: Document) -> bool:
+    """Return whether two documents are stored alike; a list equals a tuple, as it is stored."""
+
+    def stored(document: Document) -> str:
+        return json.dumps(document_record(document), sort_keys=True)
+
+    return one.text == other.text and stored(one) == stored(other)
 
 
 def document_from_record(record: Mapping[str, Any], text: str) -> Document:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from ragkit.chunking import Chunker
-from ragkit.corpus import SourceFile, Sources, iter_sources
+from ragkit.corpus import LeftOut, SourceFile, Sources, iter_sources
 from ragkit.encoding import Encoder, Fingerprint
 from ragkit.errors import (
     IndexDamagedError,
@@ -20,6 +20,7 @@ from ragkit.errors import (
     SourceError,
 )
 from ragkit.index.config import DEFAULT_CONFIG, RetrievalConfig
+from ragkit.index.documents import is_same
 from ragkit.index.journal import EncodedChunk, Journal, Key
 from ragkit.index.local import LocalData
 from ragkit.index.manifest import Manifest, SourceRecord
@@ -74,6 +75,8 @@ class LocalIndex:
         settings: what shaped it.
         sources: where each document came from.
         published: the record of each file on disk; None for an index in memory.
+        left_out: what of its sources it does not contain; empty for an index that was opened.
+        changed: ids of the documents that ``update`` replaced, whatever their sources' checksums.
 
     """
 
@@ -82,6 +85,8 @@ class LocalIndex:
     settings: BuildSettings
     sources: tuple[SourceFile, ...]
     published: Mapping[str, FileRecord] | None = None
+    left_out: LeftOut = field(default_factory=LeftOut)
+    changed: Collection[str] = ()
 
     def manifest(self, directory: Path = Path()) -> Manifest:
         """Return the manifest to publish in ``directory``."""
@@ -115,10 +120,18 @@ class LocalIndex:
 
 @dataclass(frozen=True, slots=True)
 class PreviousIndex:
-    """The index that an update starts from, made by the same encoder and chunker."""
+    """The index that an update starts from, made by the same encoder and chunker.
+
+    Attributes:
+        data: its tables.
+        rows: the row of each chunk.
+        changed: ids of the documents that ``chunks`` was asked for and that are no longer the same.
+
+    """
 
     data: LocalData
     rows: Mapping[Key, int]
+    changed: set[str] = field(default_factory=set)
 
     @classmethod
     def of(cls, data: LocalData) -> PreviousIndex:
@@ -127,7 +140,10 @@ class PreviousIndex:
 
     def chunks(self, document: Document) -> list[Chunk] | None:
         number = self.data.documents.number_of(document.id)
-        if number is None or self.data.documents[number] != document:
+        if number is None:
+            return None
+        if not is_same(self.data.documents[number], document):
+            self.changed.add(document.id)
             return None
         return self.data.chunks_of(number)
 
@@ -150,6 +166,7 @@ def build(
     *,
     progress: Progress | None = None,
     chunk_encoder: ChunkEncoder | None = None,
+    strict: bool = False,
 ) -> LocalIndex:
     """Load, chunk and encode ``sources``; publish the index in ``directory`` if one is given.
 
@@ -157,24 +174,26 @@ def build(
 
     Args:
         chunk_encoder: as for ``build_data``.
+        strict: as for ``iter_sources``.
 
     Raises:
         SourceError, EncoderError, InputError: a source, the model or an argument is unusable.
         IndexLockedError, IndexWriteError: the index cannot be written.
 
     """
-    documents = iter_sources(sources)
+    documents = iter_sources(sources, strict=strict)
     if directory is None:
         data, origins = _write_tables(
             documents, encoder, settings, MemoryTables(), Journal(None, encoder),
             progress=progress, chunk_encoder=chunk_encoder,
         )  # fmt: skip
-        return LocalIndex(data, encoder.fingerprint, settings, origins)
+        return LocalIndex(data, encoder.fingerprint, settings, origins, left_out=documents.left_out)
     # Locked before the work, so that a second builder learns of it now and not at the end.
     with write_lock(directory):
-        return build_and_publish(
+        built = build_and_publish(
             directory, documents, encoder, settings, progress=progress, chunk_encoder=chunk_encoder
         )
+    return replace(built, left_out=documents.left_out)
 
 
 def update(
@@ -184,6 +203,7 @@ def update(
     *,
     progress: Progress | None = None,
     chunk_encoder: ChunkEncoder | None = None,
+    strict: bool = False,
 ) -> LocalIndex:
     """Make the index in ``directory`` equal to a fresh build from ``sources``.
 
@@ -194,10 +214,12 @@ def update(
     with write_lock(directory):
         old = open_index(directory)
         check_encoder(directory, encoder.fingerprint, old.fingerprint)
-        return build_and_publish(
-            directory, iter_sources(sources), encoder, old.settings,
-            progress=progress, previous=PreviousIndex.of(old.data), chunk_encoder=chunk_encoder,
+        documents, previous = iter_sources(sources, strict=strict), PreviousIndex.of(old.data)
+        updated = build_and_publish(
+            directory, documents, encoder, old.settings,
+            progress=progress, previous=previous, chunk_encoder=chunk_encoder,
         )  # fmt: skip
+    return replace(updated, left_out=documents.left_out, changed=frozenset(previous.changed))
 
 
 def save(index: LocalIndex, directory: Path) -> None:

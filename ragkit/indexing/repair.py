@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from ragkit.corpus import SourceFile, iter_sources
@@ -89,11 +90,18 @@ def _from_sources(
 ) -> list[tuple[Document, SourceFile]]:
     """All documents from the source files. Raises IndexDamagedError if these have changed."""
     paths = list(dict.fromkeys(source.path for source in sources if source.path is not None))
-    with suppress(SourceError):
-        by_id = {document.id: (document, origin) for document, origin in iter_sources(paths)}
-        documents = [by_id[source.document_id] for source in sources if source.document_id in by_id]
+    with suppress(SourceError, StopIteration):
+        loaded: dict[Path | None, list[tuple[Document, SourceFile]]] = {None: []}
+        for document, origin in iter_sources(paths):
+            loaded.setdefault(origin.path, []).append((document, origin))
+        pending = {path: iter(documents) for path, documents in loaded.items()}
+        documents = [next(pending[source.path]) for source in sources]
         if [origin.sha256 for _, origin in documents] == [source.sha256 for source in sources]:
-            return documents
+            # A file named alone may have another default id than in its folder.
+            return [
+                (replace(document, id=source.document_id), source)
+                for (document, _), source in zip(documents, sources, strict=True)
+            ]
     raise IndexDamagedError(
         f"the index at {directory} cannot be repaired: {', '.join(damaged)} is damaged, and not "
         f"all of its {len(paths)} source files are where and what they were. Restore them, or "

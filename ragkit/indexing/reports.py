@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -30,8 +30,9 @@ class UpdateReport:
 
     Attributes:
         added: ids of documents that the index did not have before, in the index's order.
-        changed: ids of documents whose source has another checksum than before. All documents of
-            a file count as changed if the file changed.
+        changed: ids of documents whose source has another checksum than before, or whose title,
+            address or metadata changed without it, in a ``.meta.json`` file for instance. All
+            documents of a file count as changed if the file changed.
         removed: ids of documents that the index no longer has.
 
     """
@@ -42,20 +43,29 @@ class UpdateReport:
 
     @classmethod
     def compare(
-        cls, before: Iterable[SourceChecksum], after: Iterable[SourceChecksum]
+        cls,
+        before: Iterable[SourceChecksum],
+        after: Iterable[SourceChecksum],
+        *,
+        changed: Collection[str] = (),
     ) -> UpdateReport:
         """Compare the sources of an index before and after an update.
 
         Args:
             before: one source a document, such as ``Manifest.sources``.
             after: the same after the update.
+            changed: ids of documents that changed, whatever the checksums say.
 
         """
         old = {source.document_id: source.sha256 for source in before}
         new = {source.document_id: source.sha256 for source in after}
         return cls(
             added=tuple(name for name in new if name not in old),
-            changed=tuple(name for name, sha in new.items() if old.get(name, sha) != sha),
+            changed=tuple(
+                name
+                for name, sha256 in new.items()
+                if name in old and (name in changed or old[name] != sha256)
+            ),
             removed=tuple(name for name in old if name not in new),
         )
 

@@ -12,8 +12,7 @@ __all__ = ["missing_extra", "passage_id", "passage_metadata"]
 
 def passage_id(passage: Passage) -> str:
     """Return ``DOCUMENT#START-END``, which stays the same while the document does."""
-    citation = passage.citation
-    return f"{citation.document_id}#{citation.start}-{citation.end}"
+    return passage.citation.passage_id
 
 
 def passage_metadata(passage: Passage, answer: Answer) -> dict[str, Any]:

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ragkit.answering.answer import Answer, Passage
 from ragkit.answering.confidence import in_words
 from ragkit.api import Index
-from ragkit.errors import InputError
 from ragkit.integrations.common import passage_id
 from ragkit.text.sentences import paragraphs
 from ragkit.text.spans import Span, trim
-from ragkit.types import Citation, Document, Section
+from ragkit.types import Document, Section
 
 __all__ = [
     "answer_json",
-    "citation_of",
     "document_json",
     "document_summary",
     "link_of",
     "passage_json",
 ]
-
-_PASSAGE_ID = re.compile(r"(?P<document>.+)#(?P<start>\d{1,12})-(?P<end>\d{1,12})", re.DOTALL)
 
 
 def answer_json(answer: Answer, index: Index, *, explain: bool = False) -> dict[str, Any]:
@@ -82,20 +77,6 @@ def document_json(document: Document) -> dict[str, Any]:
         "text": document.text,
         "blocks": list(_blocks(document)),
     }
-
-
-def citation_of(passage_id: str, index: Index) -> Citation:
-    """Return the citation of the span that a passage id names.
-
-    Raises:
-        InputError: The id is malformed, or its document or span is not in the index.
-
-    """
-    match = _PASSAGE_ID.fullmatch(passage_id)
-    if match is None:
-        raise InputError(f"{passage_id!r} is not a passage id; expected 'document#start-end'.")
-    document = index.document(match["document"])
-    return document.cite(Span(int(match["start"]), int(match["end"])))
 
 
 def _blocks(document: Document) -> Iterator[dict[str, Any]]:

@@ -212,3 +212,85 @@ def test_quotes_of_a_removed_document_are_gone_and_latin1_is_refused(tmp_path: P
     done = ragkit("quotes", tmp_path / "latin1.txt")
     assert done.returncode == 2
     assert "is not UTF-8" in done.stderr
+
+
+def test_what_is_left_out_of_a_folder_is_printed_beside_the_result(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "bread.txt").write_text("Bread is made of flour.", encoding="utf-8")
+    (folder / "empty.txt").touch()
+    (folder / "latin1.txt").write_bytes("Köln".encode("latin-1"))
+    (folder / "~$bread.docx").write_bytes(b"x")
+    (folder / "table.xlsx").write_bytes(b"x")
+    index = tmp_path / "index"
+    build: list[str | Path] = ["index", "build", folder, "--out", index, "--model", tiny_model]
+    update: list[str | Path] = ["index", "update", index, folder]
+    done = ragkit(*build)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"Built {index}: 1 documents, 1 chunks, 1 sentences.\n"
+    head, empty, latin1, others, locks = done.stderr.splitlines()
+    assert head == "Left out: 4 files."
+    assert "empty.txt is empty" in empty
+    assert "latin1.txt is not UTF-8" in latin1
+    assert others.strip() == "files of other formats: 1 .xlsx"
+    assert locks.strip() == "lock files of Office: 1"
+    for command in (build, update):
+        content = json.loads(ragkit(*command, "--json").stdout)
+        assert content["documents"] == 1
+        assert content["left_out"]["suffixes"] == {".xlsx": 1}
+        refused = ragkit(*command, "--strict")
+        assert refused.returncode == 2
+        assert "empty.txt is empty" in refused.stderr
+    named = ragkit("index", "build", folder / "empty.txt", "--out", index)
+    assert (named.returncode, named.stdout) == (2, "")
+
+
+def test_a_passage_is_shown_whole_with_the_file_to_open(tmp_path: Path, tiny_model: Path) -> None:
+    source, index = tmp_path / "bread.txt", tmp_path / "index"
+    text = "Bread is made of flour. Rye bread is dark and keeps long."
+    source.write_text(text, encoding="utf-8")
+    ragkit("index", "build", source, "--out", index, "--model", tiny_model)
+    asked = ragkit("ask", "flour?", "--index", index).stdout
+    name = f"bread#0-{len(text)}"
+    assert f"{name}  {source.resolve()}" in asked
+    [passage] = json.loads(ragkit("ask", "flour?", "--json", "--index", index).stdout)["passages"]
+    assert passage["path"] == str(source.resolve())
+    assert set(passage["citation"]) == {
+        "document_id", "title", "section", "start", "end", "quote", "url", "page",
+    }  # fmt: skip
+    shown = ragkit("show", name, "--index", index)
+    assert shown.stdout == f"bread\n{source.resolve()}\n\n{text}\n"
+    content = json.loads(ragkit("show", "bread#0-5", "--index", index, "--json").stdout)
+    assert (content["id"], content["citation"]["quote"]) == ("bread#0-5", "Bread")
+    assert content["path"] == str(source.resolve())
+    for wrong in ("bread", "bread#0-999", "cake#0-5"):
+        assert ragkit("show", wrong, "--index", index).returncode == 2
+    source.unlink()
+    assert ragkit("show", name, "--index", index).stdout == f"bread\n\n{text}\n"
+
+
+def test_a_passage_of_the_bundled_article_is_shown_with_its_web_address() -> None:
+    [passage] = json.loads(ragkit("ask", "Rapallo?", "-k", "1", "--json").stdout)["passages"]
+    assert "path" not in passage
+    citation = passage["citation"]
+    name = f"{citation['document_id']}#{citation['start']}-{citation['end']}"
+    shown = ragkit("show", name).stdout
+    assert citation["url"] in shown
+    assert shown.endswith(f"\n\n{citation['quote']}\n")
+
+
+def test_a_condition_holds_by_the_kind_of_each_documents_own_value(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    for name, year in (("a", "2026"), ("b", '"2025"')):
+        (folder / f"{name}.md").write_text(f"---\nyear: {year}\n---\nRivers flow.", "utf-8")
+    index = tmp_path / "index"
+    ragkit("index", "build", folder, "--out", index, "--model", tiny_model)
+    ask = ["ask", "Do rivers flow?", "--threshold", "0", "--index", str(index), "--json", "--where"]
+    for condition, ids in (("year=2026", ["a"]), ("year=2025", ["b"]), ("year>=2026", ["a"])):
+        passages = json.loads(ragkit(*ask, condition).stdout)["passages"]
+        assert [passage["citation"]["document_id"] for passage in passages] == ids

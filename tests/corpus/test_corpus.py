@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,14 @@ def test_line_ends_byte_order_mark_and_accents_stay_as_they_are(tmp_path: Path) 
     [(document, _)] = load_sources(write(tmp_path / "k.txt", data))
     assert document.text.encode() == data
     assert document.title == "Ko\u0308ln"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_a_byte_order_mark_says_how_a_text_is_encoded(tmp_path: Path, encoding: str) -> None:
+    text = "\ufeffThe lamp is red. 💡\r\n"
+    for name in ("a.txt", "b.md"):
+        [(document, _)] = load_sources(write(tmp_path / name, text.encode(encoding)))
+        assert document.text == text
 
 
 def test_a_file_without_a_title_takes_it_from_its_name(tmp_path: Path) -> None:
@@ -101,11 +110,62 @@ def test_files_of_two_folders_with_the_same_names_get_ids_with_the_folder(tmp_pa
     assert [d.id for d, _ in loaded] == ["docs-readme", "notes-readme"]
 
 
+def in_folder(folder: Path, *names: str) -> dict[str, str]:
+    """The ids of the documents of a folder with these files, by the files' names."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        write(folder / name, f"Text of {name}.".encode())
+    loaded = load_sources(folder)
+    return {str(origin.path and origin.path.relative_to(folder)): d.id for d, origin in loaded}
+
+
+COLLISIONS = [
+    ("C.md", "C++.md", "C#.md"),
+    ("C++.md", "C#.md", "C.md"),
+    ("v1.0.md", "v1-0.md", "v1,0.md"),
+    ("🎉.md", "🎊.md", "🎈.md"),
+    ("café.md", "cafe.md", "càfe.md"),
+    ("README.md", "readme.md", "ReadMe.md"),
+    ("a/b/x.md", "a-b/x.md", "a.b/x.md"),
+    ("a b.md", "a-b.md", "a_b.md"),
+    ("notes.md", "notes.txt", "Notes!.md"),
+    ("C++.md", "C++.txt", "C#.md"),
+    ("en/C.md", "de/C.md", "en/C++.md"),
+    ("Köln/a.md", "Bonn/a.md", "Koln/a.md"),
+]
+
+
+@pytest.mark.parametrize("names", COLLISIONS)
+def test_files_whose_names_slug_to_one_id_keep_their_ids_when_more_come(
+    tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    two = in_folder(tmp_path / "docs", *names[:2])
+    three = in_folder(tmp_path / "docs", *names)
+    assert len(set(two.values())) == 2
+    assert len(set(three.values())) == 3
+    assert {name: three[name] for name in two} == two
+    assert in_folder(tmp_path / "elsewhere" / "docs", *names) == three
+
+
+def test_the_file_whose_name_spells_the_id_keeps_it(tmp_path: Path) -> None:
+    assert in_folder(tmp_path, "c.md")["c.md"] == "c"
+    ids = in_folder(tmp_path, "C++.md", "cafe.md", "café.md")
+    assert (ids["c.md"], ids["cafe.md"]) == ("c", "cafe")
+    assert re.fullmatch("c-[0-9a-f]{8}", ids["C++.md"])
+
+
+def test_folders_of_the_same_name_have_documents_of_different_ids(tmp_path: Path) -> None:
+    for name in ("x/docs", "y/docs"):
+        in_folder(tmp_path / name, "C++.md", "intro.md")
+    loaded = load_sources([tmp_path / "x" / "docs", tmp_path / "y" / "docs"])
+    assert len({document.id for document, _ in loaded}) == 4
+
+
 def test_documents_come_one_at_a_time(tmp_path: Path) -> None:
     for name in ("a.txt", "b.txt"):
         write(tmp_path / name, b"text")
     (tmp_path / "c.txt").write_bytes(b"\xff")
-    loaded = iter_sources(tmp_path)
+    loaded = iter_sources(tmp_path, strict=True)
     assert [next(loaded)[0].id, next(loaded)[0].id] == ["a", "b"]
     with pytest.raises(SourceError, match=r"c\.txt"):
         next(loaded)
@@ -159,8 +219,9 @@ def test_only_paths_are_searched_for_files(monkeypatch: pytest.MonkeyPatch) -> N
         ("blank.txt", "\ufeff \n\t\n".encode(), "is empty"),
         ("binary.txt", b"text\0more", "binary data"),
         ("image.txt", b"\x89PNG\r\n\0\0", "binary data"),
-        ("latin1.txt", "Köln".encode("latin-1"), "not UTF-8"),
-        ("utf16.txt", "Text".encode("utf-16"), "binary data"),
+        ("latin1.txt", "Köln".encode("latin-1"), "not UTF-8.* iconv -f latin1"),
+        ("utf16.txt", "Text".encode("utf-16-le"), r"binary data .* iconv -f utf-16"),
+        ("odd.txt", "Text".encode("utf-16") + b"x", "not UTF-16-LE, as its byte order mark says"),
         ("paper.odt", b"PK", "suffix '.odt'"),
         ("noname", b"text", "suffix ''"),
         (".txt", b"text", "suffix ''"),
@@ -172,6 +233,32 @@ def test_an_unreadable_file_is_refused_by_name(
     with pytest.raises(SourceError, match=message) as caught:
         load_sources(write(tmp_path / name, data))
     assert name in str(caught.value)
+
+
+def test_a_path_that_does_not_exist_is_told_with_a_similar_one(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    write(tmp_path / "docs" / "Minutes.md", b"text")
+    for missing, similar in {
+        "docs/minuets.md": "docs/Minutes.md",
+        "dcos/Minutes.md": "docs",
+        "dcos/*.md": "docs",
+    }.items():
+        with pytest.raises(SourceError, match="does not exist") as caught:
+            load_sources(tmp_path / missing)
+        assert f"Did you mean {tmp_path / similar}?" in str(caught.value)
+    with pytest.raises(SourceError, match="Check the path"):
+        load_sources(tmp_path / "something else")
+    with pytest.raises(SourceError, match="is not a folder"):
+        load_sources(tmp_path / "docs" / "Minutes.md" / "*.md")
+
+
+def test_metadata_may_be_named_after_the_whole_file_which_wins(tmp_path: Path) -> None:
+    for name in ("minutes.txt", "minutes.md"):
+        write(tmp_path / name, b"text")
+    write(tmp_path / "minutes.meta.json", b'{"title": "Both", "tag": "a"}')
+    write(tmp_path / "minutes.txt.meta.json", '\ufeff{"title": "Text"}'.encode("utf-16-le"))
+    named = {d.title: d.metadata for d, _ in load_sources(tmp_path)}
+    assert named == {"Both": {"tag": "a"}, "Text": {}}
 
 
 def test_a_missing_file_and_an_empty_folder_are_refused(tmp_path: Path) -> None:

@@ -646,6 +646,87 @@ def test_an_unreadable_archive_is_refused(
     assert name in str(caught.value)
 
 
+# --- reStructuredText
+
+
+def test_sections_of_restructuredtext_come_from_its_underlines() -> None:
+    source = (
+        "\ufeff"
+        + """=======
+ Rivers
+=======
+
+Of rivers.
+
+Danube
+------
+It is long.
+
+Springs
+~~~~~~~
+
+Two.
+
+Rhine
+-----
+
+Text with a row
+of marks:
+---------
+====  ====
+a     b
+====  ====
+
+ab
+-
+x
+"""
+    )
+    parsed = read_as("a.rst", source.encode())
+    assert parsed.text == source
+    assert parsed.title == "Rivers"
+    assert [section.path for section in parsed.sections] == [
+        (), ("Danube",), ("Danube", "Springs"), ("Rhine",),
+    ]  # fmt: skip
+    assert source[parsed.sections[1].start : parsed.sections[1].end].strip() == "It is long."
+
+
+# --- Separated values
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "text"),
+    [
+        ("a.csv", "name,long\nRhine,yes\n", "- name: Rhine; long: yes\n"),
+        ("a.csv", "\ufeffname;km\r\nRhine;1233,5\r\n", "- name: Rhine; km: 1233,5\n"),
+        ("a.tsv", "a,b\tc\n1\t2\n", "- a,b: 1; c: 2\n"),
+        ("a.csv", 'a,b\n"x, y","two\nlines"\n', "- a: x, y; b: two lines\n"),
+        ("a.csv", "\n,b\n1,2\n\n,3\n4\n,,\n", "- 1; b: 2\n- b: 3\n- 4\n"),
+        ("a.csv", "only\nx\u2028y\n", "- only: x y\n"),
+    ],
+)
+def test_a_row_is_an_item_with_the_names_of_its_columns(name: str, source: str, text: str) -> None:
+    parsed = read_as(name, source.encode())
+    assert parsed.text == text
+    assert [(s.path, s.start, s.end) for s in parsed.sections] == [((), 0, len(text))]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("a,b\n1,2,3\n", "3 cells in a row, but 2 columns"),
+        ("a,b\n", "no rows"),
+        (",,\n;\n", "no rows"),
+        ("x" * 1001 + ",b\n1,2\n", "whose name has more"),
+        ('a,b\n"' + "x" * 200_000, "cannot be parsed"),
+        ("n" * 900 + "\n" + "1\n" * 80_000, "million characters"),
+    ],
+)
+def test_rows_that_cannot_be_told_by_their_columns_are_refused(source: str, message: str) -> None:
+    with pytest.raises(SourceError, match=message):
+        read_as("a.csv", source.encode())
+
+
 # --- All of them
 
 
@@ -662,6 +743,8 @@ def samples() -> dict[str, bytes]:
     return {
         ".txt": marked.encode(),
         ".md": marked.replace("== ", "## ").replace(" ==", "").encode(),
+        ".rst": marked.replace("== Danube ==", "Danube\n------").replace("== Rhine ==", "Rhine\n-----").encode(),
+        ".csv": f"river,about\nDanube,{danube}\nRhine,{rhine}\n".encode(),
         ".html": html.encode(),
         ".xhtml": f"<?xml version='1.0'?><html><body>{html}</body></html>".encode(),
         ".wiki": marked.replace("Rhine rises", "[[Rhine]] rises").encode(),
@@ -679,7 +762,7 @@ def encoder() -> Encoder:
     return load_encoder()
 
 
-@pytest.mark.parametrize("suffix", samples())
+@pytest.mark.parametrize("suffix", [suffix for suffix in samples() if suffix != ".csv"])
 def test_every_format_is_cited_by_section_span_and_page(
     tmp_path: Path, encoder: Encoder, suffix: str
 ) -> None:

@@ -20,6 +20,7 @@ from ragkit.index.filters import metadata_kinds, parse_where
 from ragkit.index.vectors import VectorIndex, choose_layout
 from ragkit.retrieval import encode_questions
 from ragkit.storage.tables import MemoryTables
+from ragkit.types import MetadataValue
 
 RHINE = Document(
     id="rhine", title="Rhine", text="The river rises in Switzerland.",
@@ -118,6 +119,8 @@ def test_nothing_let_through_is_an_abstention_that_says_so(rivers: Index) -> Non
         ({"dat": "1922"}, "no document has the property 'dat'; they have date, id, length, tag"),
         ({"tag": None}, "expected a value, a list of values"),
         ({"tag": [["a"]]}, "expected a value"),
+        ({"tag": ["a", {"min": 1}]}, "expected a value"),
+        ({"tag": [{"least": 1}]}, "expected a value"),
         ({"date": {}}, "expected a value"),
         ({"date": {"least": 1}}, "expected a value"),
         ({"date": {"min": "1", "max": 2}}, "expected a value"),
@@ -266,6 +269,60 @@ def test_expressions_become_conditions_with_values_of_the_propertys_kind() -> No
         "length": ["long"],
         "tidal": ["1"],
     }
+
+
+def test_a_property_of_several_kinds_is_mixed_whatever_the_order() -> None:
+    number = Document("a", "A", "x", metadata={"year": 2026})
+    text = Document("b", "B", "x", metadata={"year": "2025"})
+    flag = Document("c", "C", "x", metadata={"year": True})
+    for documents in ([number, text], [text, number], [flag, number], [text, flag, text]):
+        assert metadata_kinds(documents) == {"year": "mixed"}
+    assert metadata_kinds([text, text]) == {"year": "text"}
+
+
+MIXED: dict[str, MetadataValue] = {
+    "a": 2026,
+    "b": "2025",
+    "c": ["2026", "x"],
+    "d": True,
+    "e": 2024.5,
+    "f": "true",
+    "g": 1,
+}
+
+
+@pytest.mark.parametrize(
+    ("expressions", "ids"),
+    [
+        (["v=2026"], "ac"),
+        (["v=2025"], "b"),
+        (["v=2025", "v=2026"], "abc"),
+        (["v=true"], "df"),
+        (["v=1"], "g"),
+        (["v=x"], "c"),
+        (["v>=2025"], "abcf"),  # texts compare as texts: "true" comes after "2025"
+        (["v>=2025", "v<=2026"], "abc"),
+        (["v<=2024.5"], "eg"),
+        (["v>=t"], "cf"),
+    ],
+)
+def test_values_of_several_kinds_are_compared_each_by_its_own_kind(
+    expressions: list[str], ids: str
+) -> None:
+    documents = [Document(n, n, "x", metadata={"v": v}) for n, v in MIXED.items()]
+    where = parse_where(expressions, metadata_kinds(documents))
+    [test] = Conditions.of(where).tests.values()
+    assert "".join(d.id for d in documents if test.holds(d.metadata["v"])) == ids
+
+
+def test_a_condition_may_be_one_of_several_ranges() -> None:
+    [test] = Conditions.of({"v": [{"max": 3}, {"min": "2025"}]}).tests.values()
+    assert [test.holds(value) for value in (2, 4, "2025", "1999", None)] == [True, False, True, False, False]  # fmt: skip
+
+
+def test_long_numbers_stay_exact() -> None:
+    number = 2**62 + 1
+    assert parse_where([f"n={number}"], {"n": "number"}) == {"n": [number]}
 
 
 @pytest.mark.parametrize("expressions", [["tag"], ["=x"], [""], ["tag=x", "tag>=x"], ["a>b"]])

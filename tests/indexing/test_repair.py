@@ -93,6 +93,23 @@ def test_texts_that_are_damaged_come_from_the_sources(tmp_path: Path, int8: Enco
     assert Index.open(path, encoder=int8).generation == before
 
 
+def test_documents_whose_ids_come_from_their_folders_are_repaired_from_their_files(
+    tmp_path: Path, int8: Encoder
+) -> None:
+    path, folder = tmp_path / "i", tmp_path / "s"
+    for name, text in zip(("x/a.txt", "y/deep/a.txt", "y/a!.txt"), TEXTS, strict=True):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    before = Index.build(folder, path, encoder=int8)
+    documents = list(before.documents)
+    [texts] = path.glob("*/texts.bin")
+    flip(texts, 5)
+    assert Index.repair(path, encoder=int8) == ["texts.bin"]
+    after = Index.open(path, encoder=int8)
+    assert list(after.documents) == documents
+    assert after.generation == before.generation
+
+
 @pytest.mark.parametrize("change", ["edit", "remove"])
 def test_where_texts_and_sources_are_both_lost_nothing_is_made_up(
     tmp_path: Path, int8: Encoder, change: str

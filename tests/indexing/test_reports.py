@@ -16,13 +16,15 @@ from ragkit import (
     IndexNotFoundError,
     IndexStaleError,
     InputError,
+    LeftOut,
+    SourceError,
     Span,
 )
 from ragkit.answering.saved_citations import load_citations
 from ragkit.index.config import DEFAULT_MEMORY
 from ragkit.index.manifest import SourceRecord
 from ragkit.indexing.reports import UpdateReport
-from support.corpora import document
+from support.corpora import assert_same, document
 from support.parts import manifest_of
 
 
@@ -49,6 +51,91 @@ def test_only_an_updated_index_has_an_update_report(tmp_path: Path, tiny: Encode
     again = Index.update(tmp_path / "i", changed, encoder=tiny)
     assert again.update_report == UpdateReport((), (), ())
     assert Index.open(tmp_path / "i", encoder=tiny).update_report is None
+
+
+def test_a_change_of_metadata_alone_counts_as_a_change(tmp_path: Path, tiny: Encoder) -> None:
+    folder = tmp_path / "sources"
+    folder.mkdir()
+    for name in ("a", "b", "c"):
+        (folder / f"{name}.txt").write_text(f"Text of {name}.", encoding="utf-8")
+    (folder / "b.meta.json").write_text('{"tags": ["x"], "year": 1}', encoding="utf-8")
+    Index.build(folder, tmp_path / "i", encoder=tiny)
+
+    def changed() -> tuple[str, ...]:
+        updated = Index.update(tmp_path / "i", folder, encoder=tiny)
+        assert updated.generation == Index.build(folder, encoder=tiny).generation
+        assert updated.update_report is not None
+        assert not updated.update_report.added + updated.update_report.removed
+        return updated.update_report.changed
+
+    assert changed() == ()
+    (folder / "a.txt.meta.json").write_text('{"title": "Another"}', encoding="utf-8")
+    (folder / "b.meta.json").write_text('{"tags": ["x", "y"], "year": 1}', encoding="utf-8")
+    assert changed() == ("a", "b")
+    assert changed() == ()
+    (folder / "b.meta.json").unlink()
+    (folder / "c.txt").write_text("Text of C.", encoding="utf-8")
+    assert changed() == ("b", "c")
+
+
+def test_the_metadata_of_a_document_from_memory_counts_too(tmp_path: Path, tiny: Encoder) -> None:
+    Index.build([document("a", "One.", metadata={"tag": ("x",)})], tmp_path / "i", encoder=tiny)
+    for tags, changed in ((["x"], ()), (["y"], ("a",))):
+        tagged = document("a", "One.", metadata={"tag": tags})
+        updated = Index.update(tmp_path / "i", [tagged], encoder=tiny)
+        assert updated.update_report == UpdateReport((), changed, ())
+
+
+def test_an_index_says_what_was_left_out_of_it_and_an_update_equals_a_fresh_build(
+    tmp_path: Path, tiny: Encoder
+) -> None:
+    folder = tmp_path / "sources"
+    folder.mkdir()
+    (folder / "a.txt").write_text("Rivers flow.", encoding="utf-8")
+    (folder / "b.txt").write_text("Zebras run.", encoding="utf-8")
+    (folder / "d.xlsx").write_bytes(b"x")
+    built = Index.build(folder, tmp_path / "i", encoder=tiny)
+    assert built.left_out == LeftOut((), {".xlsx": 1})
+    (folder / "b.txt").write_bytes(b"\xff")
+    (folder / "c.txt").write_bytes(b"")
+    updated = Index.update(tmp_path / "i", folder, encoder=tiny)
+    assert [file.path.name for file in updated.left_out.files] == ["b.txt", "c.txt"]
+    assert updated.update_report == UpdateReport((), (), ("b",))
+    fresh = Index.build(folder, encoder=tiny)
+    assert fresh.left_out == updated.left_out
+    assert_same(updated, fresh)
+    assert not Index.open(tmp_path / "i", encoder=tiny).left_out
+    with pytest.raises(SourceError, match=r"b\.txt"):
+        Index.update(tmp_path / "i", folder, encoder=tiny, strict=True)
+    with pytest.raises(SourceError, match=r"b\.txt"):
+        Index.build(folder, encoder=tiny, strict=True)
+    assert Index.open(tmp_path / "i", encoder=tiny).generation == fresh.generation
+
+
+def test_an_index_knows_the_file_of_a_document_and_its_citations_do_not(
+    tmp_path: Path, tiny: Encoder
+) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text("Rivers flow.", encoding="utf-8")
+    Index.build([file, document("b", "Zebras run.")], tmp_path / "i", encoder=tiny)
+    opened = Index.open(tmp_path / "i", encoder=tiny)
+    path = opened.source_path("a")
+    assert path is not None
+    assert path.samefile(file)
+    assert opened.source_path("b") is None
+    assert opened.source_path("nothing") is None
+    answer = opened.ask("Do rivers flow?", threshold=0)
+    assert str(tmp_path) not in json.dumps(answer.to_dict())
+
+
+def test_an_index_returns_the_citation_that_a_passage_id_names(tiny: Encoder) -> None:
+    index = Index.build([document("a#1", "Rivers flow.")], encoder=tiny)
+    passage = index.search("rivers")[0]
+    assert passage.citation.passage_id == f"a#1#{passage.citation.start}-{passage.citation.end}"
+    assert index.cite(passage.citation.passage_id) == passage.citation
+    for wrong in ("a#1", "a#1#0-99", "a#1#5-5", "b#0-5"):
+        with pytest.raises(InputError):
+            index.cite(wrong)
 
 
 def test_info_has_what_the_manifest_has(tmp_path: Path, tiny: Encoder) -> None:

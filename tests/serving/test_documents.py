@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from ragkit import Document, Index, InputError
-from ragkit.serving.serialization import citation_of, document_json
+from ragkit.serving.serialization import document_json
 from support.http_api import (
     client,
 )
@@ -58,7 +58,7 @@ def test_headings_that_repeat_are_shown_each_time() -> None:
 def test_an_id_that_names_no_passage_gets_404(name: str) -> None:
     index = Index.build([Document(id="d", title="T", text="Rivers flow to the sea.")])
     with pytest.raises(InputError):
-        citation_of(name, index)
+        index.cite(name)
     with client(index) as web:
         assert web.get("/v1/passages/" + name.replace("#", "%23")).status_code == 404
 

@@ -10,7 +10,7 @@ from ragkit.answering.answer import Answer, Passage
 from ragkit.api import Index
 from ragkit.errors import InputError
 from ragkit.integrations.common import passage_id
-from ragkit.serving.serialization import citation_of, link_of
+from ragkit.serving.serialization import link_of
 from ragkit.types import Citation, Document
 
 __all__ = [
@@ -122,7 +122,7 @@ def fetch_result(fetched_id: str, index: Index) -> FetchResult:
     except InputError:
         if "#" not in fetched_id:
             raise
-    return _passage(fetched_id, citation_of(fetched_id, index), index)
+    return _passage(fetched_id, index.cite(fetched_id), index)
 
 
 def document_uri(document_id: str) -> str:

@@ -10,7 +10,7 @@ import ragkit
 from ragkit.errors import InputError
 from ragkit.serving.error_handlers import documented_errors
 from ragkit.serving.schemas import CorpusOut, DocumentOut, DocumentsOut, PassageAloneOut
-from ragkit.serving.serialization import citation_of, document_json, document_summary
+from ragkit.serving.serialization import document_json, document_summary
 from ragkit.serving.state import CurrentState
 
 __all__ = ["router"]
@@ -71,7 +71,7 @@ async def passage(
     """Return the span that ``document#start-end`` names (``%23`` for ``#`` in a URL)."""
     index = state.index.current
     try:
-        citation = citation_of(passage_id, index)
+        citation = index.cite(passage_id)
     except InputError as error:
         raise HTTPException(404, str(error)) from error
     link = citation.deep_link(index.document(citation.document_id))

@@ -1,0 +1,86 @@
+"""Comma- and tab-separated values: each row becomes a list item with the names of its columns.
+
+``- name: Rhine; length: 1233`` is found by the words of the column and of the cell, and is cited
+whole. The first row holds the names; the separator is the one of comma, semicolon, tab and bar that
+divides it into the most columns. Cells without text are left out.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from ragkit.corpus.decoding import decode, read_all
+from ragkit.corpus.headings import BOM, MAX_HEADING_LENGTH, sections_between
+from ragkit.corpus.parser import ParsedDocument
+from ragkit.errors import SourceError
+
+__all__ = ["parse"]
+
+_SEPARATORS = ",;\t|"
+_MAX_LENGTH = 64 * 2**20
+"""Size limit of the text in characters, since each row repeats the names of its columns."""
+
+
+def parse(file: BinaryIO, path: Path) -> Iterator[ParsedDocument]:
+    """Yield one document."""
+    source = decode(read_all(file, str(path)), str(path)).removeprefix(BOM)
+    text, length = [], 0
+    try:
+        for row in _items(source, path):
+            text.append(row)
+            length += len(row) + 1
+            if length > _MAX_LENGTH:
+                raise SourceError(
+                    f"{path} has more than {_MAX_LENGTH // 2**20} million characters with the "
+                    f"names of its columns in each row; expected less. Split it into several files."
+                )
+    except csv.Error as error:
+        raise SourceError(
+            f"{path} cannot be parsed as separated values: {error}. Export it again."
+        ) from error
+    if not text:
+        raise SourceError(f"{path} has no rows below the names of its columns. Leave it out.")
+    content = "\n".join(text) + "\n"
+    yield ParsedDocument(content, sections_between(content, ()))
+
+
+def _items(source: str, path: Path) -> Iterator[str]:
+    rows = _rows(source, _separator(source, path))
+    names = [" ".join(name.split()) for name in next(rows, [])]
+    if max(map(len, names), default=0) > MAX_HEADING_LENGTH:
+        raise SourceError(
+            f"{path} has a column whose name has more than {MAX_HEADING_LENGTH:,} characters; "
+            f"expected the names of the columns in its first row. Correct that row."
+        )
+    for row in rows:
+        if any(cell.strip() for cell in row[len(names) :]):
+            raise SourceError(
+                f"{path} has {len(row)} cells in a row, but {len(names)} columns in its first row; "
+                f"expected no more. Add the names, or quote cells that contain the separator."
+            )
+        item = _item(names, row)
+        if item:
+            yield item
+
+
+def _item(names: Sequence[str], row: Sequence[str]) -> str:
+    cells = [(name, " ".join(cell.split())) for name, cell in zip(names, row, strict=False)]
+    named = [f"{name}: {cell}" if name else cell for name, cell in cells if cell]
+    return f"- {'; '.join(named)}" if named else ""
+
+
+def _rows(source: str, separator: str) -> Iterator[list[str]]:
+    """Yield the rows that have visible text."""
+    rows = csv.reader(io.StringIO(source, newline=""), delimiter=separator)
+    return (row for row in rows if any(cell.strip() for cell in row))
+
+
+def _separator(source: str, path: Path) -> str:
+    if path.suffix.lower() == ".tsv":
+        return "\t"
+    widths = {mark: len(next(_rows(source, mark), [])) for mark in _SEPARATORS}
+    return max(widths, key=lambda mark: widths[mark])
