@@ -22,7 +22,7 @@ _ROMAN_DIGITS = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
 class _Key(NamedTuple):
     """What a line has in common with those at its place on other pages.
 
-    ``reach``: how many pages away the next one may be; ``witnesses``: how many others there must be.
+    ``reach``: how many pages away others may be; ``witnesses``: how many there must be.
     """
 
     content: Hashable
