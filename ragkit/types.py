@@ -96,6 +96,13 @@ class Document:
         """The number, from 1, of the page that a code point is on; None if there are none."""
         return bisect_right(self.pages, offset) or None
 
+    @property
+    def pages_without_text(self) -> tuple[int, ...]:
+        """The numbers, from 1, of the pages that have no text, such as scanned ones."""
+        ends = (*self.pages[1:], len(self.text))
+        numbered = enumerate(zip(self.pages, ends, strict=True), start=1)
+        return tuple(number for number, (start, end) in numbered if start == end)
+
     def section_at(self, span: Span) -> tuple[str, ...]:
         """The heading path of the section that holds all of a span; ``()`` if none does."""
         at = bisect_right(self.sections, span.start, key=lambda section: section.start) - 1

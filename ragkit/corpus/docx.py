@@ -1,18 +1,21 @@
 """DOCX (Office Open XML, ECMA-376), converted to HTML by mammoth and then parsed as HTML.
 
-Paragraphs in the styles "Heading 1" to "Heading 6" are headings. Pictures are left out.
+Paragraphs with an outline level, of their own or of their style, are headings. A paragraph in the
+style "Title" is the title. Notes stand after the paragraph that refers to them, equations are
+text; hidden text and pictures are left out.
 """
 
 from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
 from ragkit.corpus.archive import Archive
 from ragkit.corpus.decoding import read_all, refuse_unusable
+from ragkit.corpus.docx_xml import HEADING_STYLE, prepare
 from ragkit.corpus.headings import sections_between, split_title
 from ragkit.corpus.html import html_tokens
 from ragkit.corpus.html_text import add_page
@@ -24,6 +27,7 @@ from ragkit.types import MetadataValue
 __all__ = ["parse"]
 
 _PROPERTIES = "docProps/core.xml"
+_STYLE_MAP = "\n".join(f"p.{HEADING_STYLE}{level} => h{level}:fresh" for level in range(1, 7))
 _MAX_TAGS = 1_000_000
 """Size limit, since mammoth takes a kilobyte of memory each; a 1,000-page book uses half of it."""
 
@@ -32,48 +36,59 @@ def parse(file: BinaryIO, path: Path) -> Iterator[ParsedDocument]:
     """Yield one document."""
     archive = Archive(io.BytesIO(read_all(file, str(path))), path, "DOCX")
     builder = TextBuilder()
-    add_page(builder, html_tokens(_to_html(archive), path, xml=False, extra="documents"))
+    html, has_title = _to_html(archive)
+    add_page(builder, html_tokens(html, path, xml=False, extra="documents"))
     text = builder.text()
     refuse_unusable(text, f"{path}, without its markup,")
     headings, heading_title = split_title(builder.headings)
     title, metadata = _properties(archive)
-    yield ParsedDocument(
-        text, sections_between(text, headings), title=title or heading_title, metadata=metadata
-    )
+    # The properties often have the title of another document, whose copy was changed.
+    title = heading_title or title if has_title else title or heading_title
+    yield ParsedDocument(text, sections_between(text, headings), title=title, metadata=metadata)
 
 
-def _xml_parts(archive: Archive) -> BinaryIO:
-    """Copy the archive's XML, unpacked within the limit: mammoth gets nothing else."""
-    copy, tags = io.BytesIO(), 0
-    with zipfile.ZipFile(copy, "w") as parts:
-        for name in sorted(archive.names):
-            if not name.lower().endswith((".xml", ".rels")):
-                continue
-            content = archive.unpack(name)
-            # NULs are removed so that UTF-16 cannot hide it.
-            if b"<!DOCTYPE" in content.replace(b"\0", b""):
-                raise archive.damaged(f"{name} has a DOCTYPE, which DOCX does not allow")
-            tags += content.count(b"<")
-            if tags > _MAX_TAGS:
-                raise archive.damaged(f"it has more than {_MAX_TAGS:,} tags")
-            parts.writestr(name, content)
-    return copy
+def _xml_parts(archive: Archive) -> dict[str, bytes]:
+    """Return the archive's XML, unpacked within the limit: mammoth gets nothing else."""
+    parts: dict[str, bytes] = {}
+    tags = 0
+    for name in sorted(archive.names):
+        if not name.lower().endswith((".xml", ".rels")):
+            continue
+        content = archive.unpack(name)
+        # NULs are removed so that UTF-16 cannot hide it.
+        if b"<!DOCTYPE" in content.replace(b"\0", b""):
+            raise archive.damaged(f"{name} has a DOCTYPE, which DOCX does not allow")
+        tags += content.count(b"<")
+        if tags > _MAX_TAGS:
+            raise archive.damaged(f"it has more than {_MAX_TAGS:,} tags")
+        parts[name] = content
+    return parts
 
 
-def _to_html(archive: Archive) -> str:
+def _packed(parts: Mapping[str, bytes]) -> BinaryIO:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    return packed
+
+
+def _to_html(archive: Archive) -> tuple[str, bool]:
+    """Return the document as HTML, and whether its only h1 is its title."""
     with requires_extra("documents", archive.path):
         import mammoth
 
     parts = _xml_parts(archive)
     try:
+        prepared, has_title = prepare(parts)
         result = mammoth.convert_to_html(
-            parts,
-            style_map="p[style-name='Title'] => h1:fresh",
+            _packed(prepared),
+            style_map=_STYLE_MAP,
             convert_image=lambda _: [],
         )
     except Exception as error:  # a damaged file makes mammoth raise anything
         raise archive.damaged(f"{type(error).__name__}: {error}") from error
-    return str(result.value)
+    return str(result.value), has_title
 
 
 def _properties(archive: Archive) -> tuple[str | None, dict[str, MetadataValue]]:

@@ -1,154 +1,120 @@
-"""PDF (ISO 32000-2), parsed by pypdf: the text of each page, and where each page begins.
+"""PDF (ISO 32000-2), parsed by PDFium: the text of the pages, and where each page begins.
 
-Lines stay as the page breaks them, hyphens included. Sections come from the entries of the outline
-whose title is a line of the page that they refer to; without any, the text is one section.
+Columns are read one after the other, running heads and feet are left out, and a sentence goes on
+over the end of a page. Sections come from the entries of the outline that are lines of their page;
+without any, from the lines in a larger or bolder font.
 """
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Iterator
-from itertools import accumulate
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import BinaryIO
 
-from ragkit.corpus.decoding import replace_surrogates
-from ragkit.corpus.headings import MAX_HEADING_LENGTH, Heading, is_visible, sections_between
-from ragkit.corpus.parser import ParsedDocument, requires_extra
-from ragkit.errors import MissingExtraError, SourceError
-from ragkit.text.spans import Span, lines
+from ragkit.corpus.headings import sections_between, split_title
+from ragkit.corpus.parser import ParsedDocument
+from ragkit.corpus.pdf_headings import (
+    PageLine,
+    body_style,
+    headings_by_font,
+    headings_by_outline,
+)
+from ragkit.corpus.pdf_margins import without_margins
+from ragkit.corpus.pdf_pages import Line, PdfContent, parse_pages
+from ragkit.corpus.pdf_text import JoinedText, with_notes_moved
+from ragkit.errors import SourceError
 from ragkit.types import MetadataValue
-
-if TYPE_CHECKING:
-    from pypdf import PdfReader
 
 __all__ = ["parse"]
 
-_SECTION_NUMBER = re.compile(r"(?:\d{1,3}(?:\.\d{1,3}){0,5}|[A-Z](?:\.\d{1,3}){1,5})[.)]? (?=\S)")
-_BETWEEN_PAGES = "\n\n"
-
-
-class _OutlineEntry(NamedTuple):
-    """``level`` counts from 1, ``page`` from 0."""
-
-    level: int
-    title: str
-    page: int
+_log = logging.getLogger("ragkit")
+_DATE = re.compile(r"(?:D:)?(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:(Z)|([+-]\d\d)'?(\d\d)?)?")
+# Titles that programs write when they know none.
+_NO_TITLE = re.compile(
+    r"untitled.*|microsoft (?:word|powerpoint|excel) - .*|.*\.(?:docx?|dvi|indd|odt|pdf|tex|qxd)",
+    re.IGNORECASE,
+)
 
 
 def parse(file: BinaryIO, path: Path) -> Iterator[ParsedDocument]:
     """Yield one document."""
-    with requires_extra("documents", path):
-        from pypdf import PdfReader
-    try:
-        document = _parse(PdfReader(file), path)
-    except (SourceError, MissingExtraError):
-        raise
-    except Exception as error:  # a damaged file makes pypdf raise anything
-        raise SourceError(
-            f"{path} is not a readable PDF: {type(error).__name__}: {error}. Save it again with "
-            f"the program that created it, or convert it to text."
-        ) from error
-    yield document
-
-
-def _parse(reader: PdfReader, path: Path) -> ParsedDocument:
-    if reader.is_encrypted:
-        _decrypt(reader, path)
-    pages = [_page_text(page) for page in reader.pages]
-    text = _BETWEEN_PAGES.join(pages)
-    if not is_visible(text):
+    content = parse_pages(file, path)
+    body = body_style(list(chain.from_iterable(content.pages)))
+    pages = without_margins(content.pages, body[0])
+    empty = [number for number, lines in enumerate(pages, 1) if not lines]
+    if len(empty) == len(pages):
         raise SourceError(
             f"{path} has no text on its {len(pages)} pages: it may be scanned. Recognise its text "
             f"first, e.g.: ocrmypdf IN.pdf OUT.pdf"
         )
-    ends = accumulate((len(page) + len(_BETWEEN_PAGES) for page in pages), initial=0)
-    # An empty last page begins at the end of the text.
-    page_starts = tuple(min(start, len(text)) for start in list(ends)[:-1])
-    title, metadata = _properties(reader)
-    sections = sections_between(text, _headings(text, page_starts, _outline(reader)))
-    return ParsedDocument(text, sections, title=title, metadata=metadata, pages=page_starts)
+    if empty:
+        _log.warning(
+            "%s has no text on %d of its %d pages: %s. If these are scanned, recognise their text "
+            "first, e.g.: ocrmypdf --skip-text IN.pdf OUT.pdf",
+            *(path, len(empty), len(pages), _ranges(empty)),
+        )
+    yield _document(content, pages, body)
 
 
-def _decrypt(reader: PdfReader, path: Path) -> None:
-    """Open an encrypted file with the empty password, as files are that only forbid printing."""
-    from pypdf.errors import DependencyError
+def _document(
+    content: PdfContent, pages: Sequence[Sequence[Line]], body: tuple[float, bool]
+) -> ParsedDocument:
+    lines = [PageLine(number, line) for number, page in enumerate(pages) for line in page]
+    lines = with_notes_moved(lines, body[0])
+    outlined = headings_by_outline(lines, content.outline)
+    joined = JoinedText(lines, outlined or headings_by_font(lines, body), len(pages))
+    headings, heading_title = joined.headings, None
+    if not outlined:
+        headings, heading_title = split_title(joined.headings)
+    title, metadata = _properties(content.properties)
+    return ParsedDocument(
+        joined.text,
+        sections_between(joined.text, headings),
+        title=title or heading_title,
+        metadata=metadata,
+        pages=joined.pages,
+    )
 
-    try:
-        is_open = bool(reader.decrypt(""))
-    except DependencyError as error:
-        raise SourceError(
-            f"{path} is encrypted: {error}. Install it: pip install cryptography"
-        ) from error
-    if not is_open:
-        raise SourceError(f"{path} is encrypted with a password. Save a copy without one.")
 
-
-def _page_text(page: Any) -> str:
-    text = replace_surrogates(page.extract_text()).replace("\0", "\ufffd")
-    return "\n".join(line.rstrip() for line in text.splitlines()).strip("\n")
-
-
-def _properties(reader: PdfReader) -> tuple[str | None, dict[str, MetadataValue]]:
+def _properties(properties: Mapping[str, str]) -> tuple[str | None, dict[str, MetadataValue]]:
     """Return title, and date and tags, from the document's properties."""
-    properties = reader.metadata
-    if properties is None:
-        return None, {}
     metadata: dict[str, MetadataValue] = {}
-    if properties.creation_date:
-        metadata["date"] = properties.creation_date.isoformat()
-    keywords = replace_surrogates(properties.keywords or "").split(",")
+    date = _date(properties.get("CreationDate", ""))
+    if date:
+        metadata["date"] = date
+    keywords = properties.get("Keywords", "").split(",")
     tags = tuple(keyword.strip() for keyword in keywords if keyword.strip())
     if tags:
         metadata["tags"] = tags
-    title = replace_surrogates(properties.title or "").replace("\0", "")
-    return " ".join(title.split()) or None, metadata
+    title = properties.get("Title", "").strip()
+    return None if _NO_TITLE.fullmatch(title) else title or None, metadata
 
 
-def _outline(reader: PdfReader) -> list[_OutlineEntry]:
-    """Return the outline's entries that refer to a page; empty if the outline is damaged."""
-    entries: list[_OutlineEntry] = []
+def _date(text: str) -> str | None:
+    """``D:20200102030405+01'00'`` → ``2020-01-02T03:04:05+01:00``."""
+    match = _DATE.match(text)
+    if not match:
+        return None
+    year, month, day, hour, minute, second, _, zone, zone_minute = match.groups()
+    offset = f"{zone}:{zone_minute or '00'}" if zone else "+00:00"
+    time = f"{hour or '00'}:{minute or '00'}:{second or '00'}"
     try:
-        pending: list[tuple[int, Any]] = [(0, reader.outline)]
-        while pending:
-            level, item = pending.pop()
-            if isinstance(item, list):
-                pending += [(level + 1, child) for child in reversed(item)]
-                continue
-            page = reader.get_destination_page_number(item)
-            title = " ".join(replace_surrogates(str(item.title)).split())
-            if page is not None and page >= 0 and 0 < len(title) <= MAX_HEADING_LENGTH:
-                entries.append(_OutlineEntry(min(level, 6), title, page))
-    except Exception:  # pypdf raises anything; the pages can be parsed all the same
-        return []
-    return entries
+        parsed = datetime.fromisoformat(f"{year}-{month or '01'}-{day or '01'}T{time}{offset}")
+    except ValueError:
+        return None
+    return parsed.isoformat()
 
 
-def _headings(
-    text: str, page_starts: tuple[int, ...], outline: list[_OutlineEntry]
-) -> list[Heading]:
-    """Return the outline's entries that are lines of their page, in order."""
-    headings: list[Heading] = []
-    lines_of_page: dict[int, dict[str, list[Span]]] = {}
-    for level, title, page in outline:
-        if page not in lines_of_page:
-            end = page_starts[page + 1] if page + 1 < len(page_starts) else len(text)
-            lines_of_page[page] = _lines_by_content(text, page_starts[page], end)
-        candidates = lines_of_page[page].get(_without_number(title), [])
-        previous_end = headings[-1].end if headings else 0
-        if candidates and candidates[0].start >= previous_end:
-            headings.append(Heading(level, title, *candidates.pop(0)))
-    return headings
-
-
-def _lines_by_content(text: str, start: int, end: int) -> dict[str, list[Span]]:
-    by_content: dict[str, list[Span]] = {}
-    for line in lines(text, start, end):
-        content = " ".join(text[line.start : line.end].split())
-        by_content.setdefault(_without_number(content), []).append(line)
-    return by_content
-
-
-def _without_number(title: str) -> str:
-    """``2.1 Syntax`` → ``Syntax``, since often only one of page and outline has the number."""
-    return _SECTION_NUMBER.sub("", title)
+def _ranges(numbers: Sequence[int]) -> str:
+    """``[1, 2, 3, 7]`` → ``1–3, 7``."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ", ".join(f"{a}–{b}" if a != b else str(a) for a, b in runs)
