@@ -252,7 +252,7 @@ def _described(place: Path) -> Try:
     def tried(data: bytes) -> str:
         beside_it.write_bytes(data)
         try:
-            said = load_metadata(path, "a")
+            said = load_metadata(path)
         except SourceError:
             return REFUSED
         check_read(ParsedDocument("text", (), said.title, said.url, said.id, said.properties))

@@ -164,9 +164,9 @@ class _Finder:
         if entry.page != self._page:
             self._page, self._keys = entry.page, self._keys_of(entry.page)
         for key in dict.fromkeys([_key(entry.title), _key(_without_number(entry.title))]):
-            found = [match for match in self._keys.get(key, ()) if match[0] >= next_line]
-            if key and found:
-                return max(found, key=lambda match: (self._weight(match), -match[0]))
+            matches = [match for match in self._keys.get(key, ()) if match[0] >= next_line]
+            if key and matches:
+                return max(matches, key=lambda match: (self._weight(match), -match[0]))
         return self._find_like(_key(entry.title), next_line)
 
     def _weight(self, match: tuple[int, int]) -> tuple[float, bool]:

@@ -425,7 +425,7 @@ def test_a_dump_takes_properties_for_all_but_no_name_for_all(tmp_path: Path) -> 
     assert [d.metadata["lang"] for d, _ in load_sources(tmp_path)] == ["de", "de"]
     (tmp_path / "a.meta.json").write_text('{"title": "All"}')
     with pytest.raises(SourceError, match="several documents"):
-        load_sources(tmp_path)
+        load_sources(tmp_path, strict=True)
 
 
 # --- PDF
@@ -481,9 +481,12 @@ def test_a_pdf_knows_its_pages_and_its_outline() -> None:
         read.text
         == "Of rivers.\n\n1.2 Danube\n\nIt rises in Germany.\n\nRhine\n\nIt rises in the Alps."
     )
+    # Somewhere on the first page a section begins that has no line, so what follows is in no section.
     assert outline(read) == [
-        ((), "Of rivers."), (("Danube",), "It rises in Germany."), (("Rhine",), "It rises in the Alps."),
+        ((), "Of rivers."), ((), "It rises in Germany."), (("Rhine",), "It rises in the Alps."),
     ]  # fmt: skip
+    without = read_as("a.pdf", make_pdf(RIVERS, outlined=[("Danube", 0), ("Rhine", 2)]))
+    assert (("Danube",), "It rises in Germany.") in outline(without)
     assert (len(read.pages), read.pages[0]) == (3, 0)
     assert [read.page_at(read.text.index(word)) for word in ("Of", "Germany", "Rhine")] == [1, 1, 3]
     assert read.title == "Rivers"
