@@ -23,13 +23,15 @@ ROOT = Path(__file__).parent.parent
 PAGE = Path(__file__).parent / "results" / "reading.md"
 QUESTION = "When did the first German officers go to Soviet Russia?"
 PROCESS = """
-import resource, sys, time
+import re, sys, time
+from pathlib import Path
 begun = time.perf_counter()
 from ragkit.default import open_index
 index = open_index(None, reader="shipped" if sys.argv[1] == "read" else None)
 index.ask(sys.argv[2])
 seconds = time.perf_counter() - begun
-print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]
+print(seconds, int(peak) / 1024)
 """
 
 
