@@ -77,8 +77,8 @@ def page(index: Index, questions: Sequence[str], rounds: int) -> str:
     passages = read_shares(reading, questions)
     (first, memory), (plain_first, plain_memory) = started("read", 5), started("found", 5)
     rows = [
-        ("a warm question, p50", _ms(read, 50), _ms(found, 50)),
-        ("a warm question, p95", _ms(read, 95), _ms(found, 95)),
+        ("a warm question, p50, ms", _ms(read, 50), _ms(found, 50)),
+        ("a warm question, p95, ms", _ms(read, 95), _ms(found, 95)),
         ("first answer of a new process, ms", 1000 * first, 1000 * plain_first),
         ("its memory at most, MiB", memory, plain_memory),
     ]
