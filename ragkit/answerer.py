@@ -81,7 +81,8 @@ class Answerer:
         Args:
             question: what to ask, at most 4,000 characters.
             k: number of passages.
-            threshold: confidence, 0–1, below which the answer abstains; None for the reader's own.
+            threshold: confidence, 0–1, below which the answer abstains; None for the default:
+                the reader's own, or 0.12 without one.
                 ``ragkit eval threshold`` finds one for an error rate.
             where: conditions on the documents' metadata, such as ``{"tag": ["pact", "treaty"],
                 "date": {"min": "1922"}}``: equal to one of several values, or within a range. All
@@ -134,8 +135,7 @@ class Answerer:
             check_policy(unsupported)
         model = ChatModel(llm) if isinstance(llm, str) else llm
         check_k(k)
-        if threshold is not None:
-            check_threshold(threshold)
+        check_threshold(threshold)
         asked = clean_question(question)
         retrieved_for = asked if standalone is None else clean_question(standalone)
         history = [Said(clean_question(text), weight) for text, weight in before]
@@ -160,8 +160,7 @@ class Answerer:
         if isinstance(questions, str):
             raise InputError("questions is one str; expected a list of them. Use ask for one.")
         check_k(k)
-        if threshold is not None:
-            check_threshold(threshold)
+        check_threshold(threshold)
         cleaned = [clean_question(question) for question in questions]
         data = self._data
         result = self._find(data, cleaned, max(k, DEPTH), where)

@@ -21,12 +21,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ragkit import Document, Index
-from ragkit.answering.confidence import features
+from ragkit.answering.confidence import confidence, features
+from ragkit.evaluation.measures import token_f1
 from ragkit.reading import Calibration, Reader, Result
 from ragkit.reading.passages import SURE, _ordered
 from ragkit.reading.shipped import ShippedReader
 from ragkit.text.spans import Span
-from training.measures import auroc, token_f1
+from training.measures import auroc
 from training.sources import Paragraph, Question, Source, load_all
 from training.splits import Splits, load_splits
 
@@ -232,7 +233,7 @@ def figures(outcomes: Sequence[Outcome], calibration: Calibration) -> dict[str, 
 
 
 def _figures(outcomes: Sequence[Outcome], calibration: Calibration) -> dict[str, float]:
-    chances = np.array([_chance(o, calibration) for o in outcomes])
+    chances = np.array([confidence(o.found) for o in outcomes])
     answerable = np.array([o.answerable for o in outcomes])
     right = np.array([o.success(1) for o in outcomes])
     real = [o for o in outcomes if o.answerable]
@@ -245,18 +246,12 @@ def _figures(outcomes: Sequence[Outcome], calibration: Calibration) -> dict[str,
         "auroc": auroc(chances[answerable].tolist(), chances[~answerable].tolist()),
         "answered_answerable": float(np.mean(chances[answerable] >= calibration.threshold)),
         "answered_unanswerable": float(np.mean(chances[~answerable] >= calibration.threshold)),
-        "short_f1": float(np.mean([token_f1(_short(o), o.question.answer or "") for o in real])),
+        "short_f1": float(np.mean([token_f1(_short(o), [o.question.answer or ""]) for o in real])),
     }
     made |= {
         f"ece_{share:.0%}": _ece(chances, right, _balanced(outcomes, share)) for share in SHARES
     }
     return made | _in_pairs(outcomes, chances.tolist())
-
-
-def _chance(outcome: Outcome, calibration: Calibration) -> float:
-    own = features(outcome.found)
-    logit = sum(w * own[name] for name, w in calibration.weights.items()) + calibration.intercept
-    return float(1 / (1 + np.exp(-logit)))
 
 
 def _short(outcome: Outcome) -> str:

@@ -18,7 +18,8 @@ from typing import Any
 
 import torch
 
-from training.measures import auroc, token_f1
+from ragkit.evaluation.measures import token_f1
+from training.measures import auroc
 from training.model import load_reader
 from training.reading import Desk
 from training.sources import Paragraph, Question, Source, load_all, read_lines
@@ -52,7 +53,7 @@ def read_alone(desk: Desk, part: Part, most: int) -> tuple[Figures, dict[str, fl
     found = desk.read([(q.text, part.paragraphs[q.paragraph]) for q in asked])
     scores = {q.id: r.score for q, r in zip(asked, found, strict=True)}
     said = [
-        token_f1(r.words, q.answer)
+        token_f1(r.words, [q.answer])
         for q, r in zip(asked, found, strict=True)
         if q.answer is not None
     ]

@@ -6,14 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
+from ragkit.reading.spans import best_span
 from training.model import CLS, SEP, SLASH, Reader
 from training.sampling import REAL, Row, padded, parts
 from training.sources import Paragraph
 from training.windows import QUESTION_TOKENS, TITLE_TOKENS, Window, token_ids, windows_of
-
-LONGEST = 30  # tokens of a short answer
 
 
 @dataclass(frozen=True)
@@ -33,20 +31,6 @@ class _Found:
     first: int
     last: int
     kind: tuple[float, ...]
-
-
-def best_span(start: Tensor, end: Tensor) -> tuple[int, int]:
-    """The first and last token whose scores are highest together, at most ``LONGEST`` of them.
-
-    >>> best_span(torch.tensor([0.0, 5.0, 1.0]), torch.tensor([9.0, 0.0, 3.0]))
-    (0, 0)
-    >>> best_span(torch.tensor([0.0, 5.0, 1.0]), torch.tensor([4.0, 0.0, 3.0]))
-    (1, 2)
-    """
-    table = start[:, None] + end[None, :]
-    allowed = torch.ones_like(table, dtype=torch.bool).triu().tril(LONGEST - 1)
-    place = int(table.masked_fill(~allowed, -1e9).argmax())
-    return place // len(end), place % len(end)
 
 
 class Desk:
@@ -87,11 +71,11 @@ class Desk:
         with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16, enabled=cuda):
             for places in parts(rows, self.size):
                 scores = self.reader(padded([rows[i] for i in places]).to(self.device))
-                starts, ends = scores.start.cpu(), scores.end.cpu()
+                starts, ends = scores.start.cpu().numpy(), scores.end.cpu().numpy()
                 kinds = scores.kind.float().softmax(1).cpu().tolist()
                 for n, i in enumerate(places):
                     cut = slice(rows[i].inside, len(rows[i].window) - 1)
-                    first, last = best_span(starts[n][cut], ends[n][cut])
+                    first, last = best_span(starts[n, cut], ends[n, cut])
                     yield i, _Found(float(scores.answers[n]), first, last, tuple(kinds[n]))
 
 

@@ -26,6 +26,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ragkit.reading import Result
+from ragkit.reading.reader import sigmoid
 from ragkit.retrieval import ScoredChunk
 
 __all__ = ["DEPTH", "THRESHOLD", "confidence", "default_threshold", "features", "in_words"]
@@ -54,7 +55,7 @@ def confidence(result: Result) -> float:
     weights, intercept = (
         (_WITHOUT_READER, _INTERCEPT) if fitted is None else (fitted.weights, fitted.intercept)
     )
-    return _sigmoid(sum(weight * own[name] for name, weight in weights.items()) + intercept)
+    return sigmoid(sum(weight * own[name] for name, weight in weights.items()) + intercept)
 
 
 def features(result: Result) -> dict[str, float]:
@@ -69,8 +70,7 @@ def features(result: Result) -> dict[str, float]:
     }
     if result.readings:
         chosen = result.retrieved.ranking[0].chunk
-        logits = {chunk: reading.logit for chunk, reading in result.readings.items()}
-        values["read"] = logits[chosen]
+        values["read"] = result.readings[chosen].logit
         values["agree"] = float(chosen == first.chunk)
     return values
 
@@ -78,10 +78,6 @@ def features(result: Result) -> dict[str, float]:
 def default_threshold(result: Result) -> float:
     """Return the confidence below which an answer abstains if the caller names none."""
     return THRESHOLD if result.calibration is None else result.calibration.threshold
-
-
-def _sigmoid(logit: float) -> float:
-    return 1 / (1 + math.exp(-max(-50.0, logit)))
 
 
 def in_words(confidence: float) -> str:

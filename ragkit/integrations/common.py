@@ -1,4 +1,4 @@
-"""Helpers of the adapters: a passage's id and metadata, the error for a missing framework."""
+"""Helpers of the adapters: a passage's metadata, the error for a missing framework."""
 
 from __future__ import annotations
 
@@ -7,12 +7,7 @@ from typing import Any
 from ragkit.answering.answer import Answer, Passage
 from ragkit.errors import MissingExtraError
 
-__all__ = ["missing_extra", "passage_id", "passage_metadata"]
-
-
-def passage_id(passage: Passage) -> str:
-    """Return ``DOCUMENT#START-END``, which stays the same while the document does."""
-    return passage.citation.passage_id
+__all__ = ["missing_extra", "passage_metadata"]
 
 
 def passage_metadata(passage: Passage, answer: Answer) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 from ragkit.api import Index
 from ragkit.default import open_index
 from ragkit.errors import InputError
-from ragkit.integrations.common import missing_extra, passage_id, passage_metadata
+from ragkit.integrations.common import missing_extra, passage_metadata
 
 try:
     from haystack import Document, component, default_from_dict, default_to_dict
@@ -32,7 +32,7 @@ class RagkitRetriever:
     Args:
         index: as for ``ragkit.ask``; a pipeline can be saved only if it is a path or None.
         k: number of passages.
-        threshold: confidence, 0–1, below which the answer abstains; None for the reader's own.
+        threshold: confidence, 0–1, below which the answer abstains; None for the default.
 
     """
 
@@ -54,7 +54,10 @@ class RagkitRetriever:
         answer = open_index(self._opened).ask(query, k=self.k, threshold=self.threshold)
         documents = [
             Document(
-                id=passage_id(p), content=p.text, meta=passage_metadata(p, answer), score=p.score
+                id=p.citation.passage_id,
+                content=p.text,
+                meta=passage_metadata(p, answer),
+                score=p.score,
             )
             for p in answer.passages
         ]

@@ -14,7 +14,7 @@ from typing import Any
 
 from ragkit.answering.answer import Answer
 from ragkit.default import IndexLike, open_index
-from ragkit.integrations.common import missing_extra, passage_id, passage_metadata
+from ragkit.integrations.common import missing_extra, passage_metadata
 
 try:
     from langchain_core.callbacks import (
@@ -37,7 +37,7 @@ class RagkitRetriever(BaseRetriever):
     Args:
         index: as for ``ragkit.ask``.
         k: number of passages.
-        threshold: confidence, 0–1, below which the answer abstains; None for the reader's own.
+        threshold: confidence, 0–1, below which the answer abstains; None for the default.
         only_answered: return nothing if the answer abstains, instead of the nearest passages.
 
     """
@@ -71,7 +71,9 @@ class RagkitRetriever(BaseRetriever):
         if self.only_answered and not answer.answered:
             return []
         return [
-            Document(page_content=p.text, id=passage_id(p), metadata=passage_metadata(p, answer))
+            Document(
+                page_content=p.text, id=p.citation.passage_id, metadata=passage_metadata(p, answer)
+            )
             for p in answer.passages
         ]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 
 from ragkit.default import IndexLike, open_index
-from ragkit.integrations.common import missing_extra, passage_id, passage_metadata
+from ragkit.integrations.common import missing_extra, passage_metadata
 
 try:
     from llama_index.core.retrievers import BaseRetriever
@@ -28,7 +28,7 @@ class RagkitRetriever(BaseRetriever):
     Args:
         index: as for ``ragkit.ask``.
         k: number of passages.
-        threshold: confidence, 0–1, below which the answer abstains; None for the reader's own.
+        threshold: confidence, 0–1, below which the answer abstains; None for the default.
         only_answered: return nothing if the answer abstains, instead of the nearest passages.
 
     """
@@ -53,7 +53,9 @@ class RagkitRetriever(BaseRetriever):
             return []
         return [
             NodeWithScore(
-                node=TextNode(id_=passage_id(p), text=p.text, metadata=passage_metadata(p, answer)),
+                node=TextNode(
+                    id_=p.citation.passage_id, text=p.text, metadata=passage_metadata(p, answer)
+                ),
                 score=p.score,
             )
             for p in answer.passages

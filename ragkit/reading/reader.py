@@ -10,11 +10,16 @@ from typing import NamedTuple, Protocol
 
 from ragkit.text.spans import Span
 
-__all__ = ["SHIPPED", "Calibration", "Kind", "Reader", "Reading", "Window"]
+__all__ = ["SHIPPED", "Calibration", "Kind", "Reader", "Reading", "Window", "sigmoid"]
 
 
 SHIPPED = "shipped"
 """Name of the reader that ragkit carries."""
+
+
+def sigmoid(logit: float) -> float:
+    """Return the chance, 0–1, of a logit, however low."""
+    return 1 / (1 + math.exp(-max(-50.0, logit)))
 
 
 class Kind(StrEnum):
@@ -71,7 +76,7 @@ class Calibration:
     def chance(self, logit: float) -> float:
         """Return the chance, 0–1, that a passage with this logit answers."""
         slope, intercept = self.answers
-        return 1 / (1 + math.exp(-max(-50.0, slope * logit + intercept)))
+        return sigmoid(slope * logit + intercept)
 
 
 class Reader(Protocol):

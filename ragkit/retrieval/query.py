@@ -93,8 +93,10 @@ def check_k(k: object) -> int:
     return k
 
 
-def check_threshold(threshold: object) -> float:
-    """Return ``threshold`` if it is a number from 0 to 1, else raise InputError."""
+def check_threshold(threshold: object) -> float | None:
+    """Return ``threshold`` if it is None or a number from 0 to 1, else raise InputError."""
+    if threshold is None:
+        return None
     if isinstance(threshold, bool) or not isinstance(threshold, (int, float)):
         raise InputError(f"threshold is {threshold!r}; expected a number from 0 to 1.")
     if not 0 <= threshold <= 1:

@@ -8,7 +8,6 @@ from typing import Any
 from ragkit.answering.answer import Answer, Passage
 from ragkit.answering.confidence import in_words
 from ragkit.api import Index
-from ragkit.integrations.common import passage_id
 from ragkit.text.sentences import paragraphs
 from ragkit.text.spans import Span, trim
 from ragkit.types import Document, Section
@@ -57,7 +56,7 @@ def _with_id_and_link(
 ) -> dict[str, Any]:
     if not explain:
         del fields["signals"], fields["matches"]
-    return {**fields, "id": passage_id(passage), "link": link_of(passage, index)}
+    return {**fields, "id": passage.citation.passage_id, "link": link_of(passage, index)}
 
 
 def document_summary(document: Document) -> dict[str, Any]:

@@ -58,8 +58,7 @@ class Settings:
     reload: float = 2.0
 
     def __post_init__(self) -> None:
-        if self.threshold is not None:
-            check_threshold(self.threshold)
+        check_threshold(self.threshold)
         check_policy(self.unsupported)
         check_token(self.token)
         for name in ("hosts", "origins"):

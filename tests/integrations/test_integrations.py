@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from ragkit import Answer, Index, InputError
-from ragkit.integrations.common import passage_id
 
 QUESTION = "Who signed the Treaty of Rapallo?"
 
@@ -38,7 +37,7 @@ def test_a_langchain_chain_retrieves_with_exact_spans(german_soviet: Index) -> N
     documents = retriever.invoke(QUESTION)
     answer = german_soviet.ask(QUESTION, k=3)
     assert [d.page_content for d in documents] == [p.text for p in answer.passages]
-    assert [d.id for d in documents] == [passage_id(p) for p in answer.passages]
+    assert [d.id for d in documents] == [p.citation.passage_id for p in answer.passages]
     check_metadata(documents[0].metadata, documents[0].page_content, german_soviet)
     assert asyncio.run(retriever.ainvoke(QUESTION)) == documents
 
@@ -88,7 +87,9 @@ def test_a_llama_index_query_engine_retrieves_with_exact_spans(german_soviet: In
     engine = RetrieverQueryEngine.from_args(retriever, llm=MockLLM())
     response = engine.query(QUESTION)
     answer = german_soviet.ask(QUESTION, k=3)
-    assert [n.node_id for n in response.source_nodes] == [passage_id(p) for p in answer.passages]
+    assert [n.node_id for n in response.source_nodes] == [
+        p.citation.passage_id for p in answer.passages
+    ]
     assert [n.score for n in response.source_nodes] == [p.score for p in answer.passages]
     first = response.source_nodes[0]
     check_metadata(first.metadata, first.get_content(), german_soviet)
@@ -118,7 +119,7 @@ def test_a_haystack_pipeline_retrieves_with_exact_spans_and_can_be_saved(
     found = pipeline.run(inputs, include_outputs_from={"retriever"})
     documents = found["retriever"]["documents"]
     answer = german_soviet.ask(QUESTION, k=3)
-    assert [d.id for d in documents] == [passage_id(p) for p in answer.passages]
+    assert [d.id for d in documents] == [p.citation.passage_id for p in answer.passages]
     check_metadata(documents[0].meta, documents[0].content, german_soviet)
     assert found["retriever"]["confidence"] == answer.confidence
     assert found["prompt"]["prompt"] == "".join(p.text for p in answer.passages)

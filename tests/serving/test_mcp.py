@@ -30,7 +30,6 @@ from starlette.types import ASGIApp
 
 from ragkit import Document, Index, IndexNotFoundError, InputError
 from ragkit.encoding import Encoder
-from ragkit.integrations.common import passage_id
 from ragkit.serving.mcp import http_app, mcp_server
 from ragkit.serving.mcp.server import MAX_LISTED, MAX_PASSAGES
 from ragkit.serving.mcp.transports import SHUTDOWN_TIMEOUT
@@ -105,7 +104,7 @@ def test_ask_returns_the_answer_as_markdown_and_structured(
     for shown, passage in zip(content["passages"], answer.passages, strict=True):
         citation = passage.citation
         document = german_soviet.document(citation.document_id)
-        assert shown["id"] == passage_id(passage)
+        assert shown["id"] == passage.citation.passage_id
         assert shown["text"] == shown["quote"] == document.text[shown["start"] : shown["end"]]
         assert (shown["label"], shown["title"]) == (citation.label, citation.title)
         assert tuple(shown["section"]) == citation.section
@@ -171,7 +170,7 @@ def test_fetch_returns_exactly_the_passages_that_search_found(
     assert json.loads(text_of(found)) == structured(found)
     passages = german_soviet.search(QUESTION, k=10)
     results = structured(found)["results"]
-    assert [line["id"] for line in results] == [passage_id(p) for p in passages]
+    assert [line["id"] for line in results] == [p.citation.passage_id for p in passages]
     for line, passage in zip(results, passages, strict=True):
         assert set(line) == {"id", "title", "url"}
         assert line["url"].startswith("https://")

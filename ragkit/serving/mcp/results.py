@@ -9,7 +9,6 @@ from pydantic import BaseModel, Field
 from ragkit.answering.answer import Answer, Passage
 from ragkit.api import Index
 from ragkit.errors import InputError
-from ragkit.integrations.common import passage_id
 from ragkit.serving.serialization import link_of
 from ragkit.types import Citation, Document
 
@@ -99,7 +98,7 @@ def search_result(passages: list[Passage], index: Index) -> SearchResult:
     """Return the result of ``search``."""
     lines = [
         SearchLine(
-            id=passage_id(passage),
+            id=passage.citation.passage_id,
             title=passage.citation.label,
             url=_address(link_of(passage, index), passage.citation),
         )
@@ -133,7 +132,7 @@ def document_uri(document_id: str) -> str:
 def _passage_result(passage: Passage, index: Index) -> PassageResult:
     citation = passage.citation
     return PassageResult(
-        id=passage_id(passage),
+        id=passage.citation.passage_id,
         text=passage.text,
         label=citation.label,
         title=citation.title,
