@@ -178,11 +178,17 @@ def _read_on(
     key, value = packed.pad(own.key(x)), packed.pad(own.value(x))
     if before:
         key, value = (torch.cat([b, n], 1) for b, n in zip(before, (key, value), strict=True))
-    mixed = functional.scaled_dot_product_attention(
-        query, split(key), split(value), attn_mask=mask[:, None, None, :]
-    )
+    mixed = _attended(query, split(key), split(value), mask[:, None, None, :])
     attended = layer.attention.output(packed.pack(mixed.transpose(1, 2).flatten(2)), x)
     return layer.output(layer.intermediate(attended), attended)  # type: ignore[no-any-return]
+
+
+def _attended(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+    """Scaled dot-product attention; on a CPU by two products, as fused is slower for short rows."""
+    if query.is_cuda:
+        return functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+    scores = query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5
+    return scores.masked_fill(~mask, -1e4).softmax(dim=-1).to(value.dtype) @ value
 
 
 def load_reader(folder: Path, base: Path | None = None) -> Reader:

@@ -42,13 +42,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Sizes:
-    """How many rows a question has besides its own; ``outside``: the chance of one more negative
-    whose window is read for it alone.
+    """How many rows a question has besides its own, at most; ``outside``: how many negatives more,
+    in the mean, whose window is read for it alone.
     """
 
     misses: int = 3
-    negatives: int = 2
-    outside: float = 0.25
+    negatives: int = 1
+    outside: float = 1.5
 
 
 class Dataset:
@@ -92,7 +92,7 @@ class Dataset:
         beside = set(near)
         free = [n for n in found if n // 2 in beside]
         others = [n for n in found if n // 2 not in beside]
-        outside = self._drawn(others, 1, rng) if rng.random() < sizes.outside else []
+        outside = self._drawn(others, int(sizes.outside + rng.random()), rng)
         for other in [*free[: sizes.negatives], *outside]:
             kind = 1 if other % 2 else 2
             rows.append(self._row(question, other // 2, titled, (NEGATIVE, kind, place)))
