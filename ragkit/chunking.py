@@ -1,18 +1,20 @@
 """Document → chunks: whole sentences, never across a section, never over the encoder's window.
 
+A block (``text.blocks``) is cut only where it does not fit; each of its chunks has its lead.
+
 The tokenizer is passed in as a function that counts tokens, so this module does no I/O and loads
 no model. Every visible character of a section lies in exactly one chunk.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import chain, compress, islice
-from typing import Any
+from itertools import compress, groupby, islice
+from typing import Any, NamedTuple
 
 from ragkit.errors import InputError
-from ragkit.text.sentences import paragraph_sentences
+from ragkit.text.blocks import Block, blocks
 from ragkit.text.spans import Span, trim
 from ragkit.types import Chunk, Document
 
@@ -27,13 +29,11 @@ _MAX_CHARS_PER_TOKEN = 40
 _COUNT_BLOCK = 4096
 """Texts whose tokens are counted in one call, which bounds memory for huge documents."""
 
-_Sentences = tuple[Span, ...]
-"""Consecutive sentences of a section: a paragraph, or what becomes one chunk."""
 
-
-def context(title: str, path: Sequence[str]) -> str:
-    """Return what precedes a text when it is embedded: ``"Title. Heading. Subheading. "``."""
-    return ". ".join([title, *path]) + ". "
+def context(document: Document, section: int, lead: Span | None = None) -> str:
+    """Return what precedes a text when it is embedded: ``"Title. Heading. Subheading. Lead "``."""
+    headings = ". ".join([document.title, *document.sections[section].path]) + ". "
+    return headings + (f"{document.text[slice(*lead)]} " if lead else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,35 +73,50 @@ class Chunker:
             The chunks in the document's order.
 
         """
-        budgets = self._budgets(document, count, window)
         text = document.text
-        sections = [
-            paragraph_sentences(text, Span(section.start, section.end))
-            for section in document.sections
-        ]
-        sizes = _sizes(text, _with_budgets(sections, budgets), count)
+        sections = [blocks(text, Span(part.start, part.end)) for part in document.sections]
+        placed = [(number, block) for number, own in enumerate(sections) for block in own]
+        budgets = self._budgets(document, [(n, block.lead) for n, block in placed], count, window)
+        sizes = _sizes(text, _with_budgets(placed, budgets), count)
         chunks: list[Chunk] = []
-        for number, (paragraphs, budget) in enumerate(zip(sections, budgets, strict=True)):
-            grouping = _Grouping(text, count, budget)
-            groups: list[_Sentences] = []
-            for sentences in paragraphs:
-                groups += grouping.split(sentences, list(islice(sizes, len(sentences))))
+        for (section, lead), same in groupby(placed, key=lambda one: (one[0], one[1].lead)):
+            grouping = _Grouping(text, count, budgets[section, lead])
+            groups = [
+                group
+                for _, block in same
+                for group in grouping.split(block, list(islice(sizes, len(block.sentences))))
+            ]
             chunks += [
-                Chunk(document.id, number, group[0].start, group[-1].end, group)
+                Chunk(document.id, section, *group, lead)
                 for group in grouping.join_short(groups, self.min_chars)
             ]
         return chunks
 
-    def _budgets(self, document: Document, count: CountTokens, window: int) -> list[int]:
-        """Return the most tokens that a chunk of each section may have, without its context."""
+    def _budgets(
+        self,
+        document: Document,
+        contexts: Iterable[tuple[int, Span | None]],
+        count: CountTokens,
+        window: int,
+    ) -> dict[tuple[int, Span | None], int]:
+        """The most tokens that a chunk with each section and lead may have, without these."""
         limit = min(window, self.max_tokens or window)
-        budgets: list[int] = []
-        sections = iter(document.sections)
-        while block := list(islice(sections, _COUNT_BLOCK)):
-            sizes = count([context(document.title, section.path) for section in block])
+        distinct = list(dict.fromkeys(contexts))
+        budgets: dict[tuple[int, Span | None], int] = {}
+        for first in range(0, len(distinct), _COUNT_BLOCK):
+            some = distinct[first : first + _COUNT_BLOCK]
+            sizes = count([context(document, *one) for one in some])
             # A long context leaves at least half to the text; the encoder splits what is over.
-            budgets += [max(limit // 2, limit - size) for size in sizes]
+            budgets |= {one: max(limit // 2, limit - n) for one, n in zip(some, sizes, strict=True)}
         return budgets
+
+
+class _Group(NamedTuple):
+    """What becomes one chunk."""
+
+    start: int
+    end: int
+    sentences: tuple[Span, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +127,17 @@ class _Grouping:
     count: CountTokens
     budget: int
 
-    def split(self, sentences: _Sentences, sizes: Sequence[int]) -> list[_Sentences]:
-        """Split a paragraph into as few groups as fit the budget, of about equal size."""
+    def split(self, block: Block, sizes: Sequence[int]) -> list[_Group]:
+        """Split a block into as few groups as fit the budget, of about equal size."""
+        groups = self._groups(block.sentences, sizes)
+        starts = [block.span.start, *[group[0].start for group in groups[1:]]]
+        ends = [*[group[-1].end for group in groups[:-1]], block.span.end]
+        return [
+            _Group(start, end, group)
+            for start, end, group in zip(starts, ends, groups, strict=True)
+        ]
+
+    def _groups(self, sentences: tuple[Span, ...], sizes: Sequence[int]) -> list[tuple[Span, ...]]:
         max_chars = _MAX_CHARS_PER_TOKEN * self.budget
         if sum(sizes) <= self.budget and sentences[-1].end - sentences[0].start <= max_chars:
             return [sentences]
@@ -131,19 +155,23 @@ class _Grouping:
             tokens += size
         return [tuple(group) for group in groups]
 
-    def join_short(self, groups: Sequence[_Sentences], min_chars: int) -> list[_Sentences]:
+    def _fits(self, span: Span) -> bool:
+        """Whether a text is within the budget."""
+        return self._sizes([span])[0] <= self.budget
+
+    def join_short(self, groups: Sequence[_Group], min_chars: int) -> list[_Group]:
         """Join a group shorter than ``min_chars`` to the previous or next one, if both fit."""
-        joined: list[_Sentences] = []
+        joined: list[_Group] = []
         for group in groups:
-            if joined and (_is_short(group, min_chars) or _is_short(joined[-1], min_chars)):
-                both = joined[-1] + group
-                if self._fits(Span(both[0].start, both[-1].end)):
-                    joined[-1] = both
+            if joined and min(_length(joined[-1]), _length(group)) < min_chars:
+                sentences = joined[-1].sentences + group.sentences
+                if self._fits(Span(sentences[0].start, sentences[-1].end)):
+                    joined[-1] = _Group(joined[-1].start, group.end, sentences)
                     continue
             joined.append(group)
         return joined
 
-    def _units(self, sentences: _Sentences, sizes: Sequence[int]) -> Iterator[tuple[Span, int]]:
+    def _units(self, sentences: Sequence[Span], sizes: Sequence[int]) -> Iterator[tuple[Span, int]]:
         """Yield sentences, or the parts of those over the budget, with their sizes."""
         for sentence, size in zip(sentences, sizes, strict=True):
             if size <= self.budget:
@@ -173,24 +201,21 @@ class _Grouping:
             pending += [Span(start, span.end), Span(span.start, end)]
         return parts
 
-    def _fits(self, span: Span) -> bool:
-        return self._sizes([span])[0] <= self.budget
-
     def _sizes(self, spans: Sequence[Span]) -> list[int]:
         return list(_sizes(self.text, [(span, self.budget) for span in spans], self.count))
 
 
+def _length(group: _Group) -> int:
+    return group.end - group.start
+
+
 def _with_budgets(
-    sections: Sequence[Sequence[_Sentences]], budgets: Sequence[int]
+    placed: Sequence[tuple[int, Block]], budgets: Mapping[tuple[int, Span | None], int]
 ) -> Iterator[tuple[Span, int]]:
-    """Yield every sentence of a document, in order, with the budget of its section."""
-    for paragraphs, budget in zip(sections, budgets, strict=True):
-        for sentence in chain.from_iterable(paragraphs):
-            yield sentence, budget
-
-
-def _is_short(group: _Sentences, min_chars: int) -> bool:
-    return group[-1].end - group[0].start < min_chars
+    """Yield every sentence of a document, in order, with the budget of its block."""
+    for section, block in placed:
+        for sentence in block.sentences:
+            yield sentence, budgets[section, block.lead]
 
 
 def _sizes(text: str, spans: Iterable[tuple[Span, int]], count: CountTokens) -> Iterator[int]:

@@ -143,7 +143,9 @@ def _check_metadata(document_id: str, name: object, value: object) -> None:
 class Chunk:
     """The unit that is indexed: a span inside one section, and its sentences' spans.
 
-    ``section`` counts into its document's ``sections``.
+    ``section`` counts into its document's ``sections``. ``lead`` introduces the sentences and is
+    none of them: the question that they answer, the names of their columns. It stands in front of
+    them, in this chunk or in one before it.
     """
 
     document_id: str
@@ -151,6 +153,12 @@ class Chunk:
     start: int
     end: int
     sentences: tuple[Span, ...]
+    lead: Span | None = None
+
+    @property
+    def body(self) -> Span:
+        """All of the sentences: the chunk without a lead that stands in it."""
+        return Span(self.sentences[0].start, self.end)
 
 
 @dataclass(frozen=True, slots=True)

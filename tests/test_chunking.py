@@ -12,7 +12,7 @@ from ragkit import chunking
 from ragkit.chunking import Chunker, context
 from ragkit.corpus.headings import parse_sections, parse_title
 from ragkit.errors import InputError
-from ragkit.text.sentences import paragraph_sentences, paragraphs, split_sentences
+from ragkit.text.sentences import paragraphs, split_sentences
 from ragkit.text.spans import Span, lines
 from ragkit.types import Chunk, Document
 from support.strategies import articles
@@ -130,26 +130,14 @@ def test_paragraphs_that_together_exceed_the_window_are_not_joined() -> None:
     assert len(chunks) == 2
 
 
-def test_the_context_is_title_and_heading_path() -> None:
-    assert context("Rivers", ("Europe", "Danube")) == "Rivers. Europe. Danube. "
-    assert context("Rivers", ()) == "Rivers. "
-
-
-def test_the_context_of_a_section_has_all_headings_above_it() -> None:
+def test_the_context_of_a_section_has_the_title_and_all_headings_above_it() -> None:
     document, _ = chunk("lead\n== A ==\na\n=== B ===\nb")
-    assert [context(document.title, section.path) for section in document.sections] == [
-        "T. ",
-        "T. A. ",
-        "T. A. B. ",
-    ]
+    assert [context(document, number) for number in range(3)] == ["T. ", "T. A. ", "T. A. B. "]
 
 
-def test_paragraph_sentences_are_the_sentences_of_each_paragraph() -> None:
-    text = "One. Two.\n\nThree."
-    whole = Span(0, len(text))
-    assert paragraph_sentences(text, whole) == [
-        split_sentences(text, paragraph) for paragraph in paragraphs(text, whole)
-    ]
+def test_the_context_of_a_chunk_ends_with_its_lead() -> None:
+    document, chunks = chunk("== A ==\nWho is it?\n\nIt is Ann.")
+    assert context(document, 0, chunks[0].lead) == "T. A. Who is it? "
 
 
 def test_tokens_are_counted_in_blocks_that_cross_sections(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,17 +190,25 @@ def test_every_visible_character_outside_headings_is_in_exactly_one_chunk(
 
 @settings(max_examples=150, deadline=None)
 @given(articles(), st.integers(16, 60), st.sampled_from([0, 40, 200]))
-def test_no_chunk_crosses_a_section_and_its_sentences_hold_all_its_text(
+def test_no_chunk_crosses_a_section_and_its_lead_and_sentences_hold_all_its_text(
     text: str, window: int, min_chars: int
 ) -> None:
     document, chunks = chunk(text, window=window, min_chars=min_chars)
     for c in chunks:
         section = document.sections[c.section]
         assert section.start <= c.start < c.end <= section.end
-        assert c.sentences[0].start == c.start
+        assert c.start <= c.sentences[0].start
         assert c.sentences[-1].end == c.end
         inside = "".join(text[s.start : s.end] for s in c.sentences)
-        assert visible(inside) == visible(text[c.start : c.end])
+        in_front = Span(c.start, c.sentences[0].start)
+        assert visible(text[slice(*in_front)] + inside) == visible(text[c.start : c.end])
+        if visible(text[slice(*in_front)]):
+            assert c.lead is not None
+            assert c.lead.start == c.start
+            assert c.lead.end <= in_front.end
+        if c.lead is not None:
+            assert section.start <= c.lead.start < c.lead.end
+            assert c.lead.start <= c.sentences[0].start
         assert all(a.end <= b.start for a, b in zip(c.sentences, c.sentences[1:], strict=False))
 
 

@@ -17,6 +17,7 @@ from ragkit.answering.confidence import confidence, default_threshold
 from ragkit.index import IndexData
 from ragkit.reading import Kind, Result
 from ragkit.retrieval import Query, ScoredChunk, matches_of
+from ragkit.text.blocks import introduces
 from ragkit.text.spans import Span
 from ragkit.types import Chunk
 
@@ -133,7 +134,7 @@ def _marked(
     result: Result, scored: ScoredChunk, chunk: Chunk, text: str, *, answered: bool
 ) -> tuple[Span, Span | None]:
     """The sentence to highlight, and the words in it that answer, if any do."""
-    best = _best_sentence(chunk, scored)
+    best = _best_sentence(chunk, scored, text)
     if result.calibration is None:
         return best, phrase_of(result.query.question, text, best)
     reading = result.readings.get(scored.chunk)
@@ -152,8 +153,14 @@ def _why_not(result: Result) -> Abstention:
     return _REASONS[kind]
 
 
-def _best_sentence(chunk: Chunk, scored: ScoredChunk) -> Span:
-    return chunk.sentences[max(range(len(scored.sentences)), key=scored.sentences.__getitem__)]
+def _best_sentence(chunk: Chunk, scored: ScoredChunk, text: str) -> Span:
+    """The sentence with the best score; if it asks or announces, what follows it answers."""
+    sentences = chunk.sentences
+    best = max(range(len(sentences)), key=scored.sentences.__getitem__)
+    following = (
+        n for n in range(best, len(sentences)) if not introduces(text[slice(*sentences[n])])
+    )
+    return sentences[next(following, best)]
 
 
 def _sentences_with(chunk: Chunk, words: Span) -> Span:

@@ -5,7 +5,8 @@ The tables of a generation; on disk each is a file:
     corpus.json             what the others mean: sizes, search settings, quantization
     documents.jsonl, document_borders.npy, document_ids.npy, texts.bin
                             the documents (``documents``)
-    chunks.npy              (n, 4) int64: document, section, start, end
+    chunks.npy              (n, 6) int64: document, section, start, end, start and end of the lead
+                            (equal where there is none)
     chunk_keys.npy          (n, 16) uint8: a digest of what the model encoded of each chunk
     first_sentences.npy     (n + 1,) int64: the first row of each chunk in ``sentences``
     sentences.npy           (m, 2) int64: start, end
@@ -44,7 +45,21 @@ from ragkit.index.vectors import SearchSettings, VectorIndex
 from ragkit.storage.arrays import Integers, Table
 from ragkit.types import Chunk, Document, Span
 
-__all__ = ["LocalData", "corpus_record"]
+__all__ = ["CHUNK_COLUMNS", "LocalData", "chunk_of_row", "corpus_record", "row_of_chunk"]
+
+CHUNK_COLUMNS = 6
+
+
+def row_of_chunk(document: int, chunk: Chunk) -> tuple[int, ...]:
+    """Return a row of ``chunks.npy``; ``document``: the number of the chunk's document."""
+    return (document, chunk.section, chunk.start, chunk.end, *(chunk.lead or (0, 0)))
+
+
+def chunk_of_row(document_id: str, place: Sequence[int], sentences: NDArray[np.int64]) -> Chunk:
+    """Return the chunk of a row of ``chunks.npy``, given without the document's number."""
+    section, start, end, *lead = place
+    spans = tuple([Span(a, b) for a, b in sentences.tolist()])
+    return Chunk(document_id, section, start, end, spans, Span(*lead) if any(lead) else None)
 
 
 class LocalData:
@@ -93,7 +108,7 @@ class LocalData:
     def texts(self, numbers: Sequence[int]) -> list[str]:
         rows = [self._chunks[number].tolist() for number in numbers]
         texts = {document: self._documents[document].text for document in {row[0] for row in rows}}
-        return [texts[document][start:end] for document, _, start, end in rows]
+        return [texts[row[0]][row[2] : row[3]] for row in rows]
 
     def frequencies(self, stems: Sequence[str]) -> list[int]:
         return self._postings.frequencies(stems)
@@ -155,7 +170,8 @@ class LocalData:
     def encoded_chunk(self, number: int) -> EncodedChunk:
         """Return the vector and the token vectors of a chunk, as they are stored."""
         [vector] = self.vectors_of(np.asarray([number]))
-        return EncodedChunk(vector, self._tokens.chunk(number, int(self._chunks[number][2])))
+        first = int(self._first[number])
+        return EncodedChunk(vector, self._tokens.chunk(number, int(self._sentences[first][0])))
 
     def vectors_of(self, chunks: Integers) -> Vectors:
         """Return ``(n, d)``: the vector of each of ``chunks``."""
@@ -166,10 +182,9 @@ class LocalData:
         return iter(self._postings)
 
     def _chunk(self, number: int) -> Chunk:
-        document, section, start, end = self._chunks[number].tolist()
+        document, *place = self._chunks[number].tolist()
         first, last = self._first[number : number + 2].tolist()
-        sentences = tuple(Span(a, b) for a, b in self._sentences[first:last].tolist())
-        return Chunk(self._documents[document].id, section, start, end, sentences)
+        return chunk_of_row(self._documents[document].id, place, self._sentences[first:last])
 
 
 def corpus_record(

@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 MANIFEST = "manifest.json"
-FORMAT = 3
+FORMAT = 4
 KIND = "ragkit index"
 
 _TRANSIENT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EACCES, errno.EPERM}

@@ -21,7 +21,13 @@ from ragkit.encoding import Encoder, Vectors
 from ragkit.index.centroids import write_centroids
 from ragkit.index.documents import Documents, DocumentsBuilder
 from ragkit.index.journal import EncodedChunk, Journal, Key, encoded_chunks
-from ragkit.index.local import LocalData, corpus_record
+from ragkit.index.local import (
+    CHUNK_COLUMNS,
+    LocalData,
+    chunk_of_row,
+    corpus_record,
+    row_of_chunk,
+)
 from ragkit.index.postings import PostingsBuilder
 from ragkit.index.protocol import Progress
 from ragkit.index.token_vectors import TokenQuantizer, TokenVectors, TokenVectorsBuilder
@@ -57,10 +63,10 @@ class ChunkTexts(NamedTuple):
     """The texts that the model encodes for one chunk.
 
     Attributes:
-        context: number of code points of title and headings in front of each text.
-        whole: the chunk.
+        context: number of code points of title, headings and lead in front of each text.
+        whole: all of its sentences.
         alone: each of its sentences.
-        places: each sentence's span, counted from the beginning of the chunk.
+        places: each sentence's span, counted from the beginning of the first.
 
     """
 
@@ -159,30 +165,22 @@ class _Draft:
         rows = [self.chunks[number].tolist() for number in numbers]
         documents = [self.documents[row[0]] for row in rows]
         chunks = []
-        for number, document, (_, section, start, end) in zip(
-            numbers, documents, rows, strict=True
-        ):
+        for number, document, (_, *place) in zip(numbers, documents, rows, strict=True):
             first, last = self.first_sentences[number : number + 2].tolist()
-            sentences = tuple([Span(a, b) for a, b in self.sentences[first:last].tolist()])
-            chunks.append((document, Chunk(document.id, section, start, end, sentences)))
+            chunk = chunk_of_row(document.id, place, self.sentences[first:last])
+            chunks.append((document, chunk))
         return _chunk_texts(chunks)
 
 
 def _chunk_texts(chunks: Sequence[tuple[Document, Chunk]]) -> list[ChunkTexts]:
     """The texts of some chunks, each with its document."""
-    headings = {
-        (document.id, chunk.section): (document.title, document.sections[chunk.section].path)
-        for document, chunk in chunks
-    }
-    contexts = [context(*one) for one in headings.values()]
-    front_of = dict(zip(headings, contexts, strict=True))
     texts = []
     for document, chunk in chunks:
-        text, front = document.text, front_of[document.id, chunk.section]
+        text, front = document.text, context(document, chunk.section, chunk.lead)
+        start, end = chunk.body
         alone = tuple([front + text[a:b] for a, b in chunk.sentences])
-        places = tuple([Span(a - chunk.start, b - chunk.start) for a, b in chunk.sentences])
-        whole = front + text[chunk.start : chunk.end]
-        texts.append(ChunkTexts(len(front), whole, alone, places))
+        places = tuple([Span(a - start, b - start) for a, b in chunk.sentences])
+        texts.append(ChunkTexts(len(front), front + text[start:end], alone, places))
     return texts
 
 
@@ -195,7 +193,7 @@ def _write_chunks(
 ) -> _Draft:
     """Write the documents, their chunks and sentences, and the postings."""
     postings, document_rows = PostingsBuilder(), DocumentsBuilder(writer)
-    writer.append("chunks.npy", np.zeros((0, 4), np.int64))
+    writer.append("chunks.npy", np.zeros((0, CHUNK_COLUMNS), np.int64))
     writer.append("sentences.npy", np.zeros((0, 2), np.int64))
     sizes: list[int] = []
     keys: list[Key] = []
@@ -229,10 +227,10 @@ def _write_chunks(
 
 def _rows_of(document: int, chunks: Sequence[Chunk]) -> tuple[Integers, Integers]:
     """The rows of a document's chunks and of their sentences."""
-    rows = [(document, c.section, c.start, c.end) for c in chunks]
+    rows = [row_of_chunk(document, chunk) for chunk in chunks]
     sentences = [sentence for c in chunks for sentence in c.sentences]
     return (
-        np.asarray(rows, np.int64).reshape(-1, 4),
+        np.asarray(rows, np.int64).reshape(-1, CHUNK_COLUMNS),
         np.asarray(sentences, np.int64).reshape(-1, 2),
     )
 
@@ -356,7 +354,7 @@ def _write_encoded(
 ) -> Table:
     """Write the token vectors; return the chunk vectors, written too unless the layout is exact."""
     is_exact, tokens = layout.is_exact, TokenVectorsBuilder(writer, sample.quantizer)
-    places = draft.chunks[:][:, 2].tolist()
+    places = draft.sentences[:][draft.first_sentences[:-1], 0].tolist()
     vectors: list[Vectors] = [np.zeros((0, dimension), np.float32)]
     for start in range(0, len(draft.keys), _BLOCK):
         block = slice(start, start + _BLOCK)

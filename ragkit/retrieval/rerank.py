@@ -30,9 +30,10 @@ def rerank(
 
 
 def _texts(data: IndexData, numbers: Sequence[int]) -> list[str]:
-    """The text of each chunk with title and headings in front, as it was encoded."""
+    """The text of each chunk with title, headings and lead in front, as it was encoded."""
     texts = []
-    for chunk, text in zip(data.chunks(numbers), data.texts(numbers), strict=True):
+    for chunk in data.chunks(numbers):
         document = data.document(chunk.document_id)
-        texts.append(context(document.title, document.sections[chunk.section].path) + text)
+        front = context(document, chunk.section, chunk.lead)
+        texts.append(front + document.text[slice(*chunk.body)])
     return texts

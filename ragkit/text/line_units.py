@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ragkit.text.spans import Span
 
-__all__ = ["unit_starts"]
+__all__ = ["is_conversation", "is_item", "unit_starts"]
 
 # Bullets that no prose has at the beginning of a line; U+E000–U+F8FF are those of symbol fonts.
 _BULLET = re.compile(r"\s*(?:[*#•]\s|[●○▪▫■□◦‣⁃∙⦁◆◇❖►▶➢➤➔✓✔✗☐☑☒★☆⚫⚪①-⓿❶-➓\ue000-\uf8ff]\s*\S)")
@@ -60,13 +60,26 @@ def unit_starts(text: str, lines: Sequence[Span]) -> list[bool]:
             first, last = number + 1, None
             continue
         mark = marks[number]
-        if mark and (number == first or _is_item(text, lines, marks, number, last)):
+        if mark and (number == first or _continues_list(text, lines, marks, number, last)):
             starts[number], last = True, mark
     _find_turns(text, lines, first, len(lines), starts)
     return starts
 
 
-def _is_item(
+def is_item(text: str, line: Span) -> bool:
+    """Return whether a line begins with the mark of a list's item."""
+    return _mark(text, line) is not None
+
+
+def is_conversation(text: str, lines: Sequence[Span]) -> bool:
+    """Return whether the first line of a paragraph and another one begin as turns do."""
+    return any(
+        turn.match(text, *lines[0]) and any(turn.match(text, *line) for line in lines[1:])
+        for turn in _TURNS.values()
+    )
+
+
+def _continues_list(
     text: str,
     lines: Sequence[Span],
     marks: Sequence[_Mark | None],

@@ -14,7 +14,7 @@ from itertools import pairwise
 from ragkit.text.line_units import unit_starts
 from ragkit.text.spans import Span, lines, trim
 
-__all__ = ["LONG_LINE", "paragraph_sentences", "paragraphs", "split_sentences"]
+__all__ = ["LONG_LINE", "paragraphs", "split_sentences"]
 
 LONG_LINE = 200
 """Characters. Hand-wrapped lines are shorter, so a longer line is a paragraph of its own."""
@@ -29,24 +29,6 @@ _REFERENCE_MARKS = re.compile(
 )
 _PUNKT_WINDOW = 5000
 """Characters per call of nupunkt, whose time is quadratic for "!?!?!?…": 9 s for 100,000."""
-
-
-def paragraph_sentences(text: str, span: Span) -> list[tuple[Span, ...]]:
-    r"""Split ``span`` into paragraphs and those into sentences, in one call.
-
-    Args:
-        text: the whole text.
-        span: the part to split, such as the body of a section.
-
-    Returns:
-        For each paragraph, in order, its sentences; never an empty tuple.
-
-    Example:
-        >>> paragraph_sentences("One. Two.\n\nThree.", Span(0, 17))
-        [(Span(start=0, end=4), Span(start=5, end=9)), (Span(start=11, end=17),)]
-
-    """
-    return [split_sentences(text, paragraph) for paragraph in paragraphs(text, span)]
 
 
 def paragraphs(text: str, span: Span) -> Iterator[Span]:

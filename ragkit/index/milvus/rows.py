@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from ragkit.encoding import Vectors
 from ragkit.index.centroids import CentroidRows
+from ragkit.index.local import chunk_of_row, row_of_chunk
 from ragkit.index.milvus.encoding import pack_arrays, unpack_arrays
 from ragkit.index.token_vectors import TokenLayout, TokenQuantizer, TokenRows
 from ragkit.storage.arrays import offsets_of
-from ragkit.text.spans import Span
 from ragkit.types import Chunk
 
 __all__ = ["ChunkContent", "ChunkRow", "centroid_rows_of", "split_chunks", "token_rows_of"]
@@ -47,7 +47,7 @@ class ChunkRow:
         chunk = self.chunk
         return pack_arrays(
             np.frombuffer(chunk.document_id.encode("utf-8", "surrogatepass"), np.uint8),
-            np.asarray([chunk.section, chunk.start, chunk.end], dtype=np.int64),
+            np.asarray(row_of_chunk(0, chunk)[1:], dtype=np.int64),
             np.asarray(chunk.sentences, dtype=np.int64).reshape(-1),
             self.vector,
             self.distinct,
@@ -59,10 +59,8 @@ class ChunkRow:
     def from_bytes(cls, data: bytes) -> ChunkRow:
         """Return the row that ``to_bytes`` wrote."""
         name, place, spans, vector, distinct, within, lengths = unpack_arrays(data)
-        section, start, end = place.tolist()
-        sentences = tuple(Span(a, b) for a, b in spans.reshape(-1, 2).tolist())
         document_id = name.tobytes().decode("utf-8", "surrogatepass")
-        chunk = Chunk(document_id, section, start, end, sentences)
+        chunk = chunk_of_row(document_id, place.tolist(), spans.reshape(-1, 2))
         return cls(chunk, vector, distinct, within, lengths.astype(np.int64))
 
 
