@@ -31,7 +31,9 @@ class Passage:
     0–1, that the passage answers, None if it was not read; ``candidate``: the words with which the
     reader would answer, whether or not they do. ``signals``: what each signal
     contributed; they add up to the score. ``matches``: how each word of the question was matched.
-    ``also``: where else the corpus says the same in the same words, as far as seen.
+    ``also``: where else the corpus says the same in the same words, as far as seen. ``lead``: what
+    introduces the passage's sentences, such as the names of a table's columns, or the question that
+    they answer; it may stand before the passage.
     """
 
     text: str
@@ -45,6 +47,7 @@ class Passage:
     signals: Mapping[str, float] = field(default_factory=dict)
     matches: tuple[Match, ...] = ()
     also: tuple[Citation, ...] = ()
+    lead: Citation | None = None
 
     def __post_init__(self) -> None:
         if self.text != self.citation.quote:
@@ -86,6 +89,7 @@ class Passage:
             ],
             "citation": self.citation.to_dict(),
             "also": [citation.to_dict() for citation in self.also],
+            "lead": self.lead and self.lead.to_dict(),
             "highlights": [self._quoted_span(span) for span in self.highlights],
             "phrase": self._quoted_span(self.phrase),
         }

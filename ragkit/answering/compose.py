@@ -99,6 +99,10 @@ def passages_of(
     places = [(documents[c.document_id], Span(c.start, c.end)) for c in chunks.values()]
     cited = [document.cite(span) for document, span in places]
     citations = dict(zip(chunks, cited, strict=True))
+    leads = {
+        number: chunk.lead and documents[chunk.document_id].cite(chunk.lead)
+        for number, chunk in chunks.items()
+    }
     texts = [documents[chunks[scored.chunk].document_id].text for scored in ranking]
     marked = [
         _marked(result, scored, chunks[scored.chunk], text, answered=answered)
@@ -119,6 +123,7 @@ def passages_of(
             signals=scored.signals,
             matches=matches[rank - 1],
             also=tuple([citations[number] for number in scored.also]),
+            lead=leads[scored.chunk],
         )
         for rank, (scored, reading) in enumerate(zip(ranking, readings, strict=True), start=1)
     )

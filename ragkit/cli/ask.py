@@ -192,10 +192,15 @@ def _print_answer(answer: Answer, index: ragkit.Index) -> None:
     for passage in answer.passages:
         click.echo()
         click.echo(_headline(passage), color=use_colour())
-        quotes = " … ".join(passage.quote(span) for span in passage.highlights)
-        indent = " " * 4
-        click.echo(textwrap.fill(quotes, WIDTH, initial_indent=indent, subsequent_indent=indent))
+        if passage.lead:
+            click.secho(_indented(passage.lead.quote), dim=True, color=use_colour())
+        click.echo(_indented(" … ".join(passage.quote(span) for span in passage.highlights)))
         _print_place(passage.citation, index)
+
+
+def _indented(text: str) -> str:
+    indent = " " * 4
+    return textwrap.fill(text, WIDTH, initial_indent=indent, subsequent_indent=indent)
 
 
 def _headline(passage: Passage) -> str:

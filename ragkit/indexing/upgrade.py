@@ -1,7 +1,7 @@
 """Upgrade an index of an older format, from the sources and settings that its manifest records.
 
-Format 3 is the first that was released. Every later format keeps here what converts the one before
-it; an index without a conversion is built again from its sources.
+Format 4 cuts documents into other chunks than those before it, so that nothing of theirs can be
+converted: an older index is built again from its sources.
 """
 
 from __future__ import annotations

@@ -84,7 +84,9 @@ class _Book:
     def __init__(self, data: IndexData, scored: ScoredChunk, reader: Reader) -> None:
         [chunk] = data.chunks([scored.chunk])
         document = data.document(chunk.document_id)
-        self.title, self.text, self.chunk = document.title, document.text, scored.chunk
+        self.text, self.chunk = document.text, scored.chunk
+        # The question of an answer and the names of columns say more of a window than the title.
+        self.title = self.text[slice(*chunk.lead)] if chunk.lead else document.title
         text = self.text[chunk.start : chunk.end]
         [tokens] = reader.token_spans([text])
         shifted = [Span(a + chunk.start, b + chunk.start) for a, b in tokens]

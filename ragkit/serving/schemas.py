@@ -188,6 +188,7 @@ class PassageOut(BaseModel):
     text: str
     citation: CitationOut
     also: list[CitationOut]
+    lead: CitationOut | None
     highlights: list[QuoteOut]
     phrase: QuoteOut | None
     link: str | None
@@ -251,14 +252,30 @@ class DocumentsOut(BaseModel):
     total: int
 
 
-class BlockOut(BaseModel):
-    """A heading or a paragraph. A paragraph's ``text`` is the document's at its span."""
+class CellOut(BaseModel):
+    """A cell of a table. Its ``text`` is the document's at its span."""
 
-    kind: Literal["heading", "paragraph"]
+    start: int
+    end: int
+    text: str
+
+
+class RowOut(BaseModel):
+    """A row of a table; ``names``: whether it names the columns, or the table."""
+
+    names: bool
+    cells: list[CellOut]
+
+
+class BlockOut(BaseModel):
+    """A heading, or what stands below it; the ``text`` of that is the document's at its span."""
+
+    kind: Literal["heading", "paragraph", "table", "code"]
     level: int
     start: int
     end: int
     text: str
+    rows: list[RowOut] | None = None
 
 
 class DocumentOut(DocumentLine):

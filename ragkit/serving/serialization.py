@@ -8,8 +8,8 @@ from typing import Any
 from ragkit.answering.answer import Answer, Passage
 from ragkit.answering.confidence import in_words
 from ragkit.api import Index
-from ragkit.text.sentences import paragraphs
-from ragkit.text.spans import Span, trim
+from ragkit.text.blocks import Block, BlockKind, cells, parts
+from ragkit.text.spans import Span, lines, trim
 from ragkit.types import Document, Section
 
 __all__ = [
@@ -79,15 +79,34 @@ def document_json(document: Document) -> dict[str, Any]:
 
 
 def _blocks(document: Document) -> Iterator[dict[str, Any]]:
-    """Yield the headings and paragraphs in the document's order."""
+    """Yield headings, paragraphs, tables and code in the document's order."""
     previous_path: tuple[str, ...] = ()
     position = 0
     for section in document.sections:
         yield from _new_headings(document, section, previous_path, position)
-        for start, end in paragraphs(document.text, Span(section.start, section.end)):
-            text = document.text[start:end]
-            yield {"kind": "paragraph", "level": 0, "start": start, "end": end, "text": text}
+        for part in parts(document.text, Span(section.start, section.end)):
+            yield _block(document.text, part)
         previous_path, position = section.path, section.end
+
+
+def _block(text: str, part: Block) -> dict[str, Any]:
+    start, end = part.span
+    block = {"kind": part.kind, "level": 0, "start": start, "end": end, "text": text[start:end]}
+    return block | ({"rows": _rows(text, part)} if part.kind == BlockKind.TABLE else {})
+
+
+def _rows(text: str, table: Block) -> list[dict[str, Any]]:
+    """The rows of a table, without rules between them; a caption is a row of one cell."""
+    contents = [content for line in lines(text, *table.span) if (content := trim(text, line))]
+    answers = {sentence.start for sentence in table.sentences}
+    return [
+        {
+            "names": content.start not in answers,
+            "cells": [{"start": a, "end": b, "text": text[a:b]} for a, b in cells(text, content)],
+        }
+        for content in contents
+        if any(map(str.isalnum, text[slice(*content)]))
+    ]
 
 
 def _new_headings(

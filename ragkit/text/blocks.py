@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from enum import StrEnum
 from itertools import pairwise
 from math import ceil
 from typing import NamedTuple
@@ -22,7 +23,7 @@ from ragkit.text.line_units import is_conversation, is_item
 from ragkit.text.sentences import paragraphs, split_sentences
 from ragkit.text.spans import Span, lines, trim
 
-__all__ = ["Block", "blocks", "introduces"]
+__all__ = ["Block", "BlockKind", "blocks", "cells", "introduces", "parts"]
 
 MAX_LEAD = 400
 """Characters. A longer question or introduction is a text of its own."""
@@ -53,6 +54,14 @@ _FIRST_ROWS = 20
 """Rows of a table that are compared with its first one, to tell whether that names columns."""
 
 
+class BlockKind(StrEnum):
+    """What a block looks like on a page."""
+
+    PARAGRAPH = "paragraph"
+    TABLE = "table"
+    CODE = "code"
+
+
 class Block(NamedTuple):
     """Lines or sentences that belong together.
 
@@ -60,12 +69,14 @@ class Block(NamedTuple):
         span: all of it, with a lead that stands directly in front of it.
         lead: what introduces it, in its span or before; None if nothing does.
         sentences: in order, what may answer; never empty.
+        kind: paragraph, table or code.
 
     """
 
     span: Span
     lead: Span | None
     sentences: tuple[Span, ...]
+    kind: BlockKind = BlockKind.PARAGRAPH
 
 
 def blocks(text: str, span: Span) -> list[Block]:
@@ -83,7 +94,7 @@ def blocks(text: str, span: Span) -> list[Block]:
         City | Opened | Stops → Bari | 2006 | 12
 
     """
-    return list(_introduced(text, list(_parts(text, span))))
+    return list(_introduced(text, list(parts(text, span))))
 
 
 def introduces(sentence: str) -> bool:
@@ -91,8 +102,8 @@ def introduces(sentence: str) -> bool:
     return bool(_INTRODUCES.search(sentence))
 
 
-def _parts(text: str, span: Span) -> Iterator[Block]:
-    """Yield the blocks of each paragraph, table and fenced code block."""
+def parts(text: str, span: Span) -> Iterator[Block]:
+    """Yield the blocks of each paragraph, table and fenced code block, without what leads to it."""
     start = span.start
     for code in _fenced(text, span):
         yield from _unfenced(text, Span(start, code.span.start))
@@ -135,7 +146,8 @@ def _fenced(text: str, span: Span) -> Iterator[Block]:
             inside = []
         elif fence and fence[1].startswith(opened[1]) and content and fence.end() == content.end:
             if inside:
-                yield Block(Span(opened[0].start, content.end), opened[0], tuple(inside))
+                whole = Span(opened[0].start, content.end)
+                yield Block(whole, opened[0], tuple(inside), BlockKind.CODE)
             opened = None
         elif content:
             inside.append(content)
@@ -163,16 +175,38 @@ def _rows(text: str, own: Sequence[Span], first: int, mark: re.Pattern[str]) -> 
     for line in own[first:]:
         if any(map(str.isalnum, text[slice(*line)])):
             rows.append(line)
-        elif rows:  # a rule belongs to the row above it
+        elif len(rows) > 1:  # a rule belongs to the row above it
             rows[-1] = Span(rows[-1].start, line.end)
-            is_ruled |= len(rows) == 1
+        else:
+            is_ruled = bool(rows)
     if len(rows) < _FEWEST_ROWS:
         return None
     lead = Span(own[0].start, rows[0].end)
     cells = [[c.strip() for c in mark.split(text[slice(*row)])] for row in rows[:_FIRST_ROWS]]
     names_columns = is_ruled or _names_columns(cells)
     # Where the first row may name columns, and may as well be a row, it is both.
-    return Block(Span(own[0].start, own[-1].end), lead, tuple(rows[1:] if names_columns else rows))
+    whole = Span(own[0].start, own[-1].end)
+    return Block(whole, lead, tuple(rows[1:] if names_columns else rows), BlockKind.TABLE)
+
+
+def cells(text: str, line: Span) -> list[Span]:
+    """Return the cells of a table's line, trimmed, without empty ones at its ends' bars.
+
+    >>> [text[a:b] for text in ["| a | | b |"] for a, b in cells(text, Span(0, 11))]
+    ['a', '', 'b']
+    """
+    mark = _BAR if _BAR.search(text, *line) else _TAB
+    borders = [m.span() for m in mark.finditer(text, *line)]
+    starts, ends = [line.start, *[b for _, b in borders]], [*[a for a, _ in borders], line.end]
+    spans = [
+        trim(text, Span(start, end)) or Span(start, start)
+        for start, end in zip(starts, ends, strict=True)
+    ]
+    if len(spans) > _FEWEST_ROWS and spans[0] == (line.start, line.start):
+        spans = spans[1:]
+        if spans[-1].start == spans[-1].end == line.end:
+            spans = spans[:-1]
+    return spans
 
 
 def _names_columns(cells: Sequence[Sequence[str]]) -> bool:
@@ -200,35 +234,27 @@ def _paragraph(text: str, span: Span) -> Iterator[Block]:
         for part in _broken_on_purpose(text, own)
         for sentence in split_sentences(text, part)
     ]
-    asked = [
-        number
-        for number, sentence in enumerate(sentences[:-1])
-        if _QUESTION.search(text[slice(*sentence)]) and _is_line(text, span, sentence)
-    ]
-    for first, last in pairwise(sorted({0, *asked, len(sentences)})):
-        yield _asked_or_announced(text, span, sentences[first:last], is_first=first == 0)
+    leads = [number for number in range(len(sentences) - 1) if _is_led(text, sentences, number)]
+    for first, last in pairwise(sorted({0, *leads, len(sentences)})):
+        group = tuple(sentences[first:last])
+        whole = Span(group[0].start, group[-1].end)
+        is_led = first in leads and len(group) > 1
+        yield Block(whole, group[0], group[1:]) if is_led else Block(whole, None, group)
 
 
-def _asked_or_announced(
-    text: str, paragraph: Span, sentences: Sequence[Span], *, is_first: bool
-) -> Block:
-    """Some sentences of a paragraph; one that stands on a line of its own leads to the others."""
-    span = Span(sentences[0].start, sentences[-1].end)
-    lead, words = sentences[0], text[slice(*sentences[0])]
-    leads = _QUESTION.search(words) or (is_first and introduces(words))
-    if len(sentences) == 1 or not leads or len(words) > MAX_LEAD:
-        return Block(span, None, tuple(sentences))
-    are_items = is_item(text, lead) and is_item(text, sentences[1])
-    if are_items or not _is_line(text, paragraph, lead):
-        return Block(span, None, tuple(sentences))
-    return Block(span, lead, tuple(sentences[1:]))
+def _is_led(text: str, sentences: Sequence[Span], number: int) -> bool:
+    """Whether a sentence of a paragraph, on a line of its own, leads to those below it.
 
-
-def _is_line(text: str, paragraph: Span, sentence: Span) -> bool:
-    """Whether a sentence begins at the beginning of a line and ends at the end of one."""
-    before = text[paragraph.start : sentence.start].rstrip(" \t")
-    after = text[sentence.end : paragraph.end].lstrip(" \t")
-    return before[-1:] in ("", "\n", "\r") and after[:1] in ("", "\n", "\r")
+    A question does; the first sentence may announce the others, too. Items of one list do not.
+    """
+    sentence, following = sentences[number : number + 2]
+    words = text[slice(*sentence)]
+    leads = _QUESTION.search(words) or (number == 0 and introduces(words))
+    if not leads or len(words) > MAX_LEAD or (is_item(text, sentence) and is_item(text, following)):
+        return False
+    before = text[sentences[number - 1].end : sentence.start] if number else "\n"
+    after = text[sentence.end : following.start]
+    return all("\n" in around or "\r" in around for around in (before, after))
 
 
 def _broken_on_purpose(text: str, own: Sequence[Span]) -> list[Span]:
@@ -265,34 +291,28 @@ def _begins(before: str, line: str) -> bool:
     return not letter.islower() and not _OPEN_END.search(before)
 
 
-def _introduced(text: str, parts: Sequence[Block]) -> Iterator[Block]:
+def _introduced(text: str, alone: Sequence[Block]) -> Iterator[Block]:
     """Give each block the paragraph that asks or announces it, up to the next such paragraph."""
-    asking = [part for part in parts if _is_alone(part) and _is_question(text, part.span)]
+    asking = sum(_is_alone(part) and _is_question(text, part.span) for part in alone)
     lead: Span | None = None  # waits for the block that it introduces
     carried: Span | None = None  # the question that an answer of several paragraphs has
-    for part, following in zip(parts, [*parts[1:], None], strict=True):
-        if following and _is_alone(part) and _announces(text, part.span, lead):
-            if lead and not _goes_on(text, lead, part.span):
-                yield Block(lead, None, (lead,))
-                lead = None
+    for number, part in enumerate(alone):
+        is_last = number + 1 == len(alone)
+        if lead and not _leads_to(text, lead, part):
+            yield Block(lead, None, (lead,))
+            lead = None
+        if not is_last and _is_alone(part) and _announces(text, part.span, lead):
             lead = Span(lead.start if lead else part.span.start, part.span.end)
             carried = None
             continue
         if lead:
-            introduced = _with_lead(part, lead)
-            if introduced is None:
-                yield Block(lead, None, (lead,))
-            elif len(asking) > 1 and _is_question(text, lead):
-                carried = lead
-            part, lead = introduced or part, None  # noqa: PLW2901
-        elif carried and part.lead is None:
-            part = part._replace(lead=carried)  # noqa: PLW2901
-        own, lead = _without_end(text, part, following)
-        if lead:
-            carried = None
+            own = _with_lead(part, lead)
+            carried = lead if asking > 1 and _is_question(text, lead) else None
+        else:
+            own = part._replace(lead=part.lead or carried)
+        own, lead = (own, None) if is_last else _without_end(text, own)
+        carried = None if lead else carried
         yield own
-    if lead:
-        yield Block(lead, None, (lead,))
 
 
 def _is_alone(part: Block) -> bool:
@@ -311,26 +331,28 @@ def _announces(text: str, span: Span, lead: Span | None) -> bool:
     return len(words) <= MAX_LEAD and introduces(words)
 
 
-def _goes_on(text: str, lead: Span, span: Span) -> bool:
-    """Whether two paragraphs lead to the next together: one question does not answer another."""
-    are_questions = _is_question(text, lead) and _is_question(text, span)
-    return span.end - lead.start <= MAX_LEAD and not are_questions
+def _leads_to(text: str, lead: Span, part: Block) -> bool:
+    """Whether a paragraph can be the lead of the next: no question answers another one."""
+    is_asked = _is_question(text, lead) and _is_alone(part) and _is_question(text, part.span)
+    end = part.lead.end if part.lead else lead.end
+    if _is_alone(part) and introduces(text[slice(*part.span)]):
+        end = part.span.end
+    return end - lead.start <= MAX_LEAD and not is_asked
 
 
-def _with_lead(part: Block, lead: Span) -> Block | None:
-    """A block with what precedes it as its lead; None if both leads together are too long."""
+def _with_lead(part: Block, lead: Span) -> Block:
+    """A block with what precedes it as its lead."""
     whole = Span(lead.start, part.lead.end if part.lead else lead.end)
-    if whole.end - whole.start > MAX_LEAD:
-        return None
-    return Block(Span(lead.start, part.span.end), whole, part.sentences)
+    return part._replace(span=Span(lead.start, part.span.end), lead=whole)
 
 
-def _without_end(text: str, part: Block, following: Block | None) -> tuple[Block, Span | None]:
+def _without_end(text: str, part: Block) -> tuple[Block, Span | None]:
     """Cut off a last sentence that leads to the next block."""
     last = part.sentences[-1]
     words = text[slice(*last)]
-    is_end = following and len(part.sentences) > 1 and last.end == part.span.end
+    is_end = len(part.sentences) > 1 and last.end == part.span.end
     if not is_end or len(words) > MAX_LEAD or not introduces(words):
         return part, None
     sentences = part.sentences[:-1]
-    return Block(Span(part.span.start, sentences[-1].end), part.lead, sentences), last
+    own = Span(part.span.start, sentences[-1].end)
+    return part._replace(span=own, sentences=sentences), last

@@ -52,6 +52,23 @@ def test_headings_that_repeat_are_shown_each_time() -> None:
     ]  # fmt: skip
 
 
+def test_a_table_is_shown_by_its_cells_and_code_as_code() -> None:
+    text = (
+        "# T\n\nIn 2020:\n\n| City | Opened |\n|---|---|\n| Bari | |\n\n```\na = 1\n\nb = 2\n```\n"
+    )
+    [document] = Index.build([Document(id="d", title="T", text=text)]).documents
+    blocks = document_json(document)["blocks"]
+    assert [b["kind"] for b in blocks] == ["paragraph", "paragraph", "table", "code"]
+    rows = blocks[2]["rows"]
+    assert [[cell["text"] for cell in row["cells"]] for row in rows] == [
+        ["City", "Opened"], ["Bari", ""],
+    ]  # fmt: skip
+    assert [row["names"] for row in rows] == [True, False]
+    for cell in (cell for row in rows for cell in row["cells"]):
+        assert text[cell["start"] : cell["end"]] == cell["text"]
+    assert blocks[3]["text"] == "```\na = 1\n\nb = 2\n```"
+
+
 @pytest.mark.parametrize(
     "name", ["d", "d#", "d#1", "d#5-5", "d#7-5", "d#0-999", "e#0-5", "d#-1-5", "#0-5", "d#0-5x"]
 )

@@ -107,7 +107,7 @@ export class Article {
     this.#paragraphs = [];
     const levels = [];
     const body = content.blocks.map((block) =>
-      block.kind === "heading" ? heading(block, levels) : this.#paragraph(block),
+      block.kind === "heading" ? heading(block, levels) : this.#part(block),
     );
     const text = h("article", { lang: "" }, h("h2", { dir: "auto" }, content.title), ...body);
     const source = outside(content.url, "The original ↗");
@@ -119,14 +119,28 @@ export class Article {
     this.#box.replaceChildren(text);
   }
 
-  #paragraph(block) {
-    const element = h(
-      "p",
-      { dir: "auto", class: LIST.test(`\n${block.text}`) && "lines" },
-      block.text,
-    );
-    this.#paragraphs.push({ ...block, element, dressed: false });
+  #part(block) {
+    if (block.kind === "table") return this.#table(block);
+    if (block.kind === "code") return this.#text(block, h("pre", {}, block.text));
+    const lines = LIST.test(`\n${block.text}`) && "lines";
+    return this.#text(block, h("p", { dir: "auto", class: lines }, block.text));
+  }
+
+  /** What can be marked: an element, and the text that it shows with its place. */
+  #text({ start, end, text }, element) {
+    this.#paragraphs.push({ start, end, text, element, dressed: false });
     return element;
+  }
+
+  #table({ rows }) {
+    const widest = Math.max(...rows.map((row) => row.cells.length));
+    const lines = rows.map(({ names, cells }) => {
+      const tag = names ? "th" : "td";
+      const colspan = cells.length === 1 && widest > 1 && widest;
+      const filled = cells.map((cell) => this.#text(cell, h(tag, { dir: "auto", colspan }, cell.text)));
+      return h("tr", {}, ...filled);
+    });
+    return h("div", { class: "table", tabindex: "0", role: "region", "aria-label": "Table" }, h("table", {}, ...lines));
   }
 
   #contents(headings) {
@@ -161,10 +175,16 @@ export class Article {
     }
   }
 
-  /** Whether what is tinted is what was quoted. */
-  #stands(passage) {
-    const tinted = [...this.#box.querySelectorAll(".cited")].map((part) => part.textContent);
-    return squeezed(tinted.join("")) === squeezed(passage.citation.quote);
+  /** Whether what is tinted is what was quoted; a table's cells are shown without their bars. */
+  #stands({ citation: { start, end, quote } }) {
+    const touched = this.#paragraphs.filter((part) => part.start < end && start < part.end);
+    const quoted = Array.from(quote);
+    const same = touched.every((part) => {
+      const [from, to] = [Math.max(part.start, start), Math.min(part.end, end)];
+      const shown = Array.from(part.text).slice(from - part.start, to - part.start);
+      return shown.join("") === quoted.slice(from - start, to - start).join("");
+    });
+    return same && touched.length > 0;
   }
 
   /** By hand, since scrollIntoView would move the page around the widget too; glides if near. */
@@ -177,9 +197,6 @@ export class Article {
     this.#box.scrollBy({ top: by, behavior: glides ? "smooth" : "instant" });
   }
 }
-
-/** Paragraphs are shown without the white space between them. */
-const squeezed = (text) => text.replace(/[\s\u200b]/g, "");
 
 /** A document's level becomes a depth under the page's own headings, without gaps. */
 function heading(block, levels) {

@@ -81,6 +81,7 @@ export class Turn {
     );
     return [
       speaking && this.#claims,
+      best.lead && h("p", { class: "leading", dir: "auto", lang: "" }, best.lead.quote),
       !speaking && answer.short && h("p", { class: "short", dir: "auto", lang: "" }, answer.short.quote),
       quote,
       h("p", { class: "source" }, this.#cite(best, label(best.citation))),
