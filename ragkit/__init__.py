@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ragkit.errors import EncoderError as EncoderError
     from ragkit.errors import FilterError as FilterError
     from ragkit.errors import IndexDamagedError as IndexDamagedError
+    from ragkit.errors import IndexExistsError as IndexExistsError
     from ragkit.errors import IndexLockedError as IndexLockedError
     from ragkit.errors import IndexMismatchError as IndexMismatchError
     from ragkit.errors import IndexNotFoundError as IndexNotFoundError
@@ -80,7 +81,8 @@ _NAMES_OF = {
     "ragkit.default": "aask ask ask_many check_quotes default_index",
     "ragkit.encoding": "Encoder Reranker load_encoder",
     "ragkit.errors": (
-        "EncoderError FilterError IndexDamagedError IndexLockedError IndexMismatchError "
+        "EncoderError FilterError IndexDamagedError IndexExistsError IndexLockedError "
+        "IndexMismatchError "
         "IndexNotFoundError IndexReadError IndexServerError IndexStaleError IndexWriteError "
         "InputError LanguageModelError MissingExtraError QuestionError RagkitError SourceError "
         "StoreError WorkersError"

@@ -75,6 +75,7 @@ class Index(Answerer):
         progress: Progress | None = None,
         workers: str | None = None,
         strict: bool = False,
+        replace: bool = False,
         weights: RetrievalConfig | None = None,
     ) -> Index:
         """Load, chunk and encode ``sources``; save the index to ``path`` if one is given.
@@ -100,12 +101,14 @@ class Index(Answerer):
                 this machine's (``ragkit.indexing.ray`` says what workers need). The index is the
                 same.
             strict: raise SourceError for a file that would be left out.
+            replace: drop the documents of an index at ``path`` that are not in ``sources``.
             weights: deprecated name of ``config``.
 
         Raises:
             SourceError: a source is missing, unreadable or ambiguous, or nothing of it is left.
             EncoderError: the model is missing, altered or unusable.
             InputError: an argument cannot be used.
+            IndexExistsError: documents of an index at ``path`` would be dropped.
             IndexLockedError, IndexWriteError: with ``path``, the index cannot be written.
             WorkersError, MissingExtraError: with ``workers``, the cluster cannot be used.
 
@@ -131,6 +134,7 @@ class Index(Answerer):
             built = indexing.build(
                 sources, builder, settings, folder,
                 progress=progress, chunk_encoder=chunk_encoder, strict=strict,
+                replace_existing=replace,
             )  # fmt: skip
         own = builder if builder is encoder else None
         return cls(built, own, reranker=second, reader=_resolve_reader(reader))
@@ -139,7 +143,7 @@ class Index(Answerer):
     def update(
         cls,
         path: str | os.PathLike[str],
-        sources: Sources,
+        sources: Sources | None = None,
         *,
         encoder: Encoder | str | None = None,
         progress: Progress | None = None,
@@ -156,7 +160,8 @@ class Index(Answerer):
 
         Args:
             path: folder of the index.
-            sources: everything that the index should contain, as for ``build``.
+            sources: everything that the index should contain, as for ``build``; None for the files
+                that it was built from.
             encoder: the model that encoded the index, if the recorded name no longer finds it.
             progress: as for ``build``.
             workers: as for ``build``.

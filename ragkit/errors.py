@@ -99,6 +99,10 @@ class IndexStaleError(StoreError):
     """A source file changed after the index was built from it."""
 
 
+class IndexExistsError(StoreError):
+    """An index with other documents stands where one was to be built."""
+
+
 class IndexLockedError(StoreError):
     """Another process holds the index's write lock."""
 

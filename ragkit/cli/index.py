@@ -61,10 +61,15 @@ def index() -> None:
 )
 @workers_option
 @strict_option
+@click.option(
+    "--replace",
+    is_flag=True,
+    help="Drop the documents of an index that stands there already and are not in SOURCES.",
+)
 @json_option
 def build(
     *, sources: tuple[str, ...], out: Path, model: str | None, runtime: Runtime,
-    memory: str | None, workers: str | None, strict: bool, as_json: bool,
+    memory: str | None, workers: str | None, strict: bool, replace: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Build an index of SOURCES: files, folders or patterns.
 
@@ -76,7 +81,7 @@ def build(
         encoder = model if runtime == "reference" else ragkit.load_encoder(**named, runtime=runtime)
         built = ragkit.Index.build(
             list(sources), out, encoder=encoder, memory=memory, progress=show, workers=workers,
-            strict=strict,
+            strict=strict, replace=replace,
         )  # fmt: skip
     print_left_out(built.left_out)
     if as_json:
@@ -87,7 +92,7 @@ def build(
 
 @index.command()
 @path_argument
-@click.argument("sources", nargs=-1, required=True)
+@click.argument("sources", nargs=-1)
 @runtime_option
 @workers_option
 @strict_option
@@ -96,7 +101,7 @@ def update(
     *, path: Path, sources: tuple[str, ...], runtime: Runtime, workers: str | None, strict: bool,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Update the index at PATH to match SOURCES.
+    """Update the index at PATH to match SOURCES, or the files that it was built from.
 
     Only chunks whose text changed are encoded. Documents that are not in SOURCES, or are left
     out as by `build`, are removed.
@@ -104,7 +109,12 @@ def update(
     with progress_bar("Encoding") as show:
         encoder = _encoder(path, runtime)
         updated = ragkit.Index.update(
-            path, list(sources), encoder=encoder, progress=show, workers=workers, strict=strict
+            path,
+            list(sources) or None,
+            encoder=encoder,
+            progress=show,
+            workers=workers,
+            strict=strict,
         )
     print_left_out(updated.left_out)
     changes = updated.update_report.counts if updated.update_report else {}

@@ -35,6 +35,7 @@ __all__ = [
     "Manifest",
     "SourceRecord",
     "format_of",
+    "recorded_ids",
     "unreadable_error",
 ]
 
@@ -161,6 +162,18 @@ class Manifest:
             counts=dict(content["counts"]),
             files={name: FileRecord(**record) for name, record in content["files"].items()},
         )
+
+
+def recorded_ids(directory: Path) -> frozenset[str]:
+    """Return the ids of the documents of the index in ``directory``, whatever its format.
+
+    Nothing if there is no index, or if its manifest cannot be read.
+    """
+    try:
+        sources = json.loads((directory / MANIFEST).read_bytes())["sources"]
+        return frozenset(str(name) for source in sources for name in source["documents"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return frozenset()
 
 
 def format_of(directory: Path) -> int:

@@ -10,10 +10,11 @@ from functools import cached_property
 from pathlib import Path
 
 from ragkit.chunking import Chunker
-from ragkit.corpus import LeftOut, SourceFile, Sources, iter_sources
+from ragkit.corpus import LeftOut, Source, SourceFile, Sources, iter_sources
 from ragkit.encoding import Encoder, Fingerprint
 from ragkit.errors import (
     IndexDamagedError,
+    IndexExistsError,
     IndexMismatchError,
     IndexReadError,
     IndexStaleError,
@@ -23,7 +24,7 @@ from ragkit.index.config import DEFAULT_CONFIG, RetrievalConfig
 from ragkit.index.documents import is_same
 from ragkit.index.journal import EncodedChunk, Journal, Key
 from ragkit.index.local import LocalData
-from ragkit.index.manifest import Manifest, SourceRecord
+from ragkit.index.manifest import Manifest, SourceRecord, recorded_ids
 from ragkit.index.protocol import Progress
 from ragkit.index.publish import draft_folder, open_generation, publish, write_lock
 from ragkit.index.vectors import Layout
@@ -167,6 +168,7 @@ def build(
     progress: Progress | None = None,
     chunk_encoder: ChunkEncoder | None = None,
     strict: bool = False,
+    replace_existing: bool = False,
 ) -> LocalIndex:
     """Load, chunk and encode ``sources``; publish the index in ``directory`` if one is given.
 
@@ -175,9 +177,12 @@ def build(
     Args:
         chunk_encoder: as for ``build_data``.
         strict: as for ``iter_sources``.
+        replace_existing: drop the documents of an index in ``directory`` that are not in
+            ``sources``.
 
     Raises:
         SourceError, EncoderError, InputError: a source, the model or an argument is unusable.
+        IndexExistsError: documents of an existing index would be dropped.
         IndexLockedError, IndexWriteError: the index cannot be written.
 
     """
@@ -190,15 +195,42 @@ def build(
         return LocalIndex(data, encoder.fingerprint, settings, origins, left_out=documents.left_out)
     # Locked before the work, so that a second builder learns of it now and not at the end.
     with write_lock(directory):
+        existing = frozenset() if replace_existing else recorded_ids(directory)
         built = build_and_publish(
-            directory, documents, encoder, settings, progress=progress, chunk_encoder=chunk_encoder
-        )
+            directory, _with_all(documents, existing, directory), encoder, settings,
+            progress=progress, chunk_encoder=chunk_encoder,
+        )  # fmt: skip
     return replace(built, left_out=documents.left_out)
+
+
+_SHOWN = 3
+"""Documents that an error names."""
+
+
+def _with_all(
+    documents: Iterable[tuple[Document, SourceFile]], existing: frozenset[str], directory: Path
+) -> Iterator[tuple[Document, SourceFile]]:
+    """Yield documents. Raises IndexExistsError at the end if one of the existing ones is not there.
+
+    Documents are all loaded before anything is encoded, so this is known soon.
+    """
+    missing = set(existing)
+    for document, origin in documents:
+        missing.discard(document.id)
+        yield document, origin
+    if missing:
+        some = ", ".join([*sorted(missing)[:_SHOWN], *(["…"] if len(missing) > _SHOWN else [])])
+        raise IndexExistsError(
+            f"the index at {directory} has {len(missing)} documents that are not in these sources "
+            f"({some}); a build would drop them. To bring it up to date: ragkit index update "
+            f"{directory}. To add to it, name all sources: ragkit index update {directory} "
+            f"SOURCE…. To drop them: ragkit index build SOURCE… --out {directory} --replace"
+        )
 
 
 def update(
     directory: Path,
-    sources: Sources,
+    sources: Sources | None,
     encoder: Encoder,
     *,
     progress: Progress | None = None,
@@ -207,6 +239,8 @@ def update(
 ) -> LocalIndex:
     """Make the index in ``directory`` equal to a fresh build from ``sources``.
 
+    ``sources``: None for the files that the index was built from.
+
     Raises:
         RagkitError: what ``build`` and ``open_index`` raise.
 
@@ -214,12 +248,32 @@ def update(
     with write_lock(directory):
         old = open_index(directory)
         check_encoder(directory, encoder.fingerprint, old.fingerprint)
+        if sources is None:
+            sources = _recorded_files(directory, old.sources)
         documents, previous = iter_sources(sources, strict=strict), PreviousIndex.of(old.data)
         updated = build_and_publish(
             directory, documents, encoder, old.settings,
             progress=progress, previous=previous, chunk_encoder=chunk_encoder,
         )  # fmt: skip
     return replace(updated, left_out=documents.left_out, changed=frozenset(previous.changed))
+
+
+def _recorded_files(directory: Path, sources: Sequence[SourceFile]) -> list[Source]:
+    """The files that an index was built from. Raises SourceError if they are not all there."""
+    paths = list(dict.fromkeys([source.path for source in sources]))
+    if None in paths:
+        raise SourceError(
+            f"the index at {directory} was built from documents in memory; expected files. Pass "
+            f"all documents: Index.update(path, documents)."
+        )
+    missing = [path for path in paths if path and not path.exists()]
+    if missing:
+        raise SourceError(
+            f"{len(missing)} sources of the index at {directory} are missing, such as "
+            f"{missing[0]}. Restore them, or name the sources that it shall have: ragkit index "
+            f"update {directory} SOURCE…"
+        )
+    return [path for path in paths if path]
 
 
 def save(index: LocalIndex, directory: Path) -> None:
@@ -281,8 +335,8 @@ def check_sources(directory: Path, sources: Sequence[SourceFile]) -> None:
         if actual != source.sha256:
             raise IndexStaleError(
                 f"{source.path} has sha256 {actual[:16]}…, but the index at {directory} was built "
-                f"from {source.sha256[:16]}…. Rebuild it: ragkit index build {source.path} --out "
-                f"{directory} (or open it with check_sources=False)."
+                f"from {source.sha256[:16]}…. Update it: ragkit index update {directory} (or open "
+                f"it with check_sources=False)."
             )
 
 

@@ -34,7 +34,7 @@ from ragkit.index.token_vectors import TokenQuantizer, TokenVectors, TokenVector
 from ragkit.index.vectors import Layout, QuerySample, VectorIndex, choose_layout
 from ragkit.storage.arrays import Integers, Table, offsets_of
 from ragkit.storage.tables import TableWriter, json_bytes
-from ragkit.text.words import words_of
+from ragkit.text.words import compounds_of, words_of
 from ragkit.types import Chunk, Document, Span
 
 __all__ = [
@@ -200,9 +200,8 @@ def _write_chunks(
     for number, document in enumerate(documents):
         chunks = _chunks_of(document, encoder, chunker, previous)
         texts = _chunk_texts([(document, chunk) for chunk in chunks])
-        stems = [{word.stem for word in words} for words in [words_of(t.whole) for t in texts]]
-        for own in stems:
-            postings.add(own)
+        for one in texts:
+            postings.add({word.stem for word in words_of(one.whole)} | compounds_of(one.whole))
         sizes += [len(chunk.sentences) for chunk in chunks]
         keys += [one.key for one in texts]
         rows, sentences = _rows_of(number, chunks)

@@ -1,8 +1,10 @@
 """Split a text into paragraphs and sentences, as spans.
 
-Sentences come from nupunkt (the Punkt algorithm, Kiss & Strunk 2006). The end of a list item, of a
-turn of a conversation, and of a line too long to be hand-wrapped also ends a sentence, whatever the
-punctuation. Reference marks directly after a sentence, such as [3], belong to it.
+Sentences come from nupunkt (the Punkt algorithm, Kiss & Strunk 2006), those of other scripts than
+the Latin one from their own full stops. In languages that write ordinal numbers with a full stop
+("am 16. April"), told by their frequent words, such a number ends no sentence. The end of a list
+item, of a turn of a conversation, and of a line too long to be hand-wrapped also ends a sentence,
+whatever the punctuation. Reference marks directly after a sentence, such as [3], belong to it.
 """
 
 from __future__ import annotations
@@ -27,6 +29,26 @@ _REFERENCE_MARKS = re.compile(
     r"|[⁰¹²³⁴-⁹]{1,3}(?!\w))+",
     re.IGNORECASE,
 )
+# Full stops and the like of other scripts. Those of Chinese and Japanese end a sentence wherever
+# they stand, but inside 「…。」 only if a blank follows; those of Arabic, Urdu, Hindi, Armenian,
+# Ethiopic, Khmer and Tibetan before a blank.
+_OTHER_ENDS = re.compile(
+    r"[。！？｡．]+[”’）》】\"')\]]*(?=[^\s」』。！？｡．”’）》】\"')\]])"
+    r"|(?:[。！？｡．]+|[؟۔।॥։።፧፨។៕༎]+)[”’」』）》】»\"')\]]*(?=\s)"
+)
+# Where a full stop also marks an ordinal number ("am 16. April"), which English does not do.
+_ORDINALS = re.compile(
+    r"\b(?:der|die|das|und|ist|nicht|wurde|von|dem|den|ein|eine|og|det|af|på|til|ikke|je|na|se|byl|"
+    r"jest|w|nie|ja|on|oli|ei|az|egy|és|nem|i|ve|ili|ir|un)\b",
+    re.IGNORECASE,
+)
+_ENGLISH = re.compile(r"\b(?:the|of|and|to|was|is|a|with|for|it|by|that)\b", re.IGNORECASE)
+# What nupunkt, which is trained on English, takes for the end of a sentence.
+_ABBREVIATION = re.compile(
+    r"(?<!\w)(?:Sra?|Srta|Mme|Mlle|MM|Hr|Frl|Dott|Sig|Nr|Tab|Abb|bzw|ca|ул|им|пр|стр|ср)\.\s*\Z"
+)
+_ORDINAL = re.compile(r"(?<![\w.,])\d{1,3}\.\s*\Z")
+
 _PUNKT_WINDOW = 5000
 """Characters per call of nupunkt, whose time is quadratic for "!?!?!?…": 9 s for 100,000."""
 
@@ -57,11 +79,28 @@ def split_sentences(text: str, span: Span) -> tuple[Span, ...]:
     sentences: list[Span] = []
     for block in _blocks(text, span):
         # Only the ends that nupunkt reports are used: text that its spans omit is not lost.
-        for start, end in pairwise([block.start, *_sentence_ends(text, block), block.end]):
+        for start, end in pairwise([block.start, *_ends(text, block), block.end]):
             sentence = trim(text, Span(start, end))
             if sentence:
                 sentences.append(sentence)
     return tuple(sentences)
+
+
+def _ends(text: str, block: Span) -> list[int]:
+    """Where sentences end inside a block, whatever the script."""
+    no_ends = [_ABBREVIATION, *([_ORDINAL] if _has_ordinals(text, block) else [])]
+    ends = {
+        end
+        for end in _sentence_ends(text, block)
+        if not any(no_end.search(text, max(block.start, end - 8), end) for no_end in no_ends)
+    }
+    return sorted(ends | {match.end() for match in _OTHER_ENDS.finditer(text, *block)})
+
+
+def _has_ordinals(text: str, block: Span) -> bool:
+    """Whether the words are of a language that writes ordinal numbers with a full stop."""
+    ordinals = len(_ORDINALS.findall(text, *block))
+    return ordinals > len(_ENGLISH.findall(text, *block))
 
 
 def _sentence_ends(text: str, block: Span) -> Iterator[int]:

@@ -172,7 +172,7 @@ def test_a_changed_source_is_refused_naming_both_sides_and_the_mend(
     Index.build(source, tmp_path / "index", encoder=tiny)
     Index.open(tmp_path / "index")
     source.write_text("Bread is made of rye.", encoding="utf-8")
-    with pytest.raises(IndexStaleError, match=r"a\.txt.*Rebuild it: ragkit index build"):
+    with pytest.raises(IndexStaleError, match=r"a\.txt.*Update it: ragkit index update"):
         Index.open(tmp_path / "index")
     Index.open(tmp_path / "index", check_sources=False)
     source.unlink()
@@ -186,7 +186,7 @@ def test_an_index_can_be_carried_elsewhere(built: Path, tmp_path: Path) -> None:
 
 def test_rebuilding_replaces_the_generation_and_removes_the_old(built: Path, tiny: Encoder) -> None:
     before = manifest_of(built)["generation"]
-    Index.build([Document("new", "New", "Fresh text.")], built, encoder=tiny)
+    Index.build([Document("new", "New", "Fresh text.")], built, encoder=tiny, replace=True)
     after = manifest_of(built)["generation"]
     assert before != after
     assert sorted(p.name for p in built.iterdir() if p.is_dir()) == [after]
@@ -283,7 +283,7 @@ def test_a_reader_that_meets_a_swap_reads_the_new_generation(
     def swap_first(directory: Path, manifest: Manifest) -> LocalData:
         if not swapped:
             swapped.append(True)
-            Index.build([Document("new", "New", "Fresh text.")], built, encoder=tiny)
+            Index.build([Document("new", "New", "Fresh text.")], built, encoder=tiny, replace=True)
         return real(directory, manifest)
 
     monkeypatch.setattr(builder, "open_generation", swap_first)

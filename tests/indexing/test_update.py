@@ -21,9 +21,12 @@ from ragkit import (
     Document,
     Encoder,
     Index,
+    IndexExistsError,
     IndexLockedError,
     IndexMismatchError,
     IndexNotFoundError,
+    IndexStaleError,
+    SourceError,
     load_encoder,
 )
 from ragkit.cli import cli
@@ -228,3 +231,56 @@ def test_the_command_updates_and_counts(tmp_path: Path, tiny_model: Path) -> Non
     done = run.invoke(cli, ["index", "update", str(index), str(source)])
     assert done.exit_code == 0, done.output
     assert "1 added, 1 changed, 1 removed; 3 documents now" in done.output
+
+
+@pytest.fixture
+def three(tmp_path: Path, tiny_model: Path) -> Path:
+    """A folder with an index of three files, built by the command line."""
+    for name, text in zip("abc", TEXTS, strict=False):
+        (tmp_path / f"{name}.txt").write_text(text, encoding="utf-8")
+    sources = [str(tmp_path / f"{name}.txt") for name in "abc"]
+    run("index", "build", *sources, "--out", str(tmp_path / "i"), "--model", str(tiny_model))
+    return tmp_path
+
+
+def run(*command: str) -> str:
+    done = CliRunner().invoke(cli, command, catch_exceptions=False)
+    return done.output
+
+
+def ids(folder: Path) -> list[str]:
+    return [d.id for d in Index.open(folder / "i", check_sources=False).documents]
+
+
+def test_a_build_does_not_drop_the_documents_of_an_index_that_stands_there(
+    three: Path, tiny_model: Path
+) -> None:
+    with pytest.raises(IndexExistsError, match=r"2 documents.*\(b, c\).*--replace"):
+        Index.build(three / "a.txt", three / "i", encoder=str(tiny_model))
+    assert ids(three) == ["a", "b", "c"]
+    Index.build(three / "a.txt", three / "i", encoder=str(tiny_model), replace=True)
+    assert ids(three) == ["a"]
+
+
+def test_the_cure_for_a_changed_source_cures_it_and_loses_nothing(three: Path) -> None:
+    (three / "b.txt").write_text("Bees make honey.", encoding="utf-8")
+    with pytest.raises(IndexStaleError) as stale:
+        Index.open(three / "i")
+    command = str(stale.value).split("Update it: ragkit ")[1].split(" (or")[0]
+    run(*command.split())
+    opened = Index.open(three / "i")
+    assert [d.id for d in opened.documents] == ["a", "b", "c"]
+    assert opened.documents[1].text == "Bees make honey."
+
+
+def test_an_update_without_sources_names_one_that_is_missing(three: Path) -> None:
+    (three / "c.txt").unlink()
+    with pytest.raises(SourceError, match=r"1 sources.*c\.txt.*Restore"):
+        Index.update(three / "i")
+    assert ids(three) == ["a", "b", "c"]
+
+
+def test_an_update_without_sources_needs_files(tmp_path: Path, tiny: Encoder) -> None:
+    Index.build([document("a", "One.")], tmp_path / "i", encoder=tiny)
+    with pytest.raises(SourceError, match="documents in memory"):
+        Index.update(tmp_path / "i", encoder=tiny)
