@@ -142,7 +142,7 @@ class Answerer:
         data = self._data
         [result] = self._find(data, [retrieved_for], max(k, DEPTH), where, history)
         result = replace(result, query=replace(result.query, question=asked))
-        answer = compose(data, result, k=k, threshold=threshold)
+        answer = compose(data, result, k=k, threshold=threshold, stale=bool(self.stale_sources))
         LAP.get()("compose the answer")
         yield answer
         if model is not None and answer.answered:
@@ -164,7 +164,8 @@ class Answerer:
         cleaned = [clean_question(question) for question in questions]
         data = self._data
         result = self._find(data, cleaned, max(k, DEPTH), where)
-        answers = [compose(data, one, k=k, threshold=threshold) for one in result]
+        stale = bool(self.stale_sources)
+        answers = [compose(data, one, k=k, threshold=threshold, stale=stale) for one in result]
         LAP.get()("compose the answer")
         return answers
 
@@ -180,6 +181,11 @@ class Answerer:
         cleaned = clean_question(question)
         [result] = self._find(data, [cleaned], max(check_k(k), DEPTH), where)
         return list(passages_of(data, result, k))
+
+    @property
+    def stale_sources(self) -> tuple[Path, ...]:
+        """The source files that had changed when the index was opened."""
+        return self._opened.stale_sources if isinstance(self._opened, LocalIndex) else ()
 
     def document(self, document_id: str) -> Document:
         """Return the document that a citation names. Raises InputError if it is not here."""

@@ -193,6 +193,7 @@ class Index(Answerer):
         reranker: Reranker | str | None = None,
         reader: Reader | str | None = None,
         check_sources: bool = True,
+        require_fresh: bool = False,
     ) -> Index:
         """Open the index at ``path`` after verifying its files, its model and its sources.
 
@@ -207,12 +208,15 @@ class Index(Answerer):
                 longer finds the model.
             reranker: a cross-encoder, or its folder or hub name, that reranks the best 50 chunks.
             reader: as for ``build``.
-            check_sources: raise IndexStaleError if a source file changed.
+            check_sources: compare the source files with those that the index was built from. If
+                one changed, a warning is logged, answers are from the index as it was built and
+                have ``stale`` set, and ``stale_sources`` names the files.
+            require_fresh: raise IndexStaleError instead.
 
         Raises:
             IndexNotFoundError, IndexDamagedError, IndexReadError: the files cannot be used.
             IndexMismatchError: the index has another format, or another model encoded it.
-            IndexStaleError: a source changed after the index was built.
+            IndexStaleError: with ``require_fresh``, a source changed after the index was built.
             EncoderError: the model is missing, altered or unusable.
             IndexServerError, MissingExtraError: the server cannot be used.
 
@@ -223,7 +227,7 @@ class Index(Answerer):
         LAP.get()("find and verify the model")
         check_encoder(path, own.fingerprint, opened.fingerprint)
         if check_sources and isinstance(opened, LocalIndex):
-            indexing.check_sources(Path(path), opened.sources)
+            opened = indexing.with_stale_sources(opened, Path(path), require_fresh=require_fresh)
         return cls(
             opened, own, reranker=_resolve_reranker(reranker), reader=_resolve_reader(reader)
         )
@@ -341,7 +345,7 @@ class Index(Answerer):
 
         """
         verify(Path(path), Manifest.load(Path(path)))
-        return cls.open(path)
+        return cls.open(path, require_fresh=True)
 
     @classmethod
     def info(cls, path: str | os.PathLike[str]) -> IndexInfo:

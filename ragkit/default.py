@@ -97,8 +97,12 @@ def default_index() -> Index:
     return Index.open(inside if inside.is_dir() else beside)
 
 
-def open_index(index: IndexLike, *, reader: Reader | str | None = None) -> Index:
+def open_index(
+    index: IndexLike, *, reader: Reader | str | None = None, require_fresh: bool = False
+) -> Index:
     """Return the Index that ``index`` names; with ``reader`` unless it is an Index already.
+
+    ``require_fresh``: as for ``Index.open``.
 
     Raises what ``Index.open`` raises.
     """
@@ -107,7 +111,7 @@ def open_index(index: IndexLike, *, reader: Reader | str | None = None) -> Index
     if isinstance(index, Index):
         return index
     if isinstance(index, (str, os.PathLike)):
-        return Index.open(index, reader=reader)
+        return Index.open(index, reader=reader, require_fresh=require_fresh)
     raise InputError(
         f"index is a {type(index).__name__}; expected a ragkit.Index, a path, or None."
     )

@@ -135,6 +135,9 @@ class Answer:
     ``confidence`` (0–1) is the chance that the corpus holds the answer and the first passage is it,
     calibrated on a mix of plain, paraphrased and unanswerable questions; which, and what it cannot
     tell, says ``answering/confidence.py``. Below the threshold an answer abstains.
+
+    ``stale``: whether a source file has changed since the index was built, so that the answer may
+    be out of date.
     """
 
     question: str
@@ -146,6 +149,7 @@ class Answer:
     standalone: str = ""
     generated: Generated | None = None
     short: Citation | None = None
+    stale: bool = False
 
     def __post_init__(self) -> None:
         if not self.standalone:
@@ -163,6 +167,7 @@ class Answer:
             "reason": self.reason.value if self.reason else None,
             "passages": [passage.to_dict() for passage in self.passages],
             "generated": self.generated and self.generated.to_dict(),
+            "stale": self.stale,
         }
 
     def explain(self) -> str:

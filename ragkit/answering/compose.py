@@ -57,28 +57,36 @@ _REASONS = {
 }
 
 
-def compose(data: IndexData, result: Result, *, k: int, threshold: float | None) -> Answer:
+def compose(
+    data: IndexData, result: Result, *, k: int, threshold: float | None, stale: bool = False
+) -> Answer:
     """Return the answer that a ranking gives, or an abstention with the nearest passages.
 
     Args:
         k: number of passages.
         threshold: confidence, 0–1, below which the answer abstains; None for the default.
+        stale: whether a source has changed since.
 
     """
     query, ranking = result.query, result.retrieved.ranking
     if not ranking:
         reason = Abstention.FILTERED if len(data) else Abstention.EMPTY_CORPUS
-        return _abstention(query, 0.0, (), reason)
+        return _abstention(query, 0.0, (), reason, stale=stale)
     probability = confidence(result)
     answered = probability >= (default_threshold(result) if threshold is None else threshold)
     passages = passages_of(data, result, k, answered=answered)
     if not answered:
-        return _abstention(query, probability, passages, _why_not(result))
+        return _abstention(query, probability, passages, _why_not(result), stale=stale)
     best = passages[0]
-    text = " ".join([best.quote(span) for span in best.highlights])
-    short = best.phrase and data.document(best.citation.document_id).cite(best.phrase)
     return Answer(
-        query.question, True, text, probability, passages, standalone=query.text, short=short
+        question=query.question,
+        answered=True,
+        text=" ".join([best.quote(span) for span in best.highlights]),
+        confidence=probability,
+        passages=passages,
+        standalone=query.text,
+        short=best.phrase and data.document(best.citation.document_id).cite(best.phrase),
+        stale=stale,
     )
 
 
@@ -130,9 +138,16 @@ def passages_of(
 
 
 def _abstention(
-    query: Query, probability: float, passages: tuple[Passage, ...], reason: Abstention
+    query: Query,
+    probability: float,
+    passages: tuple[Passage, ...],
+    reason: Abstention,
+    *,
+    stale: bool,
 ) -> Answer:
-    return Answer(query.question, False, "", probability, passages, reason, standalone=query.text)
+    return Answer(
+        query.question, False, "", probability, passages, reason, standalone=query.text, stale=stale
+    )
 
 
 def _marked(

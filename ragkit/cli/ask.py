@@ -14,6 +14,7 @@ import click
 import ragkit
 from ragkit.citations.urls import is_web_url
 from ragkit.cli.options import (
+    fresh_option,
     index_option,
     json_option,
     language_model,
@@ -40,6 +41,7 @@ WIDTH = 88
 @click.argument("question", nargs=-1, required=True)
 @click.option("-k", default=5, show_default=True, help="Number of passages to return.")
 @index_option
+@fresh_option
 @reader_option
 @threshold_option
 @where_option
@@ -50,8 +52,8 @@ WIDTH = 88
 )
 @json_option
 def ask(
-    *, question: tuple[str, ...], k: int, index_path: Path | None, reads: bool,
-    threshold: float | None, conditions: tuple[str, ...], llm_name: str | None,
+    *, question: tuple[str, ...], k: int, index_path: Path | None, require_fresh: bool,
+    reads: bool, threshold: float | None, conditions: tuple[str, ...], llm_name: str | None,
     llm_url: str | None, unsupported: Policy, explain: bool, show_timings: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Answer QUESTION with cited passages.
@@ -62,7 +64,7 @@ def ask(
 
     llm = language_model(llm_name, llm_url)
     with timings() as stages:
-        index = opened(index_path, reads=reads)
+        index = opened(index_path, reads=reads, require_fresh=require_fresh)
         where = parse_where(conditions, index.metadata) if conditions else None
         answer = index.ask(
             " ".join(question), k=k, threshold=threshold, where=where, llm=llm,
@@ -80,12 +82,13 @@ def ask(
 @click.command()
 @click.option("-k", default=1, show_default=True, help="Number of passages to show.")
 @index_option
+@fresh_option
 @reader_option
 @threshold_option
 @llm_options
 @json_option
 def chat(
-    *, k: int, index_path: Path | None, reads: bool, threshold: float | None,
+    *, k: int, index_path: Path | None, require_fresh: bool, reads: bool, threshold: float | None,
     llm_name: str | None, llm_url: str | None, unsupported: Policy, as_json: bool,
 ) -> None:  # fmt: skip
     """Hold a conversation: each question may refer to the ones before it.
@@ -93,7 +96,7 @@ def chat(
     Enter one question a line; an empty line ends the conversation. With --json, print one JSON
     object a line.
     """
-    index = opened(index_path, reads=reads)
+    index = opened(index_path, reads=reads, require_fresh=require_fresh)
     llm = language_model(llm_name, llm_url)
     conversation = ragkit.Conversation(index, llm=llm, unsupported=unsupported)
     for question in _input_lines():

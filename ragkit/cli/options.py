@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ragkit.grounding import LanguageModel
 
 __all__ = [
+    "fresh_option",
     "index_option",
     "json_option",
     "language_model",
@@ -68,6 +69,11 @@ where_option = click.option(
     help="Search only documents with this metadata; also NAME>=VALUE and NAME<=VALUE. Repeat to "
     "match any of several values of one NAME; conditions on different names must all hold.",
 )
+fresh_option = click.option(
+    "--require-fresh",
+    is_flag=True,
+    help="Refuse an index whose sources changed, instead of answering from it with a warning.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -97,11 +103,11 @@ def llm_options(command: Command) -> Command:
     return command
 
 
-def opened(index_path: Path | None, *, reads: bool) -> Index:
+def opened(index_path: Path | None, *, reads: bool, require_fresh: bool) -> Index:
     """Return the index that ``--index`` names, with the reader if it ``reads``."""
     from ragkit.default import open_index
 
-    return with_reader(open_index(index_path), reads=reads)
+    return with_reader(open_index(index_path, require_fresh=require_fresh), reads=reads)
 
 
 def with_reader(index: Index, *, reads: bool) -> Index:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ragkit.cli.options import (
+    fresh_option,
     index_option,
     language_model,
     llm_options,
@@ -53,6 +54,7 @@ origins_option = click.option(
 
 @click.command()
 @index_option
+@fresh_option
 @host_option
 @click.option(
     "--port", default=8000, show_default=True, help="Port to listen on; 0 picks a free one."
@@ -70,7 +72,7 @@ origins_option = click.option(
 )
 @click.option("--log-questions", is_flag=True, help="Log the questions that people ask.")
 def serve(
-    *, index_path: Path | None, host: str, port: int, hosts: tuple[str, ...],
+    *, index_path: Path | None, require_fresh: bool, host: str, port: int, hosts: tuple[str, ...],
     origins: tuple[str, ...], token: str | None, reads: bool, threshold: float | None,
     llm_name: str | None, llm_url: str | None, unsupported: Policy, timeout: float | None,
     log_questions: bool,
@@ -89,6 +91,7 @@ def serve(
         hosts=(*Settings().hosts, *host_names(host), *hosts),
         unsupported=unsupported,
         log_questions=log_questions,
+        require_fresh=require_fresh,
         **{name: value for name, value in options.items() if value is not None},
     )
     run(index_path, settings, host=host, port=port, llm=language_model(llm_name, llm_url))
@@ -96,6 +99,7 @@ def serve(
 
 @click.command()
 @index_option
+@fresh_option
 @click.option(
     "--http", "over_http", is_flag=True, help="Serve streamable HTTP at /mcp instead of stdio."
 )
@@ -116,20 +120,22 @@ def serve(
     help="What the corpus is about; tells the client's model when to ask.",
 )
 def mcp(
-    *, index_path: Path | None, over_http: bool, host: str, port: int, hosts: tuple[str, ...],
-    origins: tuple[str, ...], token: str | None, name: str, about: str,
+    *, index_path: Path | None, require_fresh: bool, over_http: bool, host: str, port: int,
+    hosts: tuple[str, ...], origins: tuple[str, ...], token: str | None, name: str, about: str,
 ) -> None:  # fmt: skip
     """Serve the corpus to MCP clients, on standard input and output or over HTTP.
 
     Tools: ask, search and fetch. Documents are resources.
     """
+    from ragkit.default import open_index
     from ragkit.serving.mcp import serve_http, serve_stdio
 
+    index = open_index(index_path, require_fresh=require_fresh)
     if not over_http:
-        serve_stdio(index_path, name=name, about=about)
+        serve_stdio(index, name=name, about=about)
         return
     serve_http(
-        index_path,
+        index,
         host=host,
         port=port,
         token=token,

@@ -7,11 +7,11 @@ from ragkit.indexing.builder import (
     LocalIndex,
     build,
     check_encoder,
-    check_sources,
     is_remote,
     open_index,
     save,
     update,
+    with_stale_sources,
 )
 from ragkit.indexing.pipeline import ChunkEncoder
 from ragkit.indexing.repair import repair
@@ -23,11 +23,11 @@ __all__ = [
     "LocalIndex",
     "build",
     "check_encoder",
-    "check_sources",
     "is_remote",
     "open_index",
     "repair",
     "save",
     "update",
     "upgrade",
+    "with_stale_sources",
 ]

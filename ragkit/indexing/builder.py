@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -33,6 +34,8 @@ from ragkit.storage.checksums import FileRecord, file_records
 from ragkit.storage.tables import FolderTables, MemoryTables, TableWriter, copy_tables
 from ragkit.types import Chunk, Document
 
+_log = logging.getLogger("ragkit")
+
 __all__ = [
     "BuildSettings",
     "LocalIndex",
@@ -40,13 +43,13 @@ __all__ = [
     "build",
     "build_and_publish",
     "check_encoder",
-    "check_sources",
     "is_remote",
     "open_index",
     "save",
     "settings_of",
     "sources_of",
     "update",
+    "with_stale_sources",
 ]
 
 
@@ -78,6 +81,7 @@ class LocalIndex:
         published: the record of each file on disk; None for an index in memory.
         left_out: what of its sources it does not contain; empty for an index that was opened.
         changed: ids of the documents that ``update`` replaced, whatever their sources' checksums.
+        stale_sources: source files that had changed when it was opened.
 
     """
 
@@ -88,6 +92,7 @@ class LocalIndex:
     published: Mapping[str, FileRecord] | None = None
     left_out: LeftOut = field(default_factory=LeftOut)
     changed: Collection[str] = ()
+    stale_sources: tuple[Path, ...] = ()
 
     def manifest(self, directory: Path = Path()) -> Manifest:
         """Return the manifest to publish in ``directory``."""
@@ -324,20 +329,34 @@ def check_encoder(
         )
 
 
-def check_sources(directory: Path, sources: Sequence[SourceFile]) -> None:
-    """Raise IndexStaleError if a source is where it was, but its content changed."""
+def with_stale_sources(opened: LocalIndex, directory: Path, *, require_fresh: bool) -> LocalIndex:
+    """Return the index with the source files that changed since it was built, and log them.
+
+    Raises:
+        IndexStaleError: with ``require_fresh``, if any changed.
+
+    """
     # The documents of one file have the same path and checksum.
-    for source in {(source.path, source.sha256): source for source in sources}.values():
-        try:
-            actual = source.current_sha256()
-        except SourceError:
-            continue  # The index was copied elsewhere, without its sources.
-        if actual != source.sha256:
-            raise IndexStaleError(
-                f"{source.path} has sha256 {actual[:16]}…, but the index at {directory} was built "
-                f"from {source.sha256[:16]}…. Update it: ragkit index update {directory} (or open "
-                f"it with check_sources=False)."
-            )
+    files = {(source.path, source.sha256): source for source in opened.sources}.values()
+    stale = tuple([source.path for source in files if source.path and _has_changed(source)])
+    if not stale:
+        return opened
+    others = f" and {len(stale) - 1} others" if len(stale) > 1 else ""
+    message = (
+        f"{stale[0]}{others} changed after the index at {directory} was built from them. "
+        f"Update it: ragkit index update {directory}"
+    )
+    if require_fresh:
+        raise IndexStaleError(message)
+    _log.warning("%s. Until then, answers are from the index as it was built.", message)
+    return replace(opened, stale_sources=stale)
+
+
+def _has_changed(source: SourceFile) -> bool:
+    try:
+        return source.current_sha256() != source.sha256
+    except SourceError:
+        return False  # The index was copied elsewhere, without its sources.
 
 
 def build_and_publish(

@@ -28,7 +28,12 @@ class ReloadingIndex:
     """
 
     def __init__(
-        self, index: IndexLike, reader: str | None = None, *, on_reload: Callable[[bool], None]
+        self,
+        index: IndexLike,
+        reader: str | None = None,
+        *,
+        require_fresh: bool = False,
+        on_reload: Callable[[bool], None],
     ) -> None:
         """Open ``index``.
 
@@ -36,6 +41,7 @@ class ReloadingIndex:
             index: As for ``ragkit.ask``. Only an index at a local path is reloaded; an index on a
                 server follows its own generations.
             reader: As for ``Index.open``.
+            require_fresh: As for ``Index.open``.
             on_reload: Called for each new generation with whether it could be opened.
 
         Raises:
@@ -45,7 +51,8 @@ class ReloadingIndex:
         is_local = isinstance(index, (str, os.PathLike)) and not is_remote(index)
         self._path = Path(cast("str", index)) if is_local else None
         self._reader = reader
-        self._current = open_index(index, reader=reader)
+        self._require_fresh = require_fresh
+        self._current = open_index(index, reader=reader, require_fresh=require_fresh)
         self._on_reload = on_reload
 
     @property
@@ -61,7 +68,9 @@ class ReloadingIndex:
         try:
             if Manifest.load(self._path).generation == before:
                 return
-            self._current = Index.open(self._path, reader=self._reader)
+            self._current = Index.open(
+                self._path, reader=self._reader, require_fresh=self._require_fresh
+            )
         except RagkitError as error:
             _log.error("cannot open the new generation; still serving %s: %s", before, error)
             self._on_reload(False)

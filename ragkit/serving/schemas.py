@@ -228,6 +228,7 @@ class AnswerOut(BaseModel):
     index_generation: str
     passages: list[PassageOut]
     generated: GeneratedOut | None
+    stale: bool
 
 
 class SearchOut(BaseModel):

@@ -37,6 +37,7 @@ class Settings:
         expiry: Time after its last turn at which a conversation is deleted.
         log_questions: Whether to log questions. Otherwise the log has no text that people typed.
         reload: How often to look for a new generation of the index; 0 for never.
+        require_fresh: As for ``Index.open``.
 
     Raises:
         InputError: A value is out of range or malformed.
@@ -56,6 +57,7 @@ class Settings:
     expiry: float = 3600.0
     log_questions: bool = False
     reload: float = 2.0
+    require_fresh: bool = False
 
     def __post_init__(self) -> None:
         check_threshold(self.threshold)

@@ -36,7 +36,12 @@ class ServerState:
         metrics = Metrics()
         return cls(
             settings,
-            ReloadingIndex(index, settings.reader, on_reload=metrics.count_reload),
+            ReloadingIndex(
+                index,
+                settings.reader,
+                require_fresh=settings.require_fresh,
+                on_reload=metrics.count_reload,
+            ),
             llm,
             ConversationStore(capacity=settings.conversations, expiry=settings.expiry),
             metrics,

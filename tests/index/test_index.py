@@ -164,17 +164,28 @@ def test_another_model_is_refused_naming_both(built: Path, tmp_path: Path) -> No
         Index.open(built, encoder=str(other))
 
 
-def test_a_changed_source_is_refused_naming_both_sides_and_the_mend(
-    tmp_path: Path, tiny: Encoder
+def test_an_index_whose_source_changed_answers_as_built_and_says_so(
+    tmp_path: Path, tiny: Encoder, caplog: pytest.LogCaptureFixture
 ) -> None:
     source = tmp_path / "a.txt"
     source.write_text("Bread is made of flour.", encoding="utf-8")
     Index.build(source, tmp_path / "index", encoder=tiny)
-    Index.open(tmp_path / "index")
+    fresh = Index.open(tmp_path / "index")
+    assert fresh.stale_sources == ()
+    assert not fresh.ask("What is bread made of?", threshold=0).stale
     source.write_text("Bread is made of rye.", encoding="utf-8")
     with pytest.raises(IndexStaleError, match=r"a\.txt.*Update it: ragkit index update"):
-        Index.open(tmp_path / "index")
-    Index.open(tmp_path / "index", check_sources=False)
+        Index.open(tmp_path / "index", require_fresh=True)
+    assert not caplog.messages
+    stale = Index.open(tmp_path / "index")
+    assert "Update it: ragkit index update" in caplog.text
+    assert stale.stale_sources == (tmp_path / "index" / "../a.txt",)
+    answer = stale.ask("What is bread made of?", threshold=0)
+    assert answer.text == "Bread is made of flour."
+    assert answer.stale
+    assert answer.to_dict()["stale"] is True
+    assert all(one.stale for one in stale.ask_many(["What is bread?", "Who?"], threshold=1))
+    assert not Index.open(tmp_path / "index", check_sources=False).ask("Bread?").stale
     source.unlink()
     assert len(Index.open(tmp_path / "index")) == 1
 
