@@ -34,7 +34,7 @@ from ragkit.index.token_vectors import TokenQuantizer, TokenVectors, TokenVector
 from ragkit.index.vectors import Layout, QuerySample, VectorIndex, choose_layout
 from ragkit.storage.arrays import Integers, Table, offsets_of
 from ragkit.storage.tables import TableWriter, json_bytes
-from ragkit.text.words import words_of
+from ragkit.text.words import stems_of
 from ragkit.types import Chunk, Document, Span
 
 __all__ = [
@@ -200,7 +200,7 @@ def _write_chunks(
     for number, document in enumerate(documents):
         chunks = _chunks_of(document, encoder, chunker, previous)
         texts = _chunk_texts([(document, chunk) for chunk in chunks])
-        stems = [{word.stem for word in words} for words in [words_of(t.whole) for t in texts]]
+        stems = [stems_of(one.whole) for one in texts]
         for own in stems:
             postings.add(own)
         sizes += [len(chunk.sentences) for chunk in chunks]

@@ -1,0 +1,98 @@
+"""Words and sentences of many scripts and languages."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from ragkit.text.sentences import split_sentences
+from ragkit.text.spans import Span
+from ragkit.text.words import stems_of, word_at, words_of
+
+SENTENCES = {
+    "zh": ["条约于1922年签署。", "谁签的？", "他说：“是我。”", "两国恢复了外交关系。[3]", "完。"],
+    "ja": ["条約は1922年に調印された。", "誰が署名したのか？", "「私だ。」と彼は言った。"],
+    "ar": ["وُقّعت المعاهدة عام 1922.", "من وقّعها؟", "وقّعها الوزيران."],
+    "ur": ["معاہدے پر دستخط ہوئے۔", "یہ اپریل تھا۔"],
+    "hi": ["संधि पर 1922 में हस्ताक्षर हुए।", "किसने हस्ताक्षर किए?", "दो मंत्रियों ने।"],
+    "ru": ["Он жил на ул. Ленина в Москве.", "Потом проф. Иванов уехал.", "Всё."],
+    "de": [
+        "Der Vertrag wurde am 16. März 1922 unterzeichnet.",
+        "Vor dem 2. Weltkrieg galt er noch.",
+        "Siehe Tab. 3 und Abb. Nr. 4 auf der Seite.",
+    ],
+    "es": ["El Sr. García firmó el tratado.", "La Sra. Ruiz no lo firmó."],
+    "fr": ["Mme. Curie est née dans la ville.", "Elle a vécu à Paris avec M. Curie."],
+    "el": ["Η συνθήκη υπογράφηκε το 1922.", "Ο δρ. Παπαδόπουλος έφυγε."],
+    "en": ["The treaty was signed on May 16.", "The war ended.[3]", "Mr. Smith was there."],
+}
+
+
+@pytest.mark.parametrize("language", SENTENCES)
+def test_sentences_end_where_the_language_ends_them(language: str) -> None:
+    expected = SENTENCES[language]
+    text = ("" if language in ("zh", "ja") else " ").join(expected)
+    spans = split_sentences(text, Span(0, len(text)))
+    assert [text[start:end] for start, end in spans] == expected
+
+
+def test_thai_sentences_end_at_blanks_that_are_far_enough_apart() -> None:
+    first = "สนธิสัญญาราปัลโลลงนามเมื่อวันที่สิบหกเมษายนที่ประเทศอิตาลี"
+    text = f"{first} {first} จบ"
+    spans = split_sentences(text, Span(0, len(text)))
+    assert [text[start:end] for start, end in spans] == [first, first, "จบ"]
+
+
+def test_sentences_of_a_script_without_blanks_take_linear_time() -> None:
+    text = "条约于一九二二年签署。" * 20_000
+    start = time.perf_counter()
+    assert len(split_sentences(text, Span(0, len(text)))) == 20_000
+    assert time.perf_counter() - start < 20
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("条约", "拉帕洛条约"),
+        ("条約", "ラパッロ条約"),
+        ("สัญญา", "สนธิสัญญา"),
+        ("المعاهدة", "المُعاهدة"),
+        ("संधियों", "संधियां"),
+        ("договоров", "договоры"),
+        ("Straße", "straße"),
+        ("cafe", "Café"),
+        ("firmo", "firmó"),
+        ("συνθηκη", "συνθήκη"),
+        ("wifi", "Wi-Fi"),
+    ],
+)
+def test_a_word_is_found_in_another_spelling(question: str, text: str) -> None:
+    assert stems_of(question) & stems_of(text)
+
+
+def test_words_of_scripts_without_blanks_are_neighbouring_characters_at_exact_places() -> None:
+    text = "In 拉帕洛 1922"
+    assert [text[start:end] for _, start, end in words_of(text)] == ["In", "拉帕", "帕洛", "1922"]
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "word"),
+    [
+        ("拉帕洛条约", 3, "条约"),
+        ("拉帕洛", 2, "洛"),
+        ("हिन्दी में", 2, "हिन्दी"),
+        ("a Vertrag.", 4, "Vertrag"),
+    ],
+)
+def test_the_highlighted_word_is_one_of_the_script(text: str, place: int, word: str) -> None:
+    span = word_at(text, place)
+    assert span is not None
+    assert text[span.start : span.end] == word
+
+
+def test_long_words_and_compounds_take_linear_time() -> None:
+    start = time.perf_counter()
+    for text in ("条约" * 50_000, "ab-" * 50_000, "é" * 100_000):
+        stems_of(text)
+    assert time.perf_counter() - start < 20
