@@ -184,10 +184,10 @@ def _compounds(text: str) -> Iterator[tuple[Span, str]]:
 def _stem(word: str) -> str:
     folded = _folded(word)
     if folded.isascii():
-        return _STEMMERS.of("english").stemWord(folded)
+        return str(_STEMMERS.of("english").stemWord(folded))
     first = folded[0]
     languages = (name for low, high, name in _STEMMER_OF_SCRIPT if low <= first <= high)
-    return _STEMMERS.of(next(languages, "english")).stemWord(folded)
+    return str(_STEMMERS.of(next(languages, "english")).stemWord(folded))
 
 
 def _folded(word: str) -> str:
