@@ -147,11 +147,11 @@ def _parts(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         yield start, end
         return
     starts = [match.start() for match in _unit_pattern().finditer(text, start, end)]
-    borders = [*starts, end]
+    bounds = [*starts, end]
     if len(starts) == 1:
         yield start, end
     for first, last in pairwise(range(len(starts))):
-        yield borders[first], borders[last + 1]
+        yield bounds[first], bounds[last + 1]
 
 
 @cache
