@@ -39,15 +39,16 @@ DEPTH = 5
 """Number of chunks of a ranking that the margin looks at."""
 
 _WITHOUT_READER, _INTERCEPT = {"margin": 8.3, "unmet": -7.4, "reverse": 3.9}, -0.35
-_UNKNOWN = -3.0  # a twentieth of the odds, where no word of the question is in the corpus
+_NO_WORD = 3.0
+"""Taken from the logit if the corpus has no word of the question: odds of one to twenty."""
 _UNRELATED = 0.45  # usual score of an unrelated chunk, used if there is no second chunk
 
 
 def confidence(result: Result) -> float:
     """Return the confidence, 0–1, in the first passage.
 
-    0 if nothing was found. A question none of whose words occurs in the corpus is less likely to be
-    answered: "hi" is a little similar to anything.
+    0 if nothing was found. A question none of whose words occurs in the corpus gets much less: "hi"
+    is a little similar to anything, but a question in another language may well be answered.
     """
     if not result.retrieved.scored:
         return 0.0
@@ -56,8 +57,8 @@ def confidence(result: Result) -> float:
     weights, intercept = (
         (_WITHOUT_READER, _INTERCEPT) if fitted is None else (fitted.weights, fitted.intercept)
     )
-    known = 0.0 if result.query.is_in_vocabulary else _UNKNOWN
-    return sigmoid(sum(weight * own[name] for name, weight in weights.items()) + intercept + known)
+    logit = sum(weight * own[name] for name, weight in weights.items()) + intercept
+    return sigmoid(logit if result.query.is_in_vocabulary else logit - _NO_WORD)
 
 
 def features(result: Result) -> dict[str, float]:

@@ -34,7 +34,7 @@ from ragkit.index.token_vectors import TokenQuantizer, TokenVectors, TokenVector
 from ragkit.index.vectors import Layout, QuerySample, VectorIndex, choose_layout
 from ragkit.storage.arrays import Integers, Table, offsets_of
 from ragkit.storage.tables import TableWriter, json_bytes
-from ragkit.text.words import compounds_of, words_of
+from ragkit.text.words import stems_of
 from ragkit.types import Chunk, Document, Span
 
 __all__ = [
@@ -201,7 +201,7 @@ def _write_chunks(
         chunks = _chunks_of(document, encoder, chunker, previous)
         texts = _chunk_texts([(document, chunk) for chunk in chunks])
         for one in texts:
-            postings.add({word.stem for word in words_of(one.whole)} | compounds_of(one.whole))
+            postings.add(stems_of(one.whole))
         sizes += [len(chunk.sentences) for chunk in chunks]
         keys += [one.key for one in texts]
         rows, sentences = _rows_of(number, chunks)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ragkit.encoding import Encoded, Encoder, Vectors
 from ragkit.errors import InputError, QuestionError
 from ragkit.index import Conditions, IndexData, RetrievalConfig
-from ragkit.text.words import Word, words_of
+from ragkit.text.words import Word, alternatives_of, words_of
 from ragkit.types import Said
 
 __all__ = [
@@ -159,8 +159,13 @@ def encode_questions(
     encoded = encoder.encode([front + history + question for question in questions])
     texts = [" ".join([*(turn.text for turn in before), question]) for question in questions]
     words = [words_of(text) for text in texts]
-    stems = list({word.stem for own in words for word in own})
+    spellings = [alternatives_of(text, own) for text, own in zip(texts, words, strict=True)]
+    stems = list({stem for question in spellings for own in question for stem in own})
     frequencies = dict(zip(stems, data.frequencies(stems), strict=True))
+    words = [
+        [_as_indexed(word, own, frequencies) for word, own in zip(*question, strict=True)]
+        for question in zip(words, spellings, strict=True)
+    ]
     chunks = len(data)
     return [
         _query(_without_front(one, len(front)), question, text, own, before=before,
@@ -178,6 +183,12 @@ def idf(frequency: int, chunks: int) -> float:
     4.21
     """
     return math.log(1 + (chunks - frequency + 0.5) / (frequency + 0.5))
+
+
+def _as_indexed(word: Word, spellings: Sequence[str], frequencies: dict[str, int]) -> Word:
+    """The word by the first of its spellings that the corpus has; unchanged if it has none."""
+    stem = next((stem for stem in spellings if frequencies[stem]), word.stem)
+    return word._replace(stem=stem)
 
 
 def _without_front(encoded: Encoded, front: int) -> Encoded:

@@ -16,7 +16,6 @@ of p pieces with inverse document frequency IDF has the weight √(IDF/p) for ea
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -37,7 +36,7 @@ from ragkit.storage.arrays import (
     run_mean,
 )
 from ragkit.text.spans import Span
-from ragkit.text.words import Word
+from ragkit.text.words import Word, word_at
 
 __all__ = [
     "Match",
@@ -47,8 +46,6 @@ __all__ = [
     "exact_scores",
     "matches_of",
 ]
-
-_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +215,4 @@ def _word_at(text: str, start: int) -> Span | None:
     """The whole word around a token's start; None for a token of the context."""
     if start < 0:
         return None
-    begin = start
-    while begin > 0 and text[begin - 1].isalnum():
-        begin -= 1
-    match = _WORD.match(text, begin)
-    return Span(*match.span()) if match else Span(start, start + 1)
+    return word_at(text, start) or Span(start, start + 1)

@@ -1,10 +1,10 @@
 """Split a text into paragraphs and sentences, as spans.
 
-Sentences come from nupunkt (the Punkt algorithm, Kiss & Strunk 2006), those of other scripts than
-the Latin one from their own full stops. In languages that write ordinal numbers with a full stop
-("am 16. April"), told by their frequent words, such a number ends no sentence. The end of a list
-item, of a turn of a conversation, and of a line too long to be hand-wrapped also ends a sentence,
-whatever the punctuation. Reference marks directly after a sentence, such as [3], belong to it.
+Sentences come from nupunkt (the Punkt algorithm, Kiss & Strunk 2006). The end of a list item, of a
+turn of a conversation, and of a line too long to be hand-wrapped also ends a sentence, whatever the
+punctuation. Languages other than English have abbreviations and ordinals of their own, other
+scripts their own ends of sentences, and Thai and Lao end them with a blank.
+Reference marks directly after a sentence, such as [3], belong to it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
+from ragkit.text.languages import DEFAULT, ends_no_sentence, language_of
 from ragkit.text.line_units import unit_starts
 from ragkit.text.spans import Span, lines, trim
 
@@ -29,25 +30,20 @@ _REFERENCE_MARKS = re.compile(
     r"|[⁰¹²³⁴-⁹]{1,3}(?!\w))+",
     re.IGNORECASE,
 )
-# Full stops and the like of other scripts. Those of Chinese and Japanese end a sentence wherever
-# they stand, but inside 「…。」 only if a blank follows; those of Arabic, Urdu, Hindi, Armenian,
-# Ethiopic, Khmer and Tibetan before a blank.
-_OTHER_ENDS = re.compile(
-    r"[。！？｡．]+[”’）》】\"')\]]*(?=[^\s」』。！？｡．”’）》】\"')\]])"
-    r"|(?:[。！？｡．]+|[؟۔।॥։።፧፨។៕༎]+)[”’」』）》】»\"')\]]*(?=\s)"
+_CLOSING = r"[」』】》〉”’»\"')\]]"
+_ENDS_OF_SCRIPTS = re.compile(
+    # Full stops and the like with what closes after them; not 「だ。」と, which goes on.
+    rf"(?:[。！？｡।॥؟۔։።፧။᙮]|．(?!\d))++(?:{_CLOSING}++(?!と|って)|(?!{_CLOSING}))"
 )
-# Where a full stop also marks an ordinal number ("am 16. April"), which English does not do.
-_ORDINALS = re.compile(
-    r"\b(?:der|die|das|und|ist|nicht|wurde|von|dem|den|ein|eine|og|det|af|på|til|ikke|je|na|se|byl|"
-    r"jest|w|nie|ja|on|oli|ei|az|egy|és|nem|i|ve|ili|ir|un)\b",
-    re.IGNORECASE,
-)
-_ENGLISH = re.compile(r"\b(?:the|of|and|to|was|is|a|with|for|it|by|that)\b", re.IGNORECASE)
-# What nupunkt, which is trained on English, takes for the end of a sentence.
-_ABBREVIATION = re.compile(
-    r"(?<!\w)(?:Sra?|Srta|Mme|Mlle|MM|Hr|Frl|Dott|Sig|Nr|Tab|Abb|bzw|ca|ул|им|пр|стр|ср)\.\s*\Z"
-)
-_ORDINAL = re.compile(r"(?<![\w.,])\d{1,3}\.\s*\Z")
+_THAI_LAO_BLANK = re.compile("(?<=[\u0e01-\u0eff]) +(?=[\u0e01-\u0eff])")
+_THAI_LAO_LEAST = 40
+"""Characters. A blank that comes sooner separates words, names or clauses, not sentences."""
+
+_BEFORE_END = 16
+"""Characters before an end that are looked at for an abbreviation."""
+
+_LANGUAGE_SAMPLE = 2000
+"""Characters that the language is detected from."""
 
 _PUNKT_WINDOW = 5000
 """Characters per call of nupunkt, whose time is quadratic for "!?!?!?…": 9 s for 100,000."""
@@ -77,30 +73,53 @@ def paragraphs(text: str, span: Span) -> Iterator[Span]:
 def split_sentences(text: str, span: Span) -> tuple[Span, ...]:
     """Split ``span`` into trimmed sentences that together hold all its visible characters."""
     sentences: list[Span] = []
+    language = _language_at(text, span)
     for block in _blocks(text, span):
         # Only the ends that nupunkt reports are used: text that its spans omit is not lost.
-        for start, end in pairwise([block.start, *_ends(text, block), block.end]):
+        ends = _ends(text, block, language)
+        for start, end in pairwise([block.start, *ends, block.end]):
             sentence = trim(text, Span(start, end))
             if sentence:
                 sentences.append(sentence)
     return tuple(sentences)
 
 
-def _ends(text: str, block: Span) -> list[int]:
-    """Where sentences end inside a block, whatever the script."""
-    no_ends = [_ABBREVIATION, *([_ORDINAL] if _has_ordinals(text, block) else [])]
-    ends = {
-        end
-        for end in _sentence_ends(text, block)
-        if not any(no_end.search(text, max(block.start, end - 8), end) for no_end in no_ends)
-    }
-    return sorted(ends | {match.end() for match in _OTHER_ENDS.finditer(text, *block)})
+def _language_at(text: str, span: Span) -> str:
+    """The language of a part of a text: by its own words, else by the text's first ones."""
+    own = language_of(text[span.start : min(span.end, span.start + _LANGUAGE_SAMPLE)])
+    return own or language_of(text[:_LANGUAGE_SAMPLE]) or DEFAULT
 
 
-def _has_ordinals(text: str, block: Span) -> bool:
-    """Whether the words are of a language that writes ordinal numbers with a full stop."""
-    ordinals = len(_ORDINALS.findall(text, *block))
-    return ordinals > len(_ENGLISH.findall(text, *block))
+def _ends(text: str, block: Span, language: str) -> list[int]:
+    """Where sentences end inside a block, in any script."""
+    ends = set(_sentence_ends(text, block))
+    if language != DEFAULT:
+        ends = {
+            end
+            for end in ends
+            if not ends_no_sentence(text[max(block.start, end - _BEFORE_END) : end], language)
+        }
+    if text.isascii():
+        return sorted(ends)
+    for match in _ENDS_OF_SCRIPTS.finditer(text, *block):
+        marks = _REFERENCE_MARKS.match(text, match.end(), block.end)
+        ends.add(marks.end() if marks else match.end())
+    ends |= set(_thai_lao_ends(text, block, ends))
+    return sorted(end for end in ends if block.start < end < block.end)
+
+
+def _thai_lao_ends(text: str, block: Span, ends: set[int]) -> Iterator[int]:
+    """Blanks between Thai or Lao letters, each far enough from the end before."""
+    others = iter(sorted(ends))
+    following = next(others, block.end)
+    last = block.start
+    for match in _THAI_LAO_BLANK.finditer(text, *block):
+        while following <= match.start():
+            last = following
+            following = next(others, block.end + 1)
+        if match.start() - last >= _THAI_LAO_LEAST:
+            last = match.start()
+            yield last
 
 
 def _sentence_ends(text: str, block: Span) -> Iterator[int]:

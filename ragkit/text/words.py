@@ -1,11 +1,12 @@
 """Split a text into words: runs of letters, marks and digits, lower-cased and stemmed.
 
-Ligatures and other compatibility characters match the letters they stand for (Unicode's NFKC), and
-letters match whatever their accents or vowel points: "cafe" and "café". Where a script is written
-without blanks, each two characters in a row are a word, overlapping, as is usual in retrieval for
-Chinese and Japanese (Nie & Ren 1999).
+Scripts that write no blanks between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese) give every
+two neighbouring characters instead, a character being a letter with its marks: words need no
+dictionary then, and a word of the question is found wherever it begins.
 
-The stemmer is Snowball's for English (Porter 2001, https://snowballstem.org).
+Ligatures and other compatibility characters match the letters they stand for (Unicode's NFKC).
+The stemmers are Snowball's (Porter 2001, https://snowballstem.org): that of the script if one
+language is most of its use, else the English one.
 """
 
 from __future__ import annotations
@@ -14,31 +15,36 @@ import re
 import threading
 import unicodedata
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
+
+from ragkit.text.spans import Span
 
 if TYPE_CHECKING:
     from Stemmer import Stemmer
 
-__all__ = ["Word", "compounds_of", "words_of"]
+__all__ = ["Word", "alternatives_of", "stems_of", "word_at", "words_of"]
 
-# What \w lacks: the vowel signs and other marks of these scripts, without which words fall apart.
-_MARKS = (
-    "\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u05bf\u05c1-\u05c2\u05c4-\u05c5\u0610-\u061a\u0640\u064b-\u065f"
-    "\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7-\u06e8\u06ea-\u06ed\u0900-\u0903\u093a-\u094f\u0951-\u0957"
-    "\u0962-\u0963\u0981-\u0983\u09bc-\u09cd\u0a01-\u0a03\u0a3c-\u0a4d\u0a81-\u0a83\u0abc-\u0acd\u0b01-\u0b03"
-    "\u0b3c-\u0b4d\u0b82\u0bbe-\u0bcd\u0c00-\u0c04\u0c3c-\u0c56\u0c81-\u0c83\u0cbc-\u0ccd\u0d00-\u0d03"
-    "\u0d3b-\u0d4d\u0d81-\u0d83\u0dca-\u0ddf\u0e31-\u0e3a\u0e47-\u0e4e\u0eb1-\u0ebc\u0ec8-\u0ece\u0f71-\u0f84"
-    "\u102b-\u103e\u17b4-\u17d3"
+_ASCII_WORD = re.compile(r"\w+")
+_WITHOUT_BLANKS = (
+    "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u3400-\u4dbf"
+    "\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"  # Han, Hiragana, Katakana
+    "\u0e01-\u0e4e\u0e80-\u0ecf\u0edc-\u0eff\u1000-\u103f\u1050-\u109f\u1780-\u17d3"
 )
-_WORD = re.compile(f"\\w[\\w{_MARKS}]*")
-# Thai, Lao, Myanmar, Khmer; kana; Chinese characters.
-_WITHOUT_BLANKS = re.compile(
-    "[\u0e01-\u0eff\u1000-\u109f\u1780-\u17d3\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30ff"
-    "\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]+"
+_STEMMER_OF_SCRIPT = (
+    ("\u0400", "\u04ff", "russian"),
+    ("\u0370", "\u03ff", "greek"),
+    ("\u0600", "\u06ff", "arabic"),
+    ("\u0900", "\u097f", "hindi"),
+    ("\u0530", "\u058f", "armenian"),
+    ("\u0b80", "\u0bff", "tamil"),
 )
-_ACCENTS = re.compile("[\u0300-\u036f\u0591-\u05bd\u0640\u064b-\u065f\u0670]")
-_COMPOUND = re.compile(r"\w+(?:[-\u2010\u2011]\w+)+")
+# Points of Arabic and Hebrew, which most texts leave out; accents are marks of the first block.
+_POINTS = re.compile("[\u0591-\u05c7\u064b-\u065f\u0670\u0640]")
+_ACCENT = re.compile("(?<=[a-z\u0370-\u03ff\u0300-\u036f])[\u0300-\u036f]")
+# Possessive and from the start of a run only, so that the time is linear.
+_COMPOUND = re.compile(r"(?<![^\W\d_])[^\W\d_]++(?:[-\u2010\u2011][^\W\d_]++){1,3}")
 
 
 class Word(NamedTuple):
@@ -50,64 +56,167 @@ class Word(NamedTuple):
 
 
 def words_of(text: str) -> list[Word]:
-    """Return the words of a text, in order.
+    """Return the words of a text, in order; those of scripts without blanks overlap.
 
     Example:
         >>> words_of("Treaties!")
         [Word(stem='treati', start=0, end=8)]
-        >>> [word.stem for word in words_of("东码头 Café")]
-        ['东码', '码头', 'cafe']
+        >>> [word.stem for word in words_of("拉帕洛")]
+        ['拉帕', '帕洛']
 
     """
-    stemmer = _STEMMERS.english
+    return [Word(_stem(text[start:end]), start, end) for start, end in _spans(text)]
+
+
+def stems_of(text: str) -> set[str]:
+    """Return what a text is found by: the stems of its words in every spelling.
+
+    A word with accents is found without them too, and a hyphenated one in one piece.
+
+    Example:
+        >>> sorted(stems_of("Café Wi-Fi"))
+        ['cafe', 'café', 'fi', 'wi', 'wifi']
+
+    """
+    stems = {stem for own in alternatives_of(text, words_of(text)) for stem in own}
+    return stems | {_stem(joined) for _, joined in _compounds(text)}
+
+
+def alternatives_of(text: str, words: list[Word]) -> list[tuple[str, ...]]:
+    """Return for each word of a text the stems that it may be indexed under, the widest first.
+
+    Example:
+        >>> text = "Café Wi-Fi"
+        >>> alternatives_of(text, words_of(text))
+        [('cafe', 'café'), ('wi', 'wifi'), ('fi', 'wifi')]
+
+    """
+    joined = {
+        place: _stem(whole)
+        for span, whole in _compounds(text)
+        for place in range(span.start, span.end)
+    }
     return [
-        Word(stemmer.stemWord(_folded(text[start:end])), start, end)
-        for match in _WORD.finditer(text)
-        for start, end in _parts(text, *match.span())
+        tuple(
+            dict.fromkeys(
+                [_without_accents(word.stem), word.stem]
+                + ([joined[word.start]] if word.start in joined else [])
+            )
+        )
+        for word in words
     ]
 
 
-def compounds_of(text: str) -> set[str]:
-    """Return the stems of words with hyphens, written as one: of "Wi-Fi", "wifi"."""
-    stemmer = _STEMMERS.english
-    return {
-        stemmer.stemWord(_folded(re.sub(r"[-\u2010\u2011]", "", found)))
-        for found in _COMPOUND.findall(text)
-    }
+def word_at(text: str, place: int) -> Span | None:
+    """Return the word at a place; in a script without blanks the one that begins there.
+
+    Example:
+        >>> word_at("A treaty.", 4)
+        Span(start=2, end=8)
+
+    """
+    if re.match(f"[{_WITHOUT_BLANKS}]", text[place : place + 1]):
+        own = next(_word_pattern().finditer(text, place))
+        return next((Span(*span) for span in _parts(text, *own.span())), None)
+    begin = place
+    while begin > 0 and _is_inside(text[begin - 1]):
+        begin -= 1
+    match = _word_pattern().match(text, begin)
+    return Span(*match.span()) if match else None
+
+
+def _is_inside(character: str) -> bool:
+    """Whether a character continues a word of a script with blanks."""
+    if character.isascii():
+        return character.isalnum()
+    is_word = character.isalnum() or unicodedata.category(character)[0] == "M"
+    return is_word and not re.match(f"[{_WITHOUT_BLANKS}]", character)
+
+
+def _spans(text: str) -> Iterator[tuple[int, int]]:
+    if text.isascii():
+        yield from (match.span() for match in _ASCII_WORD.finditer(text))
+        return
+    for match in _word_pattern().finditer(text):
+        yield from _parts(text, *match.span())
 
 
 def _parts(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield a word, or the pairs of characters of each part of it that has no blanks."""
-    if text[start:end].isascii():
+    """A run of one kind of script: as one word, or every two neighbouring characters."""
+    if not re.match(f"[{_WITHOUT_BLANKS}]", text[start]):
         yield start, end
         return
-    at = start
-    for run in _WITHOUT_BLANKS.finditer(text, start, end):
-        if run.start() > at:
-            yield at, run.start()
-        first, at = run.span()
-        last = max(first + 1, at - 1)
-        yield from ((place, min(place + 2, at)) for place in range(first, last))
-    if at < end:
-        yield at, end
+    starts = [match.start() for match in _unit_pattern().finditer(text, start, end)]
+    bounds = [*starts, end]
+    if len(starts) == 1:
+        yield start, end
+    for first, last in pairwise(range(len(starts))):
+        yield bounds[first], bounds[last + 1]
+
+
+@cache
+def _marks() -> str:
+    r"""Combining marks, which ``\w`` lacks, as the inside of a set."""
+    # Ideographic tone marks and variation selectors are above the last block that words use.
+    return "".join(c for c in map(chr, range(0x300, 0x20000)) if unicodedata.category(c)[0] == "M")
+
+
+@cache
+def _word_pattern() -> re.Pattern[str]:
+    unspaced, marks = _WITHOUT_BLANKS, _marks()
+    return re.compile(
+        rf"[{unspaced}][{unspaced}{marks}]*|(?:(?![{unspaced}])\w)(?:(?![{unspaced}])[\w{marks}])*"
+    )
+
+
+@cache
+def _unit_pattern() -> re.Pattern[str]:
+    marks = _marks()
+    return re.compile(rf".[{marks}]*", re.DOTALL)
+
+
+def _compounds(text: str) -> Iterator[tuple[Span, str]]:
+    """Hyphenated words, and how they are written in one piece."""
+    for match in _COMPOUND.finditer(text):
+        yield Span(*match.span()), re.sub(r"[-\u2010\u2011]", "", match[0])
+
+
+def _stem(word: str) -> str:
+    folded = _folded(word)
+    if folded.isascii():
+        return str(_STEMMERS.of("english").stemWord(folded))
+    first = folded[0]
+    languages = (name for low, high, name in _STEMMER_OF_SCRIPT if low <= first <= high)
+    return str(_STEMMERS.of(next(languages, "english")).stemWord(folded))
 
 
 def _folded(word: str) -> str:
-    """Lower case, without accents, with compatibility characters as the letters they stand for."""
+    """Lower case, with compatibility characters as the letters they stand for."""
     if word.isascii():
         return word.lower()
-    bare = _ACCENTS.sub("", unicodedata.normalize("NFKD", word))
-    return unicodedata.normalize("NFKC", bare).lower()
+    return _POINTS.sub("", unicodedata.normalize("NFKC", word).lower()) or word
+
+
+def _without_accents(stem: str) -> str:
+    """The stem with plain Latin and Greek letters; й and the like are letters of their own."""
+    if stem.isascii():
+        return stem
+    plain = _ACCENT.sub("", unicodedata.normalize("NFD", stem.replace("ё", "е")))
+    return unicodedata.normalize("NFC", plain).replace("ß", "ss")
 
 
 class _Stemmers(threading.local):
-    """One stemmer per thread, since PyStemmer's are not thread-safe."""
+    """One stemmer of a language per thread, since PyStemmer's are not thread-safe."""
 
-    @cached_property
-    def english(self) -> Stemmer:
+    def __init__(self) -> None:
+        self._stemmers: dict[str, Stemmer] = {}
+
+    def of(self, language: str) -> Stemmer:
         from Stemmer import Stemmer
 
-        return Stemmer("english")
+        if language not in self._stemmers:
+            self._stemmers[language] = Stemmer(language)
+        return self._stemmers[language]
 
 
 _STEMMERS = _Stemmers()

@@ -78,8 +78,8 @@ def test_off_topic_questions_are_not_answered_and_the_nearest_passages_are_shown
         assert len(answer.passages) == 5
 
 
-def test_a_question_without_a_known_word_has_no_confidence(german_soviet: Index) -> None:
-    assert german_soviet.ask("xyzzy plugh").confidence == 0
+def test_a_question_without_a_known_word_has_little_confidence(german_soviet: Index) -> None:
+    assert 0 < german_soviet.ask("xyzzy plugh").confidence < 0.06
 
 
 def test_the_threshold_is_the_askers_to_set(german_soviet: Index) -> None:
