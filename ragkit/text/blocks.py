@@ -196,8 +196,8 @@ def cells(text: str, line: Span) -> list[Span]:
     ['a', '', 'b']
     """
     mark = _BAR if _BAR.search(text, *line) else _TAB
-    borders = [m.span() for m in mark.finditer(text, *line)]
-    starts, ends = [line.start, *[b for _, b in borders]], [*[a for a, _ in borders], line.end]
+    bars = [m.span() for m in mark.finditer(text, *line)]
+    starts, ends = [line.start, *[b for _, b in bars]], [*[a for a, _ in bars], line.end]
     spans = [
         trim(text, Span(start, end)) or Span(start, start)
         for start, end in zip(starts, ends, strict=True)
@@ -293,7 +293,7 @@ def _begins(before: str, line: str) -> bool:
 
 def _introduced(text: str, alone: Sequence[Block]) -> Iterator[Block]:
     """Give each block the paragraph that asks or announces it, up to the next such paragraph."""
-    asking = sum(_is_alone(part) and _is_question(text, part.span) for part in alone)
+    questions = sum(_is_alone(part) and _is_question(text, part.span) for part in alone)
     lead: Span | None = None  # waits for the block that it introduces
     carried: Span | None = None  # the question that an answer of several paragraphs has
     for number, part in enumerate(alone):
@@ -307,7 +307,7 @@ def _introduced(text: str, alone: Sequence[Block]) -> Iterator[Block]:
             continue
         if lead:
             own = _with_lead(part, lead)
-            carried = lead if asking > 1 and _is_question(text, lead) else None
+            carried = lead if questions > 1 and _is_question(text, lead) else None
         else:
             own = part._replace(lead=part.lead or carried)
         own, lead = (own, None) if is_last else _without_end(text, own)

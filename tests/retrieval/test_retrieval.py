@@ -31,8 +31,8 @@ def brute_force(data: IndexData, encoder: Encoder, query: Query) -> list[float]:
     found = []
     for c in range(len(data)):
         chunk = data.chunks([c])[0]
-        document, start = data.document(chunk.document_id), chunk.start
-        front = context(document.title, document.sections[chunk.section].path)
+        document, start = data.document(chunk.document_id), chunk.sentences[0].start
+        front = context(document, chunk.section, chunk.lead)
         [whole] = encoder.encode([front + document.text[start : chunk.end]])
         forwards, reverses = [], []
         for span in chunk.sentences:
