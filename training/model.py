@@ -188,7 +188,8 @@ def _attended(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor
     if query.is_cuda:
         return functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
     scores = query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5
-    return scores.masked_fill(~mask, -1e4).softmax(dim=-1).to(value.dtype) @ value
+    weights = scores.masked_fill(~mask, -1e4).softmax(dim=-1).to(value.dtype)
+    return torch.matmul(weights, value)
 
 
 def load_reader(folder: Path, base: Path | None = None) -> Reader:
