@@ -50,7 +50,7 @@ def run(effort: float) -> Iterator[Row]:
 
 
 def _build(path: Path, encoder: Encoder) -> None:
-    Index.build(few_documents(1), path, encoder=encoder)
+    Index.build(few_documents(1), path, encoder=encoder, replace=True)
 
 
 def _update(path: Path, encoder: Encoder) -> None:

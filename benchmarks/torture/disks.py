@@ -98,7 +98,9 @@ class _Writing:
         made = Index.build(few_documents(1), new, encoder=encoder)
         self._before, self._after = _answers(self.old, encoder), _answers(new, encoder)
         self.writers: Mapping[str, Callable[[Path], object]] = {
-            "build": lambda path: Index.build(few_documents(1), path, encoder=encoder),
+            "build": lambda path: Index.build(
+                few_documents(1), path, encoder=encoder, replace=True
+            ),
             "update": lambda path: Index.update(path, few_documents(1), encoder=encoder),
             "copy": made.save,
         }

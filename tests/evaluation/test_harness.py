@@ -129,7 +129,7 @@ def test_a_repository_of_its_own_gates_with_one_line(
     passed = run_pytest(tmp_path)
     assert passed.returncode == 0, passed.stdout
     # The corpus loses what the set asks for: the gate in the chatbot's own CI says so.
-    Index.build([documents[0]], index, encoder=tiny)
+    Index.build([documents[0]], index, encoder=tiny, replace=True)
     failed = run_pytest(tmp_path)
     assert failed.returncode == 1
     assert "gold evidence does not resolve in the corpus for q1" in failed.stdout
