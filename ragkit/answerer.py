@@ -142,7 +142,7 @@ class Answerer:
         data = self._data
         [result] = self._find(data, [retrieved_for], max(k, DEPTH), where, history)
         result = replace(result, query=replace(result.query, question=asked))
-        answer = compose(data, result, k=k, threshold=threshold, stale=bool(self.stale_sources))
+        answer = self._composed(data, result, k, threshold)
         LAP.get()("compose the answer")
         yield answer
         if model is not None and answer.answered:
@@ -164,8 +164,7 @@ class Answerer:
         cleaned = [clean_question(question) for question in questions]
         data = self._data
         result = self._find(data, cleaned, max(k, DEPTH), where)
-        stale = bool(self.stale_sources)
-        answers = [compose(data, one, k=k, threshold=threshold, stale=stale) for one in result]
+        answers = [self._composed(data, one, k, threshold) for one in result]
         LAP.get()("compose the answer")
         return answers
 
@@ -181,6 +180,10 @@ class Answerer:
         cleaned = clean_question(question)
         [result] = self._find(data, [cleaned], max(check_k(k), DEPTH), where)
         return list(passages_of(data, result, k))
+
+    def _composed(self, data: IndexData, result: Result, k: int, threshold: float | None) -> Answer:
+        answer = compose(data, result, k=k, threshold=threshold)
+        return replace(answer, stale=True) if self.stale_sources else answer
 
     @property
     def stale_sources(self) -> tuple[Path, ...]:

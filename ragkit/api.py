@@ -226,7 +226,7 @@ class Index(Answerer):
         own = _resolve_query_encoder(opened.fingerprint if encoder is None else encoder)
         LAP.get()("find and verify the model")
         check_encoder(path, own.fingerprint, opened.fingerprint)
-        if check_sources and isinstance(opened, LocalIndex):
+        if (check_sources or require_fresh) and isinstance(opened, LocalIndex):
             opened = indexing.with_stale_sources(opened, Path(path), require_fresh=require_fresh)
         return cls(
             opened, own, reranker=_resolve_reranker(reranker), reader=_resolve_reader(reader)

@@ -155,10 +155,6 @@ class _Grouping:
             tokens += size
         return [tuple(group) for group in groups]
 
-    def _fits(self, span: Span) -> bool:
-        """Whether a text is within the budget."""
-        return self._sizes([span])[0] <= self.budget
-
     def join_short(self, groups: Sequence[_Group], min_chars: int) -> list[_Group]:
         """Join a group shorter than ``min_chars`` to the previous or next one, if both fit."""
         joined: list[_Group] = []
@@ -200,6 +196,9 @@ class _Grouping:
             start = end + 1 if self.text[end] == " " else end
             pending += [Span(start, span.end), Span(span.start, end)]
         return parts
+
+    def _fits(self, span: Span) -> bool:
+        return self._sizes([span])[0] <= self.budget
 
     def _sizes(self, spans: Sequence[Span]) -> list[int]:
         return list(_sizes(self.text, [(span, self.budget) for span in spans], self.count))

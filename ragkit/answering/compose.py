@@ -10,7 +10,7 @@ only once in three, so there is none.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ragkit.answering.answer import Abstention, Answer, Passage
 from ragkit.answering.confidence import confidence, default_threshold
@@ -19,7 +19,7 @@ from ragkit.reading import Kind, Result
 from ragkit.retrieval import Query, ScoredChunk, matches_of
 from ragkit.text.blocks import introduces
 from ragkit.text.spans import Span
-from ragkit.types import Chunk
+from ragkit.types import Chunk, Citation, Document
 
 __all__ = ["ANSWERS", "compose", "passages_of", "phrase_of"]
 
@@ -57,36 +57,28 @@ _REASONS = {
 }
 
 
-def compose(
-    data: IndexData, result: Result, *, k: int, threshold: float | None, stale: bool = False
-) -> Answer:
+def compose(data: IndexData, result: Result, *, k: int, threshold: float | None) -> Answer:
     """Return the answer that a ranking gives, or an abstention with the nearest passages.
 
     Args:
         k: number of passages.
         threshold: confidence, 0–1, below which the answer abstains; None for the default.
-        stale: whether a source has changed since.
 
     """
     query, ranking = result.query, result.retrieved.ranking
     if not ranking:
         reason = Abstention.FILTERED if len(data) else Abstention.EMPTY_CORPUS
-        return _abstention(query, 0.0, (), reason, stale=stale)
+        return _abstention(query, 0.0, (), reason)
     probability = confidence(result)
     answered = probability >= (default_threshold(result) if threshold is None else threshold)
     passages = passages_of(data, result, k, answered=answered)
     if not answered:
-        return _abstention(query, probability, passages, _why_not(result), stale=stale)
+        return _abstention(query, probability, passages, _why_not(result))
     best = passages[0]
+    text = " ".join([best.quote(span) for span in best.highlights])
+    short = best.phrase and data.document(best.citation.document_id).cite(best.phrase)
     return Answer(
-        question=query.question,
-        answered=True,
-        text=" ".join([best.quote(span) for span in best.highlights]),
-        confidence=probability,
-        passages=passages,
-        standalone=query.text,
-        short=best.phrase and data.document(best.citation.document_id).cite(best.phrase),
-        stale=stale,
+        query.question, True, text, probability, passages, standalone=query.text, short=short
     )
 
 
@@ -107,10 +99,6 @@ def passages_of(
     places = [(documents[c.document_id], Span(c.start, c.end)) for c in chunks.values()]
     cited = [document.cite(span) for document, span in places]
     citations = dict(zip(chunks, cited, strict=True))
-    leads = {
-        number: chunk.lead and documents[chunk.document_id].cite(chunk.lead)
-        for number, chunk in chunks.items()
-    }
     texts = [documents[chunks[scored.chunk].document_id].text for scored in ranking]
     marked = [
         _marked(result, scored, chunks[scored.chunk], text, answered=answered)
@@ -131,23 +119,20 @@ def passages_of(
             signals=scored.signals,
             matches=matches[rank - 1],
             also=tuple([citations[number] for number in scored.also]),
-            lead=leads[scored.chunk],
+            lead=_lead_of(documents, chunks[scored.chunk]),
         )
         for rank, (scored, reading) in enumerate(zip(ranking, readings, strict=True), start=1)
     )
 
 
+def _lead_of(documents: Mapping[str, Document], chunk: Chunk) -> Citation | None:
+    return chunk.lead and documents[chunk.document_id].cite(chunk.lead)
+
+
 def _abstention(
-    query: Query,
-    probability: float,
-    passages: tuple[Passage, ...],
-    reason: Abstention,
-    *,
-    stale: bool,
+    query: Query, probability: float, passages: tuple[Passage, ...], reason: Abstention
 ) -> Answer:
-    return Answer(
-        query.question, False, "", probability, passages, reason, standalone=query.text, stale=stale
-    )
+    return Answer(query.question, False, "", probability, passages, reason, standalone=query.text)
 
 
 def _marked(

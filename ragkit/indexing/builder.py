@@ -226,8 +226,8 @@ def _with_all(
     if missing:
         some = ", ".join([*sorted(missing)[:_SHOWN], *(["…"] if len(missing) > _SHOWN else [])])
         raise IndexExistsError(
-            f"the index at {directory} has {len(missing)} documents that are not in these sources "
-            f"({some}); a build would drop them. To bring it up to date: ragkit index update "
+            f"the index at {directory} has documents that these sources lack, {len(missing)} in "
+            f"all ({some}); a build would drop them. To bring it up to date: ragkit index update "
             f"{directory}. To add to it, name all sources: ragkit index update {directory} "
             f"SOURCE…. To drop them: ragkit index build SOURCE… --out {directory} --replace"
         )
@@ -271,14 +271,15 @@ def _recorded_files(directory: Path, sources: Sequence[SourceFile]) -> list[Sour
             f"the index at {directory} was built from documents in memory; expected files. Pass "
             f"all documents: Index.update(path, documents)."
         )
-    missing = [path for path in paths if path and not path.exists()]
+    files = [path for path in paths if path]
+    missing = [path for path in files if not path.exists()]
     if missing:
         raise SourceError(
-            f"{len(missing)} sources of the index at {directory} are missing, such as "
-            f"{missing[0]}. Restore them, or name the sources that it shall have: ragkit index "
-            f"update {directory} SOURCE…"
+            f"files that the index at {directory} was built from are missing: "
+            f"{_first_of(missing)}. Restore them, or name the sources that it shall have: "
+            f"ragkit index update {directory} SOURCE…"
         )
-    return [path for path in paths if path]
+    return list(files)
 
 
 def save(index: LocalIndex, directory: Path) -> None:
@@ -341,15 +342,19 @@ def with_stale_sources(opened: LocalIndex, directory: Path, *, require_fresh: bo
     stale = tuple([source.path for source in files if source.path and _has_changed(source)])
     if not stale:
         return opened
-    others = f" and {len(stale) - 1} others" if len(stale) > 1 else ""
     message = (
-        f"{stale[0]}{others} changed after the index at {directory} was built from them. "
+        f"{_first_of(stale)} changed after the index at {directory} was built. "
         f"Update it: ragkit index update {directory}"
     )
     if require_fresh:
         raise IndexStaleError(message)
     _log.warning("%s. Until then, answers are from the index as it was built.", message)
     return replace(opened, stale_sources=stale)
+
+
+def _first_of(paths: Sequence[Path]) -> str:
+    """The first path, and how many more there are."""
+    return str(paths[0]) + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
 
 
 def _has_changed(source: SourceFile) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from ragkit.answering.answer import Answer, Passage
 from ragkit.answering.confidence import in_words
 from ragkit.api import Index
-from ragkit.text.blocks import Block, BlockKind, cells, parts
+from ragkit.text.blocks import Block, BlockKind, cells, pieces
 from ragkit.text.spans import Span, lines, trim
 from ragkit.types import Document, Section
 
@@ -84,15 +84,21 @@ def _blocks(document: Document) -> Iterator[dict[str, Any]]:
     position = 0
     for section in document.sections:
         yield from _new_headings(document, section, previous_path, position)
-        for part in parts(document.text, Span(section.start, section.end)):
-            yield _block(document.text, part)
+        for piece in pieces(document.text, Span(section.start, section.end)):
+            yield _block(document.text, piece)
         previous_path, position = section.path, section.end
 
 
-def _block(text: str, part: Block) -> dict[str, Any]:
-    start, end = part.span
-    block = {"kind": part.kind, "level": 0, "start": start, "end": end, "text": text[start:end]}
-    return block | ({"rows": _rows(text, part)} if part.kind == BlockKind.TABLE else {})
+def _block(text: str, piece: Block | Span) -> dict[str, Any]:
+    if not isinstance(piece, Block):
+        return _shown(text, piece, BlockKind.PARAGRAPH)
+    shown = _shown(text, piece.span, piece.kind)
+    return shown | {"rows": _rows(text, piece)} if piece.kind == BlockKind.TABLE else shown
+
+
+def _shown(text: str, span: Span, kind: BlockKind) -> dict[str, Any]:
+    start, end = span
+    return {"kind": kind, "level": 0, "start": start, "end": end, "text": text[start:end]}
 
 
 def _rows(text: str, table: Block) -> list[dict[str, Any]]:

@@ -3,10 +3,10 @@ r"""The structure of a text: which lines belong together, what introduces them, 
 It is taken from the text itself, which is what citations point to, so that a document made in
 memory and one that a reader parsed are treated alike. A *lead* introduces what follows it: the
 question before an answer, "The lengths are:" before a list, the names of columns before rows, the
-opening fence of code. It is embedded with every sentence behind it and is no answer itself.
+opening fence of code. It is embedded with each of the sentences that follow, and answers nothing.
 
-Lines are units where someone broke them on purpose: rows of tables, code, verse, addresses. A text
-wrapped by a program is told from them by this: there, the next line's first word never fitted.
+A line is a sentence where someone broke it on purpose: rows of tables, code, verse, addresses. In a
+text that a program wrapped, the first word of a line never had room on the line before.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from itertools import pairwise
-from math import ceil
+from math import ceil, inf
 from typing import NamedTuple
 
 from ragkit.text.line_units import is_conversation, is_item
 from ragkit.text.sentences import paragraphs, split_sentences
 from ragkit.text.spans import Span, lines, trim
 
-__all__ = ["Block", "BlockKind", "blocks", "cells", "introduces", "parts"]
+__all__ = ["Block", "BlockKind", "blocks", "cells", "introduces", "pieces"]
 
 MAX_LEAD = 400
 """Characters. A longer question or introduction is a text of its own."""
@@ -94,7 +94,12 @@ def blocks(text: str, span: Span) -> list[Block]:
         City | Opened | Stops → Bari | 2006 | 12
 
     """
-    return list(_introduced(text, list(parts(text, span))))
+    parts = [
+        part
+        for piece in pieces(text, span)
+        for part in ([piece] if isinstance(piece, Block) else _paragraph(text, piece))
+    ]
+    return list(_introduced(text, parts))
 
 
 def introduces(sentence: str) -> bool:
@@ -102,8 +107,8 @@ def introduces(sentence: str) -> bool:
     return bool(_INTRODUCES.search(sentence))
 
 
-def parts(text: str, span: Span) -> Iterator[Block]:
-    """Yield the blocks of each paragraph, table and fenced code block, without what leads to it."""
+def pieces(text: str, span: Span) -> Iterator[Block | Span]:
+    """Yield each table and each fenced code block as a block, and each paragraph as its span."""
     start = span.start
     for code in _fenced(text, span):
         yield from _unfenced(text, Span(start, code.span.start))
@@ -112,26 +117,13 @@ def parts(text: str, span: Span) -> Iterator[Block]:
     yield from _unfenced(text, Span(start, span.end))
 
 
-def _unfenced(text: str, span: Span) -> Iterator[Block]:
-    for stanza in _stanzas(text, span):
-        table = _table(text, stanza)
+def _unfenced(text: str, span: Span) -> Iterator[Block | Span]:
+    for lines_together in paragraphs(text, span, long_line=inf):
+        table = _table(text, lines_together)
         if table:
             yield table
-            continue
-        for paragraph in paragraphs(text, stanza):
-            yield from _paragraph(text, paragraph)
-
-
-def _stanzas(text: str, span: Span) -> Iterator[Span]:
-    """Yield the runs of lines between blank lines."""
-    start = span.start
-    for line in lines(text, *span):
-        if trim(text, line) is None:
-            if line.start > start:
-                yield Span(start, line.start)
-            start = line.end
-    if span.end > start:
-        yield Span(start, span.end)
+        else:
+            yield from paragraphs(text, lines_together)
 
 
 def _fenced(text: str, span: Span) -> Iterator[Block]:
@@ -182,18 +174,20 @@ def _rows(text: str, own: Sequence[Span], first: int, mark: re.Pattern[str]) -> 
     if len(rows) < _FEWEST_ROWS:
         return None
     lead = Span(own[0].start, rows[0].end)
-    cells = [[c.strip() for c in mark.split(text[slice(*row)])] for row in rows[:_FIRST_ROWS]]
-    names_columns = is_ruled or _names_columns(cells)
+    first_cells = [mark.split(text[slice(*row)]) for row in rows[:_FIRST_ROWS]]
+    names_columns = is_ruled or _names_columns(first_cells)
     # Where the first row may name columns, and may as well be a row, it is both.
     whole = Span(own[0].start, own[-1].end)
     return Block(whole, lead, tuple(rows[1:] if names_columns else rows), BlockKind.TABLE)
 
 
 def cells(text: str, line: Span) -> list[Span]:
-    """Return the cells of a table's line, trimmed, without empty ones at its ends' bars.
+    """Return the cells of a table's line, trimmed; bars at both of its ends are its frame.
 
-    >>> [text[a:b] for text in ["| a | | b |"] for a, b in cells(text, Span(0, 11))]
+    >>> for text in ["| a | | b |", "| a | b"]:
+    ...     print([text[start:end] for start, end in cells(text, Span(0, len(text)))])
     ['a', '', 'b']
+    ['', 'a', 'b']
     """
     mark = _BAR if _BAR.search(text, *line) else _TAB
     bars = [m.span() for m in mark.finditer(text, *line)]
@@ -202,16 +196,13 @@ def cells(text: str, line: Span) -> list[Span]:
         trim(text, Span(start, end)) or Span(start, start)
         for start, end in zip(starts, ends, strict=True)
     ]
-    if len(spans) > _FEWEST_ROWS and spans[0] == (line.start, line.start):
-        spans = spans[1:]
-        if spans[-1].start == spans[-1].end == line.end:
-            spans = spans[:-1]
-    return spans
+    is_framed = bars and bars[0][0] == line.start and bars[-1][1] == line.end
+    return spans[1:-1] if is_framed and len(bars) > 1 else spans
 
 
-def _names_columns(cells: Sequence[Sequence[str]]) -> bool:
+def _names_columns(first_rows: Sequence[Sequence[str]]) -> bool:
     """Whether the first row has words only, in three or more columns, above one of numbers."""
-    names, *rows = cells
+    names, *rows = first_rows
     if len(names) < _FEWEST_COLUMNS or any(map(_has_digit, names)):
         return False
     return any(

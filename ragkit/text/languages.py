@@ -6,8 +6,9 @@ A few frequent words, or the script, tell the languages apart: small, offline an
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
-__all__ = ["DEFAULT", "ends_no_sentence", "language_of"]
+__all__ = ["DEFAULT", "language_of", "languages_that_go_on"]
 
 DEFAULT = "en"
 
@@ -32,6 +33,7 @@ _ABBREVIATIONS = {
 _ABBREVIATIONS_OF = {language: frozenset(v.split()) for language, v in _ABBREVIATIONS.items()}
 _STOP_WORDS_OF = {language: frozenset(v.split()) for language, v in _STOP_WORDS.items()}
 _SCRIPTS = (("ru", re.compile("[\u0400-\u04ff]{2}")), ("el", re.compile("[\u0370-\u03ff]{2}")))
+_ORDINAL_DIGITS = 2
 _LAST_WORD = re.compile(r"(?<!\w)(\w{1,8})\.\Z")
 
 
@@ -55,22 +57,23 @@ def language_of(text: str) -> str | None:
     return best if counts[best] > others else None
 
 
-def ends_no_sentence(before: str, language: str) -> bool:
-    """Return whether a text ends in a full stop that in this language is not a sentence's end.
+def languages_that_go_on(before: str) -> Iterator[str]:
+    """Yield the languages in which a text that ends in a full stop here is not a sentence's end.
 
     Args:
-        before: the last characters of the sentence, with the full stop.
-        language: a code that ``language_of`` returns.
+        before: the last characters of the text, with the full stop.
 
     Example:
-        >>> ends_no_sentence("Er kam am 16.", "de"), ends_no_sentence("El Sr.", "es")
-        (True, True)
+        >>> list(languages_that_go_on("Er kam am 16.")), list(languages_that_go_on("El Sr."))
+        (['de'], ['es'])
 
     """
     match = _LAST_WORD.search(before.rstrip())
     if match is None:
-        return False
+        return
     word = match[1]
     if word.isdigit():  # an ordinal
-        return language == "de" and len(word) <= 2
-    return word.lower() in _ABBREVIATIONS_OF.get(language, ())
+        if len(word) <= _ORDINAL_DIGITS:
+            yield "de"
+        return
+    yield from (name for name, own in _ABBREVIATIONS_OF.items() if word.lower() in own)

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from ragkit.text.languages import DEFAULT, ends_no_sentence, language_of
+from ragkit.text.languages import DEFAULT, language_of, languages_that_go_on
 from ragkit.text.line_units import unit_starts
 from ragkit.text.spans import Span, lines, trim
 
@@ -49,8 +49,11 @@ _PUNKT_WINDOW = 5000
 """Characters per call of nupunkt, whose time is quadratic for "!?!?!?…": 9 s for 100,000."""
 
 
-def paragraphs(text: str, span: Span) -> Iterator[Span]:
-    """Yield the paragraphs in ``span``, trimmed: they end at a blank line or after a long line."""
+def paragraphs(text: str, span: Span, *, long_line: float = LONG_LINE) -> Iterator[Span]:
+    """Yield the paragraphs in ``span``, trimmed.
+
+    They end at a blank line, and after a line of more than ``long_line`` characters.
+    """
     start: int | None = None
     end = span.start
     for line in lines(text, *span):
@@ -63,7 +66,7 @@ def paragraphs(text: str, span: Span) -> Iterator[Span]:
         if start is None:
             start = content.start
         end = content.end
-        if content.end - content.start > LONG_LINE:
+        if content.end - content.start > long_line:
             yield Span(start, end)
             start = None
     if start is not None:
@@ -73,10 +76,9 @@ def paragraphs(text: str, span: Span) -> Iterator[Span]:
 def split_sentences(text: str, span: Span) -> tuple[Span, ...]:
     """Split ``span`` into trimmed sentences that together hold all its visible characters."""
     sentences: list[Span] = []
-    language = _language_at(text, span)
     for block in _blocks(text, span):
         # Only the ends that nupunkt reports are used: text that its spans omit is not lost.
-        ends = _ends(text, block, language)
+        ends = _ends(text, block, span)
         for start, end in pairwise([block.start, *ends, block.end]):
             sentence = trim(text, Span(start, end))
             if sentence:
@@ -90,15 +92,17 @@ def _language_at(text: str, span: Span) -> str:
     return own or language_of(text[:_LANGUAGE_SAMPLE]) or DEFAULT
 
 
-def _ends(text: str, block: Span, language: str) -> list[int]:
-    """Where sentences end inside a block, in any script."""
+def _ends(text: str, block: Span, paragraph: Span) -> list[int]:
+    """Where sentences end inside a block of a paragraph, in any script."""
     ends = set(_sentence_ends(text, block))
-    if language != DEFAULT:
-        ends = {
-            end
-            for end in ends
-            if not ends_no_sentence(text[max(block.start, end - _BEFORE_END) : end], language)
-        }
+    doubtful = {
+        (end, language)
+        for end in ends
+        for language in languages_that_go_on(text[max(block.start, end - _BEFORE_END) : end])
+    }
+    if doubtful:
+        own = _language_at(text, paragraph)
+        ends -= {end for end, language in doubtful if language == own}
     if text.isascii():
         return sorted(ends)
     for match in _ENDS_OF_SCRIPTS.finditer(text, *block):

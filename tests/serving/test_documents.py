@@ -69,6 +69,15 @@ def test_a_table_is_shown_by_its_cells_and_code_as_code() -> None:
     assert blocks[3]["text"] == "```\na = 1\n\nb = 2\n```"
 
 
+def test_a_table_whose_first_cell_is_empty_keeps_its_columns() -> None:
+    text = "| Rome | Bari\nMetro | 1955 | 2006"
+    [document] = Index.build([Document(id="d", title="T", text=text)]).documents
+    [table] = document_json(document)["blocks"]
+    assert [[cell["text"] for cell in row["cells"]] for row in table["rows"]] == [
+        ["", "Rome", "Bari"], ["Metro", "1955", "2006"],
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "name", ["d", "d#", "d#1", "d#5-5", "d#7-5", "d#0-999", "e#0-5", "d#-1-5", "#0-5", "d#0-5x"]
 )
