@@ -28,7 +28,7 @@ import os
 import re
 import socket
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
@@ -69,6 +69,8 @@ _CONNECT_TIMEOUT = 10.0
 _CONNECT_TRIES = 3
 """Number of tries to connect as a client. Ray forks a process for each client, which may die at
 once if another thread of the forking process is inside gRPC."""
+
+_HOW_TO_START = "Start one with: ray start --head --ray-client-server-port 10001"
 
 _OBJECT_STORE = 1 << 29
 """Bytes of the object store of a cluster started here: the windows, and some results a worker."""
@@ -267,9 +269,23 @@ def _checked_address(address: str) -> str:
     except OSError as error:
         raise WorkersError(
             f"nothing answers at {address} ({error.strerror or error}); expected a Ray cluster. "
-            f"Start one with: ray start --head --ray-client-server-port 10001"
+            f"{_HOW_TO_START}"
         ) from error
     return address
+
+
+def _address_on_this_machine() -> str:
+    """The address of the cluster that runs on this machine. Raises WorkersError if none answers.
+
+    Ray takes a process that a dead cluster left for a cluster, and half an hour to give it up.
+    """
+    from ray._private.services import canonicalize_bootstrap_address_or_die
+
+    try:
+        address = canonicalize_bootstrap_address_or_die("auto")
+    except ConnectionError as error:
+        raise WorkersError(f"no Ray cluster runs on this machine. {_HOW_TO_START}") from error
+    return _checked_address(address)
 
 
 @contextmanager
@@ -281,6 +297,8 @@ def _connected(address: str) -> Iterator[Any]:
         return
     try:
         _connect(ray, address)
+    except WorkersError:
+        raise
     # Ray raises many unrelated types, and a RuntimeError for another version.
     except Exception as error:
         ray.shutdown()  # a half-connected client would break the next connection
@@ -297,27 +315,34 @@ def _connected(address: str) -> Iterator[Any]:
 
 
 def _connect(ray: Any, address: str) -> None:
-    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
-    if address != "ray":
-        _connect_client(ray, address, quiet)
-        return
-    try:
-        ray.init("auto", **quiet)
-    except ConnectionError:
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        ray.init(
-            "local",
-            num_cpus=usable_cpus(),
-            object_store_memory=_OBJECT_STORE,
-            include_dashboard=False,
-            **quiet,
-        )
+    if address == "auto":
+        _init(ray, _address_on_this_machine())
+    elif address != "ray":
+        _init(ray, address)
+    else:
+        try:
+            address = _address_on_this_machine()
+        except WorkersError:
+            _start_cluster(ray)
+        else:
+            _init(ray, address)
 
 
-def _connect_client(ray: Any, address: str, quiet: Mapping[str, Any]) -> None:
+def _start_cluster(ray: Any) -> None:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    _init(
+        ray,
+        "local",
+        num_cpus=usable_cpus(),
+        object_store_memory=_OBJECT_STORE,
+        include_dashboard=False,
+    )
+
+
+def _init(ray: Any, address: str, **options: Any) -> None:
     for tries_left in reversed(range(_CONNECT_TRIES)):
         try:
-            ray.init(address, **quiet)
+            ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **options)
             return
         # What the cluster reports when the client's process died at its start.
         except ConnectionAbortedError:

@@ -166,8 +166,25 @@ def test_a_cluster_is_started_and_stopped_if_none_runs(tmp_path: Path, tiny_mode
         index.generation
         == build(DOCUMENTS[:3], encoder, BuildSettings(), tmp_path / "j").generation
     )
-    with pytest.raises(WorkersError, match="any running Ray instance"), spread(encoder, "auto"):
+    with pytest.raises(WorkersError, match="no Ray cluster runs"), spread(encoder, "auto"):
         pass
+
+
+def test_a_process_of_a_dead_cluster_is_not_taken_for_a_cluster(tiny_model: Path) -> None:
+    encoder = load_encoder(str(tiny_model), runtime="int8")
+    address = f"--gcs-address=127.0.0.1:{free_port()}"
+    asleep = [sys.executable, "-c", "import time; time.sleep(60)", address]
+    with subprocess.Popen(["bash", "-c", 'exec -a raylet "$@"', "-", *asleep]) as left_over:
+        try:
+            while b"raylet" not in Path(f"/proc/{left_over.pid}/cmdline").read_bytes()[:6]:
+                time.sleep(0.01)
+            with (
+                pytest.raises(WorkersError, match="nothing answers at"),
+                spread(encoder, "auto"),
+            ):
+                pass
+        finally:
+            left_over.kill()
 
 
 def test_a_cluster_builds_the_index_that_one_process_builds(
