@@ -290,7 +290,9 @@ class Answerer:
     @property
     def _data(self) -> IndexData:
         """The data as of now. Take it once for a question: the next time it may be newer."""
-        return self._opened.data
+        data: IndexData = self._opened.data
+        data.check_files()
+        return data
 
     def _find(
         self,

@@ -129,7 +129,7 @@ class Index(Answerer):
             parse_memory(memory) if isinstance(memory, str) else memory,
         )
         second = _resolve_reranker(reranker)
-        folder = None if path is None else Path(path)
+        folder = None if path is None else _path(path)
         with _chunk_encoder(builder, workers) as chunk_encoder:
             built = indexing.build(
                 sources, builder, settings, folder,
@@ -171,11 +171,11 @@ class Index(Answerer):
             RagkitError: what ``open`` and ``build`` raise.
 
         """
-        before = Manifest.load(Path(path))
+        before = Manifest.load(_path(path))
         builder = _resolve_encoder(before.encoder.source if encoder is None else encoder)
         with _chunk_encoder(builder, workers) as chunk_encoder:
             opened = indexing.update(
-                Path(path), sources, builder,
+                _path(path), sources, builder,
                 progress=progress, chunk_encoder=chunk_encoder, strict=strict,
             )  # fmt: skip
         updated = cls(opened, builder if builder is encoder else None)
@@ -221,13 +221,13 @@ class Index(Answerer):
             IndexServerError, MissingExtraError: the server cannot be used.
 
         """
-        opened = _connect(str(path)) if is_remote(path) else indexing.open_index(Path(path))
+        opened = _connect(str(path)) if is_remote(path) else indexing.open_index(_path(path))
         LAP.get()("open and verify the index")
         own = _resolve_query_encoder(opened.fingerprint if encoder is None else encoder)
         LAP.get()("find and verify the model")
         check_encoder(path, own.fingerprint, opened.fingerprint)
         if (check_sources or require_fresh) and isinstance(opened, LocalIndex):
-            opened = indexing.with_stale_sources(opened, Path(path), require_fresh=require_fresh)
+            opened = indexing.with_stale_sources(opened, _path(path), require_fresh=require_fresh)
         return cls(
             opened, own, reranker=_resolve_reranker(reranker), reader=_resolve_reader(reader)
         )
@@ -253,9 +253,9 @@ class Index(Answerer):
             RagkitError: what ``open`` raises.
 
         """
-        recorded = Manifest.load(Path(path)).encoder
+        recorded = Manifest.load(_path(path)).encoder
         builder = _resolve_encoder(recorded.source if encoder is None else encoder)
-        return indexing.repair(Path(path), builder, progress=progress)
+        return indexing.repair(_path(path), builder, progress=progress)
 
     @classmethod
     def upgrade(cls, path: str | os.PathLike[str], *, progress: Progress | None = None) -> bool:
@@ -263,7 +263,7 @@ class Index(Answerer):
 
         Raises what ``ragkit.indexing.upgrade`` raises.
         """
-        return indexing.upgrade(Path(path), progress=progress)
+        return indexing.upgrade(_path(path), progress=progress)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Publish this index at ``path`` in one step: readers see the old index or the new one.
@@ -272,7 +272,7 @@ class Index(Answerer):
             IndexLockedError, IndexWriteError: the existing index is unchanged.
 
         """
-        indexing.save(self._local(), Path(path))
+        indexing.save(self._local(), _path(path))
 
     def push(self, location: str, *, progress: Progress | None = None) -> None:
         """Copy this index to a server, where ``Index.open(location)`` opens it.
@@ -344,7 +344,7 @@ class Index(Answerer):
             IndexNotFoundError, IndexReadError, EncoderError: as for ``open``.
 
         """
-        verify(Path(path), Manifest.load(Path(path)))
+        verify(_path(path), Manifest.load(_path(path)))
         return cls.open(path, require_fresh=True)
 
     @classmethod
@@ -359,7 +359,7 @@ class Index(Answerer):
                 ``open``, as far as they concern the manifest.
 
         """
-        return IndexInfo(Manifest.load(Path(path)))
+        return IndexInfo(Manifest.load(_path(path)))
 
     def reanchor(self, citation: Citation) -> Anchor:
         """Find a citation's quote again in this index, built from the edited sources.
@@ -384,6 +384,16 @@ class Index(Answerer):
         return self._update_report
 
     _update_report: UpdateReport | None = None
+
+
+def _path(path: str | os.PathLike[str]) -> Path:
+    """The folder. Raises InputError for what is no path."""
+    if isinstance(path, (str, os.PathLike)):
+        return Path(path)
+    raise InputError(
+        f"the path of the index is {path!r}; expected its folder. Without one, ragkit.ask and "
+        f"ragkit.default_index() use the default index."
+    )
 
 
 def _connect(location: str) -> RemoteIndex:

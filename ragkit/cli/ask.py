@@ -186,12 +186,16 @@ def _local_path(document_id: str, url: str | None, index: ragkit.Index) -> Path 
 
 
 def _print_answer(answer: Answer, index: ragkit.Index) -> None:
+    from ragkit.answering.confidence import in_words
+
     head = answer.text if answer.answered else f"The corpus does not say ({answer.reason})."
     if answer.short:
         short = " ".join(answer.short.quote.split())
         click.secho(textwrap.fill(short, WIDTH), fg="green", bold=True, color=use_colour())
         click.echo()
     click.secho(textwrap.fill(head, WIDTH), bold=not answer.short, color=use_colour())
+    sure = f"confidence {answer.confidence:.2f} ({in_words(answer.confidence)})"
+    click.secho(sure, dim=True, color=use_colour())
     for passage in answer.passages:
         click.echo()
         click.echo(_headline(passage), color=use_colour())

@@ -60,5 +60,7 @@ def main() -> None:
 def _exit_status(error: RagkitError) -> ExitStatus:
     if isinstance(error, StoreError):
         return ExitStatus.BAD_INDEX
-    models = (EncoderError, LanguageModelError, MissingExtraError, WorkersError)
+    if isinstance(error, MissingExtraError):
+        return ExitStatus.MISSING_EXTRA
+    models = (EncoderError, LanguageModelError, WorkersError)
     return ExitStatus.BAD_MODEL if isinstance(error, models) else ExitStatus.BAD_INPUT

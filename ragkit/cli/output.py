@@ -45,6 +45,8 @@ class ExitStatus(IntEnum):
     BAD_INPUT = 2
     BAD_INDEX = 3
     BAD_MODEL = 4
+    MISSING_EXTRA = 5
+    """An optional dependency is not installed."""
     INTERRUPTED = 130
 
 

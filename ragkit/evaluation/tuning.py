@@ -73,7 +73,7 @@ def tune(
     if len(answerable) < 4 * FOLDS:
         raise InputError(
             f"{questions.name} has {len(answerable)} answerable questions; expected at least "
-            f"{4 * FOLDS} to tune on. Add questions."
+            f"{4 * FOLDS} to tune on. Add {4 * FOLDS - len(answerable)} or more."
         )
     settings = list(dict.fromkeys([index.config, *grid]))
     values: dict[RetrievalConfig, dict[str, float]] = {}

@@ -26,7 +26,7 @@ The tables of a generation; on disk each is a file:
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -65,9 +65,16 @@ def chunk_of_row(document_id: str, place: Sequence[int], sentences: NDArray[np.i
 class LocalData:
     """An index on this machine. Implements ``IndexData``, which documents the shared methods."""
 
-    def __init__(self, tables: Mapping[str, Table]) -> None:
-        """``tables``: all tables, by name."""
+    def __init__(
+        self, tables: Mapping[str, Table], check_files: Callable[[], None] | None = None
+    ) -> None:
+        """Args:
+        tables: all tables, by name.
+        check_files: raises IndexDamagedError if a file that they are mapped from was cut short.
+
+        """
         self.tables = tables
+        self._check_files = check_files
         self.about: dict[str, Any] = json.loads(tables["corpus.json"][:].tobytes())
         self._chunks, self._sentences = tables["chunks.npy"], tables["sentences.npy"]
         self._first = tables["first_sentences.npy"]
@@ -79,6 +86,10 @@ class LocalData:
         self._vectors = VectorIndex.open(tables, SearchSettings(**self.about["dense"]))
 
     # What retrieval asks (IndexData).
+
+    def check_files(self) -> None:
+        if self._check_files is not None:
+            self._check_files()
 
     @property
     def counts(self) -> Mapping[str, int]:

@@ -46,6 +46,10 @@ class IndexData(Protocol):
     do not match their checksum, and on a server also IndexServerError and IndexNotFoundError.
     """
 
+    def check_files(self) -> None:
+        """Raise IndexDamagedError if a file of it was cut short since it was opened."""
+        ...
+
     @property
     def counts(self) -> Mapping[str, int]:
         """Number of ``documents``, ``chunks`` and ``sentences``."""

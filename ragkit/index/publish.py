@@ -18,8 +18,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from ragkit.errors import (
@@ -43,7 +44,7 @@ from ragkit.storage.checksums import (
     sync_folder,
     verify_files,
 )
-from ragkit.storage.mapped import Residency
+from ragkit.storage.mapped import Residency, cut_short
 from ragkit.storage.tables import open_tables
 
 __all__ = [
@@ -71,7 +72,17 @@ def open_generation(directory: Path, manifest: Manifest) -> LocalData:
 
     """
     names = [name for name in manifest.files if not name.endswith(SUMS)]
-    return LocalData(open_tables_of(directory, manifest, names))
+    folder = directory / manifest.generation
+    sizes = {str(folder / name): manifest.files[name].bytes for name in names}
+    tables = open_tables_of(directory, manifest, names)
+    return LocalData(tables, partial(_check_files, directory, sizes))
+
+
+def _check_files(directory: Path, sizes: Mapping[str, int]) -> None:
+    if path := cut_short(sizes):
+        raise IndexDamagedError(
+            f"{path} was cut short while the index was open. {_remedy(directory)}"
+        )
 
 
 def open_tables_of(directory: Path, manifest: Manifest, names: list[str]) -> dict[str, Table]:
@@ -282,4 +293,4 @@ def _write_errors(directory: Path) -> Iterator[None]:
 
 
 def _remedy(directory: Path) -> str:
-    return f"Restore it, or rebuild: ragkit index build SOURCE… --out {directory}"
+    return f"Repair it from its intact files and its sources: ragkit index repair {directory}"

@@ -11,7 +11,7 @@ from ragkit.integrations.common import missing_extra
 from ragkit.serving.app import create_app
 from ragkit.serving.request_log import ACCESS_LOGGER
 from ragkit.serving.settings import Settings
-from ragkit.serving.sockets import listening_socket, url_of
+from ragkit.serving.sockets import host_names, listening_socket, url_of
 
 try:
     import uvicorn
@@ -58,6 +58,11 @@ def run(
     )
     with listening_socket(host, port) as listener:
         _log.info("listening on %s", url_of(listener))
+        if not host_names(host) and set(settings.hosts) == set(Settings().hosts):
+            _log.warning(
+                "requests are answered under the names %s alone; name others with --allow-host",
+                ", ".join(settings.hosts),
+            )
         uvicorn.Server(config).run(sockets=[listener])
 
 

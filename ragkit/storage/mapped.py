@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import io
 import mmap
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from itertools import accumulate
@@ -25,7 +26,7 @@ from numpy.typing import NDArray
 from ragkit.storage import checksums
 from ragkit.storage.arrays import Table, ranges
 
-__all__ = ["Blocks", "Residency", "VerifiedRows", "cached_method", "map_file"]
+__all__ = ["Blocks", "Residency", "VerifiedRows", "cached_method", "cut_short", "map_file"]
 
 _SHA256 = 32
 
@@ -220,6 +221,26 @@ class VerifiedRows:
         numbers = np.atleast_1d(np.asarray(key, dtype=np.int64))
         numbers = np.where(numbers < 0, numbers + len(self), numbers)
         self._blocks.verify_rows(self._offset, self._size, numbers)
+
+
+def cut_short(sizes: Mapping[str, int]) -> str | None:
+    """Return the path of a mapped file that has become shorter than it was; None if there is none.
+
+    A file that is replaced or removed leaves its mapping as it was. One that is cut short does not:
+    the system ends a process that reads beyond the end (SIGBUS). So compare before reading; what is
+    cut short while a question is being answered is not noticed.
+
+    Args:
+        sizes: path → bytes when it was mapped.
+
+    """
+    for path, size in sizes.items():
+        try:
+            if os.stat(path).st_size < size:  # noqa: PTH116 - a Path costs as much again
+                return path
+        except OSError:
+            continue
+    return None
 
 
 def map_file(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -70,3 +72,41 @@ def test_documents_outlive_their_index(
 ) -> None:
     Index.build(documents, tmp_path / "i", encoder=int8)
     assert [d.id for d in Index.open(tmp_path / "i", encoder=int8).documents] == ["rivers", "bread"]
+
+
+def test_a_file_that_is_cut_short_under_an_open_index_is_reported(
+    tmp_path: Path, documents: list[Document], tiny_model: Path
+) -> None:
+    path = tmp_path / "i"
+    Index.build(documents, path, encoder=load_encoder(str(tiny_model), runtime="int8"))
+    script = """
+import pathlib, sys
+from ragkit import Index, IndexDamagedError
+index = Index.open(sys.argv[1], encoder=sys.argv[2])
+index.ask("Where does the Danube rise?")
+[tokens] = pathlib.Path(sys.argv[1]).glob("*/tokens.npy")
+open(tokens, "r+b").truncate(0)
+try:
+    index.ask("Where does the Danube rise?")
+except IndexDamagedError as error:
+    print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(path), str(tiny_model)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "was cut short while the index was open" in done.stdout
+    assert done.stdout.strip().endswith(f"ragkit index repair {path}")
+    assert Index.repair(path) == ["tokens.npy"]
+    assert Index.open(path, encoder=str(tiny_model)).ask("Where does the Danube rise?").passages
+
+
+def test_a_folder_that_an_update_removed_does_not_count_as_damaged(
+    tmp_path: Path, documents: list[Document], int8: Encoder
+) -> None:
+    path = tmp_path / "i"
+    Index.build(documents, path, encoder=int8)
+    opened = Index.open(path, encoder=int8)
+    before = opened.ask("Where does the Danube rise?").text
+    Index.build(documents[:1], path, encoder=int8, replace=True)
+    assert opened.ask("Where does the Danube rise?").text == before

@@ -95,6 +95,9 @@ class MilvusData:
     def title_of(self, conditions: Conditions | None = None) -> str | None:
         return self._head.title if conditions is None else self._documents.title_of(conditions)
 
+    def check_files(self) -> None:
+        """There are none: the index lies on the server."""
+
     @property
     def counts(self) -> Mapping[str, int]:
         return self._counts
