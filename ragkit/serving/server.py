@@ -58,12 +58,17 @@ def run(
     )
     with listening_socket(host, port) as listener:
         _log.info("listening on %s", url_of(listener))
-        if not host_names(host) and set(settings.hosts) == set(Settings().hosts):
-            _log.warning(
-                "requests are answered under the names %s alone; name others with --allow-host",
-                ", ".join(settings.hosts),
-            )
+        if warning := unreachable_warning(host, settings):
+            _log.warning(warning)
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def unreachable_warning(host: str, settings: Settings) -> str | None:
+    """Say so if the server listens on all interfaces but answers only to this machine's names."""
+    if host_names(host) or set(settings.hosts) != set(Settings().hosts):
+        return None
+    names = ", ".join(settings.hosts)
+    return f"only requests to {names} are answered; name others with --allow-host"
 
 
 def _configure_logging() -> None:

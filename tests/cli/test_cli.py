@@ -54,6 +54,8 @@ def test_ask_takes_bare_words_and_gives_json() -> None:
             "model hub",
         ),
         (["index", "info", "nowhere"], 3, "no index at nowhere"),
+        (["eval"], 2, "there is no question set at eval"),
+        (["eval", "gate"], 2, "ragkit eval bless"),
         (["index", "verify", "nowhere"], 3, "ragkit index build"),
         (["frobnicate"], 2, "No such command"),
         (["ask"], 2, "Missing argument"),

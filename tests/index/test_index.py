@@ -6,14 +6,15 @@ import json
 import random
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from filelock import FileLock
 
-from ragkit import Document, Encoder, Index, StoreError
+from ragkit import Document, Encoder, Index, InputError, StoreError
 from ragkit.encoding import Vectors
 from ragkit.errors import (
     IndexDamagedError,
@@ -156,6 +157,12 @@ def test_a_foreign_manifest_and_another_format_are_refused(built: Path) -> None:
 def test_no_index_says_how_to_build_one(tmp_path: Path) -> None:
     with pytest.raises(IndexNotFoundError, match="ragkit index build"):
         Index.open(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("call", [Index.open, Index.verify, Index.info, Index.repair])
+def test_what_is_no_path_is_refused_as_such(call: Callable[[Any], Any]) -> None:
+    with pytest.raises(InputError, match="path of the index is None"):
+        call(None)
 
 
 def test_another_model_is_refused_naming_both(built: Path, tmp_path: Path) -> None:

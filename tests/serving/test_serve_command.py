@@ -19,7 +19,8 @@ import httpx
 import pytest
 
 from ragkit import IndexNotFoundError
-from ragkit.serving import create_app
+from ragkit.serving import Settings, create_app
+from ragkit.serving.server import unreachable_warning
 from ragkit.serving.sockets import listening_socket
 from support.chat_endpoint import Reply, endpoint
 from support.http_api import (
@@ -119,6 +120,13 @@ def test_an_answer_in_progress_is_finished_before_the_server_stops() -> None:
             process.communicate(timeout=30)
 
 
+def test_a_server_on_all_interfaces_says_how_others_can_reach_it() -> None:
+    everywhere = "0.0.0.0"  # noqa: S104 - nothing listens
+    assert "--allow-host" in (unreachable_warning(everywhere, Settings()) or "")
+    assert unreachable_warning(everywhere, Settings(hosts=("example.org",))) is None
+    assert unreachable_warning("127.0.0.1", Settings()) is None
+
+
 @pytest.mark.parametrize(
     "arguments", [["--port", "99999"], ["--host", "203.0.113.1"], ["--llm-url", "http://x"]]
 )
@@ -146,6 +154,20 @@ def test_without_its_libraries_the_error_has_the_install_line(tmp_path: Path) ->
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
     )
     assert "pip install 'ragkit-cited[serve]'" in done.stdout
+
+
+def test_a_missing_extra_has_an_exit_status_of_its_own() -> None:
+    code = (
+        "import sys; sys.modules['fastapi'] = None\n"
+        "sys.argv = ['ragkit', 'serve']\n"
+        "from ragkit.cli.main import main\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 5
+    assert "pip install 'ragkit-cited[serve]'" in done.stderr
 
 
 def test_the_server_does_what_its_openapi_document_says(tmp_path: Path) -> None:
