@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ragkit.default import check_quotes as check_quotes
     from ragkit.default import default_index as default_index
     from ragkit.encoding import Encoder as Encoder
+    from ragkit.encoding import Prompts as Prompts
     from ragkit.encoding import Reranker as Reranker
     from ragkit.encoding import load_encoder as load_encoder
     from ragkit.errors import EncoderError as EncoderError
@@ -79,7 +80,7 @@ _NAMES_OF = {
     "ragkit.conversation": "Conversation Turn rewriter",
     "ragkit.corpus.left_out": "LeftOut LeftOutFile",
     "ragkit.default": "aask ask ask_many check_quotes default_index",
-    "ragkit.encoding": "Encoder Reranker load_encoder",
+    "ragkit.encoding": "Encoder Prompts Reranker load_encoder",
     "ragkit.errors": (
         "EncoderError FilterError IndexDamagedError IndexExistsError IndexLockedError "
         "IndexMismatchError "

@@ -18,13 +18,13 @@ from ragkit.chunking import Chunker
 from ragkit.citations.reanchor import AnchorStatus
 from ragkit.corpus import Sources
 from ragkit.encoding import (
-    DEFAULT_MODEL,
     Encoder,
     Fingerprint,
     Reranker,
     load_encoder,
     load_reranker,
     query_encoder,
+    recorded_encoder,
 )
 from ragkit.errors import InputError
 from ragkit.index import (
@@ -172,7 +172,7 @@ class Index(Answerer):
 
         """
         before = Manifest.load(_path(path))
-        builder = _resolve_encoder(before.encoder.source if encoder is None else encoder)
+        builder = _resolve_encoder(encoder, before.encoder)
         with _chunk_encoder(builder, workers) as chunk_encoder:
             opened = indexing.update(
                 _path(path), sources, builder,
@@ -223,7 +223,7 @@ class Index(Answerer):
         """
         opened = _connect(str(path)) if is_remote(path) else indexing.open_index(_path(path))
         LAP.get()("open and verify the index")
-        own = _resolve_query_encoder(opened.fingerprint if encoder is None else encoder)
+        own = _resolve_query_encoder(encoder, opened.fingerprint)
         LAP.get()("find and verify the model")
         check_encoder(path, own.fingerprint, opened.fingerprint)
         if (check_sources or require_fresh) and isinstance(opened, LocalIndex):
@@ -254,7 +254,7 @@ class Index(Answerer):
 
         """
         recorded = Manifest.load(_path(path)).encoder
-        builder = _resolve_encoder(recorded.source if encoder is None else encoder)
+        builder = _resolve_encoder(encoder, recorded)
         return indexing.repair(_path(path), builder, progress=progress)
 
     @classmethod
@@ -402,16 +402,23 @@ def _connect(location: str) -> RemoteIndex:
     return connect(location)
 
 
-def _resolve_encoder(encoder: Encoder | str | None) -> Encoder:
-    if encoder is None or isinstance(encoder, (str, os.PathLike)):
-        return load_encoder(DEFAULT_MODEL if encoder is None else os.fspath(encoder))
+def _resolve_encoder(encoder: Encoder | str | None, recorded: Fingerprint | None = None) -> Encoder:
+    """The encoder given, or the recorded one; a name is loaded with the recorded prompts."""
+    if encoder is None:
+        return load_encoder() if recorded is None else recorded_encoder(recorded)
+    if isinstance(encoder, (str, os.PathLike)):
+        return load_encoder(
+            os.fspath(encoder), prompts=None if recorded is None else recorded.prompts
+        )
     return encoder
 
 
-def _resolve_query_encoder(encoder: Encoder | Fingerprint | str) -> Encoder:
+def _resolve_query_encoder(encoder: Encoder | str | None, recorded: Fingerprint) -> Encoder:
+    if encoder is None:
+        return query_encoder(recorded)
     if isinstance(encoder, (str, os.PathLike)):
-        return query_encoder(_resolve_encoder(encoder).fingerprint)
-    return query_encoder(encoder) if isinstance(encoder, Fingerprint) else encoder
+        return query_encoder(_resolve_encoder(encoder, recorded).fingerprint)
+    return encoder
 
 
 def _resolve_reader(reader: Reader | str | None) -> Reader | None:

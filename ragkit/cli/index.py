@@ -52,6 +52,13 @@ def index() -> None:
     "--out", required=True, type=click.Path(path_type=Path), help="Folder to write the index to."
 )
 @click.option("--model", default=None, help="Folder or hub name of a bi-encoder.")
+@click.option(
+    "--question-prompt",
+    metavar="TEXT",
+    help='Text that the model was trained to read in front of questions, such as "query: ". By '
+    "default what the model's files or its publisher say.",
+)
+@click.option("--passage-prompt", metavar="TEXT", help="The same for passages.")
 @runtime_option
 @click.option(
     "--memory",
@@ -68,17 +75,22 @@ def index() -> None:
 )
 @json_option
 def build(
-    *, sources: tuple[str, ...], out: Path, model: str | None, runtime: Runtime,
-    memory: str | None, workers: str | None, strict: bool, replace: bool, as_json: bool,
+    *, sources: tuple[str, ...], out: Path, model: str | None, question_prompt: str | None,
+    passage_prompt: str | None, runtime: Runtime, memory: str | None, workers: str | None,
+    strict: bool, replace: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Build an index of SOURCES: files, folders or patterns.
 
     Files of folders and patterns that cannot be indexed are left out and listed on standard error.
     If a build was interrupted, the same command resumes it.
     """
+    from ragkit.encoding import DEFAULT_MODEL
+
     with progress_bar("Encoding") as show:
-        named = {} if model is None else {"name": model}
-        encoder = model if runtime == "reference" else ragkit.load_encoder(**named, runtime=runtime)
+        prompts = None
+        if question_prompt is not None or passage_prompt is not None:
+            prompts = ragkit.Prompts(question_prompt or "", passage_prompt or "")
+        encoder = ragkit.load_encoder(model or DEFAULT_MODEL, runtime=runtime, prompts=prompts)
         built = ragkit.Index.build(
             list(sources), out, encoder=encoder, memory=memory, progress=show, workers=workers,
             strict=strict, replace=replace,
@@ -239,9 +251,11 @@ def upgrade(path: Path, as_json: bool) -> None:
 
 def _encoder(path: Path, runtime: Runtime) -> ragkit.Encoder | None:
     """Load the index's model for another runtime than the reference; None for the reference."""
+    from ragkit.encoding.models import recorded_encoder
+
     if runtime == "reference":
         return None
-    return ragkit.load_encoder(ragkit.Index.info(path).encoder.source, runtime=runtime)
+    return recorded_encoder(ragkit.Index.info(path).encoder, runtime=runtime)
 
 
 def _sizes(counts: dict[str, int]) -> str:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from ragkit.encoding.encoder import Encoded, Encoder, Fingerprint, Vectors
-from ragkit.encoding.models import DEFAULT_MODEL, Runtime, load_encoder, query_encoder
+from ragkit.encoding.encoder import Encoded, Encoder, Fingerprint, Prompts, Role, Vectors
+from ragkit.encoding.models import (
+    DEFAULT_MODEL,
+    Runtime,
+    load_encoder,
+    query_encoder,
+    recorded_encoder,
+)
 from ragkit.encoding.onnx import usable_cpus
 from ragkit.encoding.reranker import Reranker, load_reranker
 
@@ -12,11 +18,14 @@ __all__ = [
     "Encoded",
     "Encoder",
     "Fingerprint",
+    "Prompts",
     "Reranker",
+    "Role",
     "Runtime",
     "Vectors",
     "load_encoder",
     "load_reranker",
     "query_encoder",
+    "recorded_encoder",
     "usable_cpus",
 ]

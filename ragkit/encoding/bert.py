@@ -1,4 +1,4 @@
-"""A BERT encoder (Devlin et al. 2019, arXiv:1810.04805) as an ONNX graph, from its weights alone.
+"""A BERT or RoBERTa encoder (arXiv:1810.04805, arXiv:1907.11692) as an ONNX graph, from weights.
 
 This module writes the graph itself instead of tracing torch: that takes a second instead of half a
 minute, needs no torch, and allows the operators that onnxruntime runs best. Input: token ids, a
@@ -17,7 +17,9 @@ from ragkit.encoding.graph import GraphBuilder, ModelWeights
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-__all__ = ["attend", "bert_graph", "embed", "feed_forward", "project"]
+__all__ = ["attend", "bert_graph", "embed", "feed_forward", "first_position", "project"]
+
+_PLACES = "embeddings.position_embeddings.weight"
 
 
 def bert_graph(weights: ModelWeights, config: Mapping[str, Any], *, int8: bool) -> ModelProto:
@@ -37,7 +39,8 @@ def bert_graph(weights: ModelWeights, config: Mapping[str, Any], *, int8: bool) 
     """
     graph = GraphBuilder(int8=int8, epsilon=float(config["layer_norm_eps"]))
     heads = config["num_attention_heads"]
-    hidden = embed(graph, weights, "input_ids", "positions")
+    places = weights[_PLACES][first_position(config) :]
+    hidden = embed(graph, {**weights, _PLACES: places}, "input_ids", "positions")
     for layer in range(config["num_hidden_layers"]):
         prefix = f"encoder.layer.{layer}."
         query, key, value = project(graph, weights, prefix, hidden)
@@ -51,13 +54,18 @@ def bert_graph(weights: ModelWeights, config: Mapping[str, Any], *, int8: bool) 
     return graph.model(inputs, {hidden: ["batch", "tokens", config["hidden_size"]]})
 
 
+def first_position(config: Mapping[str, Any]) -> int:
+    """Return the row of the first token's position: RoBERTa counts from behind its padding's."""
+    return 0 if config.get("model_type") == "bert" else int(config["pad_token_id"]) + 1
+
+
 def embed(
     graph: GraphBuilder, weights: ModelWeights, ids: str, positions: str, segment: int = 0
 ) -> str:
     """Add the sum of each token's embeddings: of its word, its position and its segment."""
     words = graph.lookup(weights["embeddings.word_embeddings.weight"], ids)
     own = weights["embeddings.token_type_embeddings.weight"][segment]
-    places = weights["embeddings.position_embeddings.weight"] + own
+    places = weights[_PLACES] + own
     at = graph.node("Gather", [graph.constant(places), positions])
     return graph.normalised(graph.node("Add", [words, at]), weights, "embeddings.")
 

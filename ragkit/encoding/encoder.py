@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,20 +26,43 @@ __all__ = [
     "Encoded",
     "Encoder",
     "Fingerprint",
+    "Prompts",
+    "Role",
     "Vectors",
     "count_tokens",
     "encode_windows",
     "load_tokenizer",
+    "longest_prompt",
     "to_encoded",
+    "without_front",
 ]
 
 Vectors = NDArray[np.float32]
 """``(n, d)`` float32, a vector a row."""
 
 
+Role = Literal["question", "passage"]
+"""What a text is: some models read questions and passages after different prompts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """What a model was trained to read in front of each text, such as "query: " (E5).
+
+    Its tokens take part in the vector of the text, as in training, and not in late interaction.
+    """
+
+    question: str = ""
+    passage: str = ""
+
+    def of(self, role: Role) -> str:
+        """Return the prompt of a text in this role."""
+        return self.question if role == "question" else self.passage
+
+
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """Identifies a model by the sha256 of each file that determines its output.
+    """Identifies a model by its prompts and the sha256 of each file that determines its output.
 
     Two models with the same ``digest`` produce the same vectors, whatever their names and folders.
 
@@ -48,31 +71,43 @@ class Fingerprint:
         source: the argument for ``load_encoder`` that finds the model again. A hint only: it is
             not part of the identity.
         files: relative file name → sha256.
+        prompts: read in front of questions and passages.
 
     """
 
     name: str
     source: str
     files: Mapping[str, str]
+    prompts: Prompts = Prompts()
 
     @property
     def digest(self) -> str:
-        """sha256 of the files' names and checksums; name and source do not count."""
-        return hashlib.sha256(json.dumps(sorted(self.files.items())).encode()).hexdigest()
+        """sha256 of the files' names and checksums and the prompts; name and source do not count.
+
+        A model without prompts has the digest that it had before there were any.
+        """
+        parts = sorted(self.files.items())
+        if self.prompts != Prompts():
+            parts.append((self.prompts.question, self.prompts.passage))
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form, as index manifests record it."""
-        return {
+        content = {
             "name": self.name,
             "source": self.source,
             "digest": self.digest,
             "files": dict(sorted(self.files.items())),
         }
+        return (
+            content if self.prompts == Prompts() else {**content, "prompts": asdict(self.prompts)}
+        )
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Fingerprint:
         """Build a fingerprint from its JSON form."""
-        return cls(str(value["name"]), str(value["source"]), dict(value["files"]))
+        prompts = Prompts(**value.get("prompts", {}))
+        return cls(str(value["name"]), str(value["source"]), dict(value["files"]), prompts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +117,8 @@ class Encoded:
     Attributes:
         vector: ``(d,)``, of the whole text.
         tokens: ``(n, d)``, of each token in its context, special tokens left out.
-        starts: ``(n,)`` int64, code point of the text at which each token starts.
+        starts: ``(n,)`` int64, code point of the text at which each token starts; the
+            blank that some tokenizers count to the next word is skipped.
 
     """
 
@@ -106,10 +142,10 @@ class Encoder(Protocol):
 
     @property
     def window(self) -> int:
-        """Most tokens that the model takes at once, special tokens not counted."""
+        """Most tokens of a text that the model takes at once, beside special tokens and prompt."""
         ...
 
-    def encode(self, texts: Sequence[str]) -> list[Encoded]:
+    def encode(self, texts: Sequence[str], *, role: Role = "passage") -> list[Encoded]:
         """Encode each text in full; a text longer than the window is not truncated."""
         ...
 
@@ -169,8 +205,18 @@ def count_tokens(tokenizer: Tokenizer, texts: Sequence[str]) -> list[int]:
     return [len(encoding.ids) for encoding in encodings]
 
 
+def longest_prompt(tokenizer: Tokenizer, prompts: Prompts) -> int:
+    """Count the tokens of the longer of both prompts."""
+    return max(count_tokens(tokenizer, [prompts.question, prompts.passage]))
+
+
 def encode_windows(
-    texts: Sequence[str], tokenizer: Tokenizer, window: int, encode_batch: EncodeBatch
+    texts: Sequence[str],
+    tokenizer: Tokenizer,
+    window: int,
+    encode_batch: EncodeBatch,
+    *,
+    prompt: str = "",
 ) -> list[Encoded]:
     """Encode texts of any length with a model that takes ``window`` tokens at once.
 
@@ -180,32 +226,43 @@ def encode_windows(
     Args:
         texts: the texts to encode.
         tokenizer: the model's tokenizer.
-        window: most tokens that the model takes at once, special tokens not counted.
+        window: most tokens of a text, beside special tokens and the prompt.
         encode_batch: runs the model on texts that fit the window.
+        prompt: put in front of each text, or of each of its windows.
 
     Returns:
-        One ``Encoded`` a text, in order.
+        One ``Encoded`` a text, in order; without the tokens of the prompt.
 
     """
-    encodings = tokenizer.encode_batch(list(texts))
-    special = tokenizer.num_special_tokens_to_add(is_pair=False)
-    if all(len(encoding) <= window + special for encoding in encodings):
-        return encode_batch(texts, encodings)
+    prompted = [prompt + text for text in texts]
+    encodings = tokenizer.encode_batch(prompted)
+    room = window + tokenizer.num_special_tokens_to_add(is_pair=False)
+    room += count_tokens(tokenizer, [prompt])[0] if prompt else 0
+    if all(len(encoding) <= room for encoding in encodings):
+        return [_without_prompt(one, prompt) for one in encode_batch(prompted, encodings)]
     windows_by_text = [_cut_into_windows(text, tokenizer, window) for text in texts]
-    all_windows = [text for windows in windows_by_text for _, text in windows]
-    encoded = iter(encode_batch(all_windows, tokenizer.encode_batch(all_windows)))
+    all_windows = [prompt + text for windows in windows_by_text for _, text in windows]
+    all_encoded = encode_batch(all_windows, tokenizer.encode_batch(all_windows))
+    encoded = (_without_prompt(one, prompt) for one in all_encoded)
     return [
         _join_windows([(start, next(encoded)) for start, _ in windows])
         for windows in windows_by_text
     ]
 
 
-def to_encoded(pooled: Vectors, hidden_states: Vectors, encoding: Encoding) -> Encoded:
+def without_front(encoded: Encoded, front: int) -> Encoded:
+    """The same without the tokens of the first ``front`` code points."""
+    keep = encoded.starts >= front
+    return Encoded(encoded.vector, encoded.tokens[keep], encoded.starts[keep] - front)
+
+
+def to_encoded(pooled: Vectors, hidden_states: Vectors, text: str, encoding: Encoding) -> Encoded:
     """Turn what a model computed for one text into an ``Encoded``.
 
     Args:
         pooled: ``(d,)``, the vector of the text, of any norm.
         hidden_states: ``(tokens, d)`` of the last layer, special tokens included.
+        text: the text.
         encoding: the tokens of the text.
 
     Returns:
@@ -214,8 +271,17 @@ def to_encoded(pooled: Vectors, hidden_states: Vectors, encoding: Encoding) -> E
     """
     own = np.flatnonzero(np.asarray(encoding.special_tokens_mask) == 0)
     offsets = encoding.offsets
-    starts = np.asarray([offsets[i][0] for i in own], dtype=np.int64)
+    starts = np.asarray([_start(text, *offsets[i]) for i in own], dtype=np.int64)
     return Encoded(_normalised(pooled), _normalised(hidden_states[own]), starts)
+
+
+def _start(text: str, start: int, end: int) -> int:
+    """Where a token's own letters start: SentencePiece counts the blank before a word to it."""
+    return start + 1 if end - start > 1 and text[start] == " " else start
+
+
+def _without_prompt(encoded: Encoded, prompt: str) -> Encoded:
+    return without_front(encoded, len(prompt)) if prompt else encoded
 
 
 def _cut_into_windows(text: str, tokenizer: Tokenizer, window: int) -> list[tuple[int, str]]:

@@ -2,14 +2,15 @@
 
 The export's folder is ``<fingerprint>-<precision>-v<VERSION>`` (``encoding/cache.py``), with
 ``model.onnx``, the graph with its weights, and ``tokenizer.json``, a copy of the model's own.
-Models of the BERT family with mean or CLS pooling can be exported; others encode questions through
-sentence-transformers.
+Models shaped as BERT, RoBERTa or XLM-R with mean or CLS pooling can be exported; others encode
+questions through sentence-transformers.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from ragkit.encoding.bert import bert_graph
+from ragkit.encoding.bert import bert_graph, first_position
 from ragkit.encoding.cache import Cached, find_cached, make_cached
 from ragkit.encoding.encoder import Fingerprint
 from ragkit.errors import EncoderError
@@ -30,6 +31,8 @@ VERSION = 1
 """Version of the graph and the layout. Each version has folders of its own."""
 
 _MODEL, _TOKENIZER = "model.onnx", "tokenizer.json"
+_TYPES = ("bert", "roberta", "xlm-roberta", "camembert")
+_PREFIX = re.compile(r"^(?:bert|roberta)\.")
 _POOLINGS = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
 _log = logging.getLogger("ragkit")
 
@@ -115,12 +118,13 @@ def why_not_exportable(source: Path) -> str | None:
     try:
         config = _json(source / "config.json")
         modules = [str(module["type"]).rsplit(".", 1)[-1] for module in _modules(source)]
-        prompt = _json(source / "config_sentence_transformers.json").get("default_prompt_name")
         pooling = _pooling(source)
     except (OSError, ValueError, KeyError, TypeError) as error:
         return f"its configuration cannot be parsed ({type(error).__name__}: {error})"
     checks = {
-        f"its type is {config.get('model_type')!r}, not 'bert'": config.get("model_type") == "bert",
+        f"its type is {config.get('model_type')!r}, not {' or '.join(_TYPES)}": (
+            config.get("model_type") in _TYPES
+        ),
         f"its activation is {config.get('hidden_act')!r}, not 'gelu'": (
             config.get("hidden_act") == "gelu"
         ),
@@ -131,7 +135,6 @@ def why_not_exportable(source: Path) -> str | None:
         f"its modules are {modules}": modules in (["Transformer", "Pooling"],
                                                   ["Transformer", "Pooling", "Normalize"]),
         "its pooling is neither mean nor CLS": pooling is not None,
-        "it puts a prompt in front of every text": prompt is None,
         "its weights are not in one model.safetensors": (source / "model.safetensors").is_file(),
     }  # fmt: skip
     return next((reason for reason, holds in checks.items() if not holds), None)
@@ -145,7 +148,7 @@ def _write_export(source: Path, precision: Precision, directory: Path) -> dict[s
 
         tensors = load_file(source / "model.safetensors")
         weights = {
-            name.removeprefix("bert."): value.astype("float32") for name, value in tensors.items()
+            _PREFIX.sub("", name): value.astype("float32") for name, value in tensors.items()
         }
         graph = bert_graph(weights, config, int8=precision == "int8")
     # safetensors raises a bare Exception of its own for a malformed file.
@@ -165,10 +168,10 @@ def _write_export(source: Path, precision: Precision, directory: Path) -> dict[s
 
 
 def _window(source: Path, config: Mapping[str, Any]) -> int:
-    """Compute sentence-transformers' ``max_seq_length``, less [CLS] and [SEP]."""
+    """Compute sentence-transformers' ``max_seq_length``, less the first and the last token."""
     own = _optional_json(source / "sentence_bert_config.json").get("max_seq_length")
     of_tokenizer = _optional_json(source / "tokenizer_config.json").get("model_max_length")
-    positions = int(config["max_position_embeddings"])
+    positions = int(config["max_position_embeddings"]) - first_position(config)
     return min(int(own or of_tokenizer or positions), positions) - 2
 
 

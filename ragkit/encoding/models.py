@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, get_args
 
-from ragkit.encoding.encoder import Encoder, Fingerprint
+from ragkit.encoding.encoder import Encoder, Fingerprint, Prompts
 from ragkit.encoding.export import Precision, find_export, make_export, why_not_exportable
 from ragkit.encoding.onnx import OnnxEncoder
+from ragkit.encoding.prompts import find_prompts
 from ragkit.encoding.sentence_transformer import SentenceTransformerEncoder
 from ragkit.errors import EncoderError, InputError
 from ragkit.storage.checksums import file_sha256
@@ -28,6 +30,7 @@ __all__ = [
     "load_encoder",
     "model_files",
     "query_encoder",
+    "recorded_encoder",
 ]
 
 Runtime = Literal["reference", "float32", "int8"]
@@ -56,12 +59,17 @@ _MODEL_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*/config.json", 
 _NOT_MODEL_FILES = frozenset({"data_config.json"})
 
 
-def load_encoder(name: str = DEFAULT_MODEL, *, runtime: Runtime = "reference") -> Encoder:
+def load_encoder(
+    name: str = DEFAULT_MODEL, *, runtime: Runtime = "reference", prompts: Prompts | None = None
+) -> Encoder:
     """Load an encoder to build an index with.
 
     Args:
         name: the default model, a local folder, or a name on the model hub.
         runtime: what runs the model.
+        prompts: put in front of questions and passages; by default those that the model's
+            ``config_sentence_transformers.json`` names, or for models that are known to need some
+            and name none (E5, BGE, Nomic, Arctic), those of their publishers.
 
     Returns:
         The encoder. Its weights are loaded when it first encodes a text.
@@ -75,7 +83,7 @@ def load_encoder(name: str = DEFAULT_MODEL, *, runtime: Runtime = "reference") -
     if runtime not in get_args(Runtime):
         expected = ", ".join(map(repr, get_args(Runtime)))
         raise InputError(f"runtime is {runtime!r}; expected one of {expected}.")
-    fingerprint, directory = _locate(name)
+    fingerprint, directory = _locate(name, prompts)
     if runtime == "reference":
         return _reference_encoder(fingerprint, directory)
     reason = why_not_exportable(directory)
@@ -85,6 +93,11 @@ def load_encoder(name: str = DEFAULT_MODEL, *, runtime: Runtime = "reference") -
             f"Load it with runtime='reference'."
         )
     return _onnx_encoder(fingerprint, directory, runtime)
+
+
+def recorded_encoder(fingerprint: Fingerprint, *, runtime: Runtime = "reference") -> Encoder:
+    """Load the encoder that an index was built with, as ``load_encoder`` does."""
+    return load_encoder(fingerprint.source, runtime=runtime, prompts=fingerprint.prompts)
 
 
 def query_encoder(fingerprint: Fingerprint) -> Encoder:
@@ -107,7 +120,7 @@ def query_encoder(fingerprint: Fingerprint) -> Encoder:
     export = find_export(fingerprint, "int8")
     if export is not None:
         return OnnxEncoder(fingerprint, export)
-    located, directory = _locate(fingerprint.source)
+    located, directory = _locate(fingerprint.source, fingerprint.prompts)
     if why_not_exportable(directory) is not None:
         return _reference_encoder(located, directory)
     return _onnx_encoder(located, directory, "int8")
@@ -165,11 +178,13 @@ def model_files(directory: Path) -> dict[str, str]:
     return files
 
 
-def _locate(name: str) -> tuple[Fingerprint, Path]:
+def _locate(name: str, prompts: Prompts | None) -> tuple[Fingerprint, Path]:
     if name == DEFAULT_MODEL:
-        return _default_model()
+        fingerprint, directory = _default_model()
+        return replace(fingerprint, prompts=prompts or Prompts()), directory
     directory, files = find_model(name)
-    return Fingerprint(Path(name).name, name, files), directory
+    own = find_prompts(directory, name) if prompts is None else prompts
+    return Fingerprint(Path(name).name, name, files, own), directory
 
 
 @lru_cache(maxsize=1)
@@ -185,7 +200,7 @@ def _onnx_encoder(fingerprint: Fingerprint, directory: Path, precision: Precisio
 
 
 def _reference_encoder(fingerprint: Fingerprint, directory: Path) -> Encoder:
-    if fingerprint.source == DEFAULT_MODEL:
+    if fingerprint == _default_model()[0]:
         return _default_reference_encoder()
     return SentenceTransformerEncoder(fingerprint, directory)
 

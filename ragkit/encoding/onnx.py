@@ -13,10 +13,13 @@ import numpy as np
 from ragkit.encoding.encoder import (
     Encoded,
     Fingerprint,
+    Prompts,
+    Role,
     Vectors,
     count_tokens,
     encode_windows,
     load_tokenizer,
+    longest_prompt,
     to_encoded,
 )
 from ragkit.encoding.export import Export
@@ -65,14 +68,19 @@ class OnnxEncoder:
 
     @property
     def window(self) -> int:
-        """Most tokens that the model takes at once, special tokens not counted."""
-        return self._export.window
+        """Most tokens of a text that the model takes at once, beside special tokens and prompt."""
+        if self._fingerprint.prompts == Prompts():
+            return self._export.window
+        return self._export.window - longest_prompt(self._tokenizer, self._fingerprint.prompts)
 
-    def encode(self, texts: Sequence[str]) -> list[Encoded]:
+    def encode(self, texts: Sequence[str], *, role: Role = "passage") -> list[Encoded]:
         """Encode each text: the vector by the model's pooling, the tokens from its last layer."""
         if not texts:
             return []
-        return encode_windows(texts, self._tokenizer, self.window, self._encode_batch)
+        prompt = self._fingerprint.prompts.of(role)
+        return encode_windows(
+            texts, self._tokenizer, self.window, self._encode_batch, prompt=prompt
+        )
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Count the tokens of each text, special tokens left out."""
@@ -88,7 +96,7 @@ class OnnxEncoder:
             for i, padded in zip(batch, batch_states, strict=True):
                 states = padded[: len(encodings[i].ids)]
                 pooled = states[0] if self._export.pooling == "cls" else states.mean(axis=0)
-                encoded[i] = to_encoded(pooled, states, encodings[i])
+                encoded[i] = to_encoded(pooled, states, texts[i], encodings[i])
         return [encoded[i] for i in range(len(texts))]
 
     def _run(self, batch: Sequence[Sequence[int]]) -> Vectors:

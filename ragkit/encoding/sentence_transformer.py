@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 from ragkit.encoding.encoder import (
     Encoded,
     Fingerprint,
+    Role,
     count_tokens,
     encode_windows,
     load_tokenizer,
+    longest_prompt,
     read_compatibly,
     to_encoded,
 )
@@ -55,15 +57,19 @@ class SentenceTransformerEncoder:
 
     @cached_property
     def window(self) -> int:
-        """Most tokens that the model takes at once, special tokens not counted."""
+        """Most tokens of a text that the model takes at once, beside special tokens and prompt."""
         special = self._tokenizer.num_special_tokens_to_add(is_pair=False)
-        return int(self._model.max_seq_length or 512) - special
+        prompt = longest_prompt(self._tokenizer, self._fingerprint.prompts)
+        return int(self._model.max_seq_length or 512) - special - prompt
 
-    def encode(self, texts: Sequence[str]) -> list[Encoded]:
+    def encode(self, texts: Sequence[str], *, role: Role = "passage") -> list[Encoded]:
         """Encode each text: the vector by the model's pooling, the tokens from its last layer."""
         if not texts:
             return []
-        return encode_windows(texts, self._tokenizer, self.window, self._encode_batch)
+        prompt = self._fingerprint.prompts.of(role)
+        return encode_windows(
+            texts, self._tokenizer, self.window, self._encode_batch, prompt=prompt
+        )
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Count the tokens of each text, special tokens left out."""
@@ -78,9 +84,10 @@ class SentenceTransformerEncoder:
             to_encoded(
                 output["sentence_embedding"].float().cpu().numpy(),
                 output["token_embeddings"].float().cpu().numpy(),
+                text,
                 encoding,
             )
-            for output, encoding in zip(outputs, encodings, strict=True)
+            for output, text, encoding in zip(outputs, texts, encodings, strict=True)
         ]
 
     @cached_property
@@ -98,6 +105,7 @@ class SentenceTransformerEncoder:
                 local_files_only=True,
                 model_kwargs={"use_safetensors": True},
             )
+            model.default_prompt_name = None  # the prompts are in the texts already
             read_compatibly(model.tokenizer.backend_tokenizer)
             return model
 

@@ -7,6 +7,7 @@ Sources: SQuAD 1.1/2.0 (Rajpurkar et al. 2016, arXiv:1606.05250; 2018, arXiv:180
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 from collections import defaultdict
@@ -40,12 +41,14 @@ Run = dict[str, dict[str, float]]
 
 Dataset = tuple[list[Document], QuestionSet]
 
+_GZIP = b"\x1f\x8b"
+
 
 def load_dataset(name: str) -> Dataset:
     """Load a corpus and its questions.
 
     Args:
-        name: ``squad:FILE.json`` or ``beir:FOLDER``.
+        name: ``squad:FILE.json`` or ``beir:FOLDER``; the file may be compressed by gzip.
 
     Raises:
         InputError: the name has another form, or a file is unreadable or malformed.
@@ -250,6 +253,7 @@ def _fields(path: Path) -> Iterator[list[str]]:
 def _text(path: Path) -> str:
     try:
         # Decoding bytes keeps line ends as they are, so that quotes in CSV cells still match.
-        return path.read_bytes().decode()
+        data = path.read_bytes()
+        return (gzip.decompress(data) if data.startswith(_GZIP) else data).decode()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from error

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ragkit import __version__
-from ragkit.encoding import Encoder, Runtime, load_encoder
+from ragkit.encoding import Encoder, Prompts, Runtime, load_encoder
 from ragkit.errors import InputError, RagkitError, WorkersError
 from ragkit.index.journal import pack_chunks
 from ragkit.indexing.pipeline import ChunkTexts, Group, encode_group
@@ -47,6 +47,7 @@ class WorkerSpec:
         probe: a digest of how it encodes two texts here.
         version: the version of ragkit here.
         threads: number of threads of each worker.
+        prompts: read in front of questions and passages.
 
     """
 
@@ -56,13 +57,17 @@ class WorkerSpec:
     probe: str
     version: str
     threads: int
+    prompts: Prompts
 
     @classmethod
     def of(cls, encoder: Encoder, runtime: Runtime, threads: int) -> WorkerSpec:
         """Return the spec of workers that encode as ``encoder`` does."""
         fingerprint = encoder.fingerprint
         probe = _probe(encoder)
-        return cls(fingerprint.source, runtime, fingerprint.digest, probe, __version__, threads)
+        return cls(
+            fingerprint.source, runtime, fingerprint.digest, probe, __version__, threads,
+            fingerprint.prompts,
+        )  # fmt: skip
 
     def load(self) -> Encoder:
         """Load the model on a worker and verify that it encodes as it does where the build started.
@@ -77,7 +82,7 @@ class WorkerSpec:
                 f"this worker has ragkit {__version__}; expected {self.version}, as where the "
                 f"build was started. Install that version."
             )
-        encoder = load_encoder(self.source, runtime=self.runtime)
+        encoder = load_encoder(self.source, runtime=self.runtime, prompts=self.prompts)
         digest = encoder.fingerprint.digest
         if digest != self.digest:
             raise WorkersError(

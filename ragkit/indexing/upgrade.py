@@ -12,7 +12,7 @@ from typing import Any
 
 from ragkit.chunking import Chunker
 from ragkit.corpus import SourceFile, iter_sources
-from ragkit.encoding import load_encoder
+from ragkit.encoding import Fingerprint, recorded_encoder
 from ragkit.errors import IndexDamagedError, IndexMismatchError, IndexStaleError, SourceError
 from ragkit.index.config import RetrievalConfig
 from ragkit.index.manifest import FORMAT, MANIFEST, Manifest, format_of
@@ -51,7 +51,7 @@ def upgrade(directory: Path, *, progress: Progress | None = None) -> bool:
             RetrievalConfig(record["weights"]["reverse"], record["weights"]["rarity"]),
             record.get("memory"),
         )
-        encoder = load_encoder(record["encoder"]["source"])
+        encoder = recorded_encoder(Fingerprint.from_dict(record["encoder"]))
         build_and_publish(directory, iter_sources(paths), encoder, settings, progress=progress)
     return True
 

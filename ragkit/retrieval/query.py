@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragkit.encoding import Encoded, Encoder, Vectors
+from ragkit.encoding.encoder import without_front
 from ragkit.errors import InputError, QuestionError
 from ragkit.index import Conditions, IndexData, RetrievalConfig
 from ragkit.text.words import Word, alternatives_of, words_of
@@ -156,7 +157,9 @@ def encode_questions(
     title = data.title_of(conditions)
     front = "" if title is None else f"{title}. "
     history = "".join(f"{turn.text} " for turn in before)
-    encoded = encoder.encode([front + history + question for question in questions])
+    encoded = encoder.encode(
+        [front + history + question for question in questions], role="question"
+    )
     texts = [" ".join([*(turn.text for turn in before), question]) for question in questions]
     words = [words_of(text) for text in texts]
     spellings = [alternatives_of(text, own) for text, own in zip(texts, words, strict=True)]
@@ -168,7 +171,7 @@ def encode_questions(
     ]
     chunks = len(data)
     return [
-        _query(_without_front(one, len(front)), question, text, own, before=before,
+        _query(without_front(one, len(front)), question, text, own, before=before,
                frequencies=frequencies, chunks=chunks, config=config)
         for one, question, text, own in zip(encoded, questions, texts, words, strict=True)
     ]  # fmt: skip
@@ -189,12 +192,6 @@ def _as_indexed(word: Word, spellings: Sequence[str], frequencies: dict[str, int
     """The word by the first of its spellings that the corpus has; unchanged if it has none."""
     stem = next((stem for stem in spellings if frequencies[stem]), word.stem)
     return word._replace(stem=stem)
-
-
-def _without_front(encoded: Encoded, front: int) -> Encoded:
-    """The same without the tokens of the first ``front`` code points."""
-    keep = encoded.starts >= front
-    return Encoded(encoded.vector, encoded.tokens[keep], encoded.starts[keep] - front)
 
 
 def _query(

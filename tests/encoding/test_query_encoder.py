@@ -76,10 +76,11 @@ def test_int8_weights_have_seven_bits_so_that_all_processors_agree(tiny_model: P
 
 
 @pytest.mark.parametrize("pooling", ["mean", "cls"])
+@pytest.mark.parametrize("kind", ["bert", "roberta", "xlm-roberta", "camembert"])
 def test_models_of_the_bert_family_are_exported_whatever_their_sizes(
-    tmp_path: Path, pooling: str
+    tmp_path: Path, kind: str, pooling: str
 ) -> None:
-    model = make_model(tmp_path, seed=3)
+    model = make_model(tmp_path, kind=kind, seed=3)
     path = model / "1_Pooling" / "config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps({**config, "pooling_mode": pooling}), encoding="utf-8")
@@ -99,7 +100,6 @@ def test_models_of_the_bert_family_are_exported_whatever_their_sizes(
         ("config.json", {"model_type": "mpnet"}, "its type is 'mpnet'"),
         ("config.json", {"hidden_act": "relu"}, "its activation is 'relu'"),
         ("1_Pooling/config.json", {"pooling_mode": "max"}, "neither mean nor CLS"),
-        ("config_sentence_transformers.json", {"default_prompt_name": "query"}, "a prompt"),
     ],
 )
 def test_a_model_that_cannot_be_exported_encodes_questions_itself(

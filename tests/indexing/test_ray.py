@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ragkit import Document, Encoder, InputError, WorkersError, load_encoder
+from ragkit import Document, Encoder, InputError, Prompts, WorkersError, load_encoder
 from ragkit.chunking import Chunker
 from ragkit.index.journal import JOURNAL
 from ragkit.index.protocol import Progress
@@ -407,7 +407,7 @@ def test_a_worker_whose_processor_rounds_differently_is_refused(encoder: Encoder
         env=other,
     )
     source, runtime, digest, probe, version, threads = done.stdout.split("\n")[:6]
-    spec = WorkerSpec(source, runtime, digest, probe, version, int(threads))  # type: ignore[arg-type]
+    spec = WorkerSpec(source, runtime, digest, probe, version, int(threads), Prompts())  # type: ignore[arg-type]
     with pytest.raises(WorkersError, match="other last digits"):
         spec.load()
 

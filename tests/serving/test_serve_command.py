@@ -163,9 +163,7 @@ def test_a_missing_extra_has_an_exit_status_of_its_own() -> None:
         "from ragkit.cli.main import main\n"
         "main()\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 5
     assert "pip install 'ragkit-cited[serve]'" in done.stderr
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ragkit import Document, Encoder, Index
-from ragkit.encoding import Encoded
+from ragkit.encoding import Encoded, Role
 
 TEXTS = ["Rivers flow to the sea.", "== Danube ==\n\nIt rises in Germany. It ends in the sea.\n\n== Rhine ==\n\nIt is long.",
          "Bread is dark.\n\n" + "Rye bread keeps long and tastes sour. " * 12]  # fmt: skip
@@ -22,11 +22,11 @@ class Counting:
         self.dimension = encoder.dimension
         self.window = encoder.window
 
-    def encode(self, texts: Sequence[str]) -> list[Encoded]:
+    def encode(self, texts: Sequence[str], *, role: Role = "passage") -> list[Encoded]:
         if self.fail_after is not None and self.read > self.fail_after:
             raise KeyboardInterrupt
         self.read += len(texts)
-        return self.encoder.encode(texts)
+        return self.encoder.encode(texts, role=role)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return self.encoder.count_tokens(texts)

@@ -14,28 +14,32 @@ VOCABULARY += [f"##{c}" for c in VOCABULARY[5:]] + list(".,:;!?-=()'\"")
 
 
 def make_model(
-    folder: Path, *, seed: int = 0, window: int = 64, width: int = 16, layers: int = 1
-) -> Path:
+    folder: Path, *, kind: str = "bert", seed: int = 0, window: int = 64, width: int = 16,
+    layers: int = 1,
+) -> Path:  # fmt: skip
     """A whole sentence-transformers model of a few thousand weights, saved in ``folder``."""
     import torch
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
-    from transformers import BertConfig, BertModel, BertTokenizerFast
+    from transformers import AutoConfig, AutoModel, BertTokenizerFast
 
     torch.manual_seed(seed)
     bert = folder / "bert"
     bert.mkdir(parents=True)
     (bert / "vocab.txt").write_text("\n".join(VOCABULARY) + "\n", encoding="utf-8")
     BertTokenizerFast(str(bert / "vocab.txt")).save_pretrained(bert)
-    config = BertConfig(
+    config = AutoConfig.for_model(
+        kind,
         vocab_size=len(VOCABULARY),
         hidden_size=width,
         num_hidden_layers=layers,
         num_attention_heads=2,
         intermediate_size=2 * width,
-        max_position_embeddings=window,
+        max_position_embeddings=window + (kind != "bert"),
+        type_vocab_size=2 if kind == "bert" else 1,
+        pad_token_id=0,
     )
-    BertModel(config).save_pretrained(bert)
+    AutoModel.from_config(config).save_pretrained(bert)
     words = Transformer(str(bert), max_seq_length=window)
     model = folder / "model"
     SentenceTransformer(
