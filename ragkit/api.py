@@ -149,6 +149,7 @@ class Index(Answerer):
         progress: Progress | None = None,
         workers: str | None = None,
         strict: bool = False,
+        drop_missing: bool = False,
     ) -> Index:
         """Update the index at ``path`` to match ``sources``; the result equals a fresh build.
 
@@ -166,6 +167,8 @@ class Index(Answerer):
             progress: as for ``build``.
             workers: as for ``build``.
             strict: as for ``build``.
+            drop_missing: without ``sources``, drop the documents of files that are no longer
+                there. Otherwise a missing file is an error.
 
         Raises:
             RagkitError: what ``open`` and ``build`` raise.
@@ -177,6 +180,7 @@ class Index(Answerer):
             opened = indexing.update(
                 _path(path), sources, builder,
                 progress=progress, chunk_encoder=chunk_encoder, strict=strict,
+                drop_missing=drop_missing,
             )  # fmt: skip
         updated = cls(opened, builder if builder is encoder else None)
         updated._update_report = UpdateReport.compare(
@@ -209,8 +213,9 @@ class Index(Answerer):
             reranker: a cross-encoder, or its folder or hub name, that reranks the best 50 chunks.
             reader: as for ``build``.
             check_sources: compare the source files with those that the index was built from. If
-                one changed, a warning is logged, answers are from the index as it was built and
-                have ``stale`` set, and ``stale_sources`` names the files.
+                one changed, or is missing while others are there, a warning is logged, answers are
+                from the index as it was built and have ``stale`` set, and ``stale_sources`` names
+                the files.
             require_fresh: raise IndexStaleError instead.
 
         Raises:
@@ -339,7 +344,7 @@ class Index(Answerer):
 
         Raises:
             IndexDamagedError: a file is missing or altered; the message names it.
-            IndexStaleError: a source changed after the index was built.
+            IndexStaleError: a source changed or was removed after the index was built.
             IndexMismatchError: the encoder or the format is another one.
             IndexNotFoundError, IndexReadError, EncoderError: as for ``open``.
 

@@ -108,10 +108,15 @@ def build(
 @runtime_option
 @workers_option
 @strict_option
+@click.option(
+    "--drop-missing",
+    is_flag=True,
+    help="Without SOURCES: drop the documents of files that are no longer there.",
+)
 @json_option
 def update(
     *, path: Path, sources: tuple[str, ...], runtime: Runtime, workers: str | None, strict: bool,
-    as_json: bool,
+    drop_missing: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Update the index at PATH to match SOURCES, or the files that it was built from.
 
@@ -127,6 +132,7 @@ def update(
             progress=show,
             workers=workers,
             strict=strict,
+            drop_missing=drop_missing,
         )
     print_left_out(updated.left_out)
     changes = updated.update_report.counts if updated.update_report else {}

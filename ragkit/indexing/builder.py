@@ -81,7 +81,7 @@ class LocalIndex:
         published: the record of each file on disk; None for an index in memory.
         left_out: what of its sources it does not contain; empty for an index that was opened.
         changed: ids of the documents that ``update`` replaced, whatever their sources' checksums.
-        stale_sources: source files that had changed when it was opened.
+        stale_sources: source files that had changed or were missing when it was opened.
 
     """
 
@@ -241,10 +241,12 @@ def update(
     progress: Progress | None = None,
     chunk_encoder: ChunkEncoder | None = None,
     strict: bool = False,
+    drop_missing: bool = False,
 ) -> LocalIndex:
     """Make the index in ``directory`` equal to a fresh build from ``sources``.
 
-    ``sources``: None for the files that the index was built from.
+    ``sources``: None for the files that the index was built from; with ``drop_missing``, for those
+    of them that are still there.
 
     Raises:
         RagkitError: what ``build`` and ``open_index`` raise.
@@ -254,7 +256,7 @@ def update(
         old = open_index(directory)
         check_encoder(directory, encoder.fingerprint, old.fingerprint)
         if sources is None:
-            sources = _recorded_files(directory, old.sources)
+            sources = _recorded_files(directory, old.sources, drop_missing=drop_missing)
         documents, previous = iter_sources(sources, strict=strict), PreviousIndex.of(old.data)
         updated = build_and_publish(
             directory, documents, encoder, old.settings,
@@ -263,8 +265,13 @@ def update(
     return replace(updated, left_out=documents.left_out, changed=frozenset(previous.changed))
 
 
-def _recorded_files(directory: Path, sources: Sequence[SourceFile]) -> list[Source]:
-    """The files that an index was built from. Raises SourceError if they are not all there."""
+def _recorded_files(
+    directory: Path, sources: Sequence[SourceFile], *, drop_missing: bool
+) -> list[Source]:
+    """The files that an index was built from, or with ``drop_missing`` those that are there.
+
+    Raises SourceError if some are missing and may not be, or all are.
+    """
     paths = list(dict.fromkeys([source.path for source in sources]))
     if None in paths:
         raise SourceError(
@@ -273,13 +280,14 @@ def _recorded_files(directory: Path, sources: Sequence[SourceFile]) -> list[Sour
         )
     files = [path for path in paths if path]
     missing = [path for path in files if not path.exists()]
-    if missing:
+    if len(missing) == len(files) or (missing and not drop_missing):
         raise SourceError(
             f"files that the index at {directory} was built from are missing: "
-            f"{_first_of(missing)}. Restore them, or name the sources that it shall have: "
-            f"ragkit index update {directory} SOURCE…"
+            f"{_first_of(missing)}. Restore them; or drop their documents, if others are left: "
+            f"ragkit index update {directory} --drop-missing; or name the sources that it shall "
+            f"have: ragkit index update {directory} SOURCE…"
         )
-    return list(files)
+    return [path for path in files if path not in missing]
 
 
 def save(index: LocalIndex, directory: Path) -> None:
@@ -331,25 +339,39 @@ def check_encoder(
 
 
 def with_stale_sources(opened: LocalIndex, directory: Path, *, require_fresh: bool) -> LocalIndex:
-    """Return the index with the source files that changed since it was built, and log them.
+    """Return the index with the source files that are no longer as they were, and log them.
+
+    Those are files that changed, and files that are missing while others are there. An index whose
+    files are all missing was copied elsewhere without them, which says nothing.
 
     Raises:
-        IndexStaleError: with ``require_fresh``, if any changed.
+        IndexStaleError: with ``require_fresh``, if there are any.
 
     """
     # The documents of one file have the same path and checksum.
     files = {(source.path, source.sha256): source for source in opened.sources}.values()
-    stale = tuple([source.path for source in files if source.path and _has_changed(source)])
-    if not stale:
+    paths = [source.path for source in files if source.path]
+    missing = [path for path in paths if not path.exists()]
+    if len(missing) == len(paths):
         return opened
-    message = (
-        f"{_first_of(stale)} changed after the index at {directory} was built. "
-        f"Update it: ragkit index update {directory}"
-    )
+    changed = [source.path for source in files if source.path and _has_changed(source)]
+    if not changed and not missing:
+        return opened
+    message = _stale_message(directory, changed, missing)
     if require_fresh:
         raise IndexStaleError(message)
     _log.warning("%s. Until then, answers are from the index as it was built.", message)
-    return replace(opened, stale_sources=stale)
+    return replace(opened, stale_sources=(*changed, *missing))
+
+
+def _stale_message(directory: Path, changed: Sequence[Path], missing: Sequence[Path]) -> str:
+    facts = [
+        f"{_first_of(paths)} {what} after the index at {directory} was built"
+        for paths, what in ((changed, "changed"), (missing, "was removed"))
+        if paths
+    ]
+    advice = f"Update it: ragkit index update {directory}"
+    return f"{', and '.join(facts)}. {advice}{' --drop-missing' if missing else ''}"
 
 
 def _first_of(paths: Sequence[Path]) -> str:
@@ -361,7 +383,7 @@ def _has_changed(source: SourceFile) -> bool:
     try:
         return source.current_sha256() != source.sha256
     except SourceError:
-        return False  # The index was copied elsewhere, without its sources.
+        return False  # it is missing, or may not be read
 
 
 def build_and_publish(

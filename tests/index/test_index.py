@@ -197,6 +197,29 @@ def test_an_index_whose_source_changed_answers_as_built_and_says_so(
     assert len(Index.open(tmp_path / "index")) == 1
 
 
+def test_a_removed_source_is_reported_and_its_document_can_be_dropped(
+    tmp_path: Path, tiny: Encoder, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.txt").write_text(f"Bread {name} is made of flour.", encoding="utf-8")
+    Index.build(tmp_path.glob("*.txt"), tmp_path / "index", encoder=tiny)
+    (tmp_path / "b.txt").unlink()
+    with pytest.raises(IndexStaleError, match=r"b\.txt was removed .* --drop-missing"):
+        Index.verify(tmp_path / "index")
+    opened = Index.open(tmp_path / "index")
+    assert "b.txt was removed" in caplog.text
+    assert [path.name for path in opened.stale_sources] == ["b.txt"]
+    with pytest.raises(InputError, match=r"missing: .*b\.txt.*--drop-missing"):
+        Index.update(tmp_path / "index")
+    updated = Index.update(tmp_path / "index", drop_missing=True)
+    assert [document.id for document in updated.documents] == ["a"]
+    assert not Index.verify(tmp_path / "index").stale_sources
+    (tmp_path / "a.txt").unlink()
+    assert not Index.open(tmp_path / "index").stale_sources  # it may have been carried elsewhere
+    with pytest.raises(InputError, match="if others are left"):
+        Index.update(tmp_path / "index", drop_missing=True)
+
+
 def test_an_index_can_be_carried_elsewhere(built: Path, tmp_path: Path) -> None:
     built.rename(tmp_path / "moved")
     assert Index.open(tmp_path / "moved").search("Danube?")
