@@ -22,6 +22,7 @@ from ragkit.text.spans import Span
 
 __all__ = [
     "DEPTH",
+    "DIGITS",
     "MEASURES",
     "contains",
     "covered_parts",
@@ -39,6 +40,9 @@ __all__ = [
 
 DEPTH = 10
 """Number of passages that a question retrieves and that the measures inspect."""
+
+DIGITS = 6
+"""Decimal digits of a value in a saved report; comparisons look at no more."""
 
 
 def covers(passage: Passage, evidence: Evidence) -> bool:

@@ -18,7 +18,7 @@ from ragkit.evaluation.confidence_measures import (
     expected_calibration_error,
 )
 from ragkit.evaluation.formats import Qrels, Run
-from ragkit.evaluation.measures import DEPTH, MEASURES, mean
+from ragkit.evaluation.measures import DEPTH, DIGITS, MEASURES, mean
 from ragkit.evaluation.questions import Evidence
 
 __all__ = [
@@ -304,7 +304,7 @@ def to_run(report: Report) -> Run:
 
 
 def _rounded_values(values: Mapping[str, float | None]) -> dict[str, float | None]:
-    return {name: None if v is None else round(v, 6) for name, v in values.items()}
+    return {name: None if v is None else round(v, DIGITS) for name, v in values.items()}
 
 
 def _outcome_to_dict(outcome: Outcome, depth: int) -> dict[str, Any]:
@@ -313,7 +313,7 @@ def _outcome_to_dict(outcome: Outcome, depth: int) -> dict[str, Any]:
         for name in Outcome.__slots__
         if name not in ("values", "top", "section")
     }
-    content["confidence"] = round(outcome.confidence, 6)
+    content["confidence"] = round(outcome.confidence, DIGITS)
     content["section"] = list(outcome.section)
     content["values"] = _rounded_values(outcome.values)
     content["top"] = [_passage_to_dict(passage) for passage in outcome.top[:depth]]
@@ -321,8 +321,8 @@ def _outcome_to_dict(outcome: Outcome, depth: int) -> dict[str, Any]:
 
 
 def _passage_to_dict(passage: RetrievedPassage) -> dict[str, Any]:
-    rounded = {name: round(value, 6) for name, value in passage.why.items()}
-    return {**asdict(passage), "score": round(passage.score, 6), "why": rounded}
+    rounded = {name: round(value, DIGITS) for name, value in passage.why.items()}
+    return {**asdict(passage), "score": round(passage.score, DIGITS), "why": rounded}
 
 
 def _report_from(content: Mapping[str, Any]) -> Report:

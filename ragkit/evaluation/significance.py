@@ -14,6 +14,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from ragkit.evaluation.measures import DIGITS
+
 __all__ = [
     "Comparison",
     "bootstrap_interval",
@@ -194,10 +196,11 @@ def minimum_detectable_effect(n: int, spread: float) -> float:
 
 
 def _paired(before: Mapping[str, float], after: Mapping[str, float]) -> tuple[Floats, Floats]:
+    """Both runs' values question by question, as exactly as reports are saved."""
     names = list(dict.fromkeys([*before, *after]))
     return (
-        np.asarray([before.get(name, 0.0) for name in names]),
-        np.asarray([after.get(name, 0.0) for name in names]),
+        np.asarray([round(before.get(name, 0.0), DIGITS) for name in names]),
+        np.asarray([round(after.get(name, 0.0), DIGITS) for name in names]),
     )
 
 

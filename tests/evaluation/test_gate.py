@@ -18,8 +18,10 @@ from ragkit.evaluation import (
     check_gate,
     compare_reports,
     evaluate_index,
+    load_baseline,
     load_floors,
 )
+from ragkit.evaluation.harness import save_baseline
 
 
 def rerun(
@@ -125,6 +127,14 @@ def test_unresolved_gold_and_another_question_set_are_caught(report: Report) -> 
 def test_a_report_compared_with_itself_has_no_difference(report: Report) -> None:
     for comparison in compare_reports(report, report):
         assert (comparison.difference, comparison.adjusted) == (0, 1)
+
+
+def test_a_run_compared_with_its_own_baseline_file_has_no_difference(
+    report: Report, tmp_path: Path
+) -> None:
+    save_baseline(report, tmp_path)
+    for comparison in compare_reports(load_baseline(tmp_path), report):
+        assert (comparison.better, comparison.worse, comparison.adjusted) == (0, 0, 1)
 
 
 @pytest.mark.parametrize(
