@@ -9,6 +9,7 @@ import click
 
 import ragkit
 from ragkit.cli.ask import ask, chat, quotes, show
+from ragkit.cli.doctor import doctor
 from ragkit.cli.evaluation import evaluation, tune
 from ragkit.cli.index import index
 from ragkit.cli.output import ExitStatus, log_to_terminal, use_colour
@@ -31,7 +32,7 @@ def cli() -> None:
     """Answer questions from your documents with exact citations, offline and without an API key."""
 
 
-for command in (ask, chat, show, quotes, index, evaluation, tune, serve, mcp):
+for command in (ask, chat, show, quotes, index, evaluation, tune, serve, mcp, doctor):
     cli.add_command(command)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -125,6 +126,23 @@ def test_timings_are_told_beside_the_answer() -> None:
     assert json.loads(done.stdout)["answered"] is True
     assert "ms  late interaction" in done.stderr
     assert "GFLOP" in done.stderr
+
+
+def test_the_doctor_finds_this_installation_in_order() -> None:
+    done = ragkit("doctor", "--json")
+    assert done.returncode == 0
+    statuses = {finding["name"]: finding["status"] for finding in json.loads(done.stdout)}
+    assert [statuses[name] for name in ("packages", "model", "reader", "index")] == ["ok"] * 4
+    assert re.search(r"^ok +model +all-MiniLM-L6-v2, 384 dimensions", ragkit("doctor").stdout, re.M)
+
+
+def test_the_doctor_names_a_fault_and_what_to_do_and_goes_on(tmp_path: Path) -> None:
+    done = ragkit("doctor", "--index", str(tmp_path / "none"), "--json")
+    assert done.returncode == 1
+    *others, index = json.loads(done.stdout)
+    assert all(finding["status"] != "fault" for finding in others)
+    assert index["status"] == "fault"
+    assert "ragkit index build" in index["found"]
 
 
 def test_the_committed_index_verifies() -> None:

@@ -1,0 +1,161 @@
+"""What of an installation works: packages, processor, model, reader, index; and what to do."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ragkit.default import open_index
+from ragkit.encoding import load_encoder, usable_cpus
+from ragkit.errors import RagkitError
+from ragkit.reading import SHIPPED
+from ragkit.reading.reader import Window
+from ragkit.reading.shipped import load_reader
+
+__all__ = ["Finding", "examine"]
+
+_CORE = ("ragkit-cited", "numpy", "faiss-cpu", "onnxruntime", "tokenizers", "sentence-transformers")
+_EXTRAS = {
+    "documents": ("pypdfium2", "mammoth", "justhtml"),
+    "llm": ("openai",),
+    "serve": ("fastapi", "uvicorn"),
+    "mcp": ("mcp",),
+    "milvus": ("pymilvus",),
+    "ray": ("ray",),
+    "report": ("matplotlib",),
+}
+_INT8 = ("avx512_vnni", "avx_vnni", "asimddp")
+"""Flags of processors that multiply in 8 bits at several times the speed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was examined.
+
+    Attributes:
+        name: what it is.
+        status: ``ok``; ``note``, which is no fault; or ``fault``, which has to be mended.
+        found: what was found.
+        advice: what to do; empty if nothing.
+
+    """
+
+    name: str
+    status: Literal["ok", "note", "fault"]
+    found: str
+    advice: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return asdict(self)
+
+
+def examine(index: str | os.PathLike[str] | None = None) -> Iterator[Finding]:
+    """Examine the installation and an index, one thing after another.
+
+    Args:
+        index: folder of an index, or its address; None for the bundled one.
+
+    Yields:
+        A finding for each thing. A fault of one does not keep the others from being examined.
+
+    """
+    yield from _packages()
+    yield _processor()
+    yield _tried("model", _model)
+    yield _tried("reader", _reader)
+    yield _tried("index", lambda: _index(index))
+
+
+def _packages() -> Iterator[Finding]:
+    versions = {name: _version(name) for name in _CORE}
+    missing = [name for name, version in versions.items() if version is None]
+    yield Finding(
+        "packages",
+        "fault" if missing else "ok",
+        f"Python {platform.python_version()}, "
+        + ", ".join(f"{name} {version or 'missing'}" for name, version in versions.items()),
+        "Run: pip install ragkit-cited" if missing else "",
+    )
+    lacking = [extra for extra, names in _EXTRAS.items() if not all(map(_version, names))]
+    yield Finding(
+        "extras",
+        "note" if lacking else "ok",
+        f"not installed: {', '.join(lacking)}" if lacking else "all installed",
+        f"To add them: pip install 'ragkit-cited[{','.join(lacking)}]'" if lacking else "",
+    )
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _processor() -> Finding:
+    flags = _processor_flags()
+    threads = os.environ.get("OMP_NUM_THREADS")
+    found = f"{platform.machine()}, {usable_cpus()} usable processors"
+    found += f", OMP_NUM_THREADS={threads}" if threads else ""
+    if not flags:
+        return Finding("processor", "ok", found)
+    fast = sorted(flags & set(_INT8))
+    if fast:
+        return Finding("processor", "ok", f"{found}, int8 products ({', '.join(fast)})")
+    return Finding(
+        "processor", "note", f"{found}, no int8 products",
+        "Questions take two to three times as long as on processors with AVX-VNNI or dot products.",
+    )  # fmt: skip
+
+
+def _processor_flags() -> set[str]:
+    """What Linux says of the first processor; empty elsewhere."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n")
+    except OSError:
+        return set()
+    own = (line.partition(":")[2] for line in lines if line.startswith(("flags", "Features")))
+    return set(next(own, "").split())
+
+
+def _model() -> Finding:
+    encoder = load_encoder(runtime="int8")
+    [encoded] = encoder.encode(["The model is tried."])
+    torch = "installed" if importlib.util.find_spec("torch") else "not installed, nor needed to ask"
+    dimension = len(encoded.vector)
+    found = f"{encoder.fingerprint.name}, {dimension} dimensions, verified; torch {torch}"
+    return Finding("model", "ok", found)
+
+
+def _reader() -> Finding:
+    reader = load_reader(SHIPPED)
+    [reading] = reader.read([("Who rests?", Window("", "The miller rests."))])
+    return Finding("reader", "ok", f"verified; it read a sentence (logit {reading.logit:.1f})")
+
+
+def _index(index: str | os.PathLike[str] | None) -> Finding:
+    opened = open_index(index)
+    opened.ask("Is the index whole?")
+    counts = ", ".join(f"{number} {what}" for what, number in opened.counts.items())
+    stale = opened.stale_sources
+    if stale:
+        return Finding(
+            "index", "note", f"{counts}; {len(stale)} source files changed since it was built",
+            f"Run: ragkit index update {index}",
+        )  # fmt: skip
+    advice = "" if index is None else f"To check every byte: ragkit index verify {index}"
+    return Finding("index", "ok", f"{counts}; opened and asked", advice)
+
+
+def _tried(name: str, examination: Callable[[], Finding]) -> Finding:
+    try:
+        return examination()
+    except RagkitError as error:
+        return Finding(name, "fault", str(error))
