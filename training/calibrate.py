@@ -31,8 +31,8 @@ from training.measures import auroc
 from training.sources import Paragraph, Question, Source, load_all
 from training.splits import Splits, load_splits
 
-SOURCES: Final = ("contrast", "squad2", "nq", "squad1")
-NAMES: Final = ("margin", "unmet", "reverse", "read", "agree")
+SOURCES: Final = ("contrast", "squad2", "nq", "squad1", "paraphrase")
+NAMES: Final = ("read", "far")
 SHARES: Final = (0.3, 0.5, 0.7)
 ANSWERED: Final = 0.87  # of answerable questions, at the threshold
 START: Final = Calibration(10.0, (0.0, -99.0), dict.fromkeys(NAMES, 0.0), 0.0, 0.5)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from training.sources import CONTRAST, FILES, Source, load_all, sha256
+from training.sources import CONTRAST, FILES, PARAPHRASE, Source, load_all, sha256
 from training.splits import RUN, Splits, load_splits, shared_text
 
 KNOWN: Final = Path(__file__).parent / "checksums.json"
@@ -20,8 +20,8 @@ KNOWN: Final = Path(__file__).parent / "checksums.json"
 
 def checksums(data: Path) -> dict[str, str]:
     public = {name: sha256(data / name) for name in FILES}
-    own = {f"contrast/{path.name}": sha256(path) for path in sorted(CONTRAST.glob("*.gz"))}
-    return {**public, **own}
+    own = sorted([*CONTRAST.glob("*.gz"), *PARAPHRASE.glob("*.gz")])
+    return {**public, **{f"{path.parent.name}/{path.name}": sha256(path) for path in own}}
 
 
 def wrong_files(data: Path) -> Iterator[str]:

@@ -24,7 +24,7 @@ DEPTH = 10
 
 @dataclass(frozen=True)
 class Batch:
-    """Paragraphs that are indexed together and the questions asked of them."""
+    """Paragraphs that are indexed together and the answerable questions about them."""
 
     name: str
     paragraphs: tuple[Paragraph, ...]
@@ -52,7 +52,7 @@ def batches(source: Source, splits: Splits, split: str, size: int = 700) -> Iter
 
 def _batch(source: Source, split: str, count: int, paragraphs: Sequence[Paragraph]) -> Batch:
     here = {p.id for p in paragraphs}
-    questions = tuple(q for q in source.questions if q.paragraph in here)
+    questions = tuple(q for q in source.questions if q.paragraph in here and q.answerable)
     return Batch(f"{source.name}-{split}-{count:03d}", tuple(paragraphs), questions)
 
 

@@ -9,8 +9,9 @@ import gzip
 import hashlib
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ FILES = {
     "xquad.en.json": "xquad",
 }
 CONTRAST = Path(__file__).parent / "contrast"
+PARAPHRASE = Path(__file__).parent / "paraphrase"
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,30 @@ def _contrast_question(line: dict[str, Any], text: str, place: int) -> Question:
     return Question(key, line["p"], line["question"], start, line["answer"], twin=twin)
 
 
+def load_paraphrases(squad1: Source, folder: Path = PARAPHRASE) -> Source:
+    """The project's own questions in other words, on paragraphs of SQuAD 1.1."""
+    lines = list(read_lines(folder / "questions.jsonl.gz"))
+    used = {line["p"] for line in lines}
+    paragraphs = tuple(replace(p, source="paraphrase") for p in squad1.paragraphs if p.id in used)
+    return Source("paraphrase", paragraphs, tuple(_paraphrase(n, lines) for n in range(len(lines))))
+
+
+def _paraphrase(number: int, lines: Sequence[dict[str, Any]]) -> Question:
+    """A question; its twin is the line before or after it, an answerable one first."""
+    line, text = lines[number], lines[number]["question"]
+    key, twin = _paraphrase_key(line), _paraphrase_key(lines[number ^ 1])
+    if line["answerable"]:
+        return Question(key, line["p"], text, line["start"], line["answer"], twin=twin)
+    return Question(key, line["p"], text, kind=line["why"], near=line["near"], twin=twin)
+
+
+def _paraphrase_key(line: dict[str, Any]) -> str:
+    """The same wherever the line stands, so that what was mined for it stays its own."""
+    return f"paraphrase-{line['p']}-{zlib.crc32(line['question'].encode())}"
+
+
 def load_all(data: Path) -> dict[str, Source]:
-    """Every source by name: ``squad1``, ``squad2``, ``nq``, ``xquad``, ``contrast``."""
+    """Every source by name: those of ``FILES``, ``contrast`` and ``paraphrase``."""
     sources = {name: load_squad(data / path, name) for path, name in FILES.items()}
-    return {**sources, "contrast": load_contrast()}
+    own = {"contrast": load_contrast(), "paraphrase": load_paraphrases(sources["squad1"])}
+    return {**sources, **own}

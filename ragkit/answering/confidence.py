@@ -13,9 +13,14 @@ paragraph out of the corpus: the same people wrote both kinds, so style gives no
 Calibrated for a mix with 64 % answerable questions.
 
 What that cannot do: tell a question that uses the article's own words for something that it does
-not say from one that it answers in other words. With a reader its logit joins the three, and
-whether it chose the passage that was found first; the coefficients are then the reader's own
-(``Calibration``), fitted on articles that it was not trained on.
+not say from one that it answers in other words. With a reader two features take their place, whose
+coefficients are the reader's own (``Calibration``), fitted on articles that it was not trained on:
+
+    read = the reader's logit of the first passage                                          (+)
+    far  = min(s₁ − 0.45, 0)                 how far s₁ is below an unrelated chunk's score  (+)
+
+So a likeness of words counts against an answer where it is missing, and never for one: among
+questions on the topic it is the unanswerable ones that share more words with the text.
 """
 
 from __future__ import annotations
@@ -41,7 +46,8 @@ DEPTH = 5
 _WITHOUT_READER, _INTERCEPT = {"margin": 8.3, "unmet": -7.4, "reverse": 3.9}, -0.35
 _NO_WORD = 3.0
 """Taken from the logit if the corpus has no word of the question: odds of one to twenty."""
-_UNRELATED = 0.45  # usual score of an unrelated chunk, used if there is no second chunk
+_UNRELATED = 0.45
+"""Usual score of an unrelated chunk. It is also taken for the second chunk's if there is none."""
 
 
 def confidence(result: Result) -> float:
@@ -62,20 +68,19 @@ def confidence(result: Result) -> float:
 
 
 def features(result: Result) -> dict[str, float]:
-    """Return what confidence is computed from, by name; those of reading only with a reader."""
-    query, ranking = result.query, result.retrieved.scored
-    first = ranking[0]
+    """Return what confidence is computed from, by name."""
+    ranking = result.retrieved.scored
+    if result.readings:
+        chosen = result.retrieved.ranking[0].chunk
+        far = min(ranking[0].score - _UNRELATED, 0.0)
+        return {"read": result.readings[chosen].logit, "far": far}
+    query, first = result.query, ranking[0]
     _, best = first.matches.best_sentence(query.weights)
-    values = {
+    return {
         "margin": _margin(ranking),
         "unmet": math.cbrt(query.weights @ np.clip(1 - best, 0, None) ** 3),
         "reverse": first.reverse,
     }
-    if result.readings:
-        chosen = result.retrieved.ranking[0].chunk
-        values["read"] = result.readings[chosen].logit
-        values["agree"] = float(chosen == first.chunk)
-    return values
 
 
 def default_threshold(result: Result) -> float:
