@@ -41,14 +41,14 @@ class Finding:
     Attributes:
         name: what it is.
         status: ``ok``; ``note``, which is no fault; or ``fault``, which has to be mended.
-        found: what was found.
+        detail: what was found.
         advice: what to do; empty if nothing.
 
     """
 
     name: str
     status: Literal["ok", "note", "fault"]
-    found: str
+    detail: str
     advice: str = ""
 
     def to_dict(self) -> dict[str, Any]:
@@ -102,15 +102,15 @@ def _version(name: str) -> str | None:
 def _processor() -> Finding:
     flags = _processor_flags()
     threads = os.environ.get("OMP_NUM_THREADS")
-    found = f"{platform.machine()}, {usable_cpus()} usable processors"
-    found += f", OMP_NUM_THREADS={threads}" if threads else ""
+    detail = f"{platform.machine()}, {usable_cpus()} usable processors"
+    detail += f", OMP_NUM_THREADS={threads}" if threads else ""
     if not flags:
-        return Finding("processor", "ok", found)
+        return Finding("processor", "ok", detail)
     fast = sorted(flags & set(_INT8))
     if fast:
-        return Finding("processor", "ok", f"{found}, int8 products ({', '.join(fast)})")
+        return Finding("processor", "ok", f"{detail}, int8 products ({', '.join(fast)})")
     return Finding(
-        "processor", "note", f"{found}, no int8 products",
+        "processor", "note", f"{detail}, no int8 products",
         "Questions take two to three times as long as on processors with AVX-VNNI or dot products.",
     )  # fmt: skip
 
@@ -130,8 +130,8 @@ def _model() -> Finding:
     [encoded] = encoder.encode(["The model is tried."])
     torch = "installed" if importlib.util.find_spec("torch") else "not installed, nor needed to ask"
     dimension = len(encoded.vector)
-    found = f"{encoder.fingerprint.name}, {dimension} dimensions, verified; torch {torch}"
-    return Finding("model", "ok", found)
+    detail = f"{encoder.fingerprint.name}, {dimension} dimensions, verified; torch {torch}"
+    return Finding("model", "ok", detail)
 
 
 def _reader() -> Finding:

@@ -30,7 +30,7 @@ def doctor(index_path: Path | None, as_json: bool) -> None:
         findings.append(finding)
         if not as_json:
             status = click.style(f"{finding.status:6}", fg=_COLOURS[finding.status])
-            click.echo(f"{status}{finding.name:11}{finding.found}", color=use_colour())
+            click.echo(f"{status}{finding.name:11}{finding.detail}", color=use_colour())
             if finding.advice:
                 click.echo(f"{'':17}{finding.advice}")
     if as_json:

@@ -47,17 +47,17 @@ def find_prompts(directory: Path, name: str) -> Prompts:
     own = Prompts(
         _first(recorded, _QUESTION_NAMES, default), _first(recorded, _PASSAGE_NAMES, default)
     )
-    return _known(name) if own == Prompts() else own
+    return _of_family(name) if own == Prompts() else own
 
 
 def _first(prompts: Mapping[str, Any], names: Sequence[str], default: str) -> str:
     return next((str(prompts[name]) for name in names if prompts.get(name)), default)
 
 
-def _known(name: str) -> Prompts:
+def _of_family(name: str) -> Prompts:
     """The prompts of a known family.
 
-    >>> _known("intfloat/multilingual-e5-small").question, _known("BAAI/bge-m3").question
+    >>> _of_family("intfloat/multilingual-e5-small").question, _of_family("BAAI/bge-m3").question
     ('query: ', '')
     """
     lower = name.replace("\\", "/").lower()

@@ -142,7 +142,7 @@ def test_the_doctor_names_a_fault_and_what_to_do_and_goes_on(tmp_path: Path) -> 
     *others, index = json.loads(done.stdout)
     assert all(finding["status"] != "fault" for finding in others)
     assert index["status"] == "fault"
-    assert "ragkit index build" in index["found"]
+    assert "ragkit index build" in index["detail"]
 
 
 def test_the_committed_index_verifies() -> None:

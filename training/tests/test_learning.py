@@ -73,7 +73,9 @@ def test_losses_of_what_is_right_are_small() -> None:
 
 
 @pytest.mark.parametrize("apart", [0, 3, 6])
-def test_a_reader_reads_each_row_as_if_alone(apart: int) -> None:
+def test_a_reader_reads_each_row_as_if_alone(apart: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    # In bfloat16 the last of its few digits depends on the sizes of the batch.
+    monkeypatch.setattr("training.train.computes_bfloat16", lambda: False)
     torch.manual_seed(1)
     reader = Reader(Design(apart)).eval()
     with torch.inference_mode():
