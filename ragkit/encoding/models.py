@@ -200,7 +200,7 @@ def _onnx_encoder(fingerprint: Fingerprint, directory: Path, precision: Precisio
 
 
 def _reference_encoder(fingerprint: Fingerprint, directory: Path) -> Encoder:
-    if fingerprint == _default_model()[0]:
+    if fingerprint.source == DEFAULT_MODEL and fingerprint.prompts == Prompts():
         return _default_reference_encoder()
     return SentenceTransformerEncoder(fingerprint, directory)
 

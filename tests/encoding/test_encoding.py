@@ -189,3 +189,15 @@ def test_a_text_with_more_tokens_than_code_points_is_encoded_window_by_window() 
     assert len(encoded.tokens) > encoder.window
     assert (np.diff(encoded.starts) >= 0).all()
     assert encoded.starts[-1] >= len(text) - 4
+
+
+def test_another_model_needs_no_default_model(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def not_installed() -> Path:
+        raise EncoderError("the default model is not installed")
+
+    monkeypatch.setattr(models_module, "default_model_folder", not_installed)
+    models_module._default_model.cache_clear()
+    [encoded] = load_encoder(str(tiny_model)).encode(["bread"])
+    assert encoded.tokens.shape[0] == len("bread")
