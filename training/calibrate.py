@@ -133,6 +133,8 @@ def _outcomes(
     for begin in range(0, len(texts), 64):
         found = index._find(data, texts[begin : begin + 64], 10, where)
         for question, one in zip(questions[begin : begin + 64], found, strict=True):
+            if not one.readings:  # the reader took it for another language
+                continue
             answerable = question.answerable and where is None
             right = _right(index, corpus, question, one) if answerable else {}
             document_of = {c: data.chunks([c])[0].document_id for c in one.readings}

@@ -16,6 +16,7 @@ from ragkit.index import IndexData
 from ragkit.reading.reader import Calibration, Kind, Reader, Reading, Window
 from ragkit.reading.windows import windows_by_promise
 from ragkit.retrieval import Query, Retrieved, ScoredChunk
+from ragkit.text.languages import language_of, script_of
 from ragkit.text.spans import Span
 
 __all__ = ["ChunkReading", "Result", "read_results"]
@@ -28,6 +29,9 @@ DEEP = 5
 
 SURE = 0.5
 """Chance that the first chunk answers from which on nothing more is read."""
+
+_AROUND = 1_000
+"""Characters on both sides of a passage that help to tell its language."""
 
 _MORE_WINDOWS = 1  # of each of the first chunks, besides its best
 
@@ -103,15 +107,47 @@ class _Book:
 def read_results(
     data: IndexData, retrieved: Sequence[tuple[Query, Retrieved]], reader: Reader | None
 ) -> list[Result]:
-    """Read the most promising windows of what was found for each question, and order it anew."""
+    """Read the most promising windows of what was found for each question, and order it anew.
+
+    What is in no language of the reader is not read.
+    """
     if reader is None:
         return [Result(*one) for one in retrieved]
-    calibration = reader.calibration
-    readings = _read_chunks(data, retrieved, reader)
+    readable = [_is_readable(data, query, one, reader) for query, one in retrieved]
+    pairs = [pair for pair, is_readable in zip(retrieved, readable, strict=True) if is_readable]
+    readings = iter(_read_chunks(data, pairs, reader))
     return [
-        Result(query, _ordered(one, own, calibration), own, calibration)
-        for (query, one), own in zip(retrieved, readings, strict=True)
-    ]
+        _result(query, one, next(readings), reader.calibration) if is_readable
+        else Result(query, one)
+        for (query, one), is_readable in zip(retrieved, readable, strict=True)
+    ]  # fmt: skip
+
+
+def _result(
+    query: Query,
+    retrieved: Retrieved,
+    readings: Mapping[int, ChunkReading],
+    calibration: Calibration,
+) -> Result:
+    return Result(query, _ordered(retrieved, readings, calibration), readings, calibration)
+
+
+def _is_readable(data: IndexData, query: Query, retrieved: Retrieved, reader: Reader) -> bool:
+    """Whether the first passage is in a language of the reader, and the question may be.
+
+    A question is short: it may have no word that tells its language, then its script decides.
+    """
+    if not retrieved.ranking:
+        return False
+    [chunk] = data.chunks([retrieved.ranking[0].chunk])
+    text = data.document(chunk.document_id).text
+    # With what is around it: a list of names has no words that tell, or those of the names.
+    passage = text[max(0, chunk.start - _AROUND) : chunk.end + _AROUND]
+    language = language_of(passage)
+    if language not in reader.languages:
+        return False
+    asked = language_of(query.text, least=2)
+    return script_of(query.text) == script_of(passage) if asked is None else asked == language
 
 
 def _read_chunks(

@@ -92,6 +92,11 @@ class Reader(Protocol):
         """Most tokens of a window that it was trained to read."""
         ...
 
+    @property
+    def languages(self) -> frozenset[str]:
+        """Languages that it was trained on, as codes of ISO 639-1; others are not read."""
+        ...
+
     def token_spans(self, texts: Sequence[str]) -> list[list[Span]]:
         """Return where each token of each text begins and ends, in code points."""
         ...

@@ -90,6 +90,11 @@ class ShippedReader:
         """Most tokens of a window that it was trained to read."""
         return int(self._described["window_tokens"])
 
+    @property
+    def languages(self) -> frozenset[str]:
+        """English."""
+        return frozenset({"en"})
+
     def token_spans(self, texts: Sequence[str]) -> list[list[Span]]:
         """Return where each token of each text begins and ends, in code points."""
         return [[Span(*offsets) for offsets in one.offsets] for one in self._encoded(texts)]

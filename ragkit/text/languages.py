@@ -6,9 +6,10 @@ A few frequent words, or the script, tell the languages apart: small, offline an
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 
-__all__ = ["DEFAULT", "language_of", "languages_that_go_on"]
+__all__ = ["DEFAULT", "language_of", "languages_that_go_on", "script_of"]
 
 DEFAULT = "en"
 
@@ -37,8 +38,13 @@ _ORDINAL_DIGITS = 2
 _LAST_WORD = re.compile(r"(?<!\w)(\w{1,8})\.\Z")
 
 
-def language_of(text: str) -> str | None:
+def language_of(text: str, *, least: int = 1) -> str | None:
     """Return the language of a text, as a code of ISO 639-1; None if its words do not tell.
+
+    Args:
+        text: the text.
+        least: number of a language's frequent words that the text must have: in a question of five
+            words, one may be by chance.
 
     Example:
         >>> language_of("Der Vertrag wurde am 16. April unterzeichnet.")
@@ -54,7 +60,19 @@ def language_of(text: str) -> str | None:
     others = max(count for name, count in counts.items() if name != best)
     if best != DEFAULT and counts[best] < counts[DEFAULT] + _ENGLISH_MARGIN:
         return DEFAULT if counts[DEFAULT] else None
-    return best if counts[best] > others else None
+    return best if counts[best] > others and counts[best] >= least else None
+
+
+def script_of(text: str) -> str | None:
+    """Return the script of most letters of a text, by its name in Unicode; None without letters.
+
+    Example:
+        >>> script_of("Rapallo 1922"), script_of("条約")
+        ('LATIN', 'CJK')
+
+    """
+    letters = [unicodedata.name(c, "?").partition(" ")[0] for c in text if c.isalpha()]
+    return max(set(letters), key=letters.count) if letters else None
 
 
 def languages_that_go_on(before: str) -> Iterator[str]:

@@ -50,6 +50,27 @@ def test_without_a_reader_nothing_is_read(tiny: Encoder) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "question", "is_read"),
+    [
+        ("Bread is baked in the oven.", "What about bread?", True),
+        ("Bread is baked in the oven.", "how did bread die", True),
+        ("Bread is baked in the oven.", "Wo wird das Brot von der Frau gebacken?", False),
+        ("Bread is baked in the oven.", "パンはどこで焼かれますか。", False),
+        ("Das Brot wird in dem Ofen gebacken.", "What about bread?", False),
+        ("パンはオーブンで焼かれる。", "パンはどこで焼かれますか。", False),
+    ],
+)
+def test_only_what_is_in_a_language_of_the_reader_is_read(
+    text: str, question: str, is_read: bool, tiny: Encoder
+) -> None:
+    reader = WordReader("oven")
+    index = Index.build([Document(id="d", title="d", text=text)], encoder=tiny, reader=reader)
+    answer = index.ask(question, threshold=0)
+    assert bool(reader.read_windows) == is_read
+    assert (answer.passages[0].answers is not None) == is_read
+
+
+@pytest.mark.parametrize(
     ("kind", "reason"),
     [
         (Kind.OFF_TOPIC, Abstention.OFF_TOPIC),

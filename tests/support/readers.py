@@ -26,6 +26,7 @@ class WordReader:
         default_factory=lambda: Calibration(1.0, (1.0, 0.0), {"read": 1.0}, 0.0, 0.5)
     )
     window_tokens: int = 40
+    languages: frozenset[str] = frozenset({"en"})
     read_windows: list[Window] = field(default_factory=list)
 
     def token_spans(self, texts: Sequence[str]) -> list[list[Span]]:
