@@ -44,7 +44,7 @@ def test_the_command_line_runs_compares_and_lints(tmp_path: Path, report: Report
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["eval", "--set", "nowhere.jsonl"], "nowhere.jsonl cannot be read"),
+        (["eval", "--set", "nowhere.jsonl"], "there is no question set at nowhere.jsonl"),
         (["eval", "gate", "--set", "nowhere"], "there is no baseline at"),
         (["eval", "bless", "--set", "nowhere"], "nowhere"),
         (
