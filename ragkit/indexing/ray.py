@@ -344,11 +344,15 @@ def _init(ray: Any, address: str, **options: Any) -> None:
         try:
             ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **options)
             return
-        # What the cluster reports when the client's process died at its start.
-        except ConnectionAbortedError:
-            if not tries_left:
+        except (ConnectionAbortedError, RuntimeError) as error:
+            if not tries_left or not _died_at_its_start(error):
                 raise
             ray.shutdown()
+
+
+def _died_at_its_start(error: Exception) -> bool:
+    """Whether the process of a client died: as it answered, or before it was ready."""
+    return isinstance(error, ConnectionAbortedError) or "client server failed" in str(error)
 
 
 def _import_ray() -> Any:
