@@ -370,8 +370,11 @@ def _stale_message(directory: Path, changed: Sequence[Path], missing: Sequence[P
         for paths, what in ((changed, "changed"), (missing, "was removed"))
         if paths
     ]
-    advice = f"Update it: ragkit index update {directory}"
-    return f"{', and '.join(facts)}. {advice}{' --drop-missing' if missing else ''}"
+    command = f"ragkit index update {directory}"
+    advice = f"Update it: {command}"
+    if missing:
+        advice = f"Restore what was removed, or drop its documents: {command} --drop-missing"
+    return f"{', and '.join(facts)}. {advice}"
 
 
 def _first_of(paths: Sequence[Path]) -> str:

@@ -113,23 +113,13 @@ def read_results(
     """
     if reader is None:
         return [Result(*one) for one in retrieved]
-    readable = [_is_readable(data, query, one, reader) for query, one in retrieved]
-    pairs = [pair for pair, is_readable in zip(retrieved, readable, strict=True) if is_readable]
-    readings = iter(_read_chunks(data, pairs, reader))
+    calibration = reader.calibration
+    readings = _read_chunks(data, retrieved, reader)
     return [
-        _result(query, one, next(readings), reader.calibration) if is_readable
+        Result(query, _ordered(one, own, calibration), own, calibration) if own
         else Result(query, one)
-        for (query, one), is_readable in zip(retrieved, readable, strict=True)
+        for (query, one), own in zip(retrieved, readings, strict=True)
     ]  # fmt: skip
-
-
-def _result(
-    query: Query,
-    retrieved: Retrieved,
-    readings: Mapping[int, ChunkReading],
-    calibration: Calibration,
-) -> Result:
-    return Result(query, _ordered(retrieved, readings, calibration), readings, calibration)
 
 
 def _is_readable(data: IndexData, query: Query, retrieved: Retrieved, reader: Reader) -> bool:
@@ -153,15 +143,20 @@ def _is_readable(data: IndexData, query: Query, retrieved: Retrieved, reader: Re
 def _read_chunks(
     data: IndexData, retrieved: Sequence[tuple[Query, Retrieved]], reader: Reader
 ) -> list[dict[int, ChunkReading]]:
-    """For each question what was read, by the number of the chunk."""
+    """For each question what was read, by the number of the chunk; nothing if it is unreadable."""
     readings: list[dict[int, ChunkReading]] = [{} for _ in retrieved]
     questions = [query.text for query, _ in retrieved]
-    books = [[_Book(data, one, reader) for one in r.ranking[:FIRST]] for _, r in retrieved]
+    books = [
+        [_Book(data, one, reader) for one in r.ranking[:FIRST]]
+        if _is_readable(data, query, r, reader)
+        else []
+        for query, r in retrieved
+    ]
     first = [page for i, own in enumerate(books) for book in own for page in book.take(i, 1)]
     _read(reader, questions, first, readings)
     deep: list[_Page] = []
     for i, own in enumerate(books):
-        if _is_sure(readings[i]):
+        if not own or _is_sure(readings[i]):
             continue
         deep += [page for book in own for page in book.take(i, _MORE_WINDOWS)]
         next_books = [_Book(data, one, reader) for one in retrieved[i][1].ranking[FIRST:DEEP]]

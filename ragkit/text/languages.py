@@ -59,7 +59,7 @@ def language_of(text: str, *, least: int = 1) -> str | None:
     best = max(counts, key=counts.__getitem__)
     others = max(count for name, count in counts.items() if name != best)
     if best != DEFAULT and counts[best] < counts[DEFAULT] + _ENGLISH_MARGIN:
-        return DEFAULT if counts[DEFAULT] else None
+        return DEFAULT if counts[DEFAULT] >= least else None
     return best if counts[best] > others and counts[best] >= least else None
 
 
