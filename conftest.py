@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,10 @@ from support.parts import ROOT, SEED, make_model
 
 def pytest_unconfigure() -> None:
     shutil.rmtree(os.environ["RAGKIT_CACHE"], ignore_errors=True)
+
+
+# Browser tests are run by themselves (scripts/browser); a plain run needs none of their packages.
+collect_ignore = [] if find_spec("axe_playwright_python") else ["tests/serving/test_page.py"]
 
 
 @pytest.fixture(scope="session")
