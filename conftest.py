@@ -37,7 +37,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny(tiny_model: Path) -> Encoder:
-    return load_encoder(str(tiny_model))
+    return load_encoder(str(tiny_model), runtime="reference")
 
 
 @pytest.fixture(scope="session")

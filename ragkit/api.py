@@ -175,7 +175,7 @@ class Index(Answerer):
 
         """
         before = Manifest.load(_path(path))
-        builder = _resolve_encoder(encoder, before.encoder)
+        builder = _resolve_encoder(encoder, before.encoder, before.runtime)
         with _chunk_encoder(builder, workers) as chunk_encoder:
             opened = indexing.update(
                 _path(path), sources, builder,
@@ -258,8 +258,8 @@ class Index(Answerer):
             RagkitError: what ``open`` raises.
 
         """
-        recorded = Manifest.load(_path(path)).encoder
-        builder = _resolve_encoder(encoder, recorded)
+        recorded = Manifest.load(_path(path))
+        builder = _resolve_encoder(encoder, recorded.encoder, recorded.runtime)
         return indexing.repair(_path(path), builder, progress=progress)
 
     @classmethod
@@ -407,10 +407,14 @@ def _connect(location: str) -> RemoteIndex:
     return connect(location)
 
 
-def _resolve_encoder(encoder: Encoder | str | None, recorded: Fingerprint | None = None) -> Encoder:
+def _resolve_encoder(
+    encoder: Encoder | str | None,
+    recorded: Fingerprint | None = None,
+    runtime: str | None = None,
+) -> Encoder:
     """The encoder given, or the recorded one; a name is loaded with the recorded prompts."""
     if encoder is None:
-        return load_encoder() if recorded is None else recorded_encoder(recorded)
+        return load_encoder() if recorded is None else recorded_encoder(recorded, runtime=runtime)
     if isinstance(encoder, (str, os.PathLike)):
         return load_encoder(
             os.fspath(encoder), prompts=None if recorded is None else recorded.prompts

@@ -73,7 +73,7 @@ class Reader(nn.Module):
     def __init__(self, design: Design, base: Path | None = None) -> None:
         super().__init__()
         self.design = design
-        self.body = _body(base or model_folder())
+        self.body = body_of(base or model_folder())
         width = self.body.config.hidden_size
         self.spans = nn.Linear(width, 2)
         self.pointers = nn.Linear(width, 2 * width)
@@ -112,8 +112,8 @@ class Reader(nn.Module):
             own = layer.attention.self
             before = (windows.pad(own.key(window)), windows.pad(own.value(window)))
             shared = [states.index_select(0, batch.of) for states in before]
-            asked = _read_on(layer, asked, questions, both, before=shared)
-            window = _read_on(layer, window, windows, alone)
+            asked = read_on(layer, asked, questions, both, before=shared)
+            window = read_on(layer, window, windows, alone)
         first = windows.pad(window).index_select(0, batch.of)
         width = first.shape[1]
         joined = torch.cat([first, questions.pad(asked)], dim=1)
@@ -121,7 +121,7 @@ class Reader(nn.Module):
             joint = Packed.of(both)
             packed = joint.pack(joined)
             for layer in layers[apart:]:
-                packed = _read_on(layer, packed, joint, both)
+                packed = read_on(layer, packed, joint, both)
             joined = joint.pad(packed)
         return joined[:, :width], joined[:, width:]
 
@@ -164,7 +164,7 @@ class Packed:
         return made.index_copy(0, self.kept, packed).view(rows, longest, -1)
 
 
-def _read_on(
+def read_on(
     layer: Any, x: Tensor, packed: Packed, mask: Tensor, before: Sequence[Tensor] = ()
 ) -> Tensor:
     """One layer over packed ``x``, which attends to itself and to keys and values ``before`` it."""
@@ -200,7 +200,7 @@ def load_reader(folder: Path, base: Path | None = None) -> Reader:
     return reader
 
 
-def _body(folder: Path) -> Any:
+def body_of(folder: Path) -> Any:
     import transformers
 
     transformers.logging.set_verbosity_error()
@@ -216,7 +216,7 @@ def _body(folder: Path) -> Any:
 
 def save_base(folder: Path) -> None:
     """all-MiniLM-L6-v2 in half precision, half as large: to train where its package is not."""
-    body = _body(model_folder()).half()
+    body = body_of(model_folder()).half()
     body.save_pretrained(folder)
 
 

@@ -867,9 +867,9 @@ def _models(effort: float) -> Row:
 
 
 def _a_model(folder: Path) -> None:
-    from ragkit.encoding.models import default_model_folder
+    from ragkit.encoding.models import base_model_folder
 
-    shutil.copytree(default_model_folder(), folder, copy_function=os.symlink)
+    shutil.copytree(base_model_folder(), folder, copy_function=os.symlink)
     for name in ("config.json", "modules.json", "tokenizer_config.json"):
         content = (folder / name).read_bytes()
         (folder / name).unlink()

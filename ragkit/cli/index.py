@@ -22,10 +22,9 @@ path_argument = click.argument("path", type=click.Path(path_type=Path))
 runtime_option = click.option(
     "--runtime",
     type=click.Choice(["reference", "float32", "int8"]),
-    default="reference",
-    show_default=True,
-    help="Runtime that encodes the sources; int8 is twice as fast. Encode all of an index with the "
-    "same one.",
+    default=None,
+    help="Runtime that encodes the sources (default: that of the index; of a new one int8, where "
+    "the model allows it). After a change of it, everything is encoded again.",
 )
 workers_option = click.option(
     "--workers",
@@ -76,7 +75,7 @@ def index() -> None:
 @json_option
 def build(
     *, sources: tuple[str, ...], out: Path, model: str | None, question_prompt: str | None,
-    passage_prompt: str | None, runtime: Runtime, memory: str | None, workers: str | None,
+    passage_prompt: str | None, runtime: Runtime | None, memory: str | None, workers: str | None,
     strict: bool, replace: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Build an index of SOURCES: files, folders or patterns.
@@ -115,8 +114,8 @@ def build(
 )
 @json_option
 def update(
-    *, path: Path, sources: tuple[str, ...], runtime: Runtime, workers: str | None, strict: bool,
-    drop_missing: bool, as_json: bool,
+    *, path: Path, sources: tuple[str, ...], runtime: Runtime | None, workers: str | None,
+    strict: bool, drop_missing: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Update the index at PATH to match SOURCES, or the files that it was built from.
 
@@ -228,7 +227,7 @@ def push(path: Path, location: str) -> None:
 @path_argument
 @runtime_option
 @json_option
-def repair(path: Path, runtime: Runtime, as_json: bool) -> None:
+def repair(path: Path, runtime: Runtime | None, as_json: bool) -> None:
     """Repair the index at PATH from its intact files and its sources."""
     with progress_bar("Encoding") as show:
         damaged = ragkit.Index.repair(path, encoder=_encoder(path, runtime), progress=show)
@@ -255,11 +254,11 @@ def upgrade(path: Path, as_json: bool) -> None:
         click.echo(f"{path} has the current format; there was nothing to upgrade.")
 
 
-def _encoder(path: Path, runtime: Runtime) -> ragkit.Encoder | None:
-    """Load the index's model for another runtime than the reference; None for the reference."""
+def _encoder(path: Path, runtime: Runtime | None) -> ragkit.Encoder | None:
+    """Load the index's model for a runtime; None for the one that the index was built with."""
     from ragkit.encoding.models import recorded_encoder
 
-    if runtime == "reference":
+    if runtime is None:
         return None
     return recorded_encoder(ragkit.Index.info(path).encoder, runtime=runtime)
 
@@ -273,6 +272,7 @@ def _info_rows(info: IndexInfo) -> dict[str, str]:
     return {
         "generation": info.generation,
         "encoder": f"{encoder.name} ({info.dimension}-d, {encoder.digest[:16]})",
+        "runtime": info.runtime or "not recorded",
         "chunker": ", ".join(f"{k}={v}" for k, v in info.chunker.to_dict().items()),
         "dense": _search_method(info.search),
         "tokens": f"{info.token_bits} bits a component",

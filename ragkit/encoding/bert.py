@@ -2,7 +2,7 @@
 
 This module writes the graph itself instead of tracing torch: that takes a second instead of half a
 minute, needs no torch, and allows the operators that onnxruntime runs best. Input: token ids, a
-mask and positions. Output: the last hidden states, ``(batch, tokens, d)``.
+mask and positions. Output: the last hidden states, ``(batch, tokens, d)``, or a projection of them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ragkit.encoding.graph import GraphBuilder, ModelWeights
 
@@ -22,13 +23,21 @@ __all__ = ["attend", "bert_graph", "embed", "feed_forward", "first_position", "p
 _PLACES = "embeddings.position_embeddings.weight"
 
 
-def bert_graph(weights: ModelWeights, config: Mapping[str, Any], *, int8: bool) -> ModelProto:
+def bert_graph(
+    weights: ModelWeights,
+    config: Mapping[str, Any],
+    *,
+    int8: bool,
+    projection: NDArray[np.float32] | None = None,
+) -> ModelProto:
     """Build the graph of a BERT encoder.
 
     Args:
         weights: name → array, as transformers saves a ``BertModel``.
         config: its ``config.json``.
         int8: quantize weights and activations to int8; otherwise float32.
+        projection: ``(k, d)``, applied to each last hidden state, in float32; the output is then
+            ``(batch, tokens, k)``.
 
     Returns:
         The model, for onnxruntime.
@@ -46,12 +55,15 @@ def bert_graph(weights: ModelWeights, config: Mapping[str, Any], *, int8: bool) 
         query, key, value = project(graph, weights, prefix, hidden)
         mixed = attend(graph, query, key, value, "attention_mask", heads=heads)
         hidden = feed_forward(graph, weights, prefix, mixed, hidden)
+    width = int(config["hidden_size"])
+    if projection is not None:
+        hidden, width = graph.projected(hidden, projection), len(projection)
     inputs = {
         "input_ids": ["batch", "tokens"],
         "attention_mask": ["batch", "tokens"],
         "positions": ["tokens"],
     }
-    return graph.model(inputs, {hidden: ["batch", "tokens", config["hidden_size"]]})
+    return graph.model(inputs, {hidden: ["batch", "tokens", width]})
 
 
 def first_position(config: Mapping[str, Any]) -> int:

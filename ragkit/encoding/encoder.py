@@ -33,6 +33,9 @@ __all__ = [
     "encode_windows",
     "load_tokenizer",
     "longest_prompt",
+    "normalised",
+    "read_compatibly",
+    "starts_of",
     "to_encoded",
     "without_front",
 ]
@@ -143,6 +146,22 @@ class Encoder(Protocol):
     @property
     def window(self) -> int:
         """Most tokens of a text that the model takes at once, beside special tokens and prompt."""
+        ...
+
+    @property
+    def readings(self) -> int:
+        """How often it reads a chunk of an index: 1 if it was trained for late interaction.
+
+        Any other model reads each chunk as a whole, and each of its sentences alone: 2.
+        """
+        ...
+
+    @property
+    def runtime(self) -> str:
+        """What runs the model; the same weights on another give vectors with other last digits.
+
+        Recorded in the index: an update takes over no vectors that another runtime made.
+        """
         ...
 
     def encode(self, texts: Sequence[str], *, role: Role = "passage") -> list[Encoded]:
@@ -269,10 +288,22 @@ def to_encoded(pooled: Vectors, hidden_states: Vectors, text: str, encoding: Enc
         The vectors with unit norm, without special tokens.
 
     """
-    own = np.flatnonzero(np.asarray(encoding.special_tokens_mask) == 0)
+    own = np.flatnonzero(np.asarray(encoding.special_tokens_mask) == 0).tolist()
+    starts = starts_of(text, encoding, own)
+    return Encoded(normalised(pooled), normalised(hidden_states[own]), starts)
+
+
+def starts_of(text: str, encoding: Encoding, tokens: Sequence[int]) -> NDArray[np.int64]:
+    """Return the code point of the text at which each of some of its tokens starts."""
     offsets = encoding.offsets
-    starts = np.asarray([_start(text, *offsets[i]) for i in own], dtype=np.int64)
-    return Encoded(_normalised(pooled), _normalised(hidden_states[own]), starts)
+    return np.asarray([_start(text, *offsets[i]) for i in tokens], dtype=np.int64)
+
+
+def normalised(vectors: Vectors) -> Vectors:
+    """Return vectors, of any norm, with unit norm."""
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    unit: Vectors = (vectors / np.maximum(norms, 1e-12)).astype(np.float32)
+    return unit
 
 
 def _start(text: str, start: int, end: int) -> int:
@@ -307,13 +338,7 @@ def _join_windows(windows: Sequence[tuple[int, Encoded]]) -> Encoded:
         return windows[0][1]
     weighted = sum(part.vector * max(1, len(part.tokens)) for _, part in windows)
     return Encoded(
-        _normalised(np.asarray(weighted)),
+        normalised(np.asarray(weighted)),
         np.concatenate([part.tokens for _, part in windows]),
         np.concatenate([part.starts + start for start, part in windows]),
     )
-
-
-def _normalised(vectors: Vectors) -> Vectors:
-    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    unit: Vectors = (vectors / np.maximum(norms, 1e-12)).astype(np.float32)
-    return unit

@@ -2,8 +2,8 @@
 
 The export's folder is ``<fingerprint>-<precision>-v<VERSION>`` (``encoding/cache.py``), with
 ``model.onnx``, the graph with its weights, and ``tokenizer.json``, a copy of the model's own.
-Models shaped as BERT, RoBERTa or XLM-R with mean or CLS pooling can be exported; others encode
-questions through sentence-transformers.
+Models shaped as BERT, RoBERTa or XLM-R with mean or CLS pooling, or with a projection of each token
+for late interaction, can be exported; others encode questions through sentence-transformers.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ import json
 import logging
 import re
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from ragkit.encoding.bert import bert_graph, first_position
 from ragkit.encoding.cache import Cached, find_cached, make_cached
-from ragkit.encoding.encoder import Fingerprint
+from ragkit.encoding.encoder import Fingerprint, Role, load_tokenizer
+from ragkit.encoding.multi_vector import MultiVectorDesign, find_design, why_not_supported
 from ragkit.errors import EncoderError
 
 __all__ = ["VERSION", "Export", "Precision", "find_export", "make_export", "why_not_exportable"]
@@ -30,8 +31,10 @@ Precision = Literal["float32", "int8"]
 VERSION = 1
 """Version of the graph and the layout. Each version has folders of its own."""
 
+_TOKENS = "tokens"
 _MODEL, _TOKENIZER = "model.onnx", "tokenizer.json"
 _TYPES = ("bert", "roberta", "xlm-roberta", "camembert")
+_MODULES = (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"])
 _PREFIX = re.compile(r"^(?:bert|roberta)\.")
 _POOLINGS = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
 _log = logging.getLogger("ragkit")
@@ -46,8 +49,10 @@ class Export:
         precision: of its weights.
         window: most tokens that the model takes at once, special tokens not counted.
         dimension: length of each vector.
-        pooling: "mean" or "cls".
+        pooling: "mean", "cls", or "tokens" of a model trained for late interaction.
         macs: multiply-adds of the matrix products a token, the least that one token costs.
+        silent: the ids of the tokens that take no part in late interaction, by role; of a model
+            trained for it.
 
     """
 
@@ -57,6 +62,16 @@ class Export:
     dimension: int
     pooling: str
     macs: int
+    silent: Mapping[str, Sequence[int]] = field(default_factory=dict)
+
+    @property
+    def is_multi_vector(self) -> bool:
+        """Whether the model was trained for late interaction."""
+        return self.pooling == _TOKENS
+
+    def silent_ids(self, role: Role) -> frozenset[int]:
+        """Return the tokens that take no part in late interaction."""
+        return frozenset(self.silent[role])
 
     @property
     def model(self) -> Path:
@@ -119,6 +134,7 @@ def why_not_exportable(source: Path) -> str | None:
         config = _json(source / "config.json")
         modules = [str(module["type"]).rsplit(".", 1)[-1] for module in _modules(source)]
         pooling = _pooling(source)
+        is_multi_vector = find_design(source) is not None and why_not_supported(source) is None
     except (OSError, ValueError, KeyError, TypeError) as error:
         return f"its configuration cannot be parsed ({type(error).__name__}: {error})"
     checks = {
@@ -132,9 +148,8 @@ def why_not_exportable(source: Path) -> str | None:
             config.get("position_embedding_type", "absolute") == "absolute"
         ),
         "it is a decoder": not config.get("is_decoder"),
-        f"its modules are {modules}": modules in (["Transformer", "Pooling"],
-                                                  ["Transformer", "Pooling", "Normalize"]),
-        "its pooling is neither mean nor CLS": pooling is not None,
+        f"its modules are {modules}": is_multi_vector or modules in _MODULES,
+        "its pooling is neither mean nor CLS": is_multi_vector or pooling is not None,
         "its weights are not in one model.safetensors": (source / "model.safetensors").is_file(),
     }  # fmt: skip
     return next((reason for reason, holds in checks.items() if not holds), None)
@@ -150,7 +165,12 @@ def _write_export(source: Path, precision: Precision, directory: Path) -> dict[s
         weights = {
             _PREFIX.sub("", name): value.astype("float32") for name, value in tensors.items()
         }
-        graph = bert_graph(weights, config, int8=precision == "int8")
+        design = find_design(source)
+        projection = (
+            None if design is None
+            else load_file(design.projection)["linear.weight"].astype("float32")
+        )  # fmt: skip
+        graph = bert_graph(weights, config, int8=precision == "int8", projection=projection)
     # safetensors raises a bare Exception of its own for a malformed file.
     except Exception as error:
         raise EncoderError(
@@ -159,12 +179,19 @@ def _write_export(source: Path, precision: Precision, directory: Path) -> dict[s
         ) from error
     (directory / _MODEL).write_bytes(graph.SerializeToString())
     shutil.copyfile(source / _TOKENIZER, directory / _TOKENIZER)
-    return {
+    settings = {
         "window": _window(source, config),
         "dimension": config["hidden_size"],
         "pooling": _pooling(source),
         "macs": _macs(config),
     }
+    return settings if design is None else {**settings, **_multi_vector_settings(source, design)}
+
+
+def _multi_vector_settings(source: Path, design: MultiVectorDesign) -> dict[str, Any]:
+    tokenizer = load_tokenizer(source / _TOKENIZER)
+    silent = {role: sorted(design.silent_ids(tokenizer, role)) for role in design.silent}
+    return {"dimension": design.dimension, "pooling": _TOKENS, "silent": silent}
 
 
 def _window(source: Path, config: Mapping[str, Any]) -> int:

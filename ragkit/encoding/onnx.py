@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from ragkit.encoding.encoder import (
     to_encoded,
 )
 from ragkit.encoding.export import Export
+from ragkit.encoding.multi_vector import kept_tokens, to_multi_vector
 from ragkit.timing import LAP
 
 if TYPE_CHECKING:
@@ -67,6 +68,16 @@ class OnnxEncoder:
         return self._export.dimension
 
     @property
+    def readings(self) -> int:
+        """How often it reads a chunk of an index (``Encoder``)."""
+        return 1 if self._export.is_multi_vector else 2
+
+    @property
+    def runtime(self) -> str:
+        """The precision of its weights."""
+        return self._export.precision
+
+    @property
     def window(self) -> int:
         """Most tokens of a text that the model takes at once, beside special tokens and prompt."""
         if self._fingerprint.prompts == Prompts():
@@ -78,15 +89,16 @@ class OnnxEncoder:
         if not texts:
             return []
         prompt = self._fingerprint.prompts.of(role)
-        return encode_windows(
-            texts, self._tokenizer, self.window, self._encode_batch, prompt=prompt
-        )
+        encode_batch = partial(self._encode_batch, role)
+        return encode_windows(texts, self._tokenizer, self.window, encode_batch, prompt=prompt)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Count the tokens of each text, special tokens left out."""
         return count_tokens(self._tokenizer, texts)
 
-    def _encode_batch(self, texts: Sequence[str], encodings: Sequence[Encoding]) -> list[Encoded]:
+    def _encode_batch(
+        self, role: Role, texts: Sequence[str], encodings: Sequence[Encoding]
+    ) -> list[Encoded]:
         """Encode texts of similar length together, so that little is padded."""
         order = sorted(range(len(texts)), key=lambda i: len(encodings[i].ids))
         encoded: dict[int, Encoded] = {}
@@ -95,9 +107,15 @@ class OnnxEncoder:
             batch_states = self._run([encodings[i].ids for i in batch])
             for i, padded in zip(batch, batch_states, strict=True):
                 states = padded[: len(encodings[i].ids)]
-                pooled = states[0] if self._export.pooling == "cls" else states.mean(axis=0)
-                encoded[i] = to_encoded(pooled, states, texts[i], encodings[i])
+                encoded[i] = self._to_encoded(role, states, texts[i], encodings[i])
         return [encoded[i] for i in range(len(texts))]
+
+    def _to_encoded(self, role: Role, states: Vectors, text: str, encoding: Encoding) -> Encoded:
+        if self._export.is_multi_vector:
+            kept = kept_tokens(encoding, self._export.silent_ids(role))
+            return to_multi_vector(states[kept], text, encoding, kept)
+        pooled = states[0] if self._export.pooling == "cls" else states.mean(axis=0)
+        return to_encoded(pooled, states, text, encoding)
 
     def _run(self, batch: Sequence[Sequence[int]]) -> Vectors:
         """Return the last hidden states, ``(batch, longest, d)``."""

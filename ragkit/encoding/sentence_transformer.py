@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from tokenizers import Encoding, Tokenizer
 
-__all__ = ["SentenceTransformerEncoder", "model_loading"]
+__all__ = ["BATCH", "SentenceTransformerEncoder", "model_loading"]
 
 BATCH = 32
 """Texts of one forward pass."""
@@ -37,6 +37,9 @@ class SentenceTransformerEncoder:
 
     The model is loaded when the first text is encoded.
     """
+
+    readings = 2
+    runtime = "reference"
 
     def __init__(self, fingerprint: Fingerprint, directory: Path) -> None:
         """Use the model in a folder that ``SentenceTransformer.save_pretrained`` wrote."""

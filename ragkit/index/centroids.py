@@ -59,7 +59,7 @@ class CentroidIndex:
         first_sentences: ``(n + 1,)``, offsets: the first sentence of each chunk.
 
         """
-        self._centroids: Vectors = tables["centroids.npy"][:]
+        self._centroids: Vectors = tables["centroids.npy"][:].astype(np.float32)
         self._distinct, self._distinct_offsets = tables["bags.npy"], tables["bag_borders.npy"]
         self._within, self._within_offsets = tables["within.npy"], tables["within_borders.npy"]
         self._first = first_sentences
@@ -74,8 +74,10 @@ class CentroidIndex:
 
 def write_centroids(writer: TableWriter, tokens: TokenVectors, chunks: int) -> None:
     """Train the centroids on a sample of the tokens, then assign every token to its nearest."""
-    rotated = _train(tokens)
-    writer.append("centroids.npy", tokens.quantizer.rotate_back(rotated))
+    quantizer = tokens.quantizer
+    centroids = quantizer.rotate_back(_train(tokens)).astype(np.float16)
+    writer.append("centroids.npy", centroids)
+    rotated = quantizer.rotate(centroids.astype(np.float32))
     for name in ("bags.npy", "within.npy"):
         writer.append(name, np.zeros(0, dtype=np.uint16))
     for name in ("bag_borders.npy", "within_borders.npy"):
@@ -116,9 +118,10 @@ def _assigned(
     ids = assign(tokens.quantizer.decode(rows.codes) * rows.scales[:, None])
     is_within = rows.layout.is_within()
     inside = np.repeat(is_within, rows.lengths)
+    matched = np.repeat(rows.layout.is_matched(), rows.lengths)
     chunk = np.repeat(rows.layout.chunk_of_run(), rows.lengths)
     number = max(centroids, 1)
-    pairs = np.unique((chunk * number + ids)[~inside])
+    pairs = np.unique((chunk * number + ids)[matched])
     distinct = np.bincount(pairs // number, minlength=len(numbers))
     return [
         _Runs("bags.npy", "bag_borders.npy", (pairs % number).astype(np.uint16), distinct),

@@ -175,9 +175,10 @@ def encoded_chunks(
     """Sort the tokens of chunks into runs and quantize them to int8.
 
     Args:
-        chunks: for each the whole chunk as the model encodes it; each of its sentences alone; the
-            number of code points of title and headings in front of each of these texts; and the
-            sentences' spans, counted from the beginning of the chunk.
+        chunks: for each the whole chunk as the model encodes it; each of its sentences alone, or
+            nothing if the model reads a chunk once; the number of code points of title and
+            headings in front of each of these texts; and the sentences' spans, counted from the
+            beginning of the chunk.
 
     """
     return [_encoded_chunk(*chunk) for chunk in chunks]
@@ -189,11 +190,17 @@ def _encoded_chunk(
     place = whole.starts - context
     runs: list[Vectors] = [whole.tokens[whole.starts < context]]
     starts: list[Integers] = [np.full(len(runs[0]), -1)]
-    for sentence, encoded in zip(sentences, alone, strict=True):
-        within = whole.tokens[(place >= sentence.start) & (place < sentence.end)]
+    for number, sentence in enumerate(sentences):
+        inside = (place >= sentence.start) & (place < sentence.end)
+        runs.append(whole.tokens[inside])
+        if not alone:
+            starts.append(place[inside])
+            continue
+        encoded = alone[number]
         own = encoded.starts >= context
-        runs += [within, encoded.tokens[own]]
-        starts += [np.full(len(within), -1), encoded.starts[own] - context + sentence.start]
+        runs.append(encoded.tokens[own])
+        starts.append(np.full(len(runs[-2]), -1))
+        starts.append(encoded.starts[own] - context + sentence.start)
     vectors = np.concatenate(runs)
     scales = np.maximum(np.abs(vectors).max(axis=1), 1e-9) / np.float32(127)
     tokens = QuantizedTokens(

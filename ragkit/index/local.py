@@ -17,9 +17,9 @@ The tables of a generation; on disk each is a file:
     tokens.npy, token_scales.npy, token_starts.npy
                             the token vectors, one row each (``token_vectors``)
     segments.npy            offsets of the runs of tokens (``TokenLayout``)
-    centroids.npy           (c, d) float32: centroids of the token vectors (``centroids``)
+    centroids.npy           (c, d) float16: centroids of the token vectors (``centroids``)
     bags.npy, bag_borders.npy        for each chunk, the distinct centroid ids of its context and of
-                                     its sentences alone
+                                     its sentences, of two readings alone
     within.npy, within_borders.npy   for each sentence, the same for its tokens within the chunk
 """
 
@@ -81,7 +81,7 @@ class LocalData:
         quantizer = TokenQuantizer(self.about["token_bits"], self.about["dimension"])
         self._documents = Documents(tables)
         self._postings = Postings(tables, len(self._chunks))
-        self._tokens = TokenVectors(tables, quantizer, self._first)
+        self._tokens = TokenVectors(tables, quantizer, self._first, self.about["readings"])
         self._centroids = CentroidIndex(tables, self._first)
         self._vectors = VectorIndex.open(tables, SearchSettings(**self.about["dense"]))
 
@@ -164,6 +164,17 @@ class LocalData:
         return self._tokens.quantizer
 
     @property
+    def readings(self) -> int:
+        """How often the model read each chunk."""
+        return self._tokens.readings
+
+    @property
+    def runtime(self) -> str | None:
+        """What ran the model; None if an index of an older format did not say."""
+        runtime: str | None = self.about["runtime"]
+        return runtime
+
+    @property
     def search_settings(self) -> SearchSettings:
         """How its vectors are searched, and how well."""
         return self._vectors.settings
@@ -204,6 +215,8 @@ def corpus_record(
     title: str | None,
     properties: set[str],
     token_bits: int,
+    readings: int,
+    runtime: str,
     settings: SearchSettings,
 ) -> dict[str, Any]:
     """Return the content of ``corpus.json``."""
@@ -212,5 +225,7 @@ def corpus_record(
         "title": title,
         "properties": sorted(properties),
         "token_bits": token_bits,
+        "readings": readings,
+        "runtime": runtime,
         "dense": asdict(settings),
     }

@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 MANIFEST = "manifest.json"
-FORMAT = 4
+FORMAT = 5
 KIND = "ragkit index"
 
 _TRANSIENT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EACCES, errno.EPERM}
@@ -69,6 +69,8 @@ class Manifest:
         config: the retrieval parameters.
         search: how its vectors are searched, and how well.
         token_bits: bits of each component of a token vector.
+        readings: how often the model read each chunk.
+        runtime: what ran the model; None if an index of an older format did not say.
         memory: the budget it was laid out for, in bytes; None for the default.
         sources: where each document came from, in the order of the corpus.
         counts: number of documents, chunks and sentences.
@@ -82,6 +84,8 @@ class Manifest:
     config: RetrievalConfig
     search: SearchSettings
     token_bits: int
+    readings: int
+    runtime: str | None
     memory: int | None
     sources: tuple[SourceRecord, ...]
     counts: Mapping[str, int]
@@ -99,11 +103,15 @@ class Manifest:
             "kind": KIND,
             "format": FORMAT,
             "generation": self.generation,
-            "encoder": {**self.encoder.to_dict(), "dimension": self.dimension},
+            "encoder": {
+                **self.encoder.to_dict(),
+                "dimension": self.dimension,
+                "runtime": self.runtime,
+            },
             "chunker": self.chunker.to_dict(),
             "weights": {"reverse": self.config.reverse, "rarity": self.config.idf_power},
             "dense": {"similarity": "cosine", **asdict(self.search)},
-            "tokens": {"bits": self.token_bits},
+            "tokens": {"bits": self.token_bits, "readings": self.readings},
             "memory": self.memory,
             "sources": _grouped(self.sources),
             "counts": dict(self.counts),
@@ -153,6 +161,8 @@ class Manifest:
                 **{k: v for k, v in content["dense"].items() if k != "similarity"}
             ),
             token_bits=int(content["tokens"]["bits"]),
+            readings=int(content["tokens"]["readings"]),
+            runtime=content["encoder"]["runtime"],
             memory=content["memory"],
             sources=tuple(
                 SourceRecord(name, source["path"], source["sha256"])

@@ -1,10 +1,12 @@
 """Token vectors for late interaction (ColBERT: Khattab & Zaharia 2020, arXiv:2004.12832).
 
-The model encodes each chunk twice: as a whole, and each of its sentences alone, always with title
-and heading path in front. A chunk's token vectors are kept in *runs*, in this order:
+A model that was trained for late interaction reads each chunk once. Any other one reads it twice:
+as a whole, and each of its sentences alone, always with title and heading path in front. A chunk's
+token vectors are kept in *runs*, in this order:
 
 - the *context*: the title and heading tokens in front of the whole chunk;
-- for each sentence, its tokens as encoded *within* the chunk, then as encoded *alone*.
+- for each sentence, its tokens as encoded *within* the chunk, then, with two readings, as encoded
+  *alone*.
 
 Vectors are quantized to 8 bits a component, which changed no ranking measure on the seed and on
 XQuAD against float32; in large indexes to 4 or 2 bits after a random rotation. Every component is
@@ -155,10 +157,13 @@ class TokenQuantizer:
 
 
 class TokenLayout:
-    """Where the runs of some chunks are: a chunk with s sentences has ``1 + 2 s`` of them.
+    """Where the runs of some chunks are: with s sentences and r readings ``1 + r s`` of them.
+
+    With one reading, a sentence's run within the chunk is its run alone as well.
 
     Attributes:
         sentences: ``(n,)``, number of sentences of each chunk.
+        readings: how often the model read each chunk, 1 or 2.
         runs: ``(n,)``, number of runs of each chunk.
         first_run: ``(n + 1,)``, offsets: the first run of each chunk, which is its context.
 
@@ -166,29 +171,34 @@ class TokenLayout:
 
     CONTEXT = 0
     """Run of the context, counted from a chunk's first run."""
-    ALONE = slice(2, None, 2)
-    """Runs of the sentences alone, counted from a chunk's first run."""
 
-    def __init__(self, sentences: Integers) -> None:
+    def __init__(self, sentences: Integers, readings: int) -> None:
         self.sentences = sentences
-        self.runs = 1 + 2 * sentences
+        self.readings = readings
+        self.runs = 1 + readings * sentences
         self.first_run = offsets_of(self.runs)
 
     @classmethod
-    def of_runs(cls, runs: Integers) -> TokenLayout:
+    def of_runs(cls, runs: Integers, readings: int) -> TokenLayout:
         """Return the layout of chunks with that many runs each."""
-        return cls(runs // 2)
+        return cls((runs - 1) // readings, readings)
 
     @staticmethod
-    def first_runs(chunks: Integers, first_sentences: Integers) -> Integers:
+    def first_runs(chunks: Integers, first_sentences: Integers, readings: int) -> Integers:
         """Return the first run of chunks in a table of all chunks.
 
         Args:
             chunks: numbers of the chunks; the number of chunks stands for the end of the table.
             first_sentences: for each, the number of sentences of all chunks before it.
+            readings: how often the model read each chunk.
 
         """
-        return chunks + 2 * first_sentences
+        return chunks + readings * first_sentences
+
+    @staticmethod
+    def alone(readings: int) -> slice:
+        """Return the runs of the sentences alone, counted from a chunk's first run."""
+        return slice(readings, None, readings)
 
     def chunk_of_run(self) -> Integers:
         """Return for each run the position of its chunk."""
@@ -197,17 +207,21 @@ class TokenLayout:
     def is_within(self) -> NDArray[np.bool_]:
         """Return for each run whether it is a sentence within its chunk."""
         position = np.arange(self.first_run[-1]) - self.first_run[:-1][self.chunk_of_run()]
-        within: NDArray[np.bool_] = position % 2 == 1
+        within: NDArray[np.bool_] = (position > 0) & ((position - 1) % self.readings == 0)
         return within
+
+    def is_matched(self) -> NDArray[np.bool_]:
+        """Return for each run whether the question's words are matched in it."""
+        return ~self.is_within() if self.readings == 2 else np.ones(self.first_run[-1], np.bool_)
 
     def sentence_runs(self) -> tuple[Integers, Integers]:
         """Return for each sentence the position of its chunk, and its run within that chunk.
 
-        The sentence's run alone is the one after it.
+        The sentence's run alone is ``readings - 1`` after it.
         """
         chunk = np.repeat(np.arange(len(self.sentences)), self.sentences)
         number = np.arange(len(chunk)) - offsets_of(self.sentences)[:-1][chunk]
-        return chunk, 1 + self.first_run[chunk] + 2 * number
+        return chunk, 1 + self.first_run[chunk] + self.readings * number
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +232,8 @@ class TokenRows:
         quantizer: what the codes mean.
         codes: ``(t, width)``, one row a token.
         scales: ``(t,)``, the factor that makes each decoded row a unit vector.
-        starts: ``(t,)``, where in its document each token of a sentence alone begins; -1 for the
-            others.
+        starts: ``(t,)``, where in its document each token of a sentence begins, of two readings
+            alone; -1 for the others.
         lengths: number of tokens of each run, chunk by chunk.
         layout: which runs there are.
 
@@ -245,8 +259,8 @@ class QuantizedTokens(NamedTuple):
     Attributes:
         codes: ``(t, d)`` int8 before the index is assembled, then as the index stores them.
         scales: ``(t,)``, the factor that makes each decoded row a unit vector.
-        starts: where each token of a sentence alone begins, from the beginning of the chunk; -1 for
-            the others.
+        starts: where each token of a sentence begins, from the beginning of the chunk, of two
+            readings alone; -1 for the others.
         lengths: number of tokens of each run.
 
     """
@@ -296,14 +310,20 @@ class TokenVectors:
     NAMES = ("tokens.npy", "token_scales.npy", "token_starts.npy", "segments.npy")
 
     def __init__(
-        self, tables: Mapping[str, Table], quantizer: TokenQuantizer, first_sentences: Table
+        self,
+        tables: Mapping[str, Table],
+        quantizer: TokenQuantizer,
+        first_sentences: Table,
+        readings: int,
     ) -> None:
         """Args:
         tables: what ``TokenVectorsBuilder`` wrote.
         first_sentences: ``(n + 1,)``, offsets: the first sentence of each chunk.
+        readings: how often the model read each chunk.
 
         """
         self.quantizer = quantizer
+        self.readings = readings
         self._codes, self._scales = tables["tokens.npy"], tables["token_scales.npy"]
         self._starts, self._run_offsets = tables["token_starts.npy"], tables["segments.npy"]
         self._first = first_sentences
@@ -315,8 +335,8 @@ class TokenVectors:
     def rows(self, chunks: Integers) -> TokenRows:
         """Return all tokens of ``chunks``, concatenated."""
         firsts, lasts = self._first[chunks], self._first[chunks + 1]
-        first = TokenLayout.first_runs(chunks, firsts)
-        layout = TokenLayout(lasts - firsts)
+        first = TokenLayout.first_runs(chunks, firsts, self.readings)
+        layout = TokenLayout(lasts - firsts, self.readings)
         # Each chunk's offsets include its end, which is dropped once the lengths are taken.
         [offsets] = take_runs([self._run_offsets], first, first + layout.runs + 1)
         ends = np.cumsum(layout.runs + 1)

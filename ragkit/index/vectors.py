@@ -219,20 +219,25 @@ class VectorIndex:
         return cosines[order], ids[order]
 
 
-def choose_layout(chunks: int, dimension: int, memory: int | None = None) -> Layout:
+def choose_layout(
+    chunks: int, dimension: int, memory: int | None = None, *, readings: int = 2
+) -> Layout:
     """Return the most exact layout that fits the memory budget.
 
     Args:
         chunks: number of chunks.
         dimension: length of the vectors.
         memory: budget in bytes; half of it is for vectors, half for everything else.
+        readings: how often the model reads each chunk. Tokens of a model that was trained for
+            late interaction keep their order with 4 bits a component in a small index too.
 
     Raises:
         InputError: no layout fits the budget.
 
     """
     budget = DEFAULT_MEMORY if memory is None else memory
-    bits = 8 if chunks <= _EIGHT_BITS else 4 if chunks <= _FOUR_BITS else 2
+    few = 8 if readings == 2 and chunks <= _EIGHT_BITS else 4
+    bits = few if chunks <= _FOUR_BITS else 2
     lists = max(16, round(4 * chunks**0.5))
     sizes = {
         "Flat": 4 * dimension * chunks,
@@ -327,9 +332,10 @@ class QuerySample:
     100,000 passages, where a single sentence has them in a fourth of the lists.
     """
 
-    def __init__(self, chunks: set[int], quantizer: TokenQuantizer) -> None:
+    def __init__(self, chunks: set[int], quantizer: TokenQuantizer, readings: int) -> None:
         """``chunks``: the numbers of the chunks whose first sentence is used."""
         self._chunks = chunks
+        self._first_alone = TokenLayout.alone(readings).start
         self.quantizer = quantizer
         self._sentences: list[Vectors] = []
 
@@ -340,7 +346,7 @@ class QuerySample:
                 self._add_sentence(tokens)
 
     def _add_sentence(self, tokens: QuantizedTokens) -> None:
-        alone = TokenLayout.ALONE.start
+        alone = self._first_alone
         start, end = offsets_of(tokens.lengths)[alone : alone + 2].tolist()
         if start < end:
             # As the index stores it, which is all that an update has.

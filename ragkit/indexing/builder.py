@@ -103,6 +103,8 @@ class LocalIndex:
             config=self.settings.config,
             search=self.data.search_settings,
             token_bits=self.data.quantizer.bits,
+            readings=self.data.readings,
+            runtime=self.data.runtime,
             memory=self.settings.memory,
             counts=dict(self.data.counts),
             files=self.files,
@@ -160,8 +162,8 @@ class PreviousIndex:
     def missing(self, keys: Sequence[Key]) -> list[Key]:
         return [key for key in keys if key not in self.rows]
 
-    def serves(self, layout: Layout) -> bool:
-        return self.data.quantizer.bits in (8, layout.token_bits)
+    def serves(self, layout: Layout, runtime: str) -> bool:
+        return self.data.runtime == runtime and self.data.quantizer.bits in (8, layout.token_bits)
 
 
 def build(

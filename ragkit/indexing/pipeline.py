@@ -109,8 +109,8 @@ class PreviousBuild(EncodedChunks, Protocol):
         """Return the chunks of a document that has not changed, else None."""
         ...
 
-    def serves(self, layout: Layout) -> bool:
-        """Whether it stores its tokens precisely enough for that layout."""
+    def serves(self, layout: Layout, runtime: str) -> bool:
+        """Whether that runtime made its vectors, and it stores them precisely enough."""
         ...
 
 
@@ -139,13 +139,24 @@ def build_data(
 
     """
     draft = _write_chunks(documents, encoder, chunker, writer, previous)
-    dimension = encoder.dimension
-    layout = choose_layout(len(draft.keys), dimension, memory)
+    model = _Model(encoder.dimension, encoder.readings, encoder.runtime)
+    layout = choose_layout(len(draft.keys), model.dimension, memory, readings=model.readings)
     caches: list[EncodedChunks] = [journal]
-    if previous is not None and previous.serves(layout):
+    if previous is not None and previous.serves(layout, model.runtime):
         caches.insert(0, previous)
-    _encode_missing(draft, caches, chunk_encoder or _in_this_process(encoder), journal, progress)
-    return _assemble(draft, caches, writer, layout, dimension)
+    _encode_missing(
+        draft, caches, chunk_encoder or _in_this_process(encoder), journal,
+        readings=model.readings, progress=progress,
+    )  # fmt: skip
+    return _assemble(draft, caches, writer, layout, model)
+
+
+class _Model(NamedTuple):
+    """What the tables need to know of the encoder."""
+
+    dimension: int
+    readings: int
+    runtime: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,13 +259,15 @@ def _encode_missing(
     caches: Sequence[EncodedChunks],
     chunk_encoder: ChunkEncoder,
     journal: Journal,
+    *,
+    readings: int,
     progress: Progress | None,
 ) -> None:
     """Encode the chunks that no cache holds, into the journal."""
     missing = _missing(draft.keys, caches)
     sizes = np.diff(draft.first_sentences[:])[missing]
     # A chunk of one sentence is the same text twice.
-    texts = np.where(sizes == 1, 1, sizes + 1)
+    texts = np.where((sizes == 1) | (readings == 1), 1, sizes + 1)
     total, done = int(texts.sum()), 0
     count = {draft.keys[n].tobytes(): t for n, t in zip(missing, texts.tolist(), strict=True)}
     groups = (draft.texts_of(group) for group in _groups(missing, texts))
@@ -298,17 +311,22 @@ def encode_group(group: Group, encoder: Encoder) -> list[EncodedChunk]:
     A group is quantized before the next is encoded: token vectors as floats are thirty times the
     size of the text.
     """
-    batch = list(dict.fromkeys(text for texts in group for text in (texts.whole, *texts.alone)))
+    alone = [texts.alone if encoder.readings == 2 else () for texts in group]
+    batch = list(
+        dict.fromkeys(
+            text for texts, own in zip(group, alone, strict=True) for text in (texts.whole, *own)
+        )
+    )
     encoded = dict(zip(batch, encoder.encode(batch), strict=True))
     return encoded_chunks(
         [
             (
                 encoded[texts.whole],
-                [encoded[text] for text in texts.alone],
+                [encoded[text] for text in own],
                 texts.context,
                 texts.places,
             )
-            for texts in group
+            for texts, own in zip(group, alone, strict=True)
         ]
     )
 
@@ -318,24 +336,27 @@ def _assemble(
     caches: Sequence[EncodedChunks],
     writer: TableWriter,
     layout: Layout,
-    dimension: int,
+    model: _Model,
 ) -> LocalData:
     """Write the tables of encoded chunks, in the order of the corpus."""
+    dimension, readings, runtime = model
     quantizer = TokenQuantizer(layout.token_bits, dimension)
     chosen = np.random.default_rng(1).permutation(len(draft.keys))[:_SAMPLED]
-    sample = QuerySample(set() if layout.is_exact else set(chosen.tolist()), quantizer)
+    sample = QuerySample(set() if layout.is_exact else set(chosen.tolist()), quantizer, readings)
     vectors = _write_encoded(
         draft, caches, writer, layout=layout, sample=sample, dimension=dimension
     )
     index = VectorIndex.write(writer, layout, vectors, sample.queries(dimension))
     tables = {name: writer.table(name) for name in TokenVectors.NAMES}
-    tokens = TokenVectors(tables, quantizer, draft.first_sentences)
+    tokens = TokenVectors(tables, quantizer, draft.first_sentences, readings)
     write_centroids(writer, tokens, len(draft.keys))
     record = corpus_record(
         dimension=dimension,
         title=draft.title,
         properties=draft.properties,
         token_bits=layout.token_bits,
+        readings=readings,
+        runtime=runtime,
         settings=index.settings,
     )
     writer.append("corpus.json", json_bytes(record))

@@ -134,8 +134,8 @@ class _DamagedIndex:
     def missing(self, keys: Sequence[Key]) -> list[Key]:
         return [key for key in keys if self._get(key) is None]
 
-    def serves(self, layout: Layout) -> bool:
-        return self._previous.serves(layout)
+    def serves(self, layout: Layout, runtime: str) -> bool:
+        return self._previous.serves(layout, runtime)
 
     def _get(self, key: Key) -> EncodedChunk | None:
         with suppress(IndexDamagedError):

@@ -124,6 +124,11 @@ class IndexInfo:
         return self.manifest.dimension
 
     @property
+    def runtime(self) -> str | None:
+        """What ran the encoder; None if an index of an older format did not say."""
+        return self.manifest.runtime
+
+    @property
     def chunker(self) -> Chunker:
         """The settings that split the documents into chunks."""
         return self.manifest.chunker

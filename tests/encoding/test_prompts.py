@@ -66,9 +66,9 @@ def test_a_prompt_for_every_text_is_put_in_front_once(tmp_path: Path) -> None:
     config = json.loads(path.read_text(encoding="utf-8"))
     config |= {"prompts": {"any": "x: "}, "default_prompt_name": "any"}
     path.write_text(json.dumps(config), encoding="utf-8")
-    [by_default] = load_encoder(str(model)).encode(["bread"])
+    [by_default] = load_encoder(str(model), runtime="reference").encode(["bread"])
     [exported] = load_encoder(str(model), runtime="float32").encode(["bread"])
-    [plain] = load_encoder(str(model), prompts=Prompts()).encode(["x: bread"])
+    [plain] = load_encoder(str(model), prompts=Prompts(), runtime="reference").encode(["x: bread"])
     assert find_prompts(model, "model") == Prompts("x: ", "x: ")
     np.testing.assert_allclose(by_default.vector, plain.vector, atol=1e-6)
     np.testing.assert_allclose(exported.vector, plain.vector, atol=1e-5)

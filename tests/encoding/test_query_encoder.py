@@ -35,7 +35,7 @@ def cosines(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def test_an_exported_model_has_the_vectors_of_the_reference() -> None:
-    reference = load_encoder().encode(TEXTS)
+    reference = load_encoder(runtime="reference").encode(TEXTS)
     exported = load_encoder(runtime="float32").encode(TEXTS)
     for expected, found in zip(reference, exported, strict=True):
         assert found.starts.tolist() == expected.starts.tolist()
@@ -44,7 +44,7 @@ def test_an_exported_model_has_the_vectors_of_the_reference() -> None:
 
 
 def test_int8_vectors_are_near_those_of_the_reference() -> None:
-    reference = load_encoder().encode(TEXTS)
+    reference = load_encoder(runtime="reference").encode(TEXTS)
     rounded = load_encoder(runtime="int8").encode(TEXTS)
     for expected, found in zip(reference, rounded, strict=True):
         assert cosines(found.vector, expected.vector) > 0.985
@@ -85,11 +85,11 @@ def test_models_of_the_bert_family_are_exported_whatever_their_sizes(
     config = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps({**config, "pooling_mode": pooling}), encoding="utf-8")
     text = "bread of rye, " * 20  # longer than the window
-    [expected] = load_encoder(str(model)).encode([text])
+    [expected] = load_encoder(str(model), runtime="reference").encode([text])
     exported = load_encoder(str(model), runtime="float32")
     [found] = exported.encode([text])
-    assert exported.window == load_encoder(str(model)).window
-    assert exported.dimension == load_encoder(str(model)).dimension
+    assert exported.window == load_encoder(str(model), runtime="reference").window
+    assert exported.dimension == load_encoder(str(model), runtime="reference").dimension
     np.testing.assert_allclose(found.vector, expected.vector, atol=1e-5)
     np.testing.assert_allclose(found.tokens, expected.tokens, atol=1e-5)
 
@@ -136,7 +136,7 @@ def test_a_damaged_or_missing_export_is_written_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
     monkeypatch.setenv("RAGKIT_CACHE", str(tmp_path))
-    fingerprint = load_encoder(str(tiny_model)).fingerprint
+    fingerprint = load_encoder(str(tiny_model), runtime="reference").fingerprint
     assert find_export(fingerprint, "int8") is None
     query_encoder(fingerprint)
     export = find_export(fingerprint, "int8")

@@ -1,8 +1,9 @@
-"""An index of an older format is upgraded from its sources; a newer one is refused by name."""
+"""An index of an older format is upgraded; a newer one is refused by name."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,10 @@ from ragkit import Document, Encoder, Index, IndexMismatchError, IndexStaleError
 from ragkit.cli import cli
 from ragkit.index.manifest import FORMAT, MANIFEST
 from ragkit.storage.checksums import seal
+from support.parts import ROOT
+
+REBUILT = 3
+"""The newest format that nothing is converted from."""
 
 
 @pytest.fixture
@@ -28,6 +33,42 @@ def rewrite(directory: Path, **changes: object) -> None:
     (directory / MANIFEST).write_bytes(seal(content))
 
 
+@pytest.fixture
+def of_format_4(tmp_path: Path) -> Path:
+    """An index that ragkit 0.4 built, without its sources."""
+    shutil.copytree(ROOT / "tests/data/format-4/index", tmp_path / "old")
+    return tmp_path / "old"
+
+
+def test_an_index_of_format_4_is_refused_with_the_command_that_upgrades_it(
+    of_format_4: Path,
+) -> None:
+    with pytest.raises(IndexMismatchError, match=r"format 4.*ragkit index upgrade"):
+        Index.open(of_format_4)
+
+
+def test_an_index_of_format_4_is_upgraded_without_its_sources_and_answers_as_before(
+    of_format_4: Path,
+) -> None:
+    assert Index.upgrade(of_format_4)
+    index = Index.verify(of_format_4)
+    assert index.ask("When is it closed?").text == "On Sundays it is closed."
+    scores = [passage.score for passage in index.search("How long may I keep a film?", k=3)]
+    assert scores == pytest.approx([0.6052, 0.2199, 0.1485], abs=1e-3)  # as version 0.4 said
+    assert Index.info(of_format_4).runtime is None
+
+
+def test_an_update_takes_no_vectors_of_a_runtime_that_is_not_known(of_format_4: Path) -> None:
+    Index.upgrade(of_format_4)
+    sources = [ROOT / "tests/data/format-4" / name for name in ("hours.md", "museum.md")]
+    encoded: list[tuple[int, int]] = []
+    updated = Index.update(of_format_4, sources, progress=lambda *step: encoded.append(step))
+    assert encoded[-1][1] > updated.counts["chunks"]
+    assert Index.info(of_format_4).runtime == "int8"
+    Index.update(of_format_4, sources, progress=lambda *step: encoded.append(step))
+    assert encoded[-1][1] > 0
+
+
 def test_an_older_index_names_the_command_that_upgrades_it(built: Path) -> None:
     rewrite(built, format=FORMAT - 1)
     with pytest.raises(IndexMismatchError, match=rf"format {FORMAT - 1}.*ragkit index upgrade"):
@@ -36,7 +77,7 @@ def test_an_older_index_names_the_command_that_upgrades_it(built: Path) -> None:
 
 def test_upgrading_gives_the_index_that_a_fresh_build_would_give(built: Path) -> None:
     generation = Index.open(built).generation
-    rewrite(built, format=FORMAT - 1)
+    rewrite(built, format=REBUILT)
     done = CliRunner().invoke(cli, ["index", "upgrade", str(built), "--json"])
     assert done.exit_code == 0
     assert json.loads(done.output)["upgraded"] is True
@@ -46,7 +87,7 @@ def test_upgrading_gives_the_index_that_a_fresh_build_would_give(built: Path) ->
 
 
 def test_a_changed_source_is_not_mixed_into_an_upgrade(built: Path) -> None:
-    rewrite(built, format=FORMAT - 1)
+    rewrite(built, format=REBUILT)
     (built.parent / "rivers.txt").write_text("The Rhine is long.", encoding="utf-8")
     with pytest.raises(IndexStaleError, match="Build a new index"):
         Index.upgrade(built)
@@ -54,7 +95,7 @@ def test_a_changed_source_is_not_mixed_into_an_upgrade(built: Path) -> None:
 
 def test_documents_in_memory_cannot_be_loaded_again(tmp_path: Path, tiny: Encoder) -> None:
     Index.build([Document("a", "A", "Text.")], tmp_path / "i", encoder=tiny)
-    rewrite(tmp_path / "i", format=FORMAT - 1)
+    rewrite(tmp_path / "i", format=REBUILT)
     with pytest.raises(IndexMismatchError, match="documents in memory"):
         Index.upgrade(tmp_path / "i")
 

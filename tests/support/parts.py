@@ -48,6 +48,26 @@ def make_model(
     return model
 
 
+def make_multi_vector_model(folder: Path, *, bias: bool = False, width: int = 8) -> Path:
+    """A model for late interaction, as ``MultiVectorEncoder`` saves it, in ``folder``."""
+    import torch
+    from sentence_transformers import MultiVectorEncoder
+    from sentence_transformers.base.modules import Dense, Normalize, Transformer
+    from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
+
+    words = Transformer(str(make_model(folder)), max_seq_length=64)
+    torch.manual_seed(1)
+    tokens = {"module_input_name": "token_embeddings"}
+    projection = Dense(16, width, bias=bias, activation_function=torch.nn.Identity(), **tokens)
+    silent = ["[CLS]", "[SEP]", ".", "?"]
+    mask = MultiVectorMask(silent, skiplist_tasks=["query", "document"])
+    model = folder / "multi"
+    MultiVectorEncoder(
+        modules=[words, projection, mask, Normalize(**tokens)], device="cpu"
+    ).save_pretrained(str(model))
+    return model
+
+
 def manifest_of(index: Path) -> dict[str, object]:
     content: dict[str, object] = json.loads((index / "manifest.json").read_text(encoding="utf-8"))
     return content

