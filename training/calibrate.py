@@ -105,7 +105,7 @@ def corpus_of(source: Source, splits: Splits, split: str) -> Corpus:
 def asked(corpus: Corpus, source: str, reader: Reader, most: int) -> list[Outcome]:
     """Each question once; of sources without unanswerable ones again without its document."""
     index = Index.build(corpus.documents, reader=reader)
-    questions = _some(corpus.questions, most)
+    questions = some_of(corpus.questions, most)
     outcomes = _outcomes(index, corpus, source, questions)
     if all(q.answerable for q in questions):
         halves = {d.id: d.metadata["half"] for d in corpus.documents}
@@ -115,7 +115,7 @@ def asked(corpus: Corpus, source: str, reader: Reader, most: int) -> list[Outcom
     return outcomes
 
 
-def _some(questions: Sequence[Question], most: int) -> list[Question]:
+def some_of(questions: Sequence[Question], most: int) -> list[Question]:
     """``most`` of them, drawn by a fixed seed, near-misses beside what they are paired with."""
     by_pair: dict[str, list[Question]] = defaultdict(list)
     for question in questions:
@@ -161,7 +161,7 @@ def fit_answers(outcomes: Sequence[Outcome]) -> tuple[float, float]:
     """Slope and intercept of the chance that the passage found first answers, by its logit."""
     logits = np.array([[outcome.first_logit] for outcome in outcomes])
     right = [bool(o.right.get(o.found.retrieved.scored[0].chunk)) for o in outcomes]
-    slope, intercept = _regression(logits, np.array(right, float), _balanced(outcomes))
+    slope, intercept = regression(logits, np.array(right, float), _balanced(outcomes))
     return round(float(slope[0]), 4), round(intercept, 4)
 
 
@@ -187,7 +187,7 @@ def fit(outcomes: Sequence[Outcome]) -> Calibration:
     rows = np.array([[features(o.found)[name] for name in NAMES] for o in ordered])
     right = np.array([o.success(1) for o in ordered], float)
     balanced = _balanced(ordered)
-    weights, intercept = _regression(rows, right, balanced)
+    weights, intercept = regression(rows, right, balanced)
     logits = rows @ weights + intercept
     chances = 1 / (1 + np.exp(-logits))
     answerable = np.array([o.answerable for o in ordered])
@@ -199,15 +199,21 @@ def fit(outcomes: Sequence[Outcome]) -> Calibration:
 
 
 def _balanced(outcomes: Sequence[Outcome], share: float = 0.5) -> npt.NDArray[np.float64]:
-    """Weights by which each source counts alike, and ``share`` of it is answerable."""
-    keys = [(o.source, o.answerable) for o in outcomes]
+    return balanced([(o.source, o.answerable) for o in outcomes], share)
+
+
+def balanced(keys: Sequence[tuple[str, bool]], share: float = 0.5) -> npt.NDArray[np.float64]:
+    """Weights by which each source counts alike, and ``share`` of it is answerable.
+
+    ``keys``: of each question its source, and whether it is answerable.
+    """
     counts = {key: keys.count(key) for key in set(keys)}
     weights = np.array([(share if key[1] else 1 - share) / counts[key] for key in keys])
     scaled: npt.NDArray[np.float64] = weights / weights.mean()
     return scaled
 
 
-def _regression(
+def regression(
     rows: npt.NDArray[np.float64], right: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.float64], float]:
     """Logistic regression by Newton's method, with a small ridge."""
@@ -251,7 +257,8 @@ def _figures(outcomes: Sequence[Outcome], calibration: Calibration) -> dict[str,
         "short_f1": float(np.mean([token_f1(_short(o), [o.question.answer or ""]) for o in real])),
     }
     made |= {
-        f"ece_{share:.0%}": _ece(chances, right, _balanced(outcomes, share)) for share in SHARES
+        f"ece_{share:.0%}": calibration_error(chances, right, _balanced(outcomes, share))
+        for share in SHARES
     }
     return made | _in_pairs(outcomes, chances.tolist())
 
@@ -261,7 +268,7 @@ def _short(outcome: Outcome) -> str:
     return outcome.words[outcome.found.retrieved.ranking[0].chunk]
 
 
-def _ece(
+def calibration_error(
     chances: npt.NDArray[np.float64],
     right: npt.NDArray[np.bool_],
     weights: npt.NDArray[np.float64],

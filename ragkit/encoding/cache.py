@@ -97,7 +97,11 @@ def make_cached(name: str, write: Callable[[Path], Mapping[str, Any]]) -> Cached
 def _fill(folder: Path, write: Callable[[Path], Mapping[str, Any]]) -> Cached:
     """The record is written last."""
     settings = dict(write(folder))
-    files = {path.name: file_sha256(path) for path in sorted(folder.iterdir())}
+    files = {
+        path.relative_to(folder).as_posix(): file_sha256(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
     (folder / _RECORD).write_bytes(seal({"settings": settings, "files": files}))
     return Cached(folder, settings)
 

@@ -207,7 +207,7 @@ class MultiVectorReference:
                 str(self._directory),
                 trust_remote_code=False,
                 local_files_only=True,
-                model_kwargs={"use_safetensors": True},
+                model_kwargs={"use_safetensors": True, "dtype": "float32"},
             )
             read_compatibly(model.tokenizer.backend_tokenizer)
             return model

@@ -115,7 +115,7 @@ class SentenceTransformerEncoder:
 
 @contextmanager
 def model_loading(directory: Path) -> Iterator[None]:
-    """Load a model inside the block without progress bars, and with one type of error.
+    """Load a model inside the block without progress bars or reports, and with one type of error.
 
     Args:
         directory: the model's folder, named in the error.
@@ -126,8 +126,9 @@ def model_loading(directory: Path) -> Iterator[None]:
     """
     from transformers.utils import logging
 
-    bars = logging.is_progress_bar_enabled()
+    bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity_error()  # it lists weights that a folder rightly lacks
     try:
         yield
     # A model folder can fail in torch, transformers or safetensors, each with types of its own.
@@ -137,5 +138,6 @@ def model_loading(directory: Path) -> Iterator[None]:
             f"expected a complete sentence-transformers model."
         ) from error
     finally:
+        logging.set_verbosity(verbosity)
         if bars:
             logging.enable_progress_bar()

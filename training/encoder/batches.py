@@ -155,15 +155,18 @@ def step_of(
 
 @dataclass(frozen=True)
 class Sizes:
-    """``alone``: passages drawn from everywhere, beside those of ``articles`` articles."""
+    """``articles``: one of these numbers of articles, which share ``passages`` among them.
 
-    articles: int = 1
+    Passages of one article are told apart by anything but its topic; those of many by their topic
+    too. ``alone``: passages drawn from everywhere, in addition.
+    """
+
+    articles: tuple[int, ...] = (1, 1, 2, 4, 8)
     passages: int = 40
     alone: int = 8
     questions: int = 4
     untitled: float = 0.12
-    titled_question: float = 0.35
-    narrow: float = 0.5
+    titled_question: float = 0.6
 
 
 class Drawing:
@@ -185,25 +188,33 @@ class Drawing:
 
     def step(self) -> Step:
         rng, sizes = self.rng, self.sizes
-        numbers: list[int] = []
-        weights = [len(self.by_article[a]) for a in self.large]
-        articles: list[int] = []
-        while len(articles) < sizes.articles:
-            [article] = rng.choices(self.large, weights)
-            if article not in articles:
-                articles.append(article)
-        for article in articles:
-            numbers += self._from(article, sizes.passages)
+        number = rng.choice(sizes.articles)
+        numbers = [
+            passage
+            for article in self._articles(number)
+            for passage in self._from(article, sizes.passages // number)
+        ]
         numbers += rng.sample(self.small, sizes.alone)
         titled = rng.random() > sizes.untitled
-        in_front = titled and rng.random() < sizes.titled_question
-        narrow = rng.random() < sizes.narrow
+        # As in an index of one article, whose title is read in front of each question.
+        narrow = number == 1
+        in_front = narrow and titled and rng.random() < sizes.titled_question
         # Sorted by length, so that those read together have little padding.
         numbers.sort(key=lambda n: len(self.texts.part("bodies", n)))
         passages = [self.texts.passage(n, titled=titled) for n in numbers]
         asked = [(i, q) for i, n in enumerate(numbers) for q in self._asked(n)]
         questions = [self.texts.question(q, titled=in_front, narrow=narrow) for _, q in asked]
         return step_of(passages, questions, [i for i, _ in asked])
+
+    def _articles(self, number: int) -> list[int]:
+        """Different ones, a large one rather than a small one."""
+        weights = [len(self.by_article[a]) for a in self.large]
+        articles: list[int] = []
+        while len(articles) < number:
+            [article] = self.rng.choices(self.large, weights)
+            if article not in articles:
+                articles.append(article)
+        return articles
 
     def _from(self, article: int, most: int) -> list[int]:
         """Passages of an article, each once, or twice with other words, before any comes again."""
