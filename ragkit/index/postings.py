@@ -133,6 +133,8 @@ class PostingLists(ABC):
 class Postings(PostingLists):
     """Postings in tables; the stems are in the order of their bytes."""
 
+    NAMES = ("stems.bin", "stem_borders.npy", "postings.npy", "posting_borders.npy")
+
     def __init__(self, tables: Mapping[str, Table], chunks: int) -> None:
         """``tables``: what ``PostingsBuilder.write`` wrote."""
         super().__init__(chunks)

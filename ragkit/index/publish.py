@@ -52,6 +52,7 @@ __all__ = [
     "open_generation",
     "open_tables_of",
     "publish",
+    "publish_manifest",
     "verify",
     "write_lock",
 ]
@@ -204,11 +205,23 @@ def publish(directory: Path, folder: Path, manifest: Manifest) -> None:
         else:
             folder.rename(generation)
             sync_folder(directory)
+    publish_manifest(directory, manifest)
+
+
+def publish_manifest(directory: Path, manifest: Manifest) -> None:
+    """Make a manifest, whose data is in place, the current one; the lock must be held.
+
+    Raises:
+        IndexWriteError: the disk failed; the manifest published before is still current.
+
+    """
+    with _write_errors(directory):
         partial_manifest = directory / f"{_PARTIAL}{MANIFEST}"
         partial_manifest.write_bytes(manifest.to_bytes())
         sync_file(partial_manifest)
         partial_manifest.replace(directory / MANIFEST)
         sync_folder(directory)
+    generation = directory / manifest.generation
     for path in directory.iterdir():
         if (_is_generation(path) and path != generation) or path.name.startswith(JOURNAL):
             shutil.rmtree(path, ignore_errors=True)

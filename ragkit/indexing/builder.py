@@ -25,13 +25,20 @@ from ragkit.index.config import DEFAULT_CONFIG, RetrievalConfig
 from ragkit.index.documents import is_same
 from ragkit.index.journal import EncodedChunk, Journal, Key
 from ragkit.index.local import LocalData
-from ragkit.index.manifest import Manifest, SourceRecord, recorded_ids
+from ragkit.index.manifest import MANIFEST, Manifest, SourceRecord, recorded_ids
 from ragkit.index.protocol import Progress
-from ragkit.index.publish import draft_folder, open_generation, publish, write_lock
+from ragkit.index.publish import (
+    draft_folder,
+    open_generation,
+    publish,
+    publish_manifest,
+    write_lock,
+)
 from ragkit.index.vectors import Layout
 from ragkit.indexing.pipeline import ChunkEncoder, PreviousBuild, build_data
+from ragkit.storage.arrays import Table
 from ragkit.storage.checksums import FileRecord, file_records
-from ragkit.storage.tables import FolderTables, MemoryTables, TableWriter, copy_tables
+from ragkit.storage.tables import FolderTables, MemoryTables, TableWriter, copy_tables, is_equal
 from ragkit.types import Chunk, Document
 
 _log = logging.getLogger("ragkit")
@@ -162,6 +169,18 @@ class PreviousIndex:
     def missing(self, keys: Sequence[Key]) -> list[Key]:
         return [key for key in keys if key not in self.rows]
 
+    def unchanged(
+        self, draft: Mapping[str, Table], layout: Layout, runtime: str
+    ) -> LocalData | None:
+        old = self.data
+        is_same = (
+            old.runtime == runtime
+            and old.quantizer.bits == layout.token_bits
+            and old.search_settings.faiss == layout.faiss
+            and all(is_equal(rows, old.tables[name]) for name, rows in draft.items())
+        )
+        return old if is_same else None
+
     def serves(self, layout: Layout, runtime: str) -> bool:
         return self.data.runtime == runtime and self.data.quantizer.bits in (8, layout.token_bits)
 
@@ -262,7 +281,7 @@ def update(
         documents, previous = iter_sources(sources, strict=strict), PreviousIndex.of(old.data)
         updated = build_and_publish(
             directory, documents, encoder, old.settings,
-            progress=progress, previous=previous, chunk_encoder=chunk_encoder,
+            progress=progress, previous=previous, old=old, chunk_encoder=chunk_encoder,
         )  # fmt: skip
     return replace(updated, left_out=documents.left_out, changed=frozenset(previous.changed))
 
@@ -399,12 +418,14 @@ def build_and_publish(
     *,
     progress: Progress | None = None,
     previous: PreviousBuild | None = None,
+    old: LocalIndex | None = None,
     chunk_encoder: ChunkEncoder | None = None,
 ) -> LocalIndex:
     """Build an index of documents and publish it; the write lock must be held.
 
     Args:
         previous: as for ``build_data``.
+        old: the index whose data ``previous`` is, if it is the published one and intact.
         chunk_encoder: as for ``build_data``.
 
     """
@@ -413,11 +434,23 @@ def build_and_publish(
             documents, encoder, settings, FolderTables(folder), Journal(directory, encoder),
             progress=progress, previous=previous, chunk_encoder=chunk_encoder,
         )  # fmt: skip
+        if old is not None and data is old.data:
+            return _republish(
+                directory, replace(old, sources=origins, fingerprint=encoder.fingerprint)
+            )
         records = file_records(folder)
         built = LocalIndex(data, encoder.fingerprint, settings, origins, records)
         manifest = built.manifest(directory)
         publish(directory, folder, manifest)
     return replace(built, data=open_generation(directory, manifest))
+
+
+def _republish(directory: Path, index: LocalIndex) -> LocalIndex:
+    """Record the sources of data that is published already."""
+    manifest = index.manifest(directory)
+    if manifest.to_bytes() != (directory / MANIFEST).read_bytes():
+        publish_manifest(directory, manifest)
+    return index
 
 
 def settings_of(manifest: Manifest) -> BuildSettings:

@@ -8,7 +8,7 @@ journal; then the tables are filled from there in the order of the corpus.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple, Protocol
@@ -28,7 +28,7 @@ from ragkit.index.local import (
     corpus_record,
     row_of_chunk,
 )
-from ragkit.index.postings import PostingsBuilder
+from ragkit.index.postings import Postings, PostingsBuilder
 from ragkit.index.protocol import Progress
 from ragkit.index.token_vectors import TokenQuantizer, TokenVectors, TokenVectorsBuilder
 from ragkit.index.vectors import Layout, QuerySample, VectorIndex, choose_layout
@@ -38,6 +38,7 @@ from ragkit.text.words import stems_of
 from ragkit.types import Chunk, Document, Span
 
 __all__ = [
+    "DRAFT_TABLES",
     "ChunkEncoder",
     "ChunkTexts",
     "EncodedChunks",
@@ -57,6 +58,16 @@ _SAMPLED = 1024
 """Number of chunks whose first sentence may become part of a sample query."""
 
 _KEY = 16
+
+DRAFT_TABLES = (
+    *Documents.NAMES,
+    *Postings.NAMES,
+    "chunks.npy",
+    "chunk_keys.npy",
+    "first_sentences.npy",
+    "sentences.npy",
+)
+"""The tables that are written before anything is encoded; all others follow from them."""
 
 
 class ChunkTexts(NamedTuple):
@@ -113,6 +124,12 @@ class PreviousBuild(EncodedChunks, Protocol):
         """Whether that runtime made its vectors, and it stores them precisely enough."""
         ...
 
+    def unchanged(
+        self, draft: Mapping[str, Table], layout: Layout, runtime: str
+    ) -> LocalData | None:
+        """Return its data if a build that began with these tables would be the same."""
+        ...
+
 
 def build_data(
     documents: Iterable[Document],
@@ -129,7 +146,8 @@ def build_data(
     """Write all tables of an index; encode only chunks that neither cache holds.
 
     What is encoded is title, heading path and text together, so that a paragraph that says "the
-    treaty" is found by the treaty's name; what is cited is the text alone.
+    treaty" is found by the treaty's name; what is cited is the text alone. If nothing has changed,
+    the previous index's data is returned, and the tables are not finished.
 
     Args:
         journal: what an interrupted build has encoded; new chunks are added to it.
@@ -141,6 +159,12 @@ def build_data(
     draft = _write_chunks(documents, encoder, chunker, writer, previous)
     model = _Model(encoder.dimension, encoder.readings, encoder.runtime)
     layout = choose_layout(len(draft.keys), model.dimension, memory, readings=model.readings)
+    if previous is not None:
+        same = previous.unchanged(
+            {name: writer.table(name) for name in DRAFT_TABLES}, layout, model.runtime
+        )
+        if same is not None:
+            return same
     caches: list[EncodedChunks] = [journal]
     if previous is not None and previous.serves(layout, model.runtime):
         caches.insert(0, previous)

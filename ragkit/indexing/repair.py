@@ -6,7 +6,7 @@ these are unchanged; chunks whose vectors are intact are not encoded again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from ragkit.encoding import Encoder
 from ragkit.errors import IndexDamagedError, SourceError
 from ragkit.index.documents import Documents
 from ragkit.index.journal import EncodedChunk, Key
+from ragkit.index.local import LocalData
 from ragkit.index.manifest import Manifest
 from ragkit.index.protocol import Progress
 from ragkit.index.publish import open_generation, open_tables_of, verify, write_lock
@@ -28,6 +29,7 @@ from ragkit.indexing.builder import (
     sources_of,
 )
 from ragkit.indexing.pipeline import PreviousBuild
+from ragkit.storage.arrays import Table
 from ragkit.storage.checksums import SUMS
 from ragkit.types import Chunk, Document
 
@@ -133,6 +135,9 @@ class _DamagedIndex:
 
     def missing(self, keys: Sequence[Key]) -> list[Key]:
         return [key for key in keys if self._get(key) is None]
+
+    def unchanged(self, *_: Mapping[str, Table] | Layout | str) -> LocalData | None:
+        return None  # a part of it is damaged
 
     def serves(self, layout: Layout, runtime: str) -> bool:
         return self._previous.serves(layout, runtime)

@@ -29,6 +29,7 @@ __all__ = [
     "MemoryTables",
     "TableWriter",
     "copy_tables",
+    "is_equal",
     "json_bytes",
     "open_tables",
 ]
@@ -133,6 +134,16 @@ def copy_tables(files: Mapping[str, Table], writer: TableWriter) -> None:
         step = max(1, _COPIED // size)
         for start in range(0, max(len(rows), 1), step):
             writer.append(name, rows[start : start + step])
+
+
+def is_equal(one: Table, other: Table) -> bool:
+    """Whether two tables have the same rows, compared piece by piece."""
+    if one.dtype != other.dtype or one.shape != other.shape:
+        return False
+    size = max(1, one.dtype.itemsize * int(np.prod(one.shape[1:], dtype=np.int64)))
+    step = max(1, _COPIED // size)
+    pieces = (slice(start, start + step) for start in range(0, len(one), step))
+    return all(np.array_equal(one[piece], other[piece]) for piece in pieces)
 
 
 def json_bytes(content: Mapping[str, Any]) -> NDArray[np.uint8]:

@@ -457,6 +457,8 @@ def test_an_encoder_that_workers_cannot_load_is_refused(encoder: Encoder) -> Non
         fingerprint = encoder.fingerprint
         dimension = encoder.dimension
         window = encoder.window
+        readings = encoder.readings
+        runtime = encoder.runtime
         encode = encoder.encode
         count_tokens = encoder.count_tokens
 

@@ -80,6 +80,23 @@ def test_only_what_reads_otherwise_is_encoded(tmp_path: Path, int8: Encoder) -> 
     assert read([Document(id="a", title="Renamed", text=TEXTS[1])]) > 1  # the title is read too
 
 
+def test_an_update_without_a_change_encodes_and_writes_nothing_but_new_checksums(
+    tmp_path: Path, int8: Encoder
+) -> None:
+    page = f"<title>A</title><p>{TEXTS[1]}</p>"
+    (tmp_path / "a.html").write_text(page, encoding="utf-8")
+    built = Index.build(tmp_path / "a.html", tmp_path / "i", encoder=int8)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "i").rglob("*.npy")}
+    counting = Counting(int8)
+    same = Index.update(tmp_path / "i", encoder=counting)
+    assert (counting.read, same.generation) == (0, built.generation)
+    (tmp_path / "a.html").write_text(page + "<!-- other bytes -->", encoding="utf-8")
+    [changed] = Index.update(tmp_path / "i", encoder=int8)._opened.sources  # type: ignore[union-attr]
+    assert changed.sha256 == changed.current_sha256()
+    Index.open(tmp_path / "i", encoder=int8, require_fresh=True)
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "i").rglob("*.npy")} == before
+
+
 def test_moved_chunks_know_where_they_stand_now(tmp_path: Path, int8: Encoder) -> None:
     Index.build([document("a", TEXTS[1])], tmp_path / "i", encoder=int8)
     moved = document("a", "News first, and quite some of it.\n\n" + TEXTS[1])

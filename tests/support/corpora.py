@@ -21,6 +21,8 @@ class Counting:
         self.fingerprint = encoder.fingerprint
         self.dimension = encoder.dimension
         self.window = encoder.window
+        self.readings = encoder.readings
+        self.runtime = encoder.runtime
 
     def encode(self, texts: Sequence[str], *, role: Role = "passage") -> list[Encoded]:
         if self.fail_after is not None and self.read > self.fail_after:
