@@ -87,7 +87,7 @@ class Index(Answerer):
         Args:
             sources: a path, a pattern, a ``Document``, or several; a folder stands for its files.
             path: folder to publish the index in; None keeps it in memory.
-            encoder: a name for ``load_encoder`` (default: all-MiniLM-L6-v2), whose int8 export then
+            encoder: a name for ``load_encoder`` (default: late-MiniLM-L6), whose int8 export then
                 encodes the questions; or an ``Encoder``, which then encodes both.
             chunker: settings that cut documents into chunks.
             config: the free parameters of retrieval.

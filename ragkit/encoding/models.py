@@ -45,7 +45,7 @@ the fastest and smallest (cosine about 0.997)."""
 
 BASE_MODEL = "all-MiniLM-L6-v2"
 
-DEFAULT_MODEL = BASE_MODEL
+DEFAULT_MODEL = SHIPPED_MODEL
 
 _BUNDLED: Mapping[str, str] = {
     "1_Pooling/config.json": "4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23",

@@ -133,7 +133,7 @@ def test_the_doctor_finds_this_installation_in_order() -> None:
     assert done.returncode == 0
     statuses = {finding["name"]: finding["status"] for finding in json.loads(done.stdout)}
     assert [statuses[name] for name in ("packages", "model", "reader", "index")] == ["ok"] * 4
-    assert re.search(r"^ok +model +all-MiniLM-L6-v2, 384 dimensions", ragkit("doctor").stdout, re.M)
+    assert re.search(r"^ok +model +late-MiniLM-L6, 96 dimensions", ragkit("doctor").stdout, re.M)
 
 
 def test_the_doctor_names_a_fault_and_what_to_do_and_goes_on(tmp_path: Path) -> None:

@@ -9,22 +9,52 @@ import numpy as np
 import pytest
 
 from ragkit import Document, Index
-from ragkit.encoding import DEFAULT_MODEL, Encoder, load_encoder, load_reranker
+from ragkit.encoding import DEFAULT_MODEL, Encoder, load_encoder, load_reranker, shipped
 from ragkit.encoding import models as models_module
+from ragkit.encoding.models import BASE_MODEL
 from ragkit.errors import EncoderError
 from support.parts import make_model
 
+PUBLISHED = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+"""sha256 of the weights of all-MiniLM-L6-v2."""
 
-def test_the_default_model_has_the_published_weights() -> None:
+
+def test_the_default_model_is_made_from_published_weights() -> None:
     fingerprint = load_encoder().fingerprint
     assert fingerprint.name == DEFAULT_MODEL
-    assert fingerprint.files["model.safetensors"] == (
-        "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-    )
+    assert fingerprint.files["model.safetensors"] == PUBLISHED
+    assert load_encoder(BASE_MODEL).fingerprint.files["model.safetensors"] == PUBLISHED
+
+
+def test_the_default_model_is_one_that_sentence_transformers_loads() -> None:
+    from sentence_transformers import MultiVectorEncoder
+
+    folder = shipped.kept_assembled(models_module.base_model_folder())
+    own = MultiVectorEncoder(str(folder), device="cpu", model_kwargs={"dtype": "float32"})
+    text = "The Treaty of Rapallo was signed in 1922."
+    [encoded] = load_encoder(runtime="float32").encode([text])
+    np.testing.assert_allclose(encoded.tokens, own.encode_document([text])[0].numpy(), atol=1e-3)
+
+
+def test_an_altered_part_of_the_default_model_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "weights"
+    shutil.copytree(shipped._FOLDER, copy)
+    weights = bytearray((copy / "layers.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (copy / "layers.safetensors").write_bytes(weights)
+    monkeypatch.setattr(shipped, "_FOLDER", copy)
+    shipped.shipped_fingerprint.cache_clear()
+    try:
+        with pytest.raises(EncoderError, match="not what the model late-MiniLM-L6 was made from"):
+            load_encoder()
+    finally:
+        shipped.shipped_fingerprint.cache_clear()
 
 
 @pytest.mark.parametrize("damaged", ["tokenizer.json", "1_Pooling/config.json"])
-def test_an_altered_default_model_is_refused_before_use(
+def test_an_altered_bundled_model_is_refused_before_use(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damaged: str
 ) -> None:
     copy = tmp_path / "model"
@@ -36,7 +66,7 @@ def test_an_altered_default_model_is_refused_before_use(
     models_module._base_model.cache_clear()
     try:
         with pytest.raises(EncoderError, match="not the published all-MiniLM-L6-v2"):
-            load_encoder()
+            load_encoder(BASE_MODEL)
     finally:
         models_module._base_model.cache_clear()
 

@@ -10,7 +10,7 @@ from training.encoder.batches import Step
 from training.encoder.model import Encoded, TokenEncoder
 
 REVERSE = 0.5
-VECTOR = 0.15
+VECTOR = 0.3
 """Weight of the loss by one vector."""
 
 
