@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ from ragkit.encoding import Vectors
 from ragkit.index import LocalData
 from ragkit.index.centroids import CentroidRows
 from ragkit.index.documents import DocumentsBuilder
-from ragkit.index.local import corpus_record
+from ragkit.index.local import CHUNK_COLUMNS, corpus_record
 from ragkit.index.postings import PostingsBuilder
 from ragkit.index.publish import draft_folder, publish, write_lock
 from ragkit.index.token_vectors import QuantizedTokens, TokenQuantizer, TokenVectorsBuilder
@@ -73,7 +74,7 @@ def generate(parents: Index, path: Path, chunks: int, *, seed: int = 0) -> None:
     """Publish an index of ``chunks`` passages at ``path``, generated from those of ``parents``."""
     origin = parents._local()
     dimension = origin.data.quantizer.dimension
-    layout = choose_layout(chunks, dimension)
+    layout = choose_layout(chunks, dimension, readings=origin.data.readings)
     rng = np.random.default_rng(seed)
     pool = _pool(origin.data, TokenQuantizer(layout.token_bits, dimension), rng)
     with write_lock(path), draft_folder(path) as folder:
@@ -102,7 +103,9 @@ def _parent(
 ) -> Parent:
     chunk, text = data.chunks([number])[0], data.texts([number])[0]
     vector, tokens = data.encoded_chunk(number)
-    codes, scales = quantizer.quantize(tokens.codes, tokens.scales)
+    codes, scales = tokens.codes, tokens.scales
+    if quantizer != data.quantizer:
+        codes, scales = quantizer.quantize(*_in_eight_bits(data.quantizer, codes, scales))
     places = [match.span() for match in _WORD.finditer(text)]
     stems = frozenset(word.stem for word in words_of(text))
     quantized = tokens._replace(codes=codes, scales=scales)
@@ -113,6 +116,14 @@ def _parent(
         data.centroid_ids(np.asarray([number])),
         tuple(_vary(text, places, stems, words, rng=rng) for _ in range(_TEXT_VARIANTS)),
     )
+
+
+def _in_eight_bits(
+    quantizer: TokenQuantizer, codes: NDArray[Any], scales: NDArray[np.float32]
+) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    vectors = quantizer.rotate_back(quantizer.decode(codes) * scales[:, None])
+    steps = np.maximum(np.abs(vectors).max(axis=1), 1e-9) / np.float32(127)
+    return np.rint(vectors / steps[:, None]).astype(np.int8), steps.astype(np.float32)
 
 
 def _flip(
@@ -176,7 +187,8 @@ def _fill(
     vector_index = VectorIndex.write(tables, layout, written, queries)
     record = corpus_record(
         dimension=quantizer.dimension, title=None, properties=set(),
-        token_bits=quantizer.bits, settings=vector_index.settings,
+        token_bits=quantizer.bits, readings=origin.readings, runtime=str(origin.runtime),
+        settings=vector_index.settings,
     )  # fmt: skip
     tables.append("corpus.json", json_bytes(record))
     return LocalData(tables.finish())
@@ -194,14 +206,14 @@ def _masks(rng: np.random.Generator, quantizer: TokenQuantizer) -> NDArray[np.ui
 def _write_texts(tables: FolderTables, parents: list[Parent], rng: np.random.Generator) -> None:
     """Write documents of six passages each, their chunks, sentences and postings."""
     documents, postings = DocumentsBuilder(tables), PostingsBuilder()
-    tables.append("chunks.npy", np.zeros((0, 4), np.int64))
+    tables.append("chunks.npy", np.zeros((0, CHUNK_COLUMNS), np.int64))
     tables.append("sentences.npy", np.zeros((0, 2), np.int64))
     for number, first in enumerate(range(0, len(parents), _OF_A_DOCUMENT)):
         parts, place = [], 0
         for parent in parents[first : first + _OF_A_DOCUMENT]:
             text, stems = parent.texts[int(rng.integers(0, _TEXT_VARIANTS))]
             postings.add(stems)
-            row = (number, 0, place, place + len(text))
+            row = (number, 0, place, place + len(text), 0, 0)
             tables.append("chunks.npy", np.asarray([row], np.int64))
             tables.append("sentences.npy", np.asarray(parent.sentences, np.int64) + place)
             parts.append(text)
@@ -236,7 +248,8 @@ def _vary(
 
 def _write_centroid_ids(tables: FolderTables, rows: list[CentroidRows], origin: LocalData) -> None:
     """Write the centroids of the origin; each passage has the centroid ids of its parent."""
-    tables.append("centroids.npy", origin.centroid_ids(np.zeros(0, np.int64)).centroids)
+    centroids = origin.centroid_ids(np.zeros(0, np.int64)).centroids
+    tables.append("centroids.npy", centroids.astype(np.float16))
     for name, values, lengths in (
         ("bag", [one.distinct for one in rows], [np.diff(one.distinct_offsets) for one in rows]),
         ("within", [one.within for one in rows], [np.diff(one.within_offsets) for one in rows]),
