@@ -26,7 +26,8 @@ questions on the topic it is the unanswerable ones that share more words with th
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -40,10 +41,21 @@ THRESHOLD = 0.12
 """Below this confidence an answer without a reader abstains. Chosen on ``dev``: all off-topic
 questions are refused, and 3 % of those whose first passage is right."""
 
+
+class _Fitted(NamedTuple):
+    weights: Mapping[str, float]
+    intercept: float
+
+
+_FITTED = {
+    1: _Fitted({"margin": 8.3, "unmet": -7.4, "reverse": 3.9}, -0.35),
+    2: _Fitted({"margin": 8.3, "unmet": -7.4, "reverse": 3.9}, -0.35),
+}
+"""By how often the model reads a chunk: scores of a model trained for late interaction differ."""
+
 DEPTH = 5
 """Number of chunks of a ranking that the margin looks at."""
 
-_WITHOUT_READER, _INTERCEPT = {"margin": 8.3, "unmet": -7.4, "reverse": 3.9}, -0.35
 _NO_WORD = 3.0
 """Taken from the logit if the corpus has no word of the question: odds of one to twenty."""
 _UNRELATED = 0.45
@@ -61,7 +73,9 @@ def confidence(result: Result) -> float:
     own = features(result)
     fitted = result.calibration
     weights, intercept = (
-        (_WITHOUT_READER, _INTERCEPT) if fitted is None else (fitted.weights, fitted.intercept)
+        _FITTED[result.retrieved.scored[0].matches.readings]
+        if fitted is None
+        else (fitted.weights, fitted.intercept)
     )
     logit = sum(weight * own[name] for name, weight in weights.items()) + intercept
     return sigmoid(logit if result.query.is_in_vocabulary else logit - _NO_WORD)
