@@ -1,8 +1,8 @@
 """Confidence without a reader: asks the library about articles held out, fits, and measures.
 
 ``python -m training.encoder.calibrate --data DIR`` prints the coefficients for
-``ragkit.answering.confidence``; ``--measure test`` measures those that are there. Questions of
-sets that have answerable ones alone are asked again where their article is not.
+``ragkit.answering.confidence``; ``--measure test`` measures those that are there. Answerable
+questions are asked again where their article is not, and are then questions off the topic.
 """
 
 from __future__ import annotations
@@ -42,15 +42,16 @@ class Outcome:
 
 
 def asked(corpus: Corpus, source: str, model: str, most: int) -> list[Outcome]:
-    """Each question once; of sources without unanswerable ones again without its document."""
+    """Each question once, and the answerable ones again without their documents."""
     index = Index.build(corpus.documents, encoder=load_encoder(model), reader=None)
     questions = some_of(corpus.questions, most)
     outcomes = _outcomes(index, corpus, source, questions)
-    if all(question.answerable for question in questions):
-        halves = {d.id: d.metadata["half"] for d in corpus.documents}
-        for half in (0, 1):
-            own = [q for q in questions if halves[corpus.places[q.paragraph][0]] == half]
-            outcomes += _outcomes(index, corpus, source, own, where={"half": 1 - half})
+    halves = {d.id: d.metadata["half"] for d in corpus.documents}
+    for half in (0, 1):
+        own = [
+            q for q in questions if q.answerable and halves[corpus.places[q.paragraph][0]] == half
+        ]
+        outcomes += _outcomes(index, corpus, source, own, where={"half": 1 - half})
     return outcomes
 
 
