@@ -43,18 +43,19 @@ def by_hand(data: IndexData, query: Query) -> float:
     s = [r.score for r in ranking]
     margin = (math.sqrt(s[0] - s[1]) + math.sqrt(s[0] - sum(s[1:]) / len(s[1:]))) / 2
     tokens = data.token_vectors(np.asarray([ranking[0].chunk]))
-    vectors = tokens.codes * tokens.scales[:, None]
+    decoded = tokens.quantizer.decode(tokens.codes) * tokens.scales[:, None]
+    vectors = tokens.quantizer.rotate_back(decoded)
     around, *runs = np.split(vectors, np.cumsum(tokens.lengths)[:-1])
     best: tuple[float, float] = (-1.0, 0.0)
     explained = []
-    for inside, alone in zip(runs[::2], runs[1::2], strict=True):
-        partners = [*alone, *around]
+    for inside in runs:  # read once: within is alone
+        partners = [*inside, *around]
         met = [max(float(q @ d) for d in partners) for q in query.tokens]
         forward = sum(w * a for w, a in zip(query.weights, met, strict=True))
         unmet = sum(w * max(0.0, 1 - a) ** 3 for w, a in zip(query.weights, met, strict=True))
         best = max(best, (float(forward), float(unmet) ** (1 / 3)))
         explained.append(np.mean([max(float(q @ d) for q in query.tokens) for d in inside]))
-    logit = 8.3 * margin - 7.4 * best[1] + 3.9 * float(max(explained)) - 0.35
+    logit = 4.13 * margin - 5.01 * best[1] + 3.33 * float(max(explained)) - 0.861
     return 1 / (1 + math.exp(-logit))
 
 
