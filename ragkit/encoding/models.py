@@ -22,7 +22,7 @@ from ragkit.encoding.multi_vector import MultiVectorReference, find_design, why_
 from ragkit.encoding.onnx import OnnxEncoder
 from ragkit.encoding.prompts import find_prompts
 from ragkit.encoding.sentence_transformer import SentenceTransformerEncoder
-from ragkit.encoding.shipped import SHIPPED_MODEL, assembled, kept_assembled, shipped_fingerprint
+from ragkit.encoding.shipped import SHIPPED_MODEL, assembled, cached_model, shipped_fingerprint
 from ragkit.errors import EncoderError, InputError
 from ragkit.storage.checksums import file_sha256
 
@@ -107,8 +107,8 @@ def load_encoder(
 
 def recorded_encoder(fingerprint: Fingerprint, *, runtime: str | None = None) -> Encoder:
     """Load the encoder that an index was built with, as ``load_encoder`` does."""
-    known = next((one for one in get_args(Runtime) if one == runtime), None)
-    return load_encoder(fingerprint.source, runtime=known, prompts=fingerprint.prompts)
+    own: Runtime | None = next((one for one in get_args(Runtime) if one == runtime), None)
+    return load_encoder(fingerprint.source, runtime=own, prompts=fingerprint.prompts)
 
 
 def query_encoder(fingerprint: Fingerprint) -> Encoder:
@@ -222,7 +222,7 @@ def _onnx_encoder(
 
 def _reference_encoder(fingerprint: Fingerprint, directory: Path | None) -> Encoder:
     if directory is None:
-        return MultiVectorReference(fingerprint, kept_assembled(base_model_folder()))
+        return MultiVectorReference(fingerprint, cached_model(base_model_folder()))
     reason = why_not_supported(directory)
     if reason is not None:
         raise EncoderError(

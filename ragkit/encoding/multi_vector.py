@@ -38,7 +38,7 @@ __all__ = [
     "MultiVectorDesign",
     "MultiVectorReference",
     "find_design",
-    "kept_tokens",
+    "scored_tokens",
     "to_multi_vector",
     "why_not_supported",
 ]
@@ -106,7 +106,7 @@ def why_not_supported(directory: Path) -> str | None:
     return next((reason for reason, holds in checks.items() if not holds), None)
 
 
-def kept_tokens(encoding: Encoding, silent: frozenset[int]) -> list[int]:
+def scored_tokens(encoding: Encoding, silent: frozenset[int]) -> list[int]:
     """Return the tokens of a text that are kept: all but the special and the silent ones.
 
     Where that would leave none, as of a text of punctuation alone, only special ones are left out.
@@ -184,7 +184,7 @@ class MultiVectorReference:
                 outputs += list(features["token_embeddings"].float().cpu().numpy())
         encoded = []
         for output, text, encoding in zip(outputs, texts, encodings, strict=True):
-            kept = kept_tokens(encoding, silent)
+            kept = scored_tokens(encoding, silent)
             encoded.append(to_multi_vector(output[kept], text, encoding, kept))
         return encoded
 

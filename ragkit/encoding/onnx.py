@@ -23,7 +23,7 @@ from ragkit.encoding.encoder import (
     to_encoded,
 )
 from ragkit.encoding.export import Export
-from ragkit.encoding.multi_vector import kept_tokens, to_multi_vector
+from ragkit.encoding.multi_vector import scored_tokens, to_multi_vector
 from ragkit.timing import LAP
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class OnnxEncoder:
 
     def _to_encoded(self, role: Role, states: Vectors, text: str, encoding: Encoding) -> Encoded:
         if self._export.is_multi_vector:
-            kept = kept_tokens(encoding, self._export.silent_ids(role))
+            kept = scored_tokens(encoding, self._export.silent_ids(role))
             return to_multi_vector(states[kept], text, encoding, kept)
         pooled = states[0] if self._export.pooling == "cls" else states.mean(axis=0)
         return to_encoded(pooled, states, text, encoding)

@@ -23,7 +23,7 @@ from ragkit.encoding.encoder import Fingerprint
 from ragkit.errors import EncoderError
 from ragkit.storage.checksums import file_sha256
 
-__all__ = ["SHIPPED_MODEL", "assembled", "kept_assembled", "shipped_fingerprint"]
+__all__ = ["SHIPPED_MODEL", "assembled", "cached_model", "shipped_fingerprint"]
 
 SHIPPED_MODEL = "late-MiniLM-L6"
 
@@ -65,7 +65,7 @@ def assembled(base: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def kept_assembled(base: Path) -> Path:
+def cached_model(base: Path) -> Path:
     """Return a folder in the user's cache with the whole model, which is put together once."""
     name = f"{SHIPPED_MODEL}-{shipped_fingerprint(base).digest[:32]}"
 

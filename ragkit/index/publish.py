@@ -53,6 +53,7 @@ __all__ = [
     "open_tables_of",
     "publish",
     "publish_manifest",
+    "remove_superseded",
     "verify",
     "write_lock",
 ]
@@ -221,6 +222,11 @@ def publish_manifest(directory: Path, manifest: Manifest) -> None:
         sync_file(partial_manifest)
         partial_manifest.replace(directory / MANIFEST)
         sync_folder(directory)
+    remove_superseded(directory, manifest)
+
+
+def remove_superseded(directory: Path, manifest: Manifest) -> None:
+    """Remove what the published manifest makes useless: other generations, and journals."""
     generation = directory / manifest.generation
     for path in directory.iterdir():
         if (_is_generation(path) and path != generation) or path.name.startswith(JOURNAL):

@@ -32,6 +32,7 @@ from ragkit.index.publish import (
     open_generation,
     publish,
     publish_manifest,
+    remove_superseded,
     write_lock,
 )
 from ragkit.index.vectors import Layout
@@ -450,6 +451,8 @@ def _republish(directory: Path, index: LocalIndex) -> LocalIndex:
     manifest = index.manifest(directory)
     if manifest.to_bytes() != (directory / MANIFEST).read_bytes():
         publish_manifest(directory, manifest)
+    else:
+        remove_superseded(directory, manifest)
     return index
 
 

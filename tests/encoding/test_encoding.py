@@ -29,7 +29,7 @@ def test_the_default_model_is_made_from_published_weights() -> None:
 def test_the_default_model_is_one_that_sentence_transformers_loads() -> None:
     from sentence_transformers import MultiVectorEncoder
 
-    folder = shipped.kept_assembled(models_module.base_model_folder())
+    folder = shipped.cached_model(models_module.base_model_folder())
     own = MultiVectorEncoder(str(folder), device="cpu", model_kwargs={"dtype": "float32"})
     text = "The Treaty of Rapallo was signed in 1922."
     [encoded] = load_encoder(runtime="float32").encode([text])

