@@ -72,7 +72,7 @@ def with_parameters(index: Index, **changed: float) -> Index:
 
 
 def with_reference_encoder(index: Index) -> Index:
-    return Index(index._local(), load_encoder())
+    return Index(index._local(), load_encoder(runtime="reference"))
 
 
 def ask_in_order(

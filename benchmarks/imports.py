@@ -19,7 +19,7 @@ QUESTION = "Who signed the Treaty of Rapallo?"
 AFTER = f"import ragkit; ragkit.ask({QUESTION!r})"
 BEFORE = (
     "import ragkit; index = ragkit.default_index(); "
-    "index._encoder = ragkit.load_encoder(); "
+    "index._encoder = ragkit.load_encoder(runtime='reference'); "
     f"index.ask({QUESTION!r})"
 )
 LINE = re.compile(r"import time:\s+(\d+) \|\s+\d+ \|\s+([\w.]+)")
