@@ -20,6 +20,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from ragkit.encoding import usable_cpus
+
 OUT: Final = Path(__file__).parent / "results" / "footprint.md"
 MODELS: Final = {
     "late-MiniLM-L6, int8 (default)": ("late-MiniLM-L6", "int8"),
@@ -110,7 +112,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--save", action="store_true")
     options = parser.parse_args()
-    parts = ["# What an index costs\n\nMade by `python -m benchmarks.footprint`."]
+    parts = [
+        "# What an index costs\n\nMade by `python -m benchmarks.footprint --squad …`, medians of "
+        f"{options.rounds} interleaved rounds on {usable_cpus()} cores of a shared server."
+    ]
     with tempfile.TemporaryDirectory() as folder:
         made = [articles_of(path, Path(folder)) for path in options.squad]
         for corpus in (*options.folders, *made):

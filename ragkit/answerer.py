@@ -82,7 +82,8 @@ class Answerer:
             question: what to ask, at most 4,000 characters.
             k: number of passages.
             threshold: confidence, 0–1, below which the answer abstains; None for the default:
-                the reader's own, or without one 0.19 with the default model and 0.12 with others.
+                the reader's own; without one 0.19 with a model that reads a chunk once, such as
+                the default model, and 0.12 with others.
                 ``ragkit eval threshold`` finds one for an error rate.
             where: conditions on the documents' metadata, such as ``{"tag": ["pact", "treaty"],
                 "date": {"min": "1922"}}``: equal to one of several values, or within a range. All

@@ -248,7 +248,8 @@ class Index(Answerer):
         """Repair a damaged index from its intact files and its sources.
 
         Texts come from the index, or from its sources if they are unchanged; only chunks whose
-        vectors are damaged are encoded again.
+        vectors are damaged are encoded again, or all of them if the index was upgraded from a
+        format that did not record what ran the model.
 
         Returns:
             The names of the files that were damaged.
@@ -416,9 +417,9 @@ def _resolve_encoder(
     if encoder is None:
         return load_encoder() if recorded is None else recorded_encoder(recorded, runtime=runtime)
     if isinstance(encoder, (str, os.PathLike)):
-        return load_encoder(
-            os.fspath(encoder), prompts=None if recorded is None else recorded.prompts
-        )
+        if recorded is None:
+            return load_encoder(os.fspath(encoder))
+        return recorded_encoder(replace(recorded, source=os.fspath(encoder)), runtime=runtime)
     return encoder
 
 

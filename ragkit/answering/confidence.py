@@ -11,9 +11,9 @@ chunk's best sentence or its context. Fitted with sign constraints on the seed's
 on plain questions about it and on XQuAD, where unanswerable questions were made by taking the gold
 paragraph out of the corpus: the same people wrote both kinds, so style gives nothing away.
 Calibrated for a mix with 64 % answerable questions. For models that read a chunk once they were
-fitted on articles that late-MiniLM-L6 was not trained on (``training.encoder.calibrate``): a third
-of the questions answerable there, a third of them asked where their article is not, a third
-near-misses, as far as there are such; calibrated for a mix with a half.
+fitted on articles that late-MiniLM-L6 was not trained on (``training.encoder.calibrate``):
+questions asked where they are answered, the same ones asked where their article is not, and
+near-misses, weighted so that half are answerable.
 
 What that cannot do: tell a question that uses the article's own words for something that it does
 not say from one that it answers in other words. With a reader two features take their place, whose

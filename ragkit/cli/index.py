@@ -24,7 +24,7 @@ runtime_option = click.option(
     type=click.Choice(["reference", "float32", "int8"]),
     default=None,
     help="Runtime that encodes the sources (default: that of the index; of a new one int8, where "
-    "the model allows it). After a change of it, everything is encoded again.",
+    "the model allows it). If you change it, everything is encoded again.",
 )
 workers_option = click.option(
     "--workers",
@@ -50,7 +50,12 @@ def index() -> None:
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path), help="Folder to write the index to."
 )
-@click.option("--model", default=None, help="Folder or hub name of a bi-encoder.")
+@click.option(
+    "--model",
+    default=None,
+    help="Folder or hub name of a bi-encoder, or of a model for late interaction (default: the one "
+    "that ragkit carries).",
+)
 @click.option(
     "--question-prompt",
     metavar="TEXT",

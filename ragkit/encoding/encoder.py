@@ -160,7 +160,7 @@ class Encoder(Protocol):
     def runtime(self) -> str:
         """What runs the model; the same weights on another give vectors with other last digits.
 
-        Recorded in the index: an update takes over no vectors that another runtime made.
+        Recorded in the index: an update reuses no vectors that another runtime made.
         """
         ...
 

@@ -21,7 +21,7 @@ from typing import Any, Literal
 from ragkit.encoding.bert import bert_graph, first_position
 from ragkit.encoding.cache import Cached, find_cached, make_cached
 from ragkit.encoding.encoder import Fingerprint, Role, load_tokenizer
-from ragkit.encoding.multi_vector import MultiVectorDesign, find_design, why_not_supported
+from ragkit.encoding.multi_vector import MultiVectorDesign, find_design
 from ragkit.errors import EncoderError
 
 __all__ = ["VERSION", "Export", "Precision", "find_export", "make_export", "why_not_exportable"]
@@ -134,8 +134,8 @@ def why_not_exportable(source: Path) -> str | None:
         config = _json(source / "config.json")
         modules = [str(module["type"]).rsplit(".", 1)[-1] for module in _modules(source)]
         pooling = _pooling(source)
-        is_multi_vector = find_design(source) is not None and why_not_supported(source) is None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        is_multi_vector = find_design(source) is not None
+    except (EncoderError, OSError, ValueError, KeyError, TypeError) as error:
         return f"its configuration cannot be parsed ({type(error).__name__}: {error})"
     checks = {
         f"its type is {config.get('model_type')!r}, not {' or '.join(_TYPES)}": (

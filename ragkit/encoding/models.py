@@ -94,6 +94,7 @@ def load_encoder(
     fingerprint, directory = _locate(name, prompts)
     if runtime == "reference":
         return _reference_encoder(fingerprint, directory)
+    _check_supported(fingerprint, directory)
     reason = None if directory is None else why_not_exportable(directory)
     if reason is not None and runtime is None:
         return _reference_encoder(fingerprint, directory)
@@ -192,6 +193,7 @@ def model_files(directory: Path) -> dict[str, str]:
 def _locate(name: str, prompts: Prompts | None) -> tuple[Fingerprint, Path | None]:
     """The model's identity and its folder, None of the shipped one, which is in two parts."""
     if name == SHIPPED_MODEL:
+        _base_model()  # which verifies it
         shipped = shipped_fingerprint(base_model_folder())
         return replace(shipped, prompts=prompts or Prompts()), None
     if name == BASE_MODEL:
@@ -223,17 +225,22 @@ def _onnx_encoder(
 def _reference_encoder(fingerprint: Fingerprint, directory: Path | None) -> Encoder:
     if directory is None:
         return MultiVectorReference(fingerprint, cached_model(base_model_folder()))
-    reason = why_not_supported(directory)
-    if reason is not None:
-        raise EncoderError(
-            f"the model {fingerprint.name!r} for late interaction cannot be used: {reason}; "
-            f"expected a transformer, a projection, a mask and a normalisation. Use another model."
-        )
+    _check_supported(fingerprint, directory)
     if find_design(directory) is not None:
         return MultiVectorReference(fingerprint, directory)
     if fingerprint.source == BASE_MODEL and fingerprint.prompts == Prompts():
         return _base_reference_encoder()
     return SentenceTransformerEncoder(fingerprint, directory)
+
+
+def _check_supported(fingerprint: Fingerprint, directory: Path | None) -> None:
+    """Raise EncoderError for a model for late interaction that no runtime can run."""
+    reason = None if directory is None else why_not_supported(directory)
+    if reason is not None:
+        raise EncoderError(
+            f"the model {fingerprint.name!r} for late interaction cannot be used: {reason}; "
+            f"expected a transformer, a projection, a mask and a normalisation. Use another model."
+        )
 
 
 @lru_cache(maxsize=1)

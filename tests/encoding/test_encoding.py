@@ -36,14 +36,15 @@ def test_the_default_model_is_one_that_sentence_transformers_loads() -> None:
     np.testing.assert_allclose(encoded.tokens, own.encode_document([text])[0].numpy(), atol=1e-3)
 
 
+@pytest.mark.parametrize("altered", ["layers.safetensors", "2_MultiVectorMask/config.json"])
 def test_an_altered_part_of_the_default_model_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, altered: str
 ) -> None:
     copy = tmp_path / "weights"
     shutil.copytree(shipped._FOLDER, copy)
-    weights = bytearray((copy / "layers.safetensors").read_bytes())
-    weights[-1] ^= 1
-    (copy / "layers.safetensors").write_bytes(weights)
+    content = bytearray((copy / altered).read_bytes())
+    content[-1] ^= 1
+    (copy / altered).write_bytes(content)
     monkeypatch.setattr(shipped, "_FOLDER", copy)
     shipped.shipped_fingerprint.cache_clear()
     try:
@@ -53,9 +54,10 @@ def test_an_altered_part_of_the_default_model_is_refused(
         shipped.shipped_fingerprint.cache_clear()
 
 
+@pytest.mark.parametrize("name", [BASE_MODEL, DEFAULT_MODEL])
 @pytest.mark.parametrize("damaged", ["tokenizer.json", "1_Pooling/config.json"])
 def test_an_altered_bundled_model_is_refused_before_use(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damaged: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damaged: str, name: str
 ) -> None:
     copy = tmp_path / "model"
     shutil.copytree(models_module.base_model_folder(), copy)
@@ -66,7 +68,7 @@ def test_an_altered_bundled_model_is_refused_before_use(
     models_module._base_model.cache_clear()
     try:
         with pytest.raises(EncoderError, match="not the published all-MiniLM-L6-v2"):
-            load_encoder(BASE_MODEL)
+            load_encoder(name)
     finally:
         models_module._base_model.cache_clear()
 

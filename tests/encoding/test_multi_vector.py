@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -71,10 +73,38 @@ def test_an_int8_model_has_nearly_the_same_tokens(model: Path) -> None:
 
 def test_a_projection_with_a_bias_is_refused(tmp_path: Path) -> None:
     biased = make_multi_vector_model(tmp_path, bias=True)
-    with pytest.raises(EncoderError, match="bias"):
-        load_encoder(str(biased), runtime="int8")
-    with pytest.raises(EncoderError, match="bias"):
-        load_encoder(str(biased))
+    runtimes: tuple[Runtime | None, ...] = (None, "int8", "reference")
+    for runtime in runtimes:
+        with pytest.raises(EncoderError, match="cannot be used: its projection has a bias"):
+            load_encoder(str(biased), runtime=runtime)
+
+
+def test_a_second_projection_is_refused(model: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "two"
+    shutil.copytree(model, copy)
+    modules = json.loads((copy / "modules.json").read_text(encoding="utf-8"))
+    modules.insert(1, modules[1])
+    (copy / "modules.json").write_text(json.dumps(modules), encoding="utf-8")
+    with pytest.raises(EncoderError, match="its modules are"):
+        load_encoder(str(copy))
+
+
+def test_a_plain_transformers_model_is_still_a_model(model: Path, tmp_path: Path) -> None:
+    plain = tmp_path / "plain"
+    shutil.copytree(model, plain)
+    (plain / "modules.json").unlink()
+    (plain / "config_sentence_transformers.json").unlink(missing_ok=True)
+    encoder = load_encoder(str(plain))
+    assert (encoder.readings, encoder.runtime) == (2, "reference")
+    assert len(encoder.encode(["bread"])[0].tokens) == len("bread")
+
+
+def test_a_malformed_list_of_modules_is_an_error_of_its_own(model: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "malformed"
+    shutil.copytree(model, copy)
+    (copy / "modules.json").write_text("[{", encoding="utf-8")
+    with pytest.raises(EncoderError, match=r"modules\.json cannot be parsed"):
+        load_encoder(str(copy))
 
 
 def test_each_chunk_is_read_once(encoder: Encoder, documents: list[Document]) -> None:

@@ -65,8 +65,18 @@ def test_an_update_takes_no_vectors_of_a_runtime_that_is_not_known(of_format_4: 
     updated = Index.update(of_format_4, sources, progress=lambda *step: encoded.append(step))
     assert encoded[-1][1] > updated.counts["chunks"]
     assert Index.info(of_format_4).runtime == "int8"
-    Index.update(of_format_4, sources, progress=lambda *step: encoded.append(step))
-    assert encoded[-1][1] > 0
+    again: list[tuple[int, int]] = []
+    Index.update(of_format_4, sources, progress=lambda *step: again.append(step))
+    assert again == []
+
+
+def test_a_damaged_index_of_format_4_is_built_again_from_its_sources(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "tests/data/format-4", tmp_path / "old")
+    index = tmp_path / "old" / "index"
+    [tokens] = index.glob("*/tokens.npy")
+    tokens.write_bytes(tokens.read_bytes()[:-1] + b"!")
+    assert Index.upgrade(index)
+    assert Index.verify(index).ask("When is it closed?").text == "On Sundays it is closed."
 
 
 def test_an_older_index_names_the_command_that_upgrades_it(built: Path) -> None:

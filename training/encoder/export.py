@@ -39,10 +39,11 @@ def export(checkpoint: Path, out: Path) -> dict[str, Any]:
     save_file(kept, weights, metadata={"format": "pt"})
     if weights.stat().st_size > LARGEST:
         raise ValueError(f"{weights} is larger than what may ship")
-    for name, content in _modules(encoder).items():
+    modules = _modules(encoder)
+    for name, own in modules.items():
         path = out / name
         path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(own, indent=1) + "\n", encoding="utf-8")
     content = {
         "base": "sentence-transformers/all-MiniLM-L6-v2",
         "base_sha256": sha256(model_folder() / "model.safetensors"),
@@ -50,6 +51,7 @@ def export(checkpoint: Path, out: Path) -> dict[str, Any]:
         "dtype": "float16",
         "dimension": encoder.design.dimension,
         "parameters": sum(t.numel() for t in kept.values()),
+        "files": {name: sha256(out / name) for name in modules},
     }
     (out / "encoder.json").write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
     return content
