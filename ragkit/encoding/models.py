@@ -193,15 +193,19 @@ def model_files(directory: Path) -> dict[str, str]:
 def _locate(name: str, prompts: Prompts | None) -> tuple[Fingerprint, Path | None]:
     """The model's identity and its folder, None of the shipped one, which is in two parts."""
     if name == SHIPPED_MODEL:
-        _base_model()  # which verifies it
-        shipped = shipped_fingerprint(base_model_folder())
-        return replace(shipped, prompts=prompts or Prompts()), None
+        return replace(_shipped_model(), prompts=prompts or Prompts()), None
     if name == BASE_MODEL:
         fingerprint, directory = _base_model()
         return replace(fingerprint, prompts=prompts or Prompts()), directory
     directory, files = find_model(name)
     own = find_prompts(directory, name) if prompts is None else prompts
     return Fingerprint(Path(name).name, name, files, own), directory
+
+
+@lru_cache(maxsize=1)
+def _shipped_model() -> Fingerprint:
+    """Verify the shipped model and its base, once a process."""
+    return shipped_fingerprint(_base_model()[0].files)
 
 
 @lru_cache(maxsize=1)
@@ -224,7 +228,9 @@ def _onnx_encoder(
 
 def _reference_encoder(fingerprint: Fingerprint, directory: Path | None) -> Encoder:
     if directory is None:
-        return MultiVectorReference(fingerprint, cached_model(base_model_folder()))
+        return MultiVectorReference(
+            fingerprint, cached_model(base_model_folder(), _shipped_model())
+        )
     _check_supported(fingerprint, directory)
     if find_design(directory) is not None:
         return MultiVectorReference(fingerprint, directory)

@@ -10,29 +10,26 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from ragkit.encoding.encoder import (
     Encoded,
-    Fingerprint,
     Role,
     Vectors,
-    count_tokens,
-    encode_windows,
-    load_tokenizer,
-    longest_prompt,
     normalised,
     read_compatibly,
     starts_of,
 )
-from ragkit.encoding.sentence_transformer import BATCH, model_loading
+from ragkit.encoding.sentence_transformer import (
+    BATCH,
+    SentenceTransformerEncoder,
+    model_loading,
+)
 from ragkit.errors import EncoderError
 
 if TYPE_CHECKING:
-    from sentence_transformers import MultiVectorEncoder
     from tokenizers import Encoding, Tokenizer
 
 __all__ = [
@@ -133,49 +130,15 @@ def to_multi_vector(
     return Encoded(normalised(tokens.sum(axis=0)), tokens, starts_of(text, encoding, kept))
 
 
-class MultiVectorReference:
-    """Encode with sentence-transformers' own ``MultiVectorEncoder``. Threads may share one.
-
-    The model is loaded when the first text is encoded.
-    """
+class MultiVectorReference(SentenceTransformerEncoder):
+    """Encode with sentence-transformers' own ``MultiVectorEncoder``, as its base class does."""
 
     readings = 1
-    runtime = "reference"
-
-    def __init__(self, fingerprint: Fingerprint, directory: Path) -> None:
-        """Use the model in a folder that ``MultiVectorEncoder.save_pretrained`` wrote."""
-        self._fingerprint = fingerprint
-        self._directory = directory
-        self._lock = Lock()
-
-    @property
-    def fingerprint(self) -> Fingerprint:
-        """Identity of the model."""
-        return self._fingerprint
 
     @property
     def dimension(self) -> int:
         """Length of each vector."""
         return self._design.dimension
-
-    @cached_property
-    def window(self) -> int:
-        """Most tokens of a text that the model takes at once, beside special tokens and prompt."""
-        special = self._tokenizer.num_special_tokens_to_add(is_pair=False)
-        prompt = longest_prompt(self._tokenizer, self._fingerprint.prompts)
-        return int(self._model.max_seq_length or 512) - special - prompt
-
-    def encode(self, texts: Sequence[str], *, role: Role = "passage") -> list[Encoded]:
-        """Encode each text: the tokens by the model's projection, the vector as their mean."""
-        if not texts:
-            return []
-        encode_batch = partial(self._encode_batch, role)
-        prompt = self._fingerprint.prompts.of(role)
-        return encode_windows(texts, self._tokenizer, self.window, encode_batch, prompt=prompt)
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Count the tokens of each text, special tokens left out."""
-        return count_tokens(self._tokenizer, texts)
 
     def _encode_batch(
         self, role: Role, texts: Sequence[str], encodings: Sequence[Encoding]
@@ -205,11 +168,7 @@ class MultiVectorReference:
         return design
 
     @cached_property
-    def _tokenizer(self) -> Tokenizer:
-        return load_tokenizer(self._directory / "tokenizer.json")
-
-    @cached_property
-    def _model(self) -> MultiVectorEncoder:
+    def _model(self) -> Any:
         from sentence_transformers import MultiVectorEncoder
 
         with model_loading(self._directory):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -69,16 +69,17 @@ class SentenceTransformerEncoder:
         """Encode each text: the vector by the model's pooling, the tokens from its last layer."""
         if not texts:
             return []
+        encode_batch = partial(self._encode_batch, role)
         prompt = self._fingerprint.prompts.of(role)
-        return encode_windows(
-            texts, self._tokenizer, self.window, self._encode_batch, prompt=prompt
-        )
+        return encode_windows(texts, self._tokenizer, self.window, encode_batch, prompt=prompt)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Count the tokens of each text, special tokens left out."""
         return count_tokens(self._tokenizer, texts)
 
-    def _encode_batch(self, texts: Sequence[str], encodings: Sequence[Encoding]) -> list[Encoded]:
+    def _encode_batch(
+        self, _: Role, texts: Sequence[str], encodings: Sequence[Encoding]
+    ) -> list[Encoded]:
         with self._lock:
             outputs = self._model.encode(
                 list(texts), batch_size=BATCH, output_value=None, normalize_embeddings=True

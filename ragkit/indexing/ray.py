@@ -134,13 +134,12 @@ def runtime_of(encoder: Encoder) -> Runtime:
         InputError: ``load_encoder`` did not make the encoder, so workers cannot load it.
 
     """
-    from ragkit.encoding.multi_vector import MultiVectorReference
     from ragkit.encoding.onnx import OnnxEncoder
     from ragkit.encoding.sentence_transformer import SentenceTransformerEncoder
 
     if isinstance(encoder, OnnxEncoder):
         return encoder.export.precision
-    if isinstance(encoder, (SentenceTransformerEncoder, MultiVectorReference)):
+    if isinstance(encoder, SentenceTransformerEncoder):
         return "reference"
     raise InputError(
         f"the encoder is a {type(encoder).__name__}, which workers cannot load; expected one from "

@@ -29,7 +29,7 @@ def test_the_default_model_is_made_from_published_weights() -> None:
 def test_the_default_model_is_one_that_sentence_transformers_loads() -> None:
     from sentence_transformers import MultiVectorEncoder
 
-    folder = shipped.cached_model(models_module.base_model_folder())
+    folder = shipped.cached_model(models_module.base_model_folder(), models_module._shipped_model())
     own = MultiVectorEncoder(str(folder), device="cpu", model_kwargs={"dtype": "float32"})
     text = "The Treaty of Rapallo was signed in 1922."
     [encoded] = load_encoder(runtime="float32").encode([text])
@@ -46,12 +46,12 @@ def test_an_altered_part_of_the_default_model_is_refused(
     content[-1] ^= 1
     (copy / altered).write_bytes(content)
     monkeypatch.setattr(shipped, "_FOLDER", copy)
-    shipped.shipped_fingerprint.cache_clear()
+    models_module._shipped_model.cache_clear()
     try:
         with pytest.raises(EncoderError, match="not what the model late-MiniLM-L6 was made from"):
             load_encoder()
     finally:
-        shipped.shipped_fingerprint.cache_clear()
+        models_module._shipped_model.cache_clear()
 
 
 @pytest.mark.parametrize("name", [BASE_MODEL, DEFAULT_MODEL])
@@ -66,11 +66,13 @@ def test_an_altered_bundled_model_is_refused_before_use(
     )
     monkeypatch.setattr(models_module, "base_model_folder", lambda: copy)
     models_module._base_model.cache_clear()
+    models_module._shipped_model.cache_clear()
     try:
         with pytest.raises(EncoderError, match="not the published all-MiniLM-L6-v2"):
             load_encoder(name)
     finally:
         models_module._base_model.cache_clear()
+        models_module._shipped_model.cache_clear()
 
 
 def test_vectors_have_unit_norm_and_do_not_depend_on_their_batch(tiny: Encoder) -> None:
