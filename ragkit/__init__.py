@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ragkit.answering.answer import Abstention as Abstention
     from ragkit.answering.answer import Answer as Answer
+    from ragkit.answering.answer import Choice as Choice
     from ragkit.answering.answer import Passage as Passage
+    from ragkit.answering.answer import Remark as Remark
     from ragkit.answering.generated import Generated as Generated
     from ragkit.answering.generated import Sentence as Sentence
     from ragkit.answering.generated import Support as Support
@@ -71,7 +73,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _NAMES_OF = {
-    "ragkit.answering.answer": "Abstention Answer Passage",
+    "ragkit.answering.answer": "Abstention Answer Choice Passage Remark",
     "ragkit.answering.generated": "Generated Sentence Support",
     "ragkit.api": "Index",
     "ragkit.chunking": "Chunker",

@@ -17,7 +17,7 @@ from ragkit.retrieval import Match
 from ragkit.text.spans import Span
 from ragkit.types import Citation
 
-__all__ = ["Abstention", "Answer", "Passage"]
+__all__ = ["Abstention", "Answer", "Choice", "Passage", "Remark"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,41 @@ class Abstention(StrEnum):
     CONTRADICTED = "it says otherwise"
     UNSUPPORTED = "the language model said nothing that the passages support"
     REFUSED = "the language model refused"
+    NO_QUESTION = "it asks nothing of the documents"
+
+
+class Remark(StrEnum):
+    """What a turn is that asks the conversation, not the documents, for something."""
+
+    GREETING = "greeting"
+    THANKS = "thanks"
+    GOODBYE = "goodbye"
+    HELP = "help"
+    REPEAT = "repeat"
+    SHORTER = "shorter"
+    LONGER = "longer"
+    SOURCE = "source"
+    LANGUAGE = "language"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One reading of a question that has several, each answered by another passage.
+
+    Attributes:
+        label: what tells this reading from the others, such as "Treaty of Berlin (1926)".
+        question: what to ask to mean this reading.
+        rank: the rank of the passage that answers it.
+
+    """
+
+    label: str
+    question: str
+    rank: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields, JSON-ready."""
+        return {"label": self.label, "question": self.question, "rank": self.rank}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +171,13 @@ class Answer:
     calibrated on a mix of plain, paraphrased and unanswerable questions; which, and what it cannot
     tell, says ``answering/confidence.py``. Below the threshold an answer abstains.
 
+    ``choices``: the readings of a question that has several, best first; empty if it has one.
+
+    ``remark``: what the turn of a conversation is that asks nothing of the documents, such as
+    "thanks"; ``reply`` is then what to say to it. A remark about the answer before, such as "say
+    that again", has that answer's passages; others are not ``answered``, with the reason
+    ``NO_QUESTION``.
+
     ``stale``: whether a source file has changed since the index was built, so that the answer may
     be out of date.
     """
@@ -149,6 +191,9 @@ class Answer:
     standalone: str = ""
     generated: Generated | None = None
     short: Citation | None = None
+    choices: tuple[Choice, ...] = ()
+    remark: Remark | None = None
+    reply: str = ""
     stale: bool = False
 
     def __post_init__(self) -> None:
@@ -167,6 +212,9 @@ class Answer:
             "reason": self.reason.value if self.reason else None,
             "passages": [passage.to_dict() for passage in self.passages],
             "generated": self.generated and self.generated.to_dict(),
+            "choices": [choice.to_dict() for choice in self.choices],
+            "remark": self.remark and self.remark.value,
+            "reply": self.reply,
             "stale": self.stale,
         }
 
@@ -194,9 +242,13 @@ class Answer:
         return render.text(self._head(), [one._quoted() for one in self.passages])
 
     def _head(self) -> str:
+        if self.reply:
+            return self.reply
         return self.text if self.answered else render.abstention(self.reason)
 
     def _markdown_head(self) -> str:
+        if self.reply:
+            return render.escape_markdown(self.reply)
         if self.generated is None and self.answered:
             return render.escape_markdown(self.text) + " [1]"
         sentences = self.generated.sentences if self.generated else ()

@@ -24,6 +24,7 @@ __all__ = [
     "AskIn",
     "BlockOut",
     "ChatIn",
+    "ChoiceOut",
     "ConversationOut",
     "CorpusOut",
     "DocumentOut",
@@ -214,6 +215,14 @@ class GeneratedOut(BaseModel):
     sentences: list[SentenceOut]
 
 
+class ChoiceOut(BaseModel):
+    """One reading of a question that has several, and the rank of the passage that answers it."""
+
+    label: str
+    question: str
+    rank: int
+
+
 class AnswerOut(BaseModel):
     """An answer and its passages; where it is not answered, the nearest passages."""
 
@@ -228,6 +237,9 @@ class AnswerOut(BaseModel):
     index_generation: str
     passages: list[PassageOut]
     generated: GeneratedOut | None
+    choices: list[ChoiceOut]
+    remark: str | None
+    reply: str
     stale: bool
 
 
@@ -310,6 +322,7 @@ class TurnOut(BaseModel):
     question: str
     standalone: str
     section: list[str]
+    answer: str
 
 
 class ConversationOut(BaseModel):

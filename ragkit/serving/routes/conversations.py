@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request
@@ -75,7 +74,7 @@ def _conversation_out(state: ServerState, conversation_id: str) -> ConversationO
         {
             "id": conversation_id,
             "expires_in": int(state.settings.expiry),
-            "turns": [{**asdict(turn), "section": list(turn.section)} for turn in turns],
+            "turns": [turn.to_dict() for turn in turns],
         }
     )
 

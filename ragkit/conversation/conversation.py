@@ -14,11 +14,11 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 from ragkit.answering.answer import Answer
 from ragkit.answering.generated import Sentence
+from ragkit.conversation.turns import Turn
 from ragkit.default import IndexLike, open_index
 from ragkit.errors import InputError
 from ragkit.grounding import LanguageModel, Policy, rewrite_question
@@ -26,7 +26,7 @@ from ragkit.index import Where
 from ragkit.retrieval import clean_question
 from ragkit.types import Said
 
-__all__ = ["MAX_TURNS", "Conversation", "Rewriter", "Turn", "depends_on_history", "rewriter"]
+__all__ = ["MAX_TURNS", "Conversation", "Rewriter", "depends_on_history", "rewriter"]
 
 MAX_TURNS = 3
 """Number of turns that a conversation remembers."""
@@ -44,22 +44,6 @@ _SELF_CONTAINED = re.compile(
 _OPENING = re.compile(r"\W*(?:and|but|so|ok|okay|also|then|what about|how about)\b", re.IGNORECASE)
 _MAX_SHORT = 3
 """Most words of a question that is too short to stand alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One question of a conversation.
-
-    Attributes:
-        question: the question as asked.
-        standalone: the question as understood, including what it refers to.
-        section: heading path of the answer's first passage; empty if there was no answer.
-
-    """
-
-    question: str
-    standalone: str
-    section: tuple[str, ...]
 
 
 Rewriter = Callable[[Sequence[Turn], str], str | None]
@@ -209,8 +193,7 @@ class Conversation:
 
     def remember(self, answer: Answer) -> None:
         """Remember an answer from elsewhere, as if this conversation had given it."""
-        section = answer.passages[0].citation.section if answer.answered else ()
-        self._turns.append(Turn(answer.question, answer.standalone, section))
+        self._turns.append(Turn.of(answer))
 
     def forget(self) -> None:
         """Forget all turns."""
@@ -218,7 +201,7 @@ class Conversation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the state of the conversation, JSON-ready, for ``from_dict``."""
-        return {"turns": [{**asdict(turn), "section": list(turn.section)} for turn in self._turns]}
+        return {"turns": [turn.to_dict() for turn in self._turns]}
 
     @classmethod
     def from_dict(
@@ -247,7 +230,7 @@ class Conversation:
 
         """
         try:
-            turns = [_turn(turn) for turn in content["turns"]]
+            turns = [Turn.from_dict(turn) for turn in content["turns"]]
         except (TypeError, KeyError, AttributeError) as error:
             raise InputError(
                 f"this is not a conversation ({type(error).__name__}: {error}); expected what "
@@ -293,10 +276,3 @@ def depends_on_history(question: str) -> bool:
         or words[-1] in _REFERRING_AT_END
         or _OPENING.match(question) is not None
     )
-
-
-def _turn(content: Mapping[str, Any]) -> Turn:
-    question, standalone, section = content["question"], content["standalone"], content["section"]
-    if not (isinstance(question, str) and isinstance(standalone, str)):
-        raise TypeError("question and standalone must be strings")
-    return Turn(question, standalone, tuple(map(str, section)))

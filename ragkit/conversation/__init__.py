@@ -1,0 +1,12 @@
+"""Conversations: each question is understood from what was said before it."""
+
+from ragkit.conversation.conversation import (
+    MAX_TURNS,
+    Conversation,
+    Rewriter,
+    depends_on_history,
+    rewriter,
+)
+from ragkit.conversation.turns import Turn
+
+__all__ = ["MAX_TURNS", "Conversation", "Rewriter", "Turn", "depends_on_history", "rewriter"]
