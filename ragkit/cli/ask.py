@@ -1,18 +1,14 @@
-"""The commands ``ask``, ``chat``, ``show`` and ``quotes``."""
+"""The commands ``ask``, ``show`` and ``quotes``."""
 
 from __future__ import annotations
 
-import json
 import sys
-import textwrap
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 import ragkit
-from ragkit.citations.urls import is_web_url
 from ragkit.cli.options import (
     fresh_option,
     index_option,
@@ -25,16 +21,16 @@ from ragkit.cli.options import (
     where_option,
 )
 from ragkit.cli.output import ExitStatus, print_json, print_timings, use_colour
-from ragkit.errors import InputError, LanguageModelError
+from ragkit.cli.places import citation_json, local_path, print_label, relative_path, with_paths
+from ragkit.cli.wrapping import text_width, wrap
+from ragkit.errors import InputError
 from ragkit.timing import timings
 
 if TYPE_CHECKING:
     from ragkit.answering.answer import Answer, Passage
     from ragkit.grounding import Policy
 
-__all__ = ["ask", "chat", "quotes", "show"]
-
-WIDTH = 88
+__all__ = ["ask", "quotes", "show"]
 
 
 @click.command()
@@ -70,48 +66,16 @@ def ask(
             " ".join(question), k=k, threshold=threshold, where=where, llm=llm,
             unsupported=unsupported,
         )  # fmt: skip
-    print_json(_answer_json(answer, index)) if as_json else _print_answer(answer, index)
+    if as_json:
+        print_json(with_paths(answer.to_dict(), answer, index))
+    else:
+        _print_answer(answer, index)
     if explain and not as_json:
         click.echo("\n" + answer.explain())
     if show_timings:
         print_timings(stages)
     if not answer.answered:
         sys.exit(ExitStatus.NEGATIVE)
-
-
-@click.command()
-@click.option("-k", default=1, show_default=True, help="Number of passages to show.")
-@index_option
-@fresh_option
-@reader_option
-@threshold_option
-@llm_options
-@json_option
-def chat(
-    *, k: int, index_path: Path | None, require_fresh: bool, reads: bool, threshold: float | None,
-    llm_name: str | None, llm_url: str | None, unsupported: Policy, as_json: bool,
-) -> None:  # fmt: skip
-    """Hold a conversation: each question may refer to the ones before it.
-
-    Enter one question a line; an empty line ends the conversation. With --json, print one JSON
-    object a line.
-    """
-    index = opened(index_path, reads=reads, require_fresh=require_fresh)
-    llm = language_model(llm_name, llm_url)
-    conversation = ragkit.Conversation(index, llm=llm, unsupported=unsupported)
-    for question in _input_lines():
-        try:
-            answer = conversation.ask(question, k=k, threshold=threshold)
-        except (InputError, LanguageModelError) as error:
-            click.secho(f"ragkit: {error}", fg="red", err=True, color=use_colour())
-            continue
-        if as_json:
-            click.echo(json.dumps(_answer_json(answer, index), ensure_ascii=False))
-            continue
-        if answer.standalone != answer.question:
-            click.secho(f"(understood as: {answer.standalone})", dim=True, color=use_colour())
-        _print_answer(answer, index)
-        click.echo()
 
 
 @click.command()
@@ -146,43 +110,11 @@ def show(*, passage: str, index_path: Path | None, as_json: bool) -> None:
 
     index = open_index(index_path)
     citation = index.cite(passage)
-    path = _local_path(citation.document_id, citation.url, index)
     if as_json:
-        own = {} if path is None else {"path": str(path)}
-        print_json({"id": citation.passage_id, "citation": citation.to_dict(), **own})
+        print_json(citation_json(citation, index))
         return
-    click.secho(citation.label, bold=True, color=use_colour())
-    place = citation.url or (path and _shown(path))
-    if place:
-        click.secho(str(place), dim=True, color=use_colour())
+    print_label(citation, index)
     click.echo(f"\n{citation.quote}")
-
-
-def _input_lines() -> Iterator[str]:
-    """Yield the lines of standard input up to an empty one; prompt on a terminal."""
-    while True:
-        if sys.stdin.isatty():
-            click.secho("> ", nl=False, err=True, fg="cyan", color=use_colour())
-        line = sys.stdin.readline().strip()
-        if not line:
-            return
-        yield line
-
-
-def _answer_json(answer: Answer, index: ragkit.Index) -> dict[str, Any]:
-    """Return ``Answer.to_dict``; passages have the ``path`` of a source without a web address."""
-    content = answer.to_dict()
-    for passage in content["passages"]:
-        path = _local_path(passage["citation"]["document_id"], passage["citation"]["url"], index)
-        if path is not None:
-            passage["path"] = str(path)
-    return content
-
-
-def _local_path(document_id: str, url: str | None, index: ragkit.Index) -> Path | None:
-    """Return the absolute path of a document's file, unless it has a web address or is missing."""
-    path = None if is_web_url(url) else index.source_path(document_id)
-    return path.resolve() if path is not None and path.is_file() else None
 
 
 def _print_answer(answer: Answer, index: ragkit.Index) -> None:
@@ -190,10 +122,10 @@ def _print_answer(answer: Answer, index: ragkit.Index) -> None:
 
     head = answer.text if answer.answered else f"The corpus does not say ({answer.reason})."
     if answer.short:
-        short = " ".join(answer.short.quote.split())
-        click.secho(textwrap.fill(short, WIDTH), fg="green", bold=True, color=use_colour())
+        short = wrap(answer.short.quote, text_width())
+        click.secho(short, fg="green", bold=True, color=use_colour())
         click.echo()
-    click.secho(textwrap.fill(head, WIDTH), bold=not answer.short, color=use_colour())
+    click.secho(wrap(head, text_width()), bold=not answer.short, color=use_colour())
     sure = f"confidence {answer.confidence:.2f} ({in_words(answer.confidence)})"
     click.secho(sure, dim=True, color=use_colour())
     for passage in answer.passages:
@@ -206,8 +138,7 @@ def _print_answer(answer: Answer, index: ragkit.Index) -> None:
 
 
 def _indented(text: str) -> str:
-    indent = " " * 4
-    return textwrap.fill(text, WIDTH, initial_indent=indent, subsequent_indent=indent)
+    return wrap(text, text_width(), indent=" " * 4)
 
 
 def _headline(passage: Passage) -> str:
@@ -219,12 +150,7 @@ def _headline(passage: Passage) -> str:
 
 def _print_place(citation: ragkit.Citation, index: ragkit.Index) -> None:
     """Print the passage's id, for ``ragkit show``, and its file if that can be opened."""
-    path = _local_path(citation.document_id, citation.url, index)
-    place = citation.passage_id if path is None else f"{citation.passage_id}  {_shown(path)}"
+    path = local_path(citation, index)
+    file = "" if path is None else f"  {relative_path(path)}"
+    place = f"{citation.passage_id}{file}"
     click.secho(f"    {place}", dim=True, color=use_colour())
-
-
-def _shown(path: Path) -> Path:
-    """Return the path relative to the working directory, if it is inside that."""
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path

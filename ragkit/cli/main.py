@@ -8,7 +8,8 @@ import sys
 import click
 
 import ragkit
-from ragkit.cli.ask import ask, chat, quotes, show
+from ragkit.cli.ask import ask, quotes, show
+from ragkit.cli.chat import chat
 from ragkit.cli.doctor import doctor
 from ragkit.cli.evaluation import evaluation, tune
 from ragkit.cli.index import index

@@ -1,0 +1,88 @@
+"""The command ``chat``: a conversation in a terminal, or by lines of standard input."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+import ragkit
+from ragkit.cli.options import (
+    fresh_option,
+    index_option,
+    json_option,
+    language_model,
+    llm_options,
+    opened,
+    reader_option,
+    threshold_option,
+)
+
+if TYPE_CHECKING:
+    from ragkit.grounding import Policy
+
+__all__ = ["chat"]
+
+_K_TO_WRITE_FROM = 5
+
+
+@click.command()
+@click.option(
+    "-k",
+    type=int,
+    help=f"Number of passages to show, or that --llm writes from (default: 1; "
+    f"{_K_TO_WRITE_FROM} with --llm).",
+)
+@index_option
+@fresh_option
+@reader_option
+@threshold_option
+@llm_options
+@click.option(
+    "--history/--no-history",
+    "remembers",
+    default=True,
+    help="Remember the lines entered in a terminal for later chats (default), or do not.",
+)
+@json_option
+def chat(
+    *, k: int | None, index_path: Path | None, require_fresh: bool, reads: bool,
+    threshold: float | None, llm_name: str | None, llm_url: str | None, unsupported: Policy,
+    remembers: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Hold a conversation: each question may refer to the ones before it.
+
+    Citations are numbered through the whole talk. /help lists the commands, such as /sources,
+    /open and /save; /quit or Ctrl-D leaves.
+
+    If standard input or output is not a terminal, each line of the input is a question or a
+    command. With --json, print one JSON object a line.
+    """
+    from ragkit.cli.chat_lines import edited_lines, history_path, piped_lines
+    from ragkit.cli.chat_screen import JsonLines, TextScreen
+    from ragkit.cli.chat_session import COMMANDS, Chat
+    from ragkit.conversation.transcript import Transcript
+
+    index = opened(index_path, reads=reads, require_fresh=require_fresh)
+    llm = language_model(llm_name, llm_url)
+    conversation = ragkit.Conversation(index, llm=llm, unsupported=unsupported)
+    transcript = Transcript()
+    interactive = sys.stdin.isatty() and sys.stdout.isatty() and not as_json
+    text = TextScreen(index, transcript, interactive=interactive, writer=llm.name if llm else None)
+    session = Chat(
+        conversation,
+        transcript,
+        index,
+        JsonLines(index, transcript) if as_json else text,
+        k=k if k is not None else _K_TO_WRITE_FROM if llm else 1,
+        threshold=threshold,
+        interactive=interactive,
+    )
+    if interactive:
+        text.banner()
+        history = history_path() if remembers else None
+        session.run(edited_lines(list(COMMANDS), history=history))
+    else:
+        session.run(piped_lines())

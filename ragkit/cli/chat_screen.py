@@ -1,0 +1,254 @@
+"""What a chat prints: as text for people, or as one JSON object a line for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+import click
+
+import ragkit
+from ragkit.answering.answer import Answer
+from ragkit.answering.confidence import in_words
+from ragkit.answering.generated import GOOD
+from ragkit.cli.output import use_colour
+from ragkit.cli.places import citation_json, place_of, print_label, with_paths
+from ragkit.cli.wrapping import Paragraph, text_width, wrap
+from ragkit.conversation.transcript import Source, Transcript, cited_passages, lettered
+
+if TYPE_CHECKING:
+    from ragkit.answering.answer import Passage
+    from ragkit.answering.generated import Sentence
+
+__all__ = ["JsonLines", "Screen", "TextScreen"]
+
+_INDENT = " " * 4
+
+
+class Screen(Protocol):
+    """Shows the answers of a chat and what its commands return."""
+
+    def answer(self, events: Iterator[Answer | Sentence]) -> Answer:
+        """Show an answer while its parts arrive, and return it."""
+
+    def sources(self) -> None:
+        """Show the passages that were cited."""
+
+    def passage(self, citation: ragkit.Citation) -> None:
+        """Show a whole passage."""
+
+    def notice(self, text: str) -> None:
+        """Show what a command did."""
+
+    def error(self, text: str) -> None:
+        """Show why a line has no answer."""
+
+
+class JsonLines:
+    """One JSON object a line; notices on standard error."""
+
+    def __init__(self, index: ragkit.Index, transcript: Transcript) -> None:
+        self._index = index
+        self._transcript = transcript
+
+    def answer(self, events: Iterator[Answer | Sentence]) -> Answer:
+        """Print the answer when all of it is there."""
+        *_, last = events
+        answer = cast("Answer", last)
+        for passage in cited_passages(answer):
+            self._transcript.number(passage.citation)
+        self._print(with_paths(self._transcript.numbered(answer), answer, self._index))
+        return answer
+
+    def sources(self) -> None:
+        """Print the numbered citations as one object."""
+        self._print({"sources": self._transcript.to_dict()["sources"]})
+
+    def passage(self, citation: ragkit.Citation) -> None:
+        """Print the citation, its id, and the path of its file."""
+        self._print(citation_json(citation, self._index))
+
+    def notice(self, text: str) -> None:
+        """Print on standard error."""
+        click.echo(text, err=True)
+
+    def error(self, text: str) -> None:
+        """Print on standard error."""
+        click.echo(text, err=True)
+
+    @staticmethod
+    def _print(content: dict[str, Any]) -> None:
+        click.echo(json.dumps(content, ensure_ascii=False))
+
+
+class TextScreen:
+    """Text, wrapped at words. ``writer``: name of the language model that writes the answers."""
+
+    def __init__(
+        self,
+        index: ragkit.Index,
+        transcript: Transcript,
+        *,
+        interactive: bool,
+        writer: str | None = None,
+    ) -> None:
+        self._index = index
+        self._transcript = transcript
+        self._interactive = interactive
+        self._writer = writer
+
+    def banner(self) -> None:
+        """Say what this is, and how to leave."""
+        count = self._index.counts["documents"]
+        subject = self._index.documents[0].title if count == 1 else f"{count:,} documents"
+        name = click.style(f"ragkit {ragkit.__version__}", bold=True)
+        checked = f" {self._writer} writes them; each sentence is checked." if self._writer else ""
+        _print(f"{name}: ask about {subject}. Answers have numbered citations.{checked}")
+        _print("/help lists the commands; /quit or Ctrl-D leaves.", dim=True)
+        click.echo()
+
+    def answer(self, events: Iterator[Answer | Sentence]) -> Answer:
+        """Print the answer, sentence by sentence where a language model writes it."""
+        first = answer = cast("Answer", next(events))
+        self._begin(first)
+        paragraph = Paragraph(text_width())
+        for event in events:
+            if isinstance(event, Answer):
+                answer = event
+            elif event.kept:
+                self._erase_waiting()
+                self._print_sentence(paragraph, event, first.passages)
+        self._erase_waiting()
+        if not paragraph.is_empty:
+            click.echo()
+        self._print_rest(answer, is_streamed=not paragraph.is_empty)
+        return answer
+
+    def sources(self) -> None:
+        """Print the number, label and place of each source."""
+        if not self._transcript.sources:
+            self.notice("Nothing is cited yet.")
+            return
+        for source in self._transcript.sources:
+            _print_source(source)
+            place = place_of(source.citation, self._index) or source.citation.passage_id
+            click.secho(f"{_INDENT}{place}", dim=True, color=use_colour())
+        click.echo()
+
+    def passage(self, citation: ragkit.Citation) -> None:
+        """Print a passage with what it is from, each of its lines wrapped."""
+        print_label(citation, self._index)
+        click.echo()
+        for line in citation.quote.splitlines():
+            click.echo(wrap(line, text_width()))
+        click.echo()
+
+    def notice(self, text: str) -> None:
+        """Print a line of the program's own."""
+        blank = "\n" * self._interactive
+        click.secho(text + blank, dim=True, color=use_colour(), err=not self._interactive)
+
+    def error(self, text: str) -> None:
+        """Print on standard error; for a person in lines, and with a blank one after them."""
+        shown = f"{wrap(text, text_width())}\n" if self._interactive else text
+        click.secho(shown, fg="red", color=use_colour(), err=True)
+
+    def _begin(self, answer: Answer) -> None:
+        """Say how the question was understood, and that the language model is at work."""
+        if self._interactive:
+            click.echo()
+        if answer.standalone != answer.question:
+            _print(f"You asked about: {answer.standalone}", dim=True)
+        if self._interactive and self._writer and answer.answered and not answer.reply:
+            waiting = f"{self._writer} is writing …"
+            click.secho(waiting, dim=True, nl=False, color=use_colour())
+
+    def _erase_waiting(self) -> None:
+        if self._interactive and self._writer:
+            click.echo("\r\x1b[K", nl=False)
+
+    def _print_sentence(
+        self, paragraph: Paragraph, sentence: Sentence, passages: tuple[Passage, ...]
+    ) -> None:
+        """Print a language model's sentence, and what supports it or that nothing does."""
+        numbered = self._transcript.renumbered(sentence, passages)
+        is_good = sentence.status in GOOD
+        text = click.style(paragraph.add(sentence.text), bold=is_good)
+        marks = _marks(numbered.passages) if is_good else f"[{sentence.status}]"
+        marked = click.style(paragraph.add(marks), fg="cyan" if is_good else "yellow")
+        click.echo(text + marked, nl=False, color=use_colour())
+
+    def _print_rest(self, answer: Answer, *, is_streamed: bool) -> None:
+        if answer.reply:
+            self._print_text(answer.reply, cited_passages(answer))
+        elif answer.answered and not is_streamed:
+            self._print_extract(answer)
+        elif not answer.answered:
+            _print(f"The corpus does not say ({answer.reason}).", bold=True)
+        if not answer.reply:
+            sure = f"confidence {answer.confidence:.2f} ({in_words(answer.confidence)})"
+            _print(sure, dim=True)
+        self._print_cited(answer)
+        self._print_choices(answer)
+        click.echo()
+
+    def _print_extract(self, answer: Answer) -> None:
+        """Print the sentences that answer, after their lead and the words that answer."""
+        first = answer.passages[0]
+        if answer.short:
+            _print(answer.short.quote, fg="green", bold=True)
+            click.echo()
+        if first.lead:
+            _print(first.lead.quote, dim=True)
+        self._print_text(answer.text, [first], bold=not answer.short)
+
+    def _print_text(self, text: str, cited: Sequence[Passage], *, bold: bool = False) -> None:
+        """Print a paragraph, and after it the numbers of passages."""
+        paragraph = Paragraph(text_width())
+        marks = _marks([self._transcript.number(passage.citation) for passage in cited])
+        body = click.style(paragraph.add(text), bold=bold)
+        click.echo(body + click.style(paragraph.add(marks), fg="cyan"), color=use_colour())
+
+    def _print_cited(self, answer: Answer) -> None:
+        """Print what each number refers to, and the passage's words unless they are the answer."""
+        cited = cited_passages(answer)
+        if cited and not answer.answered:
+            click.echo()
+            _print("Nearest:", dim=True)
+        elif cited:
+            click.echo()
+        for passage in cited:
+            _print_source(Source(self._transcript.number(passage.citation), passage.citation))
+            is_answer = answer.answered and answer.generated is None and passage.rank == 1
+            if not is_answer and not answer.reply:
+                _print_quotes(passage)
+
+    def _print_choices(self, answer: Answer) -> None:
+        if not answer.choices:
+            return
+        click.echo()
+        click.echo("Which is meant? Enter its letter:")
+        for letter, choice in lettered(answer.choices):
+            click.echo(wrap(choice.label, text_width(), indent=_INDENT, first=f" {letter}) "))
+
+
+def _print(text: str, *, indent: str = "", **style: Any) -> None:
+    click.secho(wrap(text, text_width(), indent=indent), color=use_colour(), **style)
+
+
+def _print_source(source: Source) -> None:
+    """Print ``[1] Article § Section`` with a hanging indent."""
+    mark = f"[{source.number}]".ljust(len(_INDENT))
+    label = wrap(source.citation.label, text_width(), indent=_INDENT)
+    click.echo(click.style(mark, fg="cyan") + label.removeprefix(_INDENT), color=use_colour())
+
+
+def _print_quotes(passage: Passage) -> None:
+    if passage.lead:
+        _print(passage.lead.quote, indent=_INDENT, dim=True)
+    _print(" … ".join(map(passage.quote, passage.highlights)), indent=_INDENT)
+
+
+def _marks(numbers: Sequence[int]) -> str:
+    return " ".join(f"[{number}]" for number in numbers)

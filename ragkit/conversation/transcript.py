@@ -1,0 +1,234 @@
+"""Transcript: the questions and answers of a talk, with citations numbered through all of it.
+
+A conversation remembers what it needs to understand the next question; a transcript has everything
+that was shown, so that it can be looked up, cited and saved.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ragkit.answering import render
+from ragkit.answering.answer import Answer, Choice, Passage
+from ragkit.answering.generated import GOOD, Sentence
+from ragkit.citations.urls import encode_url, is_web_url
+from ragkit.conversation.conversation import Conversation
+from ragkit.errors import InputError
+from ragkit.types import Citation
+
+__all__ = ["Source", "Transcript", "cited_passages", "lettered"]
+
+
+class Source(NamedTuple):
+    """A cited passage and its number in the talk, from 1."""
+
+    number: int
+    citation: Citation
+
+
+class Transcript:
+    """The answers of a talk. The same passage has the same number in all of them.
+
+    Example:
+        >>> from ragkit import Conversation, Document, Index
+        >>> bread = Document(id="bread", title="Bread", text="Bread is made of flour.")
+        >>> talk, transcript = Conversation(Index.build([bread])), Transcript()
+        >>> transcript.add(talk.ask("What is bread made of?"))
+        >>> transcript.citation(1).quote
+        'Bread is made of flour.'
+
+    """
+
+    def __init__(self) -> None:
+        self._answers: list[Answer] = []
+        self._numbers: dict[str, int] = {}
+        self._citations: list[Citation] = []
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        """The answers, oldest first."""
+        return tuple(self._answers)
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The passages that were cited, by number."""
+        return tuple(map(Source, self._numbers.values(), self._citations))
+
+    def number(self, citation: Citation) -> int:
+        """Return the citation's number: the one it has, or the next one."""
+        number = self._numbers.setdefault(citation.passage_id, len(self._citations) + 1)
+        if number > len(self._citations):
+            self._citations.append(citation)
+        return number
+
+    def add(self, answer: Answer) -> None:
+        """Add an answer; number the passages that it cites."""
+        for passage in cited_passages(answer):
+            self.number(passage.citation)
+        self._answers.append(answer)
+
+    def citation(self, number: int) -> Citation:
+        """Return the citation with a number.
+
+        Raises:
+            InputError: there is no such number.
+
+        """
+        if not self._citations:
+            raise InputError(f"there is no source {number}: nothing is cited yet. Ask something.")
+        if not 1 <= number <= len(self._citations):
+            raise InputError(
+                f"there is no source {number}; expected a number from 1 to {len(self._citations)}."
+            )
+        return self._citations[number - 1]
+
+    def choice(self, text: str) -> Choice | None:
+        """Return the choice of the last answer that a letter names, such as ``b`` or ``b)``."""
+        letter = text.strip().removesuffix(")").casefold()
+        choices = self._answers[-1].choices if self._answers else ()
+        return dict(lettered(choices)).get(letter)
+
+    def clear(self) -> None:
+        """Remove all answers, and number from 1 again."""
+        self._answers.clear()
+        self._numbers.clear()
+        self._citations.clear()
+
+    def save(self, path: Path, conversation: Conversation, *, overwrite: bool = False) -> None:
+        """Write the talk to a file: as JSON if its suffix is ``.json``, else as Markdown.
+
+        Args:
+            path: the file.
+            conversation: the conversation that gave the answers; JSON has its state, so that
+                ``Conversation.from_dict`` can continue it.
+            overwrite: whether to replace a file that exists.
+
+        Raises:
+            InputError: there is nothing to save, the file exists, or it cannot be written.
+
+        """
+        if not self._answers:
+            raise InputError("there is nothing to save yet. Ask something.")
+        content = {**conversation.to_dict(), **self.to_dict()}
+        is_json = path.suffix.lower() == ".json"
+        text = json.dumps(content, ensure_ascii=False, indent=2) if is_json else self.to_markdown()
+        try:
+            with path.open("w" if overwrite else "x", encoding="utf-8") as file:
+                file.write(text.rstrip("\n") + "\n")
+        except FileExistsError as error:
+            raise InputError(
+                f"{path} exists and is not overwritten. Use another name, or /save --force."
+            ) from error
+        except OSError as error:
+            raise InputError(
+                f"{path} cannot be written: {error.strerror or error}. Use another path."
+            ) from error
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return answers and sources, JSON-ready; each passage shown has its ``number``."""
+        return {
+            "answers": [self.numbered(answer) for answer in self._answers],
+            "sources": [
+                {"number": number, "citation": citation.to_dict()}
+                for number, citation in self.sources
+            ],
+        }
+
+    def numbered(self, answer: Answer) -> dict[str, Any]:
+        """Return ``Answer.to_dict``; passages have the ``number`` of their citation, or None."""
+        content = answer.to_dict()
+        for passage, entry in zip(answer.passages, content["passages"], strict=True):
+            entry["number"] = self._numbers.get(passage.citation.passage_id)
+        return content
+
+    def renumbered(self, sentence: Sentence, passages: Sequence[Passage]) -> Sentence:
+        """Return a language model's sentence with numbers of the talk instead of ranks.
+
+        A sentence that the passages do not support cites none.
+        """
+        citations = {passage.rank: passage.citation for passage in passages}
+        ranks = sentence.passages if sentence.status in GOOD else ()
+        numbers = [self.number(citations[rank]) for rank in ranks if rank in citations]
+        return replace(sentence, passages=tuple(numbers))
+
+    def to_markdown(self) -> str:
+        """Return the talk as CommonMark: questions, answers, and the numbered citations."""
+        parts = ["# Talk", *map(self._answer_markdown, self._answers)]
+        if self._citations:
+            parts += ["## Sources", *map(_source_markdown, self.sources)]
+        return "\n\n".join(parts) + "\n"
+
+    def _answer_markdown(self, answer: Answer) -> str:
+        parts = [f"## {render.escape_markdown(answer.question)}"]
+        if answer.standalone != answer.question:
+            parts.append(f"*You asked about: {render.escape_markdown(answer.standalone)}*")
+        parts += self._text_markdown(answer)
+        parts += [
+            f"- {letter}) {render.escape_markdown(choice.label)}"
+            for letter, choice in lettered(answer.choices)
+        ]
+        return "\n\n".join(parts)
+
+    def _text_markdown(self, answer: Answer) -> Iterator[str]:
+        marks = [f"[{self.number(passage.citation)}]" for passage in cited_passages(answer)]
+        if answer.reply:
+            yield " ".join([render.escape_markdown(answer.reply), *marks])
+            return
+        if answer.generated is not None:
+            yield from self._generated_markdown(answer)
+        elif answer.answered:
+            first, *others = marks
+            yield f"{render.escape_markdown(answer.text)} {first}"
+            if others:
+                yield f"See also {' '.join(others)}"
+        if not answer.answered:
+            yield render.abstention(answer.reason)
+            if marks:
+                yield f"Nearest: {' '.join(marks)}"
+
+    def _generated_markdown(self, answer: Answer) -> Iterator[str]:
+        sentences = answer.generated.sentences if answer.generated else ()
+        parts = [
+            render.sentence_markdown(self.renumbered(sentence, answer.passages))
+            for sentence in sentences
+            if sentence.kept
+        ]
+        if parts:
+            yield " ".join(parts)
+
+
+def cited_passages(answer: Answer) -> tuple[Passage, ...]:
+    """Return the passages that an answer shows as its sources, in the order of their numbers.
+
+    Of an answer that a language model wrote, they are those that its sentences cite; of others, all
+    passages.
+    """
+    sentences = answer.generated.sentences if answer.generated and answer.answered else ()
+    if not sentences:
+        return answer.passages
+    ranks = dict.fromkeys(
+        rank
+        for sentence in sentences
+        if sentence.kept and sentence.status in GOOD
+        for rank in sentence.passages
+    )
+    passages = {passage.rank: passage for passage in answer.passages}
+    return tuple(passages[rank] for rank in ranks if rank in passages)
+
+
+def lettered(choices: Sequence[Choice]) -> Iterator[tuple[str, Choice]]:
+    """Yield each choice after the letter that stands for it: a, b, c …"""
+    yield from zip("abcdefghijklmnopqrstuvwxyz", choices, strict=False)
+
+
+def _source_markdown(source: Source) -> str:
+    number, citation = source
+    label = render.escape_markdown(citation.label)
+    url = encode_url(citation.url or "")
+    place = f"[{label}](<{url}>)" if is_web_url(citation.url) else label
+    where = f"{citation.start}–{citation.end}"
+    return f"{number}. {place}, {where}\n\n   > {render.escape_markdown(citation.quote)}"
