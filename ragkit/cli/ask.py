@@ -21,7 +21,7 @@ from ragkit.cli.options import (
     where_option,
 )
 from ragkit.cli.output import ExitStatus, print_json, print_timings, use_colour
-from ragkit.cli.places import citation_json, local_path, print_label, relative_path, with_paths
+from ragkit.cli.places import citation_json, local_path, place_of, relative_path, with_paths
 from ragkit.cli.wrapping import text_width, wrap
 from ragkit.errors import InputError
 from ragkit.timing import timings
@@ -113,7 +113,10 @@ def show(*, passage: str, index_path: Path | None, as_json: bool) -> None:
     if as_json:
         print_json(citation_json(citation, index))
         return
-    print_label(citation, index)
+    click.secho(citation.label, bold=True, color=use_colour())
+    place = place_of(citation, index)
+    if place:
+        click.secho(place, dim=True, color=use_colour())
     click.echo(f"\n{citation.quote}")
 
 

@@ -13,7 +13,7 @@ from ragkit.answering.answer import Answer
 from ragkit.answering.confidence import in_words
 from ragkit.answering.generated import GOOD
 from ragkit.cli.output import use_colour
-from ragkit.cli.places import citation_json, place_of, print_label, with_paths
+from ragkit.cli.places import citation_json, place_of, with_paths
 from ragkit.cli.wrapping import Paragraph, text_width, wrap
 from ragkit.conversation.transcript import Source, Transcript, cited_passages, lettered
 
@@ -35,7 +35,7 @@ class Screen(Protocol):
     def sources(self) -> None:
         """Show the passages that were cited."""
 
-    def passage(self, citation: ragkit.Citation) -> None:
+    def passage(self, source: Source) -> None:
         """Show a whole passage."""
 
     def notice(self, text: str) -> None:
@@ -65,9 +65,10 @@ class JsonLines:
         """Print the numbered citations as one object."""
         self._print({"sources": self._transcript.to_dict()["sources"]})
 
-    def passage(self, citation: ragkit.Citation) -> None:
-        """Print the citation, its id, and the path of its file."""
-        self._print(citation_json(citation, self._index))
+    def passage(self, source: Source) -> None:
+        """Print the citation, its number and id, and the path of its file."""
+        number, citation = source
+        self._print({"number": number, **citation_json(citation, self._index)})
 
     def notice(self, text: str) -> None:
         """Print on standard error."""
@@ -102,9 +103,9 @@ class TextScreen:
         """Say what this is, and how to leave."""
         count = self._index.counts["documents"]
         subject = self._index.documents[0].title if count == 1 else f"{count:,} documents"
-        name = click.style(f"ragkit {ragkit.__version__}", bold=True)
         checked = f" {self._writer} writes them; each sentence is checked." if self._writer else ""
-        _print(f"{name}: ask about {subject}. Answers have numbered citations.{checked}")
+        _print(f"ragkit {ragkit.__version__} chat", bold=True)
+        _print(f"Ask about {subject}. Answers have numbered citations.{checked}")
         _print("/help lists the commands; /quit or Ctrl-D leaves.", dim=True)
         click.echo()
 
@@ -117,10 +118,12 @@ class TextScreen:
             if isinstance(event, Answer):
                 answer = event
             elif event.kept:
-                self._erase_waiting()
+                if paragraph.is_empty:
+                    self._erase_waiting()
                 self._print_sentence(paragraph, event, first.passages)
-        self._erase_waiting()
-        if not paragraph.is_empty:
+        if paragraph.is_empty:
+            self._erase_waiting()
+        else:
             click.echo()
         self._print_rest(answer, is_streamed=not paragraph.is_empty)
         return answer
@@ -130,36 +133,49 @@ class TextScreen:
         if not self._transcript.sources:
             self.notice("Nothing is cited yet.")
             return
+        self._leave_blank()
         for source in self._transcript.sources:
-            _print_source(source)
-            place = place_of(source.citation, self._index) or source.citation.passage_id
-            click.secho(f"{_INDENT}{place}", dim=True, color=use_colour())
+            self._print_place(source)
         click.echo()
 
-    def passage(self, citation: ragkit.Citation) -> None:
-        """Print a passage with what it is from, each of its lines wrapped."""
-        print_label(citation, self._index)
+    def passage(self, source: Source) -> None:
+        """Print a passage after its number, label and place, each of its lines wrapped."""
+        self._leave_blank()
+        self._print_place(source)
         click.echo()
-        for line in citation.quote.splitlines():
+        for line in source.citation.quote.splitlines():
             click.echo(wrap(line, text_width()))
         click.echo()
 
     def notice(self, text: str) -> None:
-        """Print a line of the program's own."""
-        blank = "\n" * self._interactive
-        click.secho(text + blank, dim=True, color=use_colour(), err=not self._interactive)
+        """Print what the program itself says; on standard error if no person reads it."""
+        self._leave_blank()
+        click.secho(text, dim=True, color=use_colour(), err=not self._interactive)
+        self._leave_blank()
 
     def error(self, text: str) -> None:
-        """Print on standard error; for a person in lines, and with a blank one after them."""
-        shown = f"{wrap(text, text_width())}\n" if self._interactive else text
+        """Print on standard error, wrapped if a person reads it."""
+        self._leave_blank()
+        shown = wrap(text, text_width()) if self._interactive else text
         click.secho(shown, fg="red", color=use_colour(), err=True)
+        self._leave_blank()
+
+    def _leave_blank(self) -> None:
+        """Set what is printed apart from what a person entered."""
+        if self._interactive:
+            click.echo()
+
+    def _print_place(self, source: Source) -> None:
+        _print_source(source)
+        place = place_of(source.citation, self._index) or source.citation.passage_id
+        click.secho(f"{_INDENT}{place}", dim=True, color=use_colour())
 
     def _begin(self, answer: Answer) -> None:
         """Say how the question was understood, and that the language model is at work."""
-        if self._interactive:
-            click.echo()
+        self._leave_blank()
         if answer.standalone != answer.question:
             _print(f"You asked about: {answer.standalone}", dim=True)
+            click.echo()
         if self._interactive and self._writer and answer.answered and not answer.reply:
             waiting = f"{self._writer} is writing …"
             click.secho(waiting, dim=True, nl=False, color=use_colour())

@@ -115,11 +115,11 @@ class Chat:
                 f"/open expects the number of a source, such as /open 1; found "
                 f"{' '.join(numbers) or 'nothing'}. /sources lists them."
             )
-        citation = self._transcript.citation(int(numbers[0]))
+        source = self._transcript.source(int(numbers[0]))
         if "--browser" in words:
-            self._browse(citation)
+            self._browse(source.citation)
         else:
-            self._screen.passage(citation)
+            self._screen.passage(source)
 
     def _browse(self, citation: ragkit.Citation) -> None:
         path = local_path(citation, self._index)

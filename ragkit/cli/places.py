@@ -5,10 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from ragkit.citations.urls import is_web_url
-from ragkit.cli.output import use_colour
 
 if TYPE_CHECKING:
     import ragkit
@@ -17,7 +14,6 @@ __all__ = [
     "citation_json",
     "local_path",
     "place_of",
-    "print_label",
     "relative_path",
     "with_paths",
 ]
@@ -54,14 +50,6 @@ def place_of(citation: ragkit.Citation, index: ragkit.Index) -> str | None:
     """Return where a cited document can be opened: its web address or its file, else None."""
     path = local_path(citation, index)
     return citation.url or (str(relative_path(path)) if path else None)
-
-
-def print_label(citation: ragkit.Citation, index: ragkit.Index) -> None:
-    """Print what a citation is from: its label, and where it can be opened."""
-    click.secho(citation.label, bold=True, color=use_colour())
-    place = place_of(citation, index)
-    if place:
-        click.secho(place, dim=True, color=use_colour())
 
 
 def _path_json(citation: ragkit.Citation, index: ragkit.Index) -> dict[str, str]:

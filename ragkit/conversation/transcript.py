@@ -38,7 +38,7 @@ class Transcript:
         >>> bread = Document(id="bread", title="Bread", text="Bread is made of flour.")
         >>> talk, transcript = Conversation(Index.build([bread])), Transcript()
         >>> transcript.add(talk.ask("What is bread made of?"))
-        >>> transcript.citation(1).quote
+        >>> transcript.source(1).citation.quote
         'Bread is made of flour.'
 
     """
@@ -71,8 +71,8 @@ class Transcript:
             self.number(passage.citation)
         self._answers.append(answer)
 
-    def citation(self, number: int) -> Citation:
-        """Return the citation with a number.
+    def source(self, number: int) -> Source:
+        """Return the source with a number.
 
         Raises:
             InputError: there is no such number.
@@ -84,7 +84,7 @@ class Transcript:
             raise InputError(
                 f"there is no source {number}; expected a number from 1 to {len(self._citations)}."
             )
-        return self._citations[number - 1]
+        return Source(number, self._citations[number - 1])
 
     def choice(self, text: str) -> Choice | None:
         """Return the choice of the last answer that a letter names, such as ``b`` or ``b)``."""
@@ -204,15 +204,16 @@ class Transcript:
 def cited_passages(answer: Answer) -> tuple[Passage, ...]:
     """Return the passages that an answer shows as its sources, in the order of their numbers.
 
-    Of an answer that a language model wrote, they are those that its sentences cite; of others, all
-    passages.
+    Of an answer that a language model wrote, they are those that its sentences cite; of another
+    one, all passages. A question without an answer has the nearest passage alone.
     """
-    sentences = answer.generated.sentences if answer.generated and answer.answered else ()
-    if not sentences:
+    if not answer.answered and not answer.reply:
+        return answer.passages[:1]
+    if answer.generated is None:
         return answer.passages
     ranks = dict.fromkeys(
         rank
-        for sentence in sentences
+        for sentence in answer.generated.sentences
         if sentence.kept and sentence.status in GOOD
         for rank in sentence.passages
     )
