@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -20,8 +19,11 @@ __all__ = ["edited_lines", "history_path", "piped_lines"]
 
 
 def piped_lines() -> Iterator[str]:
-    """Yield the lines of standard input."""
-    for line in sys.stdin:
+    """Yield the lines of standard input; bytes that are not UTF-8 as lone surrogates.
+
+    A question that has these is refused, and the next one can still be answered.
+    """
+    for line in click.get_text_stream("stdin", encoding="utf-8", errors="surrogateescape"):
         yield line.strip()
 
 
