@@ -12,6 +12,8 @@ from typing import Any
 
 import pexpect
 
+from support.parts import ROOT
+
 __all__ = ["CTRL_C", "CTRL_D", "ENTER", "TAB", "UP", "Terminal", "terminal"]
 
 CTRL_C, CTRL_D, ENTER, TAB, UP = "\x03", "\x04", "\r", "\t", "\x1b[A"
@@ -25,10 +27,15 @@ _HEEDING = (
 
 
 class Terminal:
-    """A running chat. ``banner``: what it shows before the first prompt."""
+    """A running chat.
+
+    ``banner``: what it shows before the first prompt. ``raw``: what it wrote between prompts,
+    with colours and cursor movements.
+    """
 
     def __init__(self, child: Any) -> None:
         self._child = child
+        self.raw = ""
         self.banner = self.until_prompt()
 
     def enter(self, line: str) -> str:
@@ -59,17 +66,21 @@ class Terminal:
     def until_prompt(self) -> str:
         """Return what is shown until the next prompt, without colours and cursor movements."""
         self._child.expect_exact(_PROMPT)
+        self.raw += self._child.before
         return _COMMAND.sub("", self._child.before).replace("\r", "")
 
 
 @contextmanager
-def terminal(state: Path, *arguments: str, columns: int = 100, **variables: str) -> Iterator[Terminal]:
+def terminal(
+    state: Path, *arguments: str, columns: int = 100, **variables: str
+) -> Iterator[Terminal]:
     """Run ``ragkit chat`` in a terminal; its history is in the folder ``state``."""
     inherited = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES", "NO_COLOR")}
     environment = {
         **inherited,
         "TERM": "xterm",
         "PROMPT_TOOLKIT_NO_CPR": "1",  # nobody answers where the cursor is
+        "PYTHONPATH": str(ROOT),
         "XDG_STATE_HOME": str(state),
         **variables,
     }

@@ -1,0 +1,282 @@
+"""``ragkit chat`` in a real terminal: what a person types, and what the screen then shows."""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+
+from ragkit import Document, Index
+from support.chat_endpoint import Reply, endpoint
+
+if sys.platform == "win32":
+    pytest.skip("pseudo-terminals are POSIX's", allow_module_level=True)
+
+from support.terminal import CTRL_C, CTRL_D, ENTER, TAB, UP, terminal
+
+LEAGUE = "When did the USSR join the League of Nations?"
+RAPALLO = "Who signed the Treaty of Rapallo?"
+OFFICERS = "When did the first German officers go to Soviet Russia?"
+BREAD = "How do I bake sourdough bread?"
+
+
+def test_the_banner_says_what_it_is_and_how_to_leave(tmp_path: Path) -> None:
+    with terminal(tmp_path) as chat:
+        assert "Ask about Germany–Soviet Union relations (1918–1941)." in chat.banner
+        assert "/help lists the commands; /quit or Ctrl-D leaves." in chat.banner
+        assert chat.leave(CTRL_D) == 0
+    with terminal(tmp_path) as chat:
+        assert chat.leave("/quit" + ENTER) == 0
+
+
+def test_blank_lines_only_prompt_again(tmp_path: Path) -> None:
+    with terminal(tmp_path) as chat:
+        for blank in ("", "   "):
+            assert chat.enter(blank).replace(">", "").split() == []
+        assert "September 1934. [1]" in chat.enter(LEAGUE)
+
+
+def test_ctrl_c_cancels_the_line_and_not_the_chat(tmp_path: Path) -> None:
+    with terminal(tmp_path) as chat:
+        chat.type("Who signed the wrong", "the wrong")
+        cancelled = chat.press(CTRL_C)
+        assert "quit" not in cancelled
+        assert "confidence" not in cancelled
+        assert "/quit or Ctrl-D leaves." in chat.press(CTRL_C)  # on an empty line
+        answer = chat.enter(RAPALLO)
+        assert "the wrong" not in answer
+        assert "Walther Rathenau" in answer
+
+
+def test_a_line_is_edited_and_recalled(tmp_path: Path) -> None:
+    with terminal(tmp_path) as chat:
+        chat.type("signed the Treaty of Rapallo?", "Rapallo?")
+        assert "Walther Rathenau" in chat.press("\x01Who " + ENTER)  # Ctrl-A: to its beginning
+        assert "Walther Rathenau" in chat.press(UP + ENTER)
+        assert chat.enter("/sources").count("§") == 1
+        assert "§" in chat.press(UP + ENTER)
+        assert "Walther Rathenau" in chat.press(UP + UP + ENTER)
+
+
+def test_pasted_lines_are_one_question(tmp_path: Path) -> None:
+    with terminal(tmp_path) as chat:
+        answer = chat.press("\x1b[200~Who signed\nthe Treaty of Rapallo?\x1b[201~" + ENTER)
+        assert answer.count("confidence") == 1
+        assert "Walther Rathenau" in answer
+
+
+def test_lines_are_remembered_for_the_next_chat_in_a_file_of_its_owner(tmp_path: Path) -> None:
+    with terminal(tmp_path) as chat:
+        chat.enter(RAPALLO)
+        chat.leave(CTRL_D)
+    file = tmp_path / "ragkit" / "chat-history"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    with terminal(tmp_path) as chat:
+        assert "Walther Rathenau" in chat.press(UP + ENTER)
+
+
+def test_without_history_nothing_is_written(tmp_path: Path) -> None:
+    with terminal(tmp_path / "state", "--no-history") as chat:
+        chat.enter("/help")
+        assert "Ask a question" in chat.press(UP + ENTER)  # within the chat it is recalled
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_state_folder_that_cannot_be_used_is_no_hindrance(tmp_path: Path) -> None:
+    (tmp_path / "ragkit").write_text("not a folder", encoding="utf-8")
+    with terminal(tmp_path) as chat:
+        assert "Walther Rathenau" in chat.enter(RAPALLO)
+
+
+def test_tab_completes_commands_and_the_files_of_save(tmp_path: Path) -> None:
+    (tmp_path / "unusual-name.md").touch()
+    with terminal(tmp_path) as chat:
+        chat.type("/so" + TAB, "urces")
+        assert "Nothing is cited yet." in chat.press(ENTER)
+        chat.enter(RAPALLO)
+        chat.type(f"/save {tmp_path}/unus" + TAB, "ual-name.md")
+        assert "exists and is not overwritten" in chat.press(ENTER).replace("\n", " ")
+
+
+def test_every_command_does_what_help_says(tmp_path: Path) -> None:
+    with terminal(tmp_path, columns=90) as chat:
+        printed = chat.enter("/help")
+        for name in ("/sources", "/open N", "/save [FILE]", "/new", "/help", "/quit"):
+            assert name in printed
+        chat.enter(LEAGUE)
+        chat.enter(RAPALLO)
+        sources = chat.enter("/sources")
+        assert re.findall(r"^\[(\d)\]", sources, re.M) == ["1", "2"]
+        assert sources.count("https://en.wikipedia.org/wiki/") == 2
+        passage = chat.enter("/open 1")
+        assert "\n[1] Germany–Soviet Union relations" in passage
+        assert "Maxim Litvinov" in passage  # it begins before the sentence that answered
+        for name in ("talk.md", "talk.json"):
+            assert f"Saved 2 answers to {tmp_path}/{name}" in chat.enter(
+                f"/save {tmp_path}/{name}"
+            ).replace("\n/", " /").replace("to\n", "to ")
+        assert "[2]" in (tmp_path / "talk.md").read_text(encoding="utf-8")
+        saved = json.loads((tmp_path / "talk.json").read_text(encoding="utf-8"))
+        assert [turn["question"] for turn in saved["turns"]] == [LEAGUE, RAPALLO]
+        assert "forgotten" in chat.enter("/new")
+        assert "Nothing is cited yet." in chat.enter("/sources")
+        assert "1922, during" in chat.enter(RAPALLO)
+        assert "no command /nonsense" in chat.enter("/nonsense")
+        assert chat.leave("/quit" + ENTER) == 0
+
+
+def test_a_passage_is_shown_in_the_browser_that_the_environment_names(tmp_path: Path) -> None:
+    opened = tmp_path / "opened"
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {opened}\n', encoding="utf-8")
+    browser.chmod(0o755)
+    with terminal(tmp_path, BROWSER=f"{browser} %s") as chat:
+        chat.enter(OFFICERS)
+        assert "Opened https://en.wikipedia.org/" in chat.enter("/open 1 --browser")
+    assert opened.read_text(encoding="utf-8").partition("#:~:text=")[2].startswith("The%20first")
+    with terminal(tmp_path, BROWSER="false %s", PATH="") as chat:
+        chat.enter(OFFICERS)
+        shown = chat.enter("/open 1 --browser").replace("\n", " ")
+        assert "no browser can be opened here. Open https://" in shown
+
+
+@pytest.mark.parametrize("columns", [40, 72, 160])
+def test_answers_are_wrapped_at_words_to_the_width_of_the_terminal(
+    tmp_path: Path, columns: int
+) -> None:
+    with terminal(tmp_path, columns=columns) as chat:
+        answer = chat.enter(RAPALLO)
+        lines = answer[answer.index("The Treaty of Rapallo between") :].splitlines()
+        widths = list(map(len, lines))
+        assert max(widths) <= min(columns, 100)
+        assert max(widths) > min(columns, 100) - 20  # and the width is used
+        text = " ".join(answer.split())
+        assert "the main trading and diplomatic partner of the Soviet Union. [1]" in text
+
+
+def test_wide_characters_count_as_two(tmp_path: Path) -> None:
+    text = "東京は日本の首都であり、人口が多い都市です。" * 3
+    index = Index.build([Document("tokyo", "東京", text)])
+    index.save(tmp_path / "index")
+    with terminal(
+        tmp_path, "--index", str(tmp_path / "index"), "--threshold", "0", columns=40
+    ) as chat:
+        answer = chat.enter("東京は日本の首都ですか?")
+        lines = answer[answer.rindex("?") :].splitlines()[1:]
+        assert 36 <= max(map(cell_len, lines)) <= 40
+        assert text[:22] in "".join(lines)
+
+
+def test_no_color_is_respected(tmp_path: Path) -> None:
+    with terminal(tmp_path) as chat:
+        chat.enter(RAPALLO)
+        assert "\x1b[1m" in chat.raw
+    with terminal(tmp_path, NO_COLOR="1") as chat:
+        chat.enter(RAPALLO)
+        assert not re.search(r"\x1b\[[1-9][0-9;]*m", chat.raw)
+
+
+def test_sentences_of_a_language_model_are_shown_as_they_come(tmp_path: Path) -> None:
+    reply = "The USSR joined the League of Nations in September 1934. [1] "
+    slow = Reply(reply + "It was recognized in 1933–34 by Spain. [1] " * 40, pause=0.05)
+    with (
+        endpoint([slow, "Rathenau signed the Treaty of Rapallo. [1]"]) as told,
+        terminal(tmp_path, "--llm", "m", "--llm-url", told.url, OPENAI_API_KEY="x") as chat,
+    ):
+        assert "m writes them" in chat.banner
+        chat.type(LEAGUE + ENTER, "m is writing")
+        chat.wait_for("September 1934.")  # long before the end
+        assert "Cancelled." in chat.press(CTRL_C)
+        answer = chat.enter(RAPALLO)
+        assert "Rathenau signed the Treaty of Rapallo. [2]" in answer
+        assert "confidence" in answer
+        chat.enter(f"/save {tmp_path}/talk.md")
+    text = (tmp_path / "talk.md").read_text(encoding="utf-8")
+    assert RAPALLO in text
+    assert LEAGUE not in text  # what was cancelled is no part of the talk
+
+
+TALKS: Sequence[Sequence[tuple[str, str]]] = (
+    [
+        (LEAGUE, "September 1934. [1]"),
+        (RAPALLO, "Walther Rathenau"),
+        (LEAGUE, "September 1934. [1]"),
+        ("/sources", "[2] Germany"),
+    ],
+    [
+        (OFFICERS, "March 1922. [1]"),
+        ("/open 1", "Junkers began building aircraft at Fili"),
+        (BREAD, "The corpus does not say"),
+        (RAPALLO, "Georgy Chicherin"),
+    ],
+    [
+        (BREAD, "Nearest:"),
+        ("What is the boiling point of ethanol?", "The corpus does not say"),
+        (RAPALLO, "April 16, 1922"),
+    ],
+    [
+        ("//srv, what is it for?", "does not say"),
+        ("/srv", "no command /srv"),
+        (OFFICERS, "in March 1922."),
+    ],
+    [
+        (RAPALLO, "[1]"),
+        ("/new", "forgotten"),
+        ("/open 1", "nothing is cited yet"),
+        (LEAGUE, "September 1934. [1]"),
+    ],
+    [
+        ("/sources", "Nothing is cited yet."),
+        ("/save", "nothing to save yet"),
+        ("/open", "found nothing"),
+        (LEAGUE, "Romania, and Bulgaria"),
+        ("/open 2", "expected a number from 1 to 1"),
+    ],
+    [
+        ("When did the Winter War begin?", "[1]"),
+        ("and why?", "confidence"),
+        (RAPALLO, "Walther Rathenau"),
+        ("/sources", "Treaty of Rapallo 1922 and secret military cooperation"),
+    ],
+    [
+        ("How many Latvians were deported or killed after the Soviet takeover?", "34,250"),
+        (OFFICERS, "March 1922"),
+        ("a", "\n"),
+        ("b)", "\n"),
+        (LEAGUE, "September 1934"),
+    ],
+    [
+        ("x" * 4001, "expected at most 4,000"),
+        ("???", "blank"),
+        ("/help me", "stands alone"),
+        ('/save "open', "without its second"),
+        (RAPALLO, "Walther Rathenau"),
+    ],
+    [
+        ("Wer unterzeichnete den Vertrag von Rapallo?", "[1]"),
+        ("thanks", "\n"),
+        (LEAGUE, "September 1934."),
+        ("/help", "Ctrl-C cancels a line or an answer."),
+        (RAPALLO, "Georgy Chicherin on April 16, 1922"),
+    ],
+)  # fmt: skip
+"""Talks, line by line, each with a text that the screen shows after it. Follow-up questions and
+remarks are among them so that what comes after them is seen to be as good as before."""
+
+
+@pytest.mark.parametrize("talk", TALKS, ids=lambda talk: talk[0][0][:30])
+def test_a_talk_goes_as_its_script_says(tmp_path: Path, talk: Sequence[tuple[str, str]]) -> None:
+    with terminal(tmp_path) as chat:
+        for line, expected in talk:
+            shown = chat.enter(line)
+            answer = shown[shown.rindex(line) + len(line) :] if len(line) < 80 else shown
+            assert expected in answer or expected in " ".join(answer.split()), line
+            assert "Traceback" not in shown
+        assert chat.leave(CTRL_D) == 0
