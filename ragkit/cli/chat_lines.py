@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -23,8 +24,8 @@ def piped_lines() -> Iterator[str]:
 
     A question that has these is refused, and the next one can still be answered.
     """
-    for line in click.get_text_stream("stdin", encoding="utf-8", errors="surrogateescape"):
-        yield line.strip()
+    for line in sys.stdin.buffer:
+        yield line.decode(errors="surrogateescape").strip()
 
 
 def edited_lines(commands: Sequence[str], *, history: Path | None) -> Iterator[str]:

@@ -103,9 +103,10 @@ class TextScreen:
         """Say what this is, and how to leave."""
         count = self._index.counts["documents"]
         subject = self._index.documents[0].title if count == 1 else f"{count:,} documents"
-        checked = f" {self._writer} writes them; each sentence is checked." if self._writer else ""
         _print(f"ragkit {ragkit.__version__} chat", bold=True)
-        _print(f"Ask about {subject}. Answers have numbered citations.{checked}")
+        _print(f"Ask about {subject}. Answers have numbered citations.")
+        if self._writer:
+            _print(f"{self._writer} writes the answers; each of its sentences is checked.")
         _print("/help lists the commands; /quit or Ctrl-D leaves.", dim=True)
         click.echo()
 

@@ -3,48 +3,33 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from click.testing import CliRunner, Result
 from markdown_it import MarkdownIt
 
 from ragkit import Answer, Conversation, Index
 from ragkit.answering.answer import Abstention, Choice, Remark
 from ragkit.answering.generated import Sentence
+from ragkit.cli import cli
 from ragkit.cli.chat_screen import TextScreen
 from ragkit.cli.chat_session import COMMANDS, Chat
 from ragkit.conversation.transcript import Transcript
 from support.chat_endpoint import Reply, endpoint
-from support.parts import ROOT
 
 LEAGUE = "When did the USSR join the League of Nations?"
 RAPALLO = "Who signed the Treaty of Rapallo?"
 BREAD = "How do I bake sourdough bread?"
 
 
-def chat(
-    lines: str | bytes, *arguments: str | Path, cwd: Path | None = None, **variables: str
-) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "ragkit", "chat", *map(str, arguments)],
-        input=lines if isinstance(lines, bytes) else lines.encode(),
-        capture_output=True, check=False, cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
-    )  # fmt: skip
-    errors = [
-        line
-        for line in done.stderr.decode().splitlines(keepends=True)
-        if not line.startswith("ragkit: exporting the model")  # where this test is the first
-    ]
-    return subprocess.CompletedProcess(
-        done.args, done.returncode, done.stdout.decode(), "".join(errors)
-    )
+def chat(lines: str | bytes, *arguments: str | Path, **variables: str) -> Result:
+    """Run ``ragkit chat`` with these lines as its standard input."""
+    command = ["chat", *map(str, arguments)]
+    return CliRunner().invoke(cli, command, input=lines, env=variables, catch_exceptions=False)
 
 
 def objects(lines: str) -> list[dict[str, Any]]:
@@ -53,7 +38,7 @@ def objects(lines: str) -> list[dict[str, Any]]:
 
 def test_lines_are_read_to_the_end_of_the_input_and_blank_ones_are_ignored() -> None:
     done = chat(f"\n{LEAGUE}\n\n   \n\t\n{RAPALLO}", COLUMNS="70")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.exit_code, done.stderr) == (0, "")
     assert "September 1934. [1]" in done.stdout
     assert "[2] Germany–Soviet Union relations (1918–1941) § The Soviet Union" in done.stdout
     assert "ragkit" not in done.stdout  # no banner
@@ -63,9 +48,12 @@ def test_lines_are_read_to_the_end_of_the_input_and_blank_ones_are_ignored() -> 
     assert done.stdout.count("confidence") == 2
 
 
-def test_json_has_one_object_a_line_and_nothing_else_on_standard_output(tmp_path: Path) -> None:
+def test_json_has_one_object_a_line_and_nothing_else_on_standard_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lines = f"{LEAGUE}\n/help\n{RAPALLO}\n/sources\n/open 2\n/save talk.json\n/new\n{RAPALLO}\n"
-    done = chat(lines, "--json", cwd=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    done = chat(lines, "--json")
     league, rapallo, sources, opened, again = objects(done.stdout)
     assert [league["question"], rapallo["question"]] == [LEAGUE, RAPALLO]
     numbers = [answer["passages"][0]["number"] for answer in (league, rapallo, again)]
@@ -82,7 +70,7 @@ def test_json_has_one_object_a_line_and_nothing_else_on_standard_output(tmp_path
 def test_an_error_of_one_line_does_not_end_the_talk() -> None:
     lines = f"\x07\n{'x' * 5000}\n/nonsense\n/open 1\n/sources now\n/save 'a\n/save a b\n".encode()
     done = chat(lines + b"what\xff\n" + f"{RAPALLO}\n".encode(), "--json")
-    assert done.returncode == 0
+    assert done.exit_code == 0
     [answer] = objects(done.stdout)
     assert answer["question"] == RAPALLO
     reasons = (
@@ -111,7 +99,7 @@ def test_a_question_may_begin_with_a_second_slash() -> None:
 
 def test_quit_ends_the_talk_before_the_end_of_the_input() -> None:
     done = chat(f"/quit\n{RAPALLO}\n")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_new_forgets_the_talk() -> None:
@@ -121,9 +109,12 @@ def test_new_forgets_the_talk() -> None:
     assert after["passages"][0]["number"] == 1
 
 
-def test_a_talk_is_saved_as_markdown_and_only_force_overwrites(tmp_path: Path) -> None:
+def test_a_talk_is_saved_as_markdown_and_only_force_overwrites(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lines = f"/save\n{LEAGUE}\n/save\n{RAPALLO}\n/save\n/save 'my talk.md'\n/save --force\n"
-    done = chat(lines, cwd=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    done = chat(lines)
     nothing, first, refused, other, forced = done.stderr.splitlines()
     assert "nothing to save" in nothing
     assert first == "Saved 1 answers to talk.md."
@@ -137,16 +128,16 @@ def test_a_talk_is_saved_as_markdown_and_only_force_overwrites(tmp_path: Path) -
     assert [text for text in headings if text in (LEAGUE, RAPALLO)] == [LEAGUE, RAPALLO]
 
 
-def test_open_prints_the_whole_passage_and_where_it_is(tmp_path: Path, tiny_model: Path) -> None:
+def test_open_prints_the_whole_passage_and_where_it_is(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source, index = tmp_path / "bread.txt", tmp_path / "index"
     text = "Bread is made of flour.\nRye bread is dark\tand keeps long."
     source.write_text(text, encoding="utf-8")
-    subprocess.run(
-        [sys.executable, "-m", "ragkit", "index", "build", source, "--out", index, "--model",
-         tiny_model],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    done = chat("flour?\n/open 1\n/sources\n/open 1 --browser\n", "--index", index, cwd=tmp_path)
+    build = ["index", "build", str(source), "--out", str(index), "--model", str(tiny_model)]
+    assert CliRunner().invoke(cli, build).exit_code == 0
+    monkeypatch.chdir(tmp_path)
+    done = chat("flour?\n/open 1\n/sources\n/open 1 --browser\n", "--index", index)
     assert "[1] bread\n    bread.txt\n\nBread is made of flour.\nRye bread is dark" in done.stdout
     assert done.stdout.count("[1] bread\n    bread.txt\n") == 2
     assert f"Open {source.resolve().as_uri()} yourself" in done.stderr
