@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ _K_TO_WRITE_FROM = 5
 @click.command()
 @click.option(
     "-k",
-    type=int,
+    type=click.IntRange(min=1),
     help=f"Number of passages to show, or that --llm writes from (default: 1; "
     f"{_K_TO_WRITE_FROM} with --llm).",
 )
@@ -60,29 +61,41 @@ def chat(
     If standard input or output is not a terminal, each line of the input is a question or a
     command. With --json, print one JSON object a line.
     """
-    from ragkit.cli.chat_lines import edited_lines, history_path, piped_lines
     from ragkit.cli.chat_screen import JsonLines, TextScreen
-    from ragkit.cli.chat_session import COMMANDS, Chat
+    from ragkit.cli.chat_session import Chat
     from ragkit.conversation.transcript import Transcript
 
     index = opened(index_path, reads=reads, require_fresh=require_fresh)
     llm = language_model(llm_name, llm_url)
-    conversation = ragkit.Conversation(index, llm=llm, unsupported=unsupported)
     transcript = Transcript()
     interactive = sys.stdin.isatty() and sys.stdout.isatty() and not as_json
-    text = TextScreen(index, transcript, interactive=interactive, writer=llm.name if llm else None)
+    writer = llm.name if llm else None
     session = Chat(
-        conversation,
+        ragkit.Conversation(index, llm=llm, unsupported=unsupported),
         transcript,
         index,
-        JsonLines(index, transcript) if as_json else text,
+        JsonLines(index, transcript)
+        if as_json
+        else TextScreen(index, transcript, interactive=interactive, writer=writer),
         k=k if k is not None else _K_TO_WRITE_FROM if llm else 1,
         threshold=threshold,
         interactive=interactive,
     )
-    if interactive:
-        text.banner()
-        history = history_path() if remembers else None
-        session.run(edited_lines(list(COMMANDS), history=history))
-    else:
-        session.run(piped_lines())
+    session.run(_edited_lines(remembers=remembers) if interactive else _piped_lines())
+
+
+def _edited_lines(*, remembers: bool) -> Iterator[str]:
+    """Yield the lines that a person enters."""
+    from ragkit.cli.chat_lines import edited_lines, history_path
+    from ragkit.cli.chat_session import COMMANDS
+
+    return edited_lines(list(COMMANDS), history=history_path() if remembers else None)
+
+
+def _piped_lines() -> Iterator[str]:
+    """Yield the lines of standard input; bytes that are not UTF-8 as lone surrogates.
+
+    A question that has these is refused, and the next one can still be answered.
+    """
+    for line in sys.stdin.buffer:
+        yield line.decode(errors="surrogateescape").strip()

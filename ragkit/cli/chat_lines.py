@@ -1,9 +1,8 @@
-"""The lines of a chat: edited in a terminal, or read from standard input."""
+"""The lines of a chat in a terminal: edited, completed and remembered."""
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -16,16 +15,7 @@ from prompt_toolkit.shortcuts import CompleteStyle
 
 from ragkit.cli.output import use_colour
 
-__all__ = ["edited_lines", "history_path", "piped_lines"]
-
-
-def piped_lines() -> Iterator[str]:
-    """Yield the lines of standard input; bytes that are not UTF-8 as lone surrogates.
-
-    A question that has these is refused, and the next one can still be answered.
-    """
-    for line in sys.stdin.buffer:
-        yield line.decode(errors="surrogateescape").strip()
+__all__ = ["edited_lines", "history_path"]
 
 
 def edited_lines(commands: Sequence[str], *, history: Path | None) -> Iterator[str]:

@@ -14,7 +14,7 @@ from ragkit.answering.confidence import in_words
 from ragkit.answering.generated import GOOD
 from ragkit.cli.output import use_colour
 from ragkit.cli.places import citation_json, place_of, with_paths
-from ragkit.cli.wrapping import Paragraph, text_width, wrap
+from ragkit.cli.wrapping import Paragraph, printable, text_width, wrap
 from ragkit.conversation.transcript import Source, Transcript, cited_passages, lettered
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ _INDENT = " " * 4
 
 class Screen(Protocol):
     """Shows the answers of a chat and what its commands return."""
+
+    def banner(self) -> None:
+        """Say what this is and how to leave, if a person reads it."""
 
     def answer(self, events: Iterator[Answer | Sentence]) -> Answer:
         """Show an answer while its parts arrive, and return it."""
@@ -51,6 +54,9 @@ class JsonLines:
     def __init__(self, index: ragkit.Index, transcript: Transcript) -> None:
         self._index = index
         self._transcript = transcript
+
+    def banner(self) -> None:
+        """Say nothing: a program reads this."""
 
     def answer(self, events: Iterator[Answer | Sentence]) -> Answer:
         """Print the answer when all of it is there."""
@@ -100,7 +106,9 @@ class TextScreen:
         self._writer = writer
 
     def banner(self) -> None:
-        """Say what this is, and how to leave."""
+        """Say what this is and how to leave, if a person reads it."""
+        if not self._interactive:
+            return
         count = self._index.counts["documents"]
         subject = self._index.documents[0].title if count == 1 else f"{count:,} documents"
         _print(f"ragkit {ragkit.__version__} chat", bold=True)
@@ -169,7 +177,7 @@ class TextScreen:
     def _print_place(self, source: Source) -> None:
         _print_source(source)
         place = place_of(source.citation, self._index) or source.citation.passage_id
-        click.secho(f"{_INDENT}{place}", dim=True, color=use_colour())
+        click.secho(f"{_INDENT}{printable(place)}", dim=True, color=use_colour())
 
     def _begin(self, answer: Answer) -> None:
         """Say how the question was understood, and that the language model is at work."""

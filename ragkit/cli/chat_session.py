@@ -49,6 +49,7 @@ class Chat:
 
     def run(self, lines: Iterable[str]) -> None:
         """Answer the lines in their order; blank ones are ignored."""
+        self._screen.banner()
         for line in lines:
             if line:
                 self._enter(line)
@@ -184,7 +185,7 @@ COMMANDS = {
 _HINTS = """
 Tab completes a command, the arrow keys bring back earlier lines.
 Ctrl-C cancels a line or an answer.
-A question that begins with a slash needs a second one: //srv is for what?"""
+A question that begins with a slash needs a second one: //srv, what is it for?"""
 
 
 def _expect_none(name: str, words: list[str]) -> None:

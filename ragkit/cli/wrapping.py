@@ -6,7 +6,7 @@ import shutil
 import unicodedata
 from collections.abc import Iterator
 
-__all__ = ["Paragraph", "text_width", "wrap"]
+__all__ = ["Paragraph", "printable", "text_width", "wrap"]
 
 MAX_WIDTH = 100
 """Longer lines are hard to read."""
@@ -24,8 +24,8 @@ class Paragraph:
     """A paragraph whose text arrives in parts.
 
     Lines break at white space, and beside characters that are two cells wide, such as Chinese ones,
-    which are written without blanks. What is wider than a line is cut. Control characters, with
-    which a text could command the terminal, are left out.
+    which are written without blanks. What is wider than a line is cut. Control characters are left
+    out.
     """
 
     def __init__(self, width: int, *, indent: str = "") -> None:
@@ -70,18 +70,19 @@ def wrap(text: str, width: int, *, indent: str = "", first: str | None = None) -
     return wrapped if first is None else first + wrapped.removeprefix(indent)
 
 
+def printable(text: str) -> str:
+    """Return a text without control characters, with which it could command the terminal."""
+    return "".join([c for c in text if unicodedata.category(c) != "Cc"])
+
+
 def _pieces(text: str, room: int) -> Iterator[str]:
     """Yield what no line break may divide; the first piece of a word begins with a blank."""
     for word in text.split():
         blank = " "
-        for piece in _breakable(_printable(word)):
+        for piece in _breakable(printable(word)):
             for part in _cut(piece, room):
                 yield blank + part
                 blank = ""
-
-
-def _printable(word: str) -> str:
-    return "".join([c for c in word if unicodedata.category(c) != "Cc"])
 
 
 def _breakable(word: str) -> Iterator[str]:

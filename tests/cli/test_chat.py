@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from markdown_it import MarkdownIt
 
-from ragkit import Answer, Conversation, Index
+from ragkit import Answer, Conversation, Document, Index
 from ragkit.answering.answer import Abstention, Choice, Remark
 from ragkit.answering.generated import Sentence
 from ragkit.cli import cli
@@ -100,6 +100,17 @@ def test_a_question_may_begin_with_a_second_slash() -> None:
 def test_quit_ends_the_talk_before_the_end_of_the_input() -> None:
     done = chat(f"/quit\n{RAPALLO}\n")
     assert (done.exit_code, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_follow_up_says_how_it_was_understood() -> None:
+    lines = f"{RAPALLO}\nand when?\n"
+    _, second = objects(chat(lines, "--json").stdout)
+    assert second["standalone"] != second["question"]
+    assert "Rapallo" in second["standalone"]
+    shown = chat(lines).stdout
+    assert shown.count("You asked about: ") == 1
+    understood = shown.split("You asked about: ")[1].split("\n\n")[0]
+    assert " ".join(understood.split()) == second["standalone"]
 
 
 def test_new_forgets_the_talk() -> None:
@@ -256,6 +267,21 @@ def test_a_remark_is_replied_to_with_the_sources_it_is_about(
     assert "\n\nYou are welcome.\n\n" in shown
     assert "confidence" not in shown
     assert "does not say" not in shown
+
+
+def test_a_corpus_cannot_command_the_terminal(
+    german_soviet: Index, capsys: pytest.CaptureFixture[str]
+) -> None:
+    title = "\x1b]0;own"  # the title of the window
+    text = f"Rivers flow {title}ed\x07 to the sea."
+    url = f"https://example.org/{title}\x07"
+    index = Index.build([Document("rivers", title, text, url)], encoder=german_soviet.encoder)
+    talk(Conversation(index), index, "Where do rivers flow?", "/sources", "/open 1")
+    shown = capsys.readouterr().out
+    assert "Rivers flow ]0;owned to the sea." in shown
+    assert "https://example.org/]0;own" in shown
+    assert "\x1b" not in shown
+    assert "\x07" not in shown
 
 
 def test_help_names_every_command(german_soviet: Index, capsys: pytest.CaptureFixture[str]) -> None:

@@ -104,23 +104,6 @@ def test_a_corpus_may_be_read_by_the_export_too(tmp_path: Path, tiny_model: Path
         assert "Bread is made of flour." in ragkit("ask", "flour?", "--index", index).stdout
 
 
-def test_a_talk_in_the_terminal_understands_follow_ups() -> None:
-    said = "Who signed the Treaty of Rapallo?\n\x07\nand when?\n\nnever asked\n"
-    done = subprocess.run(
-        [sys.executable, "-m", "ragkit", "chat", "--json"],
-        input=said, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    first, second = map(json.loads, done.stdout.splitlines())
-    assert first["question"] == "Who signed the Treaty of Rapallo?"
-    assert second["standalone"].startswith("Who signed the Treaty of Rapallo?")
-    assert "control character" in done.stderr
-    shown = subprocess.run(
-        [sys.executable, "-m", "ragkit", "chat"],
-        input=said, capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
-    assert "(understood as: Who signed the Treaty of Rapallo?" in shown
-
-
 def test_timings_are_told_beside_the_answer() -> None:
     done = ragkit("ask", "Who signed the Treaty of Rapallo?", "--json", "--timings")
     assert json.loads(done.stdout)["answered"] is True
