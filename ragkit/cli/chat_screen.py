@@ -14,7 +14,7 @@ from ragkit.answering.confidence import in_words
 from ragkit.answering.generated import GOOD
 from ragkit.cli.output import use_colour
 from ragkit.cli.places import citation_json, place_of, with_paths
-from ragkit.cli.wrapping import Paragraph, printable, text_width, wrap
+from ragkit.cli.wrapping import Paragraph, printable, text_width, wrap, wrap_lines
 from ragkit.conversation.transcript import Source, Transcript, cited_passages, lettered
 
 if TYPE_CHECKING:
@@ -148,12 +148,11 @@ class TextScreen:
         click.echo()
 
     def passage(self, source: Source) -> None:
-        """Print a passage after its number, label and place, each of its lines wrapped."""
+        """Print a passage after its number, label and place, its lines wrapped."""
         self._leave_blank()
         self._print_place(source)
         click.echo()
-        for line in source.citation.quote.splitlines():
-            click.echo(wrap(line, text_width()))
+        click.echo(wrap_lines(source.citation.quote, text_width()))
         click.echo()
 
     def notice(self, text: str) -> None:

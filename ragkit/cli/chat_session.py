@@ -13,6 +13,7 @@ import click
 import ragkit
 from ragkit.cli.chat_screen import Screen
 from ragkit.cli.places import local_path
+from ragkit.cli.wrapping import text_width, wrap
 from ragkit.conversation.transcript import Transcript
 from ragkit.errors import InputError, RagkitError
 
@@ -101,9 +102,19 @@ class Chat:
 
     def _help(self, words: list[str]) -> None:
         _expect_none("/help", words)
-        width = max(len(command.usage) for command in COMMANDS.values())
-        lines = [f"  {command.usage:{width}}  {command.help}" for command in COMMANDS.values()]
-        self._screen.notice("\n".join(["Ask a question, or enter a command:", *lines, _HINTS]))
+        width, column = text_width(), max(len(one.usage) for one in COMMANDS.values())
+        commands = [
+            wrap(
+                command.help,
+                width,
+                indent=" " * (column + 4),
+                first=f"  {command.usage:{column}}  ",
+            )
+            for command in COMMANDS.values()
+        ]
+        hints = [wrap(hint, width) for hint in _HINTS]
+        lines = ["Ask a question, or enter a command:", *commands, "", *hints]
+        self._screen.notice("\n".join(lines))
 
     def _sources(self, words: list[str]) -> None:
         _expect_none("/sources", words)
@@ -182,10 +193,11 @@ COMMANDS = {
         Command("/quit", "leave, as Ctrl-D does", Chat._quit),
     )
 }
-_HINTS = """
-Tab completes a command, the arrow keys bring back earlier lines.
-Ctrl-C cancels a line or an answer.
-A question that begins with a slash needs a second one: //srv, what is it for?"""
+_HINTS = (
+    "Tab completes a command, the arrow keys bring back earlier lines.",
+    "Ctrl-C cancels a line or an answer.",
+    "A question that begins with a slash needs a second one: //srv, what is it for?",
+)
 
 
 def _expect_none(name: str, words: list[str]) -> None:

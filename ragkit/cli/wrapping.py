@@ -6,7 +6,7 @@ import shutil
 import unicodedata
 from collections.abc import Iterator
 
-__all__ = ["Paragraph", "printable", "text_width", "wrap"]
+__all__ = ["Paragraph", "printable", "text_width", "wrap", "wrap_lines"]
 
 MAX_WIDTH = 100
 """Longer lines are hard to read."""
@@ -68,6 +68,12 @@ def wrap(text: str, width: int, *, indent: str = "", first: str | None = None) -
     """
     wrapped = Paragraph(width, indent=indent).add(text)
     return wrapped if first is None else first + wrapped.removeprefix(indent)
+
+
+def wrap_lines(text: str, width: int) -> str:
+    """Return a text of several lines: those that fit as they are, such as code, others wrapped."""
+    lines = [printable(line.expandtabs()) for line in text.splitlines()]
+    return "\n".join([line if _cells(line) <= width else wrap(line, width) for line in lines])
 
 
 def printable(text: str) -> str:

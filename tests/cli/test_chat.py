@@ -143,13 +143,15 @@ def test_open_prints_the_whole_passage_and_where_it_is(
     tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, index = tmp_path / "bread.txt", tmp_path / "index"
-    text = "Bread is made of flour.\nRye bread is dark\tand keeps long."
+    text = "Bread is made of flour.\n    Rye bread  is dark\tand keeps long."
     source.write_text(text, encoding="utf-8")
     build = ["index", "build", str(source), "--out", str(index), "--model", str(tiny_model)]
     assert CliRunner().invoke(cli, build).exit_code == 0
     monkeypatch.chdir(tmp_path)
     done = chat("flour?\n/open 1\n/sources\n/open 1 --browser\n", "--index", index)
-    assert "[1] bread\n    bread.txt\n\nBread is made of flour.\nRye bread is dark" in done.stdout
+    assert (
+        "[1] bread\n    bread.txt\n\nBread is made of flour.\n    Rye bread  is dark" in done.stdout
+    )
     assert done.stdout.count("[1] bread\n    bread.txt\n") == 2
     assert f"Open {source.resolve().as_uri()} yourself" in done.stderr
     source.unlink()
@@ -284,9 +286,12 @@ def test_a_corpus_cannot_command_the_terminal(
     assert "\x07" not in shown
 
 
-def test_help_names_every_command(german_soviet: Index, capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_names_every_command(
+    german_soviet: Index, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
     talk(Conversation(german_soviet), german_soviet, "/help")
     printed = capsys.readouterr().err
     assert list(COMMANDS) == ["/sources", "/open", "/save", "/new", "/help", "/quit"]
     assert all(f"\n  {name}" in printed for name in COMMANDS)
-    assert max(map(len, printed.splitlines())) <= 80
+    assert max(map(len, printed.splitlines())) <= 60

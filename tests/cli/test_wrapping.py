@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from ragkit.cli.wrapping import Paragraph, text_width, wrap
+from ragkit.cli.wrapping import Paragraph, text_width, wrap, wrap_lines
 
 
 def test_lines_break_between_words_and_use_the_width() -> None:
@@ -27,6 +27,13 @@ def test_wide_characters_take_two_cells_and_break_anywhere_but_at_marks() -> Non
 
 def test_a_word_that_is_wider_than_a_line_is_cut() -> None:
     assert wrap("a " + "x" * 12, 5) == "a\nxxxxx\nxxxxx\nxx"
+
+
+def test_lines_that_fit_keep_their_blanks_and_others_are_wrapped() -> None:
+    code = "def f(x):\n    return  x\n\tpass"
+    assert wrap_lines(code, 30) == "def f(x):\n    return  x\n        pass"
+    assert wrap_lines("one  two three\n\n  four", 9) == "one two\nthree\n\n  four"
+    assert wrap_lines("\x1b[2Ja  b", 30) == "[2Ja  b"
 
 
 def test_control_characters_are_left_out() -> None:
