@@ -140,7 +140,7 @@ class Choice:
     Attributes:
         label: what tells this reading from the others, such as "Treaty of Berlin (1926)".
         question: what to ask to mean this reading.
-        rank: the rank of the passage that answers it.
+        rank: the rank of the passage that answers it; it may be beyond the passages returned.
 
     """
 

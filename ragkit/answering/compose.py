@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from ragkit.answering.answer import Abstention, Answer, Passage
+from ragkit.answering.choices import choices_of
 from ragkit.answering.confidence import confidence, default_threshold
 from ragkit.index import IndexData
 from ragkit.reading import Kind, Result
@@ -45,6 +47,7 @@ _KINDS = (
 )
 
 
+_READINGS = 5  # passages in which a question's readings are looked for, however few are returned
 ANSWERS = 0.5
 """Chance from which on a passage after the first is taken to answer as well, so that its words are
 marked. The first answers if the question is answered."""
@@ -71,15 +74,18 @@ def compose(data: IndexData, result: Result, *, k: int, threshold: float | None)
         return _abstention(query, 0.0, (), reason)
     probability = confidence(result)
     answered = probability >= (default_threshold(result) if threshold is None else threshold)
-    passages = passages_of(data, result, k, answered=answered)
+    nearest = passages_of(data, result, max(k, _READINGS), answered=answered)
+    passages, choices = nearest[:k], choices_of(query.text, nearest)
     if not answered:
-        return _abstention(query, probability, passages, _why_not(result))
+        answer = _abstention(query, probability, passages, _why_not(result))
+        return replace(answer, choices=choices)
     best = passages[0]
     text = " ".join([best.quote(span) for span in best.highlights])
     short = best.phrase and data.document(best.citation.document_id).cite(best.phrase)
     return Answer(
-        query.question, True, text, probability, passages, standalone=query.text, short=short
-    )
+        query.question, True, text, probability, passages, standalone=query.text, short=short,
+        choices=choices,
+    )  # fmt: skip
 
 
 def passages_of(

@@ -4,9 +4,8 @@ from ragkit.conversation.conversation import (
     MAX_TURNS,
     Conversation,
     Rewriter,
-    depends_on_history,
     rewriter,
 )
 from ragkit.conversation.turns import Turn
 
-__all__ = ["MAX_TURNS", "Conversation", "Rewriter", "Turn", "depends_on_history", "rewriter"]
+__all__ = ["MAX_TURNS", "Conversation", "Rewriter", "Turn", "rewriter"]

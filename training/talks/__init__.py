@@ -1,0 +1,1 @@
+"""How the model that understands follow-up questions is trained."""

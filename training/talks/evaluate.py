@@ -1,0 +1,160 @@
+"""Measures a turn model that was exported: ``python -m training.talks.evaluate --data DIR``.
+
+Three tables: token F1 of standalone questions on conversations held out; what the library finds in
+conversations about articles held out; and the same on ``eval/conversations.jsonl``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ragkit import Conversation, Document, Index
+from ragkit.conversation.turns import Turn
+from ragkit.conversation.understanding import understand
+from ragkit.default import default_index
+from ragkit.evaluation import evaluate_index, load_set
+from ragkit.evaluation.measures import token_f1
+from training.sources import article_of, load_contrast, read_lines
+from training.splits import load_splits
+from training.talks.examples import Example, load_examples
+
+ROOT = Path(__file__).parents[2]
+Table = dict[str, list[float]]
+
+
+def rewriting(examples: Iterable[Example]) -> dict[str, Table]:
+    """By source: token F1 of the model, of the last two questions glued, and of the turn alone."""
+    sums: dict[str, Table] = defaultdict(lambda: defaultdict(list))
+    for example in examples:
+        if not example.history or example.source == "remarks":
+            continue
+        # Each utterance as a turn's question: the model reads them all alike.
+        turns = [Turn(text, text, ()) for text in example.history]
+        meant = understand(turns, example.question)
+        one = sums[example.source]
+        one["taken for a remark"].append(float(meant.remark is not None))
+        if _plain(example.question) == _plain(example.rewrite):
+            one["left as it stands"].append(float(_plain(meant.standalone) == _plain(example.question)))
+            continue
+        for name, text in (
+            ("F1", meant.standalone),
+            ("F1 glued", f"{example.history[-2:][0]} {example.question}"),
+            ("F1 turn alone", example.question),
+        ):
+            one[name].append(token_f1(text, [example.rewrite]))
+    return sums
+
+
+def remarks(examples: Iterable[Example]) -> Table:
+    """How many remarks are recognised by their kind, and how many questions are taken for one."""
+    sums: Table = defaultdict(list)
+    before = [Turn("Who signed the Treaty of Rapallo?", "Who signed the Treaty of Rapallo?", (), "Rathenau signed it.")]
+    for example in examples:
+        if example.source != "remarks":
+            continue
+        found = understand(before, example.question).remark
+        kind = "none" if found is None else found.value
+        name = "questions taken for a remark" if example.kind == "none" else "remarks recognised"
+        right = kind == example.kind
+        sums[name].append(float(not right if example.kind == "none" else right))
+    return sums
+
+
+def talks_of(split: str) -> tuple[Index, list[dict[str, Any]], dict[str, str]]:
+    """An index of the articles of a split, their conversations, and each paragraph's text."""
+    splits, source = load_splits(), load_contrast()
+    paragraphs = [p for p in source.paragraphs if splits.of(p.article) == split]
+    texts: dict[str, list[str]] = defaultdict(list)
+    for paragraph in paragraphs:
+        texts[paragraph.title].append(paragraph.text)
+    documents = [Document(title, title, "\n\n".join(own)) for title, own in texts.items()]
+    talks = [
+        talk
+        for talk in read_lines(ROOT / "training/contrast/talks.jsonl.gz")
+        if splits.of(article_of(talk["title"])) == split
+    ]
+    return Index.build(documents), talks, {p.id: p.text for p in paragraphs}
+
+
+def finding(index: Index, talks: Sequence[dict[str, Any]], text_of: dict[str, str], ask_of: Callable[[], Callable[[dict[str, Any]], Any]]) -> dict[str, Table]:
+    """By kind of turn: whether a passage of the gold paragraph with the answer is first, …"""
+    sums: dict[str, Table] = defaultdict(lambda: defaultdict(list))
+    for talk in talks:
+        ask = ask_of()
+        for number, turn in enumerate(talk["turns"]):
+            answer = ask(turn)
+            kind = "opener" if number == 0 else "switch" if turn["switch"] else (
+                "stands alone" if turn["question"] == turn["standalone"] else "follow-up")
+            one = sums[kind]
+            if not turn["answerable"]:
+                one["refused"].append(float(not answer.answered))
+                continue
+            text = text_of[turn["p"]]
+            right = [turn["answer"] in p.text and p.text in text for p in answer.passages]
+            one["Success@1"].append(float(any(right[:1])))
+            one["Success@5"].append(float(any(right[:5])))
+            one["wrongly refused"].append(float(not answer.answered))
+    return sums
+
+
+def in_talks(split: str) -> dict[str, dict[str, Table]]:
+    index, talks, text_of = talks_of(split)
+
+    def conversing() -> Callable[[dict[str, Any]], Any]:
+        talk = Conversation(index)
+        return lambda turn: talk.ask(turn["question"])
+
+    def by_hand() -> Callable[[dict[str, Any]], Any]:
+        return lambda turn: index.ask(turn["standalone"])
+
+    return {
+        "as typed": finding(index, talks, text_of, conversing),
+        "standalone by hand": finding(index, talks, text_of, by_hand),
+    }
+
+
+def on_eval() -> dict[str, Table]:
+    """By split and category of ``eval/conversations.jsonl``."""
+    index = default_index()
+    report = evaluate_index(load_set(ROOT / "eval/conversations.jsonl", index), index)
+    sums: dict[str, Table] = defaultdict(lambda: defaultdict(list))
+    for outcome in report.outcomes:
+        one = sums[f"{outcome.split}, {outcome.category}"]
+        if outcome.answerable:
+            one["Success@1"].append(float(outcome.rank == 1))
+            one["Success@5"].append(float(outcome.rank is not None and outcome.rank <= 5))
+            one["wrongly refused"].append(float(not outcome.answered))
+        else:
+            one["refused"].append(float(not outcome.answered))
+    return sums
+
+
+def show(title: str, table: dict[str, Table]) -> None:
+    print(f"\n{title}")
+    for name, own in sorted(table.items()):
+        print(f"  {name}: ", "; ".join(f"{n} {sum(v) / len(v):.3f} of {len(v)}" for n, v in own.items()))
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.lower().rstrip("?. ").split())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="the folder of the public sets")
+    parser.add_argument("--split", default="test")
+    options = parser.parse_args()
+    examples = [e for e in load_examples(options.data, None) if e.split == options.split]
+    show("standalone questions", rewriting(examples))
+    show("remarks", {"": remarks(examples)})
+    for name, table in in_talks(options.split).items():
+        show(f"conversations about articles held out, {name}", table)
+    show("eval/", on_eval())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""The model that understands a turn: six layers over the turn and what was said before it.
+
+Heads on the turn's words: whether a word is left out, what is put in front of it (nothing, or
+words of the conversation behind a connecting word), from where to where in the conversation, and
+what follows that. A head on the first token: which remark the turn is, if any. The word embeddings
+are those of all-MiniLM-L6-v2 and stay as they are. The same as a graph for onnxruntime:
+``ragkit/conversation/graph.py``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from ragkit.conversation.edits import AFTER, BEFORE
+from training.model import Packed, body_of, read_on, shipped_alone
+from training.talks.examples import KINDS
+from training.windows import model_folder
+
+OUTSIDE = -1e4
+
+
+@dataclass(frozen=True)
+class Batch:
+    """``turns`` ``(b, t)``, ``said`` ``(b, h)`` token ids, and masks of what is a token."""
+
+    turns: Tensor
+    turn_mask: Tensor
+    said: Tensor
+    said_mask: Tensor
+
+    def to(self, device: torch.device) -> Self:
+        return type(self)(*(part.to(device) for part in vars(self).values()))
+
+
+@dataclass(frozen=True)
+class Scores:
+    """``removed`` ``(b, t)``; ``inserted`` ``(b, t, 1 + connecting words)``, nothing first;
+    ``after`` ``(b, t, …)``; ``first`` and ``last`` ``(b, t, h)``; ``kind`` ``(b, kinds)``."""
+
+    removed: Tensor
+    inserted: Tensor
+    after: Tensor
+    first: Tensor
+    last: Tensor
+    kind: Tensor
+
+
+class TurnModel(nn.Module):
+    def __init__(self, base: Path | None = None) -> None:
+        super().__init__()
+        self.body = body_of(base or model_folder())
+        width = self.body.config.hidden_size
+        self.words = nn.Linear(width, 1 + 1 + len(BEFORE) + len(AFTER))
+        self.pointers = nn.Linear(width, 2 * width)
+        self.spans = nn.Linear(width, 2)
+        self.dense = nn.Linear(width, width)
+        self.kind = nn.Linear(width, len(KINDS))
+        nn.init.normal_(self.pointers.weight, std=0.02)
+        self.body.embeddings.requires_grad_(False)
+
+    def forward(self, batch: Batch) -> Scores:
+        turn, said = self._read(batch)
+        marks = self.words(turn).float()
+        towards = self.pointers(turn).view(*turn.shape[:2], 2, -1)
+        points = torch.einsum("btsd,bhd->bths", towards, said) / turn.shape[-1] ** 0.5
+        spans = (points + self.spans(said)[:, None]).float()
+        spans = spans.masked_fill(~batch.said_mask[:, None, :, None].bool(), OUTSIDE)
+        thought = torch.tanh(self.dense(turn[:, 0]))
+        return Scores(
+            marks[..., 0],
+            marks[..., 1 : 2 + len(BEFORE)],
+            marks[..., 2 + len(BEFORE) :],
+            spans[..., 0],
+            spans[..., 1],
+            self.kind(thought).float(),
+        )
+
+    def _read(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        mask = torch.cat([batch.turn_mask, batch.said_mask], dim=1).bool()
+        joint = Packed.of(mask)
+        states = torch.cat([self._embedded(batch.turns, 0), self._embedded(batch.said, 1)], dim=1)
+        packed = joint.pack(states)
+        for layer in self.body.encoder.layer:
+            packed = read_on(layer, packed, joint, mask)
+        states = joint.pad(packed)
+        width = batch.turns.shape[1]
+        return states[:, :width], states[:, width:]
+
+    def _embedded(self, ids: Tensor, segment: int) -> Tensor:
+        types = torch.full_like(ids, segment)
+        return self.body.embeddings(ids, token_type_ids=types)  # type: ignore[no-any-return]
+
+    def save(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        kept = {k: v.contiguous() for k, v in self.state_dict().items() if not shipped_alone(k)}
+        save_file(kept, folder / "turns.safetensors")
+
+    def restore(self, file: Path, *, body_alone: bool = False) -> None:
+        """Load weights; ``body_alone``: of another model of the same body, without its heads."""
+        weights = load_file(file)
+        if body_alone:
+            weights = {n: w.float() for n, w in weights.items() if n.startswith("body.")}
+        missing, unexpected = self.load_state_dict(weights, strict=False)
+        heads = {"words", "pointers", "spans", "dense", "kind"} if body_alone else set()
+        if unexpected or any(not shipped_alone(n) and n.split(".")[0] not in heads for n in missing):
+            raise ValueError(f"not this model's weights: {missing} {unexpected}")
