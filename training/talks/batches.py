@@ -54,7 +54,8 @@ class Rows:
         count = len(laid.words)
         removed = [IGNORED] * len(laid.turn)
         inserted = [IGNORED] * len(laid.turn)
-        for number, token in enumerate(laid.words):
+        is_talk = example.source != "remarks"  # their history is another's: nothing to take from it
+        for number, token in enumerate(laid.words if is_talk else ()):
             if number not in aligned.unknown:
                 inserted[token] = 0
                 if number < count - 1:
@@ -128,7 +129,7 @@ def with_noise(example: Example, rng: random.Random, others: Sequence[Example]) 
     """As it may come at run time: answers missing, older talk in front, another way of typing."""
     said = list(example.history)
     if example.source == "remarks" and len(said) == 0 and rng.random() < 0.9:
-        said = list(rng.choice(others).history)
+        said = list(rng.choice(others).history[-2:])
     if example.source in {"canard", "own", "contrast"} and rng.random() < 0.1:
         older = rng.choice(others)
         said = [*older.history[-4:], older.rewrite, *said]

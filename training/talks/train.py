@@ -36,7 +36,7 @@ from training.talks.model import OUTSIDE, Scores, TurnModel
 from training.train import computes_bfloat16
 
 READER = Path(__file__).parents[2] / "ragkit/reading/weights/reader.safetensors"
-TIMES = {"canard": 1.0, "cast": 2.0, "contrast": 2.0, "own": 2.0, "remarks": 0.9, "made": 0.15}
+TIMES = {"canard": 1.0, "cast": 2.0, "contrast": 2.0, "own": 2.0, "remarks": 0.6, "made": 0.4}
 """How often an epoch shows an example of each source; below 1, which share of them."""
 TOKENS = 3_000
 RATE, HEAD_RATE = 1e-4, 5e-4
