@@ -30,6 +30,7 @@ class TurnScores(NamedTuple):
         after: ``(t, len(AFTER))`` what follows it.
         first: ``(t, h)`` where it begins in what was said.
         last: ``(t, h)`` where it ends.
+        relevant: ``(h,)`` whether the turn is about a word that was said.
         kind: ``(kinds,)`` which remark the turn is.
 
     """
@@ -39,6 +40,7 @@ class TurnScores(NamedTuple):
     after: Logits
     first: Logits
     last: Logits
+    relevant: Logits
     kind: Logits
 
 

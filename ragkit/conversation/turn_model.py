@@ -53,7 +53,7 @@ class TurnModel:
         said = np.asarray([laid.said or [0]], dtype=np.int32)
         mask = np.ones((1, turn.size + said.size), dtype=np.int32)
         mask[0, turn.size :] = bool(laid.said)
-        marks, first, last, kind = self._model.run(
+        marks, first, last, relevant, kind = self._model.run(
             {
                 "turn": turn,
                 "turn_positions": np.arange(turn.size, dtype=np.int32),
@@ -67,7 +67,7 @@ class TurnModel:
         assert marks.shape[-1] == inserted + len(AFTER)  # noqa: S101 - as it was trained
         return TurnScores(
             marks[0, :, 0], marks[0, :, 1:inserted], marks[0, :, inserted:], first[0], last[0],
-            kind[0],
+            relevant[0, 0], kind[0],
         )  # fmt: skip
 
 

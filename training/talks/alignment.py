@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ragkit.conversation.edits import AFTER, BEFORE, question_words
 
-_CONNECTING = frozenset(
+CONNECTING = frozenset(
     "of the in for about to by from with on at a an 's than as and or is was were did do does that "
     "which who when after before during between besides other".split()
 )
@@ -84,7 +84,7 @@ def align(question: str, rewrite: str, history: Sequence[str]) -> Aligned:
 def _inserted(at: int, run: list[str], said: Sequence[tuple[str, list[str], list]]) -> Inserted | None:  # type: ignore[type-arg]
     for begin, end in _parts(len(run)):
         part = run[begin:end]
-        if all(word in _CONNECTING or not word[0].isalnum() for word in part):
+        if all(word in CONNECTING or not word[0].isalnum() for word in part):
             continue
         spans = tuple(_places(part, said))
         if spans:

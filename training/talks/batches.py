@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ragkit.conversation.edits import BEFORE, question_words
+from ragkit.conversation.edits import question_words
 from ragkit.conversation.tokens import LaidOut, laid_out, tokenizer_of
-from training.talks.alignment import Aligned, align
+from training.talks.alignment import CONNECTING, align, words
 from training.talks.examples import KINDS, Example
 from training.talks.model import Batch
 from training.windows import model_folder
@@ -22,8 +22,8 @@ IGNORED = -100
 
 @dataclass(frozen=True)
 class Row:
-    """One turn. ``removed`` and ``inserted``: a label for each token, ``IGNORED`` where there is
-    none. ``pointers``: token of the turn, connecting words after, and the places (first and last
+    """One turn. ``removed``, ``inserted`` (of the turn) and ``relevant`` (of what was said): a label
+    for each token, ``IGNORED`` where there is none. ``pointers``: token of the turn, connecting words after, and the places (first and last
     token of the history) that are right.
     """
 
@@ -31,6 +31,7 @@ class Row:
     said: list[int]
     removed: list[int]
     inserted: list[int]
+    relevant: list[int]
     pointers: tuple[tuple[int, int, tuple[tuple[int, int], ...]], ...]
     kind: int
 
@@ -68,8 +69,24 @@ class Rows:
             token = laid.words[one.at]
             inserted[token] = 1 + one.before
             pointers.append((token, one.after, places))
+        relevant = _relevant(example, laid) if is_talk else [IGNORED] * len(laid.said)
         kind = KINDS.index(example.kind)
-        return Row(laid.turn, laid.said, removed, inserted, tuple(pointers), kind)
+        return Row(laid.turn, laid.said, removed, inserted, relevant, tuple(pointers), kind)
+
+
+def _relevant(example: Example, laid: LaidOut) -> list[int]:
+    """For each token of the conversation whether its word came into the standalone question."""
+    wanted = set(words(example.rewrite)) - set(words(example.question)) - CONNECTING
+    spans = [question_words(text) for text in example.history]
+    labels = []
+    for place in laid.of:
+        if place is None:
+            labels.append(IGNORED)
+            continue
+        text, at = example.history[place[0]], place[1].start
+        word = next((span for span in spans[place[0]] if span.start <= at < span.end), None)
+        labels.append(int(word is not None and text[slice(*word)].casefold() in wanted))
+    return labels
 
 
 def batch_of(rows: Sequence[Row]) -> Batch:
@@ -89,6 +106,7 @@ class Targets:
 
     removed: Tensor
     inserted: Tensor
+    relevant: Tensor
     at: Tensor
     places: Tensor
     after: Tensor
@@ -98,6 +116,7 @@ class Targets:
 def targets_of(rows: Sequence[Row]) -> Targets:
     removed = _labels([row.removed for row in rows])
     inserted = _labels([row.inserted for row in rows])
+    relevant = _labels([row.relevant or [IGNORED] for row in rows])
     points = [(n, *pointer) for n, row in enumerate(rows) for pointer in row.pointers]
     most = max((len(right) for _, _, _, right in points), default=1)
     places = torch.full((len(points), most, 2), -1)
@@ -105,7 +124,7 @@ def targets_of(rows: Sequence[Row]) -> Targets:
         places[number, : len(right)] = torch.tensor(right)
     at = torch.tensor([(n, token) for n, token, _, _ in points], dtype=torch.long).view(-1, 2)
     after = torch.tensor([after for _, _, after, _ in points], dtype=torch.long)
-    return Targets(removed, inserted, at, places, after, torch.tensor([r.kind for r in rows]))
+    return Targets(removed, inserted, relevant, at, places, after, torch.tensor([r.kind for r in rows]))
 
 
 def _padded(ids: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:

@@ -2,7 +2,8 @@
 
 Heads on the turn's words: whether a word is left out, what is put in front of it (nothing, or
 words of the conversation behind a connecting word), from where to where in the conversation, and
-what follows that. A head on the first token: which remark the turn is, if any. The word embeddings
+what follows that. A head on the words of the conversation: whether the turn is about them. A head
+on the first token: which remark the turn is, if any. The word embeddings
 are those of all-MiniLM-L6-v2 and stay as they are. The same as a graph for onnxruntime:
 ``ragkit/conversation/graph.py``.
 """
@@ -41,13 +42,15 @@ class Batch:
 @dataclass(frozen=True)
 class Scores:
     """``removed`` ``(b, t)``; ``inserted`` ``(b, t, 1 + connecting words)``, nothing first;
-    ``after`` ``(b, t, …)``; ``first`` and ``last`` ``(b, t, h)``; ``kind`` ``(b, kinds)``."""
+    ``after`` ``(b, t, …)``; ``first`` and ``last`` ``(b, t, h)``; ``relevant`` ``(b, h)``;
+    ``kind`` ``(b, kinds)``."""
 
     removed: Tensor
     inserted: Tensor
     after: Tensor
     first: Tensor
     last: Tensor
+    relevant: Tensor
     kind: Tensor
 
 
@@ -58,7 +61,7 @@ class TurnModel(nn.Module):
         width = self.body.config.hidden_size
         self.words = nn.Linear(width, 1 + 1 + len(BEFORE) + len(AFTER))
         self.pointers = nn.Linear(width, 2 * width)
-        self.spans = nn.Linear(width, 2)
+        self.spans = nn.Linear(width, 3)
         self.dense = nn.Linear(width, width)
         self.kind = nn.Linear(width, len(KINDS))
         nn.init.normal_(self.pointers.weight, std=0.02)
@@ -69,7 +72,8 @@ class TurnModel(nn.Module):
         marks = self.words(turn).float()
         towards = self.pointers(turn).view(*turn.shape[:2], 2, -1)
         points = torch.einsum("btsd,bhd->bths", towards, said) / turn.shape[-1] ** 0.5
-        spans = (points + self.spans(said)[:, None]).float()
+        alone = self.spans(said)
+        spans = (points + alone[:, None, :, :2]).float()
         spans = spans.masked_fill(~batch.said_mask[:, None, :, None].bool(), OUTSIDE)
         thought = torch.tanh(self.dense(turn[:, 0]))
         return Scores(
@@ -78,6 +82,7 @@ class TurnModel(nn.Module):
             marks[..., 2 + len(BEFORE) :],
             spans[..., 0],
             spans[..., 1],
+            alone[..., 2].float(),
             self.kind(thought).float(),
         )
 
