@@ -224,7 +224,10 @@ class ChoiceOut(BaseModel):
 
 
 class AnswerOut(BaseModel):
-    """An answer and its passages; where it is not answered, the nearest passages."""
+    """An answer and its passages; where it is not answered, the nearest passages.
+
+    ``markdown``: the answer with its numbered citations, as CommonMark.
+    """
 
     question: str
     standalone: str
@@ -240,6 +243,7 @@ class AnswerOut(BaseModel):
     choices: list[ChoiceOut]
     remark: str | None
     reply: str
+    markdown: str
     stale: bool
 
 

@@ -22,7 +22,7 @@ __all__ = [
 
 
 def answer_json(answer: Answer, index: Index, *, explain: bool = False) -> dict[str, Any]:
-    """Return ``Answer.to_dict`` with ids, links, the generation, and the confidence in words.
+    """Return ``Answer.to_dict`` with ids, links, the generation, Markdown, and words for confidence.
 
     With ``explain``, each passage has its signals and matches.
     """
@@ -32,6 +32,7 @@ def answer_json(answer: Answer, index: Index, *, explain: bool = False) -> dict[
         **content,
         "confidence_words": in_words(answer.confidence),
         "index_generation": index.generation,
+        "markdown": answer.to_markdown(),
         "passages": [
             _with_id_and_link(passage, fields, index, explain=explain)
             for passage, fields in passages

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Error,
+    FrameLocator,
+    Page,
+    Route,
+    expect,
+    sync_playwright,
+)
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ragkit import Document, Index
@@ -37,6 +47,9 @@ OFFICERS = "When did the first German officers go to Soviet Russia?"
 OFFICERS_WENT = "The first German officers went to Soviet Russia for these purposes in March 1922."
 LEAGUE = "When did the USSR join the League of Nations?"
 TOKEN = "-".join(["open", "sesame"])
+RAPALLO = "Who signed the Treaty of Rapallo?"
+MEANT = "When was the Soviet Union expelled from the League of Nations?"
+EXPELLED = "and when was it expelled?"
 BREAD = "How do I bake sourdough bread?"
 PHONE = {"width": 390, "height": 844}
 EVIL = '<img src=x onerror="window.__pwned=1"><script>window.__pwned=1</script>'
@@ -222,6 +235,59 @@ def test_who_asks_before_the_corpus_is_known_is_answered_when_it_is(
     expect(page.locator(".answer")).to_have_text(OFFICERS_WENT)
 
 
+@pytest.fixture(params=["Enter", "Ask"])
+def send(request: pytest.FixtureRequest) -> Callable[[FrameLocator | Page], None]:
+    """Sends the question that was typed: by key, or by button."""
+
+    def sent(page: FrameLocator | Page) -> None:
+        if request.param == "Enter":
+            page.get_by_label("Your question").press("Enter")
+        else:
+            # The click returns before the form has left for the address with the question in it.
+            page.get_by_role("button", name="Ask", exact=True).click(no_wait_after=True)
+
+    return sent
+
+
+def test_a_question_sent_before_the_script_is_there_is_answered_when_it_is(
+    visit: Visit, origin: str, send: Callable[[FrameLocator | Page], None]
+) -> None:
+    page = visit("about:blank")
+    with held_back(page.context, "**/static/turn.js"):
+        page.goto(f"{origin}/", wait_until="commit")
+        page.get_by_label("Your question").fill(OFFICERS)
+        send(page)
+    expect(page.locator(".answer")).to_have_text(OFFICERS_WENT)
+    expect(page.get_by_label("Your question")).to_have_value("")
+    expect(page.locator(".turn")).to_have_count(1)
+    expect(page).not_to_have_url(re.compile(r"\?"))
+    assert parse_qs(urlsplit(page.url).fragment)["q"] == [OFFICERS]
+
+
+def test_what_is_being_typed_when_the_script_comes_is_not_asked_yet(
+    visit: Visit, origin: str
+) -> None:
+    page = visit("about:blank")
+    with held_back(page.context, "**/static/turn.js"):
+        page.goto(f"{origin}/", wait_until="commit")
+        page.get_by_label("Your question").fill("When did the")
+    expect(page.locator("#welcome")).to_be_visible()
+    expect(page.get_by_label("Your question")).to_have_value("When did the")
+    expect(page.locator(".turn")).to_have_count(0)
+
+
+@contextmanager
+def held_back(context: BrowserContext, pattern: str) -> Iterator[None]:
+    """What is loaded from there arrives only when the block ends."""
+    held: list[Route] = []
+    context.route(pattern, lambda route: held.append(route))  # noqa: PLW0108 - it is marked
+    yield
+    context.unroute(pattern)
+    for route in held:
+        with suppress(Error):  # the page that wanted it was left
+            route.continue_()
+
+
 def test_what_is_loaded_is_said_before_the_first_question(
     visit: Visit, origin: str, index: Index
 ) -> None:
@@ -261,8 +327,8 @@ def test_a_follow_up_says_how_it_was_understood_and_can_be_asked_differently(
     page = visit(f"{origin}/")
     ask(page, LEAGUE)
     expect(page.locator(".understood")).to_have_count(0)
-    ask(page, "and when was it expelled?")
-    expect(page.locator(".understood")).to_contain_text("Understood as:")
+    ask(page, EXPELLED)
+    expect(page.locator(".understood")).to_contain_text("You asked about:")
     expect(page.locator(".understood q")).to_contain_text(LEAGUE)
     page.get_by_role("button", name="Ask it differently").click()
     field = page.get_by_label("How to understand the question")
@@ -270,14 +336,12 @@ def test_a_follow_up_says_how_it_was_understood_and_can_be_asked_differently(
     field.press("Escape")
     expect(page.get_by_role("button", name="Ask it differently")).to_be_focused()
     page.keyboard.press("Enter")
-    field.fill("When was the Soviet Union expelled from the League of Nations?")
+    field.fill(MEANT)
     field.press("Enter")
     expect(page.locator(".turn")).to_have_count(3)
     last = page.locator(".turn").last
-    expect(last.get_by_role("heading", level=2)).to_have_text("and when was it expelled?")
-    expect(last.locator("q")).to_have_text(
-        "When was the Soviet Union expelled from the League of Nations?"
-    )
+    expect(last.get_by_role("heading", level=2)).to_have_text(EXPELLED)
+    expect(last.locator("q")).to_have_text(MEANT)
     expect(page.get_by_label("Your question")).to_be_focused()
 
 
@@ -304,7 +368,7 @@ def test_a_new_conversation_forgets_the_old_one(visit: Visit, origin: str) -> No
     expect(page.locator("#welcome")).to_be_visible()
     expect(page.get_by_label("Your question")).to_be_focused()
     assert page.url == f"{origin}/"
-    ask(page, "and when was it expelled?")
+    ask(page, EXPELLED)
     expect(page.locator(".understood")).to_have_count(0)
 
 
@@ -330,28 +394,108 @@ def test_keys_lead_to_the_question_and_shift_enter_begins_a_line(visit: Visit, o
 # --- a link to an answer
 
 
-def test_a_link_replays_the_thread_and_no_server_is_told_the_fragment(
+def test_a_link_asks_one_turn_as_it_was_understood_and_no_server_is_told_the_fragment(
     visit: Visit, origin: str, watch: Watch, index: Index
 ) -> None:
     page = visit(f"{origin}/", permissions=["clipboard-read", "clipboard-write"])
     ask(page, LEAGUE)
-    ask(page, "and when was it expelled?")
+    ask(page, EXPELLED)
+    page.get_by_role("button", name="Ask it differently").click()
+    page.get_by_label("How to understand the question").fill(MEANT)
+    page.keyboard.press("Enter")
+    expect(page.locator(".turn").nth(2).locator(".facts")).to_be_visible()
     ask(page, BREAD)
     fragment = parse_qs(urlsplit(page.url).fragment)
-    assert fragment["q"] == [LEAGUE, "and when was it expelled?", BREAD]
-    assert fragment["g"] == [index.generation]
-    page.locator(".turn").nth(1).get_by_role("button", name="Copy link").click()
+    assert fragment == {"q": [BREAD], "k": ["5"], "g": [index.generation]}
+    page.locator(".turn").nth(2).get_by_role("button", name="Copy link").click()
     expect(page.locator("#said")).to_have_text("Link copied")
     link = page.evaluate("navigator.clipboard.readText()")
-    assert parse_qs(urlsplit(link).fragment)["q"] == [LEAGUE, "and when was it expelled?"]
+    shared = parse_qs(urlsplit(link).fragment)
+    assert (shared["q"], shared["s"]) == ([EXPELLED], [MEANT])
 
-    said = page.locator(".turn").nth(1).locator(".answer").inner_text()
     again = visit(link)
-    expect(again.locator(".turn")).to_have_count(2)
-    expect(again.locator(".turn").last.locator(".answer")).to_have_text(said)
-    expect(again.locator(".turn").last).to_be_in_viewport()
+    expect(again.locator(".turn")).to_have_count(1)
+    expect(again.locator(".turn h2")).to_have_text(EXPELLED)
+    expect(again.locator(".understood q")).to_have_text(MEANT)
+    expect(again.locator(".answer")).to_contain_text("expelled")
     expect(again.locator(".notice")).to_have_count(0)
+    assert again.url == link
     assert all("League" not in address for address in watch.addresses if "#" not in address)
+
+
+def test_a_link_may_ask_several_questions_of_one_conversation(visit: Visit, origin: str) -> None:
+    page = visit(f"{origin}/#{urlencode([('q', LEAGUE), ('q', EXPELLED)])}")
+    expect(page.locator(".turn")).to_have_count(2)
+    expect(page.locator(".understood q")).to_contain_text(LEAGUE)
+    expect(page.locator(".turn").last).to_be_in_viewport()
+
+
+def test_back_and_forward_walk_through_the_questions(visit: Visit, origin: str) -> None:
+    page = visit(f"{origin}/")
+    questions = [OFFICERS, RAPALLO, BREAD]
+    links = []
+    for question in questions:
+        ask(page, question)
+        links.append(page.url)
+    turns = page.locator(".turn")
+
+    page.go_back()
+    expect(turns.nth(1).get_by_role("heading", name=RAPALLO)).to_be_in_viewport()
+    expect(page.locator("#text mark")).to_contain_text("Rathenau")
+    expect(page.locator("#said")).to_contain_text(RAPALLO)
+    assert page.url == links[1]
+    page.go_back()
+    expect(turns.first.get_by_role("heading", name=OFFICERS)).to_be_in_viewport()
+    expect(page.locator("#text mark")).to_have_text(OFFICERS_WENT)
+    page.go_back()
+    expect(page.locator("#welcome")).to_be_in_viewport()
+    assert page.url == f"{origin}/"
+    page.go_forward()
+    expect(turns.first.get_by_role("heading", name=OFFICERS)).to_be_in_viewport()
+    page.evaluate("history.go(2)")
+    expect(page.locator("#text mark")).to_have_count(0)
+    assert page.url == links[2]
+    expect(turns).to_have_count(3)  # nothing was asked again, and nothing was lost
+
+
+def test_a_thread_outlives_a_reload_and_back_leads_into_an_earlier_conversation(
+    visit: Visit, origin: str
+) -> None:
+    page = visit(f"{origin}/")
+    ask(page, LEAGUE)
+    ask(page, EXPELLED)
+    page.reload()
+    headings = page.locator(".turn h2")
+    expect(headings).to_have_text([LEAGUE, EXPELLED])
+    expect(page.locator("#turns")).to_have_attribute("aria-busy", "false")
+    page.go_back()
+    expect(headings.first).to_be_in_viewport()
+    expect(headings).to_have_count(2)
+    page.get_by_role("button", name="New conversation").click()
+    ask(page, RAPALLO)
+    page.go_back()
+    expect(page.locator("#welcome")).to_be_visible()
+    page.go_back()
+    expect(headings).to_have_text([LEAGUE])
+    page.go_forward()
+    page.go_forward()
+    expect(headings).to_have_text([RAPALLO])
+
+
+def test_going_back_stops_what_is_being_asked(visit: Visit, index: Index) -> None:
+    slow: LanguageModel = Parrot("word " * 200, pause=0.05)
+    with listening(create_app(index, Settings(), llm=slow)) as address:
+        page = visit(f"{address}/")
+        ask(page, BREAD)  # it abstains, so that no model writes
+        ask(page, "zxqv blorp frimble")
+        page.get_by_label("Your question").fill(OFFICERS)
+        page.keyboard.press("Enter")
+        expect(page.locator(".evidence")).to_be_visible()
+        page.go_back()
+        expect(page.locator(".turn h2")).to_have_text([BREAD, "zxqv blorp frimble"])
+        expect(page.get_by_label("Your question")).to_have_value(OFFICERS)
+        expect(page.locator("#turns")).to_have_attribute("aria-busy", "false")
+        expect(page.get_by_role("alert")).to_have_count(0)
 
 
 def test_a_link_made_from_another_generation_says_so(visit: Visit, origin: str) -> None:
@@ -771,7 +915,7 @@ def test_axe_finds_nothing_to_mend_in_forms_and_alerts(
         expect(locked.get_by_label("Access token")).to_be_focused()
         page = visit(f"{origin}/", bypass_csp=True, reduced_motion="reduce", color_scheme="dark")
         ask(page, LEAGUE)
-        ask(page, "and when was it expelled?")
+        ask(page, EXPELLED)
         page.get_by_role("button", name="Ask it differently").click()
         page.route("**/ask", lambda route: route.abort())
         page.get_by_label("Your question").fill("Why?")
@@ -889,6 +1033,32 @@ def test_the_widget_asks_from_another_site_by_keyboard_alone(
     expect(frame.locator(".answer")).to_have_text(OFFICERS_WENT)
     page.get_by_role("button", name="Close", exact=True).click()
     expect(launcher).to_be_focused()
+
+
+def test_the_widget_loses_no_question_sent_before_its_script_is_there(
+    host: Callable[..., Page], send: Callable[[FrameLocator | Page], None]
+) -> None:
+    page = host()
+    frame = page.frame_locator("iframe")
+    with held_back(page.context, "**/static/turn.js"):
+        page.get_by_role("button", name="Ask us").click()
+        frame.get_by_label("Your question").fill(OFFICERS)
+        send(frame)
+    expect(frame.locator(".answer")).to_have_text(OFFICERS_WENT)
+
+
+def test_the_widget_leaves_the_browsers_back_to_the_site(host: Callable[..., Page]) -> None:
+    page = host()
+    page.get_by_role("button", name="Ask us").click()
+    before = page.evaluate("history.length")
+    frame = page.frame_locator("iframe")
+    expect(frame.get_by_label("Your question")).to_be_focused()
+    for number, question in enumerate([OFFICERS, RAPALLO], start=1):
+        page.keyboard.type(question)
+        page.keyboard.press("Enter")
+        expect(frame.locator(".turn .facts")).to_have_count(number)
+    expect(frame.locator("#turns")).to_have_attribute("aria-busy", "false")
+    assert page.evaluate("history.length") == before
 
 
 def test_the_widget_closes_for_its_own_frame_only_and_leaves_no_globals(

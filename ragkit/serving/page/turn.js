@@ -20,8 +20,8 @@ export class Turn {
   #claims = h("p", { class: "claims", dir: "auto" });
 
   /**
-   * `does`: what the reader can do: `cite(passage, opener)`, `again(question, standalone)`,
-   * `copy(answer, button)`.
+   * `does`: what the reader can do: `cite(passage, opener)`, `ask(question, standalone)`,
+   * `copyAnswer(answer, button)`, `copyLink(answer, button)`.
    * `of`: the corpus, for how it speaks of itself.
    */
   constructor(question, does, of) {
@@ -57,7 +57,9 @@ export class Turn {
 
   /** The answer in one line, to be read aloud. */
   static aloud(answer, of) {
-    if (!answer.answered) return `${silence(answer, of)} ${answer.reason ?? ""}`;
+    const choices = answer.choices.map(({ label }) => `${label}?`).join(" ");
+    if (answer.reply) return `${answer.reply} ${choices}`;
+    if (!answer.answered) return `${silence(answer, of)} ${answer.reason ?? ""} ${choices}`;
     const claims = kept(answer).map(({ text, status }) => `${text} ${WARNINGS[status] ?? ""}`);
     const text = claims.length ? claims.join(" ") : answer.text;
     const short = !claims.length && answer.short ? `${answer.short.quote}. ` : "";
@@ -66,26 +68,32 @@ export class Turn {
 
   #write(answer, speaking) {
     this.#speaking = speaking;
-    const parts = answer.answered ? this.#answer(answer, speaking) : this.#silence(answer);
-    this.#body.replaceChildren(...[this.#understood(answer), ...parts].filter(Boolean));
+    const head = [this.#understood(answer), reply(answer), this.#choices(answer)];
+    this.#body.replaceChildren(...[...head, ...this.#parts(answer, speaking)].filter(Boolean));
+  }
+
+  #parts(answer, speaking) {
+    if (answer.answered) return this.#answer(answer, speaking);
+    return answer.reply ? this.#replied(answer) : this.#silence(answer);
   }
 
   #answer(answer, speaking) {
     const [best, ...others] = answer.passages;
+    const told = speaking || answer.reply; // in other words than the article's
     this.#claims.replaceChildren();
     if (speaking) this.#claims.setAttribute("aria-busy", "true");
     const quote = h(
       "blockquote",
-      { class: speaking ? "evidence" : "answer", dir: "auto", lang: "" },
+      { class: told ? "evidence" : "answer", dir: "auto", lang: "" },
       ...verbatim(answer),
     );
     return [
       speaking && this.#claims,
       best.lead && h("p", { class: "leading", dir: "auto", lang: "" }, best.lead.quote),
-      !speaking && answer.short && h("p", { class: "short", dir: "auto", lang: "" }, answer.short.quote),
+      !told && answer.short && h("p", { class: "short", dir: "auto", lang: "" }, answer.short.quote),
       quote,
       h("p", { class: "source" }, this.#cite(best, label(best.citation))),
-      h("p", { class: "facts" }, sureness(answer), this.#copy(answer), this.#outside(best)),
+      h("p", { class: "facts" }, sureness(answer), ...this.#copies(answer), this.#outside(best)),
       others.length > 0 &&
         h(
           "details",
@@ -94,6 +102,31 @@ export class Turn {
           this.#list(others),
         ),
     ];
+  }
+
+  /** What stands below a reply: the passages that it is about, if there are some. */
+  #replied(answer) {
+    if (!answer.passages.length) return [];
+    return [
+      h("p", { class: "facts" }, ...this.#copies(answer)),
+      h("div", { class: "nearest" }, h("h3", {}, "Passages"), this.#list(answer.passages)),
+    ];
+  }
+
+  /** The readings of a question that has several, each a button that asks it. */
+  #choices({ choices, reply }) {
+    if (!choices.length) return null;
+    const question = "Which do you mean?";
+    const items = choices.map((choice) => {
+      const ask = () => this.#does.ask(choice.question);
+      return h("li", {}, button({ class: "quiet", dir: "auto", lang: "", onclick: ask }, choice.label));
+    });
+    return h(
+      "div",
+      { class: "choices", role: "group", "aria-label": question },
+      !reply && h("p", {}, question),
+      h("ul", {}, ...items),
+    );
   }
 
   #silence(answer) {
@@ -111,7 +144,7 @@ export class Turn {
           h("blockquote", { class: "evidence", dir: "auto", lang: "" }, ...highlighted(best)),
           h("p", { class: "source" }, this.#cite(best, label(best.citation))),
         ),
-      h("p", { class: "facts" }, this.#copy(answer)),
+      h("p", { class: "facts" }, ...this.#copies(answer)),
       nearest.length > 0 &&
         h(
           "div",
@@ -150,12 +183,13 @@ export class Turn {
     return node;
   }
 
-  #copy(answer) {
-    const node = button(
-      { class: "plain", onclick: () => this.#does.copy(answer, node) },
-      "Copy link",
-    );
-    return node;
+  /** What can be taken along: the answer with its sources, and the link to it. */
+  #copies(answer) {
+    const copying = (copy, words) => {
+      const node = button({ class: "plain", onclick: () => copy(answer, node) }, words);
+      return node;
+    };
+    return [copying(this.#does.copyAnswer, "Copy"), copying(this.#does.copyLink, "Copy link")];
   }
 
   #outside(passage) {
@@ -175,7 +209,7 @@ export class Turn {
       "Ask it differently",
     );
     box.append(
-      h("p", {}, "Understood as: ", h("q", { dir: "auto" }, answer.standalone), " "),
+      h("p", {}, "You asked about: ", h("q", { dir: "auto" }, answer.standalone), " "),
       change,
     );
     return box;
@@ -196,7 +230,7 @@ export class Turn {
     const send = (event) => {
       event.preventDefault();
       box.replaceChildren(...before);
-      this.#does.again(this.#question, field.value.trim());
+      this.#does.ask(this.#question, field.value.trim());
     };
     const escape = (event) => {
       if (event.key !== "Escape") return;
@@ -236,12 +270,15 @@ function silence(answer, of) {
   return of.counts.documents === 1 ? "The article does not say." : "The corpus does not say.";
 }
 
+/** What a chatbot says by itself, such as to "thanks". */
+const reply = (answer) => answer.reply && h("p", { class: "reply", dir: "auto" }, answer.reply);
+
 const sentence = (words) => `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
 
-const same = (one, other) =>
-  one !== null &&
-  one.answered === other.answered &&
-  JSON.stringify(one.passages) === JSON.stringify(other.passages);
+const shown = ({ answered, reply, choices, passages }) =>
+  JSON.stringify([answered, reply, choices, passages]);
+
+const same = (one, other) => one !== null && shown(one) === shown(other);
 
 /** The best passage's highlights, which are the answer's words, with the phrase marked. */
 function verbatim(answer) {
