@@ -22,7 +22,7 @@ __all__ = [
 
 
 def answer_json(answer: Answer, index: Index, *, explain: bool = False) -> dict[str, Any]:
-    """Return ``Answer.to_dict`` with ids, links, the generation, Markdown, and words for confidence.
+    """Return ``Answer.to_dict`` with ids, links, the generation, Markdown, confidence in words.
 
     With ``explain``, each passage has its signals and matches.
     """

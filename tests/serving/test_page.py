@@ -48,6 +48,7 @@ OFFICERS_WENT = "The first German officers went to Soviet Russia for these purpo
 LEAGUE = "When did the USSR join the League of Nations?"
 TOKEN = "-".join(["open", "sesame"])
 RAPALLO = "Who signed the Treaty of Rapallo?"
+THANKED = "You are welcome."
 MEANT = "When was the Soviet Union expelled from the League of Nations?"
 EXPELLED = "and when was it expelled?"
 BREAD = "How do I bake sourdough bread?"
@@ -358,6 +359,91 @@ def test_what_the_article_does_not_say_is_said_plainly_with_the_nearest_passages
     expect(last.locator(".nearest li").first).to_be_visible()
     expect(page.locator("#text mark")).to_have_count(0)
     expect(page.locator("#said")).to_contain_text("The article does not say.")
+
+
+def test_an_answer_is_copied_with_its_citations(visit: Visit, origin: str, index: Index) -> None:
+    page = visit(f"{origin}/", permissions=["clipboard-read", "clipboard-write"])
+    for number, question in enumerate([OFFICERS, BREAD]):
+        ask(page, question)
+        copy = page.locator(".turn").nth(number).get_by_role("button", name="Copy", exact=True)
+        copy.click()
+        expect(page.locator("#said")).to_have_text("Answer copied")
+        assert page.evaluate("navigator.clipboard.readText()") == index.ask(question).to_markdown()
+        expect(copy).to_have_text("Copy")  # it said "Copied" meanwhile
+
+
+def test_where_copying_is_forbidden_the_reader_copies_by_hand(
+    visit: Visit, origin: str, index: Index
+) -> None:
+    page = visit("about:blank")
+    page.add_init_script("delete Navigator.prototype.clipboard")
+    page.goto(f"{origin}/")
+    ask(page, OFFICERS)
+    page.get_by_role("button", name="Copy", exact=True).click()
+    field = page.get_by_label("Answer", exact=True)
+    expect(field).to_be_focused()
+    expect(field).to_have_value(index.ask(OFFICERS).to_markdown())
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_label("Link", exact=True)).to_have_value(page.url)
+
+
+def changing(page: Page, **fields: Any) -> None:
+    """Every answer from now on has these fields, as another kind of answer would."""
+
+    def changed(route: Route) -> None:
+        response = route.fetch(headers={**route.request.headers, "accept": "application/json"})
+        route.fulfill(json={**response.json(), **fields})
+
+    page.route("**/ask", changed)
+
+
+CHOICES = [
+    {"label": "Treaty of Rapallo", "question": RAPALLO, "rank": 1},
+    {"label": "German officers", "question": OFFICERS, "rank": 2},
+]
+
+
+def test_each_reading_of_a_question_is_a_button_that_asks_it(visit: Visit, origin: str) -> None:
+    page = visit(f"{origin}/")
+    changing(page, choices=CHOICES)
+    ask(page, "When was it signed?")
+    page.unroute_all()
+    readings = page.get_by_role("group", name="Which do you mean?")
+    expect(readings.get_by_role("button")).to_have_text(["Treaty of Rapallo", "German officers"])
+    expect(page.locator("#said")).to_contain_text("Treaty of Rapallo? German officers?")
+    readings.get_by_role("button", name="German officers").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".turn h2").last).to_have_text(OFFICERS)
+    expect(page.locator(".answer").last).to_have_text(OFFICERS_WENT)
+    expect(page.get_by_label("Your question")).to_be_focused()
+
+
+def test_a_reply_is_said_instead_of_an_answer(visit: Visit, origin: str) -> None:
+    page = visit(f"{origin}/")
+    changing(page, remark="thanks", reply=THANKED, answered=False, passages=[], text="")
+    page.get_by_label("Your question").fill("thanks")
+    page.keyboard.press("Enter")
+    expect(page.locator(".reply")).to_have_text(THANKED)
+    expect(page.locator("#said")).to_contain_text(THANKED)
+    expect(page.locator(".silence, .facts, .nearest, .answer")).to_have_count(0)
+
+
+def test_a_reply_about_an_answer_has_its_passages_below(visit: Visit, origin: str) -> None:
+    page = visit(f"{origin}/")
+    changing(page, remark="source", reply="It stands here:")
+    ask(page, OFFICERS)
+    expect(page.locator(".reply")).to_have_text("It stands here:")
+    expect(page.locator(".evidence")).to_have_text(OFFICERS_WENT)
+    expect(page.locator(".source button")).to_be_visible()
+    page.unroute_all()
+    changing(page, reply="Which treaty?", choices=CHOICES, answered=False, text="")
+    ask(page, RAPALLO)
+    last = page.locator(".turn").last
+    expect(last.locator(".reply")).to_have_text("Which treaty?")
+    expect(last.get_by_role("button", name="German officers")).to_be_visible()
+    expect(last.locator(".nearest")).to_contain_text("Passages")
+    expect(last.locator(".nearest li")).to_have_count(5)
+    expect(last.locator(".silence")).to_have_count(0)
 
 
 def test_a_new_conversation_forgets_the_old_one(visit: Visit, origin: str) -> None:
@@ -863,6 +949,11 @@ def abstained(page: Page) -> None:
     ask(page, BREAD)
 
 
+def choosing(page: Page) -> None:
+    changing(page, choices=CHOICES, reply="I found two. Which do you mean?", answered=False)
+    ask(page, "When was it signed?")
+
+
 def sheet_open(page: Page) -> None:
     ask(page, OFFICERS)
     page.locator(".source button").click()
@@ -877,6 +968,8 @@ STATES: list[tuple[str, Callable[[Page], None], dict[str, Any]]] = [
     ("/", answered, {"color_scheme": "dark"}),
     ("/", abstained, {"color_scheme": "dark"}),
     ("/", answered, {"viewport": PHONE}),
+    ("/", choosing, {}),
+    ("/", choosing, {"color_scheme": "dark", "viewport": PHONE}),
     ("/", sheet_open, {"viewport": PHONE}),
     ("/embed", nothing_yet, {"viewport": {"width": 400, "height": 600}}),
     ("/embed", sheet_open, {"viewport": {"width": 1280, "height": 600}, "color_scheme": "dark"}),

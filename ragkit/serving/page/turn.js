@@ -55,15 +55,9 @@ export class Turn {
     if (speaking) this.#claims.after(h("p", { class: "soft byline" }, ...byline(answer.generated)));
   }
 
-  /** The answer in one line, to be read aloud. */
+  /** The answer in one line, and the readings to choose from, to be read aloud. */
   static aloud(answer, of) {
-    const choices = answer.choices.map(({ label }) => `${label}?`).join(" ");
-    if (answer.reply) return `${answer.reply} ${choices}`;
-    if (!answer.answered) return `${silence(answer, of)} ${answer.reason ?? ""} ${choices}`;
-    const claims = kept(answer).map(({ text, status }) => `${text} ${WARNINGS[status] ?? ""}`);
-    const text = claims.length ? claims.join(" ") : answer.text;
-    const short = !claims.length && answer.short ? `${answer.short.quote}. ` : "";
-    return `${answer.confidence_words}: ${short}${text} From ${spoken(answer.passages[0].citation)}.`;
+    return [heard(answer, of), ...answer.choices.map(({ label }) => `${label}?`)].join(" ");
   }
 
   #write(answer, speaking) {
@@ -264,6 +258,15 @@ export class Turn {
 
 /** A model's sentences that were not dropped. */
 const kept = (answer) => answer.generated?.sentences.filter((sentence) => sentence.kept) ?? [];
+
+function heard(answer, of) {
+  if (answer.reply) return answer.reply;
+  if (!answer.answered) return `${silence(answer, of)} ${answer.reason ?? ""}`;
+  const claims = kept(answer).map(({ text, status }) => `${text} ${WARNINGS[status] ?? ""}`);
+  const text = claims.length ? claims.join(" ") : answer.text;
+  const short = !claims.length && answer.short ? `${answer.short.quote}. ` : "";
+  return `${answer.confidence_words}: ${short}${text} From ${spoken(answer.passages[0].citation)}.`;
+}
 
 function silence(answer, of) {
   if (answer.generated) return "No supported answer.";
