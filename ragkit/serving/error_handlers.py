@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.routing import Match
 
 from ragkit.errors import FilterError, InputError, LanguageModelError, RagkitError
-from ragkit.serving.error_responses import error_body
+from ragkit.serving.error_responses import UnsupportedParameterError, error_body
 from ragkit.serving.request_log import add_to_log
 from ragkit.serving.schemas import ProblemOut
 
@@ -76,6 +76,12 @@ def add_error_handlers(app: FastAPI) -> None:
         if status >= 500:
             record_failure(app.state.ragkit, request, error)
         return _response(status, type(error).__name__, str(error))
+
+    @app.exception_handler(UnsupportedParameterError)
+    async def _unsupported(_: Request, error: UnsupportedParameterError) -> JSONResponse:
+        status = error.status_code
+        body = error_body(error_type_of(status), str(error.detail), param=error.param)
+        return JSONResponse(body, status)
 
     @app.exception_handler(StarletteHTTPException)
     async def _http_error(request: Request, error: HTTPException) -> JSONResponse:

@@ -369,7 +369,10 @@ class StreamOptions(BaseModel):
 
 
 class ChatIn(BaseModel):
-    """OpenAI's request for a chat completion. Sampling settings are accepted and ignored."""
+    """OpenAI's request for a chat completion. Sampling settings are accepted and ignored.
+
+    Tools, functions and formats other than text are refused: answers are quoted from the corpus.
+    """
 
     model_config = ConfigDict(extra="allow", strict=True)
 
@@ -385,6 +388,11 @@ class ChatIn(BaseModel):
     ]
     stream: bool | None = False
     stream_options: StreamOptions | None = None
+    tools: list[Any] | None = Field(None, description="Refused unless empty.")
+    tool_choice: Any = Field(None, description="Refused unless null or `none`.")
+    functions: list[Any] | None = Field(None, description="Refused unless empty.")
+    function_call: Any = Field(None, description="Refused unless null or `none`.")
+    response_format: Any = Field(None, description='Refused unless null or `{"type": "text"}`.')
 
 
 class ModelLine(BaseModel):
