@@ -17,6 +17,7 @@ from pydantic import (
 from typing_extensions import TypedDict
 
 from ragkit.retrieval import ASKABLE, MAX_QUESTION
+from ragkit.serving.feedback_file import Verdict
 
 __all__ = [
     "EVENT_STREAM",
@@ -29,6 +30,7 @@ __all__ = [
     "CorpusOut",
     "DocumentOut",
     "DocumentsOut",
+    "FeedbackIn",
     "PassageAloneOut",
     "ProblemOut",
     "SearchIn",
@@ -36,6 +38,7 @@ __all__ = [
 ]
 
 MAX_PASSAGES = 50
+MAX_COMMENT = 2000  # characters; the page's field has the same limit
 
 EVENT_STREAM: dict[str, Any] = {
     "text/event-stream": {
@@ -317,6 +320,7 @@ class CorpusOut(BaseModel):
     counts: dict[str, int]
     documents: list[DocumentLine]
     llm: str | None
+    feedback: bool
     version: str
 
 
@@ -393,6 +397,23 @@ class ChatIn(BaseModel):
     functions: list[Any] | None = Field(None, description="Refused unless empty.")
     function_call: Any = Field(None, description="Refused unless null or `none`.")
     response_format: Any = Field(None, description='Refused unless null or `{"type": "text"}`.')
+
+
+class FeedbackIn(_RequestBody):
+    """What a person thinks of an answer; the other fields are the answer's own."""
+
+    question: Annotated[str, Field(min_length=1, max_length=MAX_QUESTION)]
+    standalone: Annotated[str, Field(min_length=1, max_length=MAX_QUESTION)]
+    answered: bool
+    passages: Annotated[
+        list[Annotated[str, Field(max_length=1000)]],
+        Field(max_length=MAX_PASSAGES, description="Their ids, best first."),
+    ]
+    short: Annotated[str, Field(max_length=2000)] = ""
+    text: Annotated[str, Field(max_length=20_000)]
+    verdict: Annotated[Verdict, Field(strict=False)]
+    comment: Annotated[str, Field(max_length=MAX_COMMENT)] = ""
+    generation: Annotated[str, Field(max_length=100)]
 
 
 class ModelLine(BaseModel):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -34,6 +35,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ragkit import Document, Index
 from ragkit.grounding import LanguageModel, Message, Piece
 from ragkit.serving import Settings, create_app
+from ragkit.serving.feedback_file import load_feedback
 from support.parts import ROOT
 
 pytestmark = pytest.mark.browser
@@ -477,6 +479,90 @@ def test_keys_lead_to_the_question_and_shift_enter_begins_a_line(visit: Visit, o
     assert page.url == before
 
 
+# --- what the reader thinks of an answer
+
+
+@pytest.fixture(scope="session")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("feedback") / "feedback.jsonl"
+
+
+@pytest.fixture(scope="session")
+def listener(index: Index, stored: Path) -> Iterator[str]:
+    """The origin of a server that stores feedback."""
+    with listening(create_app(index, Settings(feedback=stored))) as address:
+        yield address
+
+
+def test_a_thumb_up_is_stored_at_once(visit: Visit, listener: str, stored: Path) -> None:
+    page = visit(f"{listener}/")
+    ask(page, OFFICERS)
+    page.get_by_role("button", name="Helpful", exact=True).focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Thank you.")).to_be_focused()
+    *_, last = load_feedback(stored)
+    assert (last.question, last.verdict, last.text) == (OFFICERS, "good", OFFICERS_WENT)
+    assert last.passages[0] == page.evaluate(
+        "q => fetch('v1/ask', {method: 'POST', headers: {'content-type': 'application/json'},"
+        " body: JSON.stringify({question: q})}).then(r => r.json()).then(a => a.passages[0].id)",
+        OFFICERS,
+    )
+
+
+@pytest.mark.parametrize(("name", "verdict"), [("Not helpful", "bad"), ("This is wrong", "wrong")])
+def test_what_is_wrong_can_be_explained_or_taken_back(
+    visit: Visit, listener: str, stored: Path, name: str, verdict: str
+) -> None:
+    page = visit(f"{listener}/")
+    ask(page, BREAD)
+    opener = page.get_by_role("button", name=name)
+    opener.click()
+    field = page.get_by_label("What is wrong?")
+    expect(field).to_be_focused()
+    field.press("Escape")
+    expect(opener).to_be_focused()
+    page.keyboard.press("Enter")
+    field.fill(f"It is in the kitchen. {EVIL}")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_text("Thank you.")).to_be_visible()
+    *_, last = load_feedback(stored)
+    assert (last.verdict, last.answered, last.text) == (verdict, False, "")
+    assert last.comment == f"It is in the kitchen. {EVIL}"
+
+
+def test_feedback_that_cannot_be_stored_is_not_lost(
+    visit: Visit, listener: str, watch: Watch
+) -> None:
+    watch.expected = ("net::ERR_FAILED",)
+    page = visit(f"{listener}/")
+    ask(page, OFFICERS)
+    page.route("**/feedback", lambda route: route.abort())
+    page.get_by_role("button", name="This is wrong").click()
+    page.get_by_label("What is wrong?").fill("Nonsense.")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("alert")).to_contain_text("The server cannot be reached.")
+    expect(page.get_by_label("What is wrong?")).to_have_value("Nonsense.")
+    page.unroute("**/feedback")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_text("Thank you.")).to_be_visible()
+
+
+def test_nobody_is_asked_for_feedback_that_is_not_stored(visit: Visit, origin: str) -> None:
+    page = visit(f"{origin}/")
+    ask(page, OFFICERS)
+    expect(page.get_by_role("group", name="Your opinion")).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_to_mend_in_feedback(visit: Visit, listener: str, scheme: str) -> None:
+    page = visit(f"{listener}/", bypass_csp=True, reduced_motion="reduce", color_scheme=scheme)
+    ask(page, OFFICERS)
+    ask(page, BREAD)
+    page.get_by_role("button", name="This is wrong").last.click()
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
 # --- a link to an answer
 
 
@@ -740,7 +826,7 @@ def test_a_models_sentences_come_one_by_one_checked_and_cited(visit: Visit, inde
     said = f"{OFFICERS_WENT} [1] Junkers began building aircraft at Fili. [1] They liked the food. [2] "
     app = create_app(index, Settings(unsupported="mark"), llm=Parrot(said, pause=0.05))
     with listening(app) as address:
-        page = visit(f"{address}/")
+        page = visit(f"{address}/", permissions=["clipboard-read", "clipboard-write"])
         page.get_by_label("Your question").fill(OFFICERS)
         page.keyboard.press("Enter")
         expect(page.locator(".claims[aria-busy]")).to_be_visible()
@@ -752,6 +838,9 @@ def test_a_models_sentences_come_one_by_one_checked_and_cited(visit: Visit, inde
         expect(page.locator(".claims small")).to_contain_text("not supported by the passages")
         expect(page.locator(".evidence")).to_have_text(OFFICERS_WENT)
         expect(page.locator(".byline")).to_contain_text("Written by parrot-1b")
+        page.get_by_role("button", name="Copy", exact=True).click()
+        copied = page.evaluate("navigator.clipboard.readText()")
+        assert "They liked the food" in copied
         page.get_by_role("button", name="Passage 1: ").first.click()
         expect(page.locator("#text mark")).to_have_text(OFFICERS_WENT)
 

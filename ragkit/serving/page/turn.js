@@ -1,6 +1,7 @@
 // One question and its answer.
 
 import { button, dressed, h, label, marks, outside, phrases, spoken } from "./dom.js";
+import { opinion } from "./opinion.js";
 
 const OTHERWISE = "it says otherwise"; // the reason of an answer that contradicts its question
 const AROUND = 110; // how many characters of a passage are shown around its highlight
@@ -15,7 +16,7 @@ export class Turn {
   #does;
   #of;
   #speaking = false;
-  #found = null;
+  #shown = null; // the answer, as far as it is known
   #body = h("div", { class: "body" });
   #claims = h("p", { class: "claims", dir: "auto" });
 
@@ -36,20 +37,20 @@ export class Turn {
 
   /** Show what retrieval alone found; a model may still write. */
   found(answer) {
-    this.#found = answer;
     this.#write(answer, answer.answered && this.#of.llm !== null);
   }
 
   /** Append a checked sentence. */
   say(sentence) {
-    this.#claims.append(...this.#claim(sentence, this.#found));
+    this.#claims.append(...this.#claim(sentence, this.#shown));
   }
 
   /** Show the final answer. Unchanged parts are not replaced, so that readers keep their place. */
   finish(answer) {
     const claims = kept(answer);
     const speaking = answer.answered && claims.length > 0;
-    if (!same(this.#found, answer) || speaking !== this.#speaking) this.#write(answer, speaking);
+    if (!same(this.#shown, answer) || speaking !== this.#speaking) this.#write(answer, speaking);
+    this.#shown = answer;
     this.#claims.replaceChildren(...claims.flatMap((sentence) => this.#claim(sentence, answer)));
     this.#claims.removeAttribute("aria-busy");
     if (speaking) this.#claims.after(h("p", { class: "soft byline" }, ...byline(answer.generated)));
@@ -62,6 +63,7 @@ export class Turn {
 
   #write(answer, speaking) {
     this.#speaking = speaking;
+    this.#shown = answer;
     const head = [this.#understood(answer), reply(answer), this.#choices(answer)];
     this.#body.replaceChildren(...[...head, ...this.#parts(answer, speaking)].filter(Boolean));
   }
@@ -87,7 +89,8 @@ export class Turn {
       !told && answer.short && h("p", { class: "short", dir: "auto", lang: "" }, answer.short.quote),
       quote,
       h("p", { class: "source" }, this.#cite(best, label(best.citation))),
-      h("p", { class: "facts" }, sureness(answer), ...this.#copies(answer), this.#outside(best)),
+      h("p", { class: "facts" }, sureness(answer), ...this.#copies(), this.#outside(best)),
+      this.#opinion(),
       others.length > 0 &&
         h(
           "details",
@@ -102,7 +105,8 @@ export class Turn {
   #replied(answer) {
     if (!answer.passages.length) return [];
     return [
-      h("p", { class: "facts" }, ...this.#copies(answer)),
+      h("p", { class: "facts" }, ...this.#copies()),
+      this.#opinion(),
       h("div", { class: "nearest" }, h("h3", {}, "Passages"), this.#list(answer.passages)),
     ];
   }
@@ -138,7 +142,8 @@ export class Turn {
           h("blockquote", { class: "evidence", dir: "auto", lang: "" }, ...highlighted(best)),
           h("p", { class: "source" }, this.#cite(best, label(best.citation))),
         ),
-      h("p", { class: "facts" }, ...this.#copies(answer)),
+      h("p", { class: "facts" }, ...this.#copies()),
+      this.#opinion(),
       nearest.length > 0 &&
         h(
           "div",
@@ -178,12 +183,16 @@ export class Turn {
   }
 
   /** What can be taken along: the answer with its sources, and the link to it. */
-  #copies(answer) {
+  #copies() {
     const copying = (copy, words) => {
-      const node = button({ class: "plain", onclick: () => copy(answer, node) }, words);
+      const node = button({ class: "plain", onclick: () => copy(this.#shown, node) }, words);
       return node;
     };
     return [copying(this.#does.copyAnswer, "Copy"), copying(this.#does.copyLink, "Copy link")];
+  }
+
+  #opinion() {
+    return this.#of.feedback && opinion(() => this.#shown);
   }
 
   #outside(passage) {
@@ -278,10 +287,10 @@ const reply = (answer) => answer.reply && h("p", { class: "reply", dir: "auto" }
 
 const sentence = (words) => `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
 
-const shown = ({ answered, reply, choices, passages }) =>
+const visible = ({ answered, reply, choices, passages }) =>
   JSON.stringify([answered, reply, choices, passages]);
 
-const same = (one, other) => one !== null && shown(one) === shown(other);
+const same = (one, other) => one !== null && visible(one) === visible(other);
 
 /** The best passage's highlights, which are the answer's words, with the phrase marked. */
 function verbatim(answer) {
