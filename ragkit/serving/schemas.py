@@ -181,8 +181,27 @@ class MatchOut(BaseModel):
     contribution: float
 
 
+class CellOut(BaseModel):
+    """A cell of a table. Its ``text`` is the document's at its span."""
+
+    start: int
+    end: int
+    text: str
+
+
+class RowOut(BaseModel):
+    """A row of a table; ``names``: whether it names the columns, or the table."""
+
+    names: bool
+    cells: list[CellOut]
+
+
 class PassageOut(BaseModel):
-    """A passage of the result, best first; ``link`` scrolls to its highlight in the original."""
+    """A passage of the result, best first; ``link`` scrolls to its highlight in the original.
+
+    ``kind``: what its first highlight is part of; ``rows``: of a table, the names of its columns
+    and the highlighted rows.
+    """
 
     id: str
     rank: int
@@ -196,6 +215,8 @@ class PassageOut(BaseModel):
     highlights: list[QuoteOut]
     phrase: QuoteOut | None
     link: str | None
+    kind: Literal["paragraph", "table", "code"]
+    rows: list[RowOut] | None
     signals: dict[str, float] | None = None
     matches: list[MatchOut] | None = None
 
@@ -272,25 +293,13 @@ class DocumentsOut(BaseModel):
     total: int
 
 
-class CellOut(BaseModel):
-    """A cell of a table. Its ``text`` is the document's at its span."""
-
-    start: int
-    end: int
-    text: str
-
-
-class RowOut(BaseModel):
-    """A row of a table; ``names``: whether it names the columns, or the table."""
-
-    names: bool
-    cells: list[CellOut]
-
-
 class BlockOut(BaseModel):
-    """A heading, or what stands below it; the ``text`` of that is the document's at its span."""
+    """A heading, or what stands below it; the ``text`` of that is the document's at its span.
 
-    kind: Literal["heading", "paragraph", "table", "code"]
+    The rows of ``properties`` are a title, then the name and the value of each property.
+    """
+
+    kind: Literal["heading", "paragraph", "table", "properties", "code"]
     level: int
     start: int
     end: int

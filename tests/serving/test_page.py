@@ -32,7 +32,7 @@ from playwright.sync_api import (
 )
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ragkit import Document, Index
+from ragkit import Document, Index, Section
 from ragkit.grounding import LanguageModel, Message, Piece
 from ragkit.serving import Settings, create_app
 from ragkit.serving.feedback_file import load_feedback
@@ -802,6 +802,98 @@ def test_nothing_that_others_wrote_runs_or_becomes_a_link(
     again = visit(page.url)
     expect(again.locator(".answer")).to_contain_text("swordfish")
     assert again.evaluate("window.__pwned") is None
+
+
+TRAMS = """These are the trams of some cities.
+
+In 2020 there were:
+
+| City | Opened | Stops |
+|---|---|---|
+| Bari | 2006 | 12 |
+| Nantes | 1985 | 87 |
+| Croydon | 2000 | 39 |
+"""
+SERVER = """Run this to install the timetable server:
+
+```sh
+pip install timetable
+  timetable serve --port 9000
+```
+"""
+NANTES = "When was the tram of Nantes opened?"
+INSTALL = "How do I install the timetable server?"
+
+
+@pytest.fixture(scope="session")
+def shaped_origin() -> Iterator[str]:
+    """A table, code, and a report of two pages."""
+    report = "It is about the harbour. " * 30 + "\n\nThe budget of the harbour was 42 million."
+    pages = (0, report.index("The budget"))
+    sections = (Section(("Start",), 0, pages[1]), Section(("Budget",), pages[1], len(report)))
+    index = Index.build(
+        [
+            Document("trams", "Trams", TRAMS),
+            Document("server", "Server", SERVER),
+            Document("report", "Report", report, sections=sections, pages=pages),
+        ]
+    )
+    with listening(create_app(index, Settings())) as address:
+        yield address
+
+
+def test_a_row_of_a_table_is_shown_below_the_names_of_its_columns(
+    visit: Visit, shaped_origin: str
+) -> None:
+    page = visit(f"{shaped_origin}/", bypass_csp=True, reduced_motion="reduce")
+    ask(page, NANTES)
+    rows = page.locator(".turn table").first.get_by_role("row")
+    expect(rows).to_have_text(["In 2020 there were:", "CityOpenedStops", "Nantes198587"])
+    expect(page.locator(".turn table").first.get_by_role("columnheader")).to_have_count(4)
+    expect(page.locator("#text table").get_by_role("row")).to_have_count(4)
+    expect(page.locator("#text mark")).to_have_text(["Nantes", "1985", "87"])
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+def test_code_is_shown_as_code_without_its_fences(visit: Visit, shaped_origin: str) -> None:
+    page = visit(f"{shaped_origin}/", bypass_csp=True, viewport=PHONE, reduced_motion="reduce")
+    ask(page, INSTALL)
+    expect(page.locator(".turn .leading")).to_have_text("Run this to install the timetable server:")
+    expect(page.locator(".answer pre")).to_have_text("pip install timetable")
+    page.locator(".source button").click()
+    code = page.locator("#text pre")
+    assert code.text_content() == "pip install timetable\n  timetable serve --port 9000"
+    expect(code.locator("mark")).to_have_text("pip install timetable")
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+def test_the_page_of_a_paged_document_is_named(visit: Visit, shaped_origin: str) -> None:
+    page = visit(f"{shaped_origin}/")
+    ask(page, "What was the budget of the harbour?")
+    expect(page.locator(".source")).to_have_text("Report § Budget, p. 2")
+    expect(page.locator("#said")).to_contain_text("From Report, Budget, page 2.")
+
+
+def test_an_infobox_is_a_box_and_is_cited_in_it(visit: Visit, origin: str, index: Index) -> None:
+    page = visit(f"{origin}/")
+    box = page.locator("#text .properties")
+    expect(box.locator("p")).to_have_text("Infobox")
+    expect(box.get_by_role("term")).to_have_text(
+        ["Map", "Filetype", "Flagvariant1", "Flagvariant2"]
+    )
+    expect(box.get_by_role("definition").nth(2)).to_have_text("Weimar Germany")
+    document = index.documents[0]
+    start = document.text.index("- Filetype: png")
+    span = {"start": start, "end": start + 15, "quote": "- Filetype: png"}
+    passage = index.ask(OFFICERS).to_dict()["passages"][0]
+    passage |= {"id": "x", "link": None, "kind": "paragraph", "rows": None, "phrase": None}
+    passage |= {"text": span["quote"], "highlights": [span]}
+    passage["citation"].update(span)
+    changing(page, passages=[passage], text=span["quote"])
+    ask(page, OFFICERS)
+    expect(box.locator("mark")).to_have_text(["Filetype", "png"])
 
 
 def test_many_documents_are_listed_and_the_corpus_speaks_for_them(

@@ -47,7 +47,7 @@ function explain(box, send) {
     event.preventDefault();
     send(field.value.trim());
   };
-  const name = "What is wrong? You need not say.";
+  const name = "What is wrong? (optional)";
   const field = h("textarea", { rows: "2", dir: "auto", maxlength: LONGEST, "aria-label": name, placeholder: name });
   const note = h("p", { class: "soft" }, "The question, this answer and your comment are stored.");
   const go = h("button", { class: "quiet" }, "Send");

@@ -1,10 +1,11 @@
 // One question and its answer.
 
-import { button, dressed, h, label, marks, outside, phrases, spoken } from "./dom.js";
+import { button, dressed, h, label, marks, outside, phrases, spoken, table } from "./dom.js";
 import { opinion } from "./opinion.js";
 
 const OTHERWISE = "it says otherwise"; // the reason of an answer that contradicts its question
 const AROUND = 110; // how many characters of a passage are shown around its highlight
+const FENCE = /^[ \t]*(`{3,}|~{3,}).*$/m;
 const WARNINGS = {
   unsupported: "not supported by the passages",
   misattributed: "not in the passage it cites",
@@ -85,7 +86,7 @@ export class Turn {
     );
     return [
       speaking && this.#claims,
-      best.lead && h("p", { class: "leading", dir: "auto", lang: "" }, best.lead.quote),
+      leading(best),
       !told && answer.short && h("p", { class: "short", dir: "auto", lang: "" }, answer.short.quote),
       quote,
       h("p", { class: "source" }, this.#cite(best, label(best.citation))),
@@ -165,7 +166,7 @@ export class Turn {
           h("span", { class: "rank" }, `${passage.rank}\u2002`),
           this.#cite(passage, label(passage.citation, this.#of.counts.documents > 1)),
         ),
-        h("p", { class: "excerpt", dir: "auto", lang: "" }, ...excerpt(passage)),
+        h("div", { class: "excerpt", dir: "auto", lang: "" }, ...excerpt(passage)),
         this.#outside(passage),
       ),
     );
@@ -300,14 +301,25 @@ function verbatim(answer) {
   return highlighted(best);
 }
 
-/** A passage's highlights, with the phrase marked. */
+/** What introduces a passage's sentences, as far as they are not shown with it. */
+function leading({ kind, lead }) {
+  const words = kind === "code" ? lead?.quote.replace(FENCE, "").trimEnd() : lead?.quote;
+  return kind !== "table" && words && h("p", { class: "leading", dir: "auto", lang: "" }, words);
+}
+
+/** A passage's highlights as its document shows them, with the phrase marked. */
 function highlighted(passage) {
-  const quotes = passage.highlights.map((one) => dressed(one.quote, one.start, phrases(passage)));
-  return quotes.flatMap((quote, place) => (place ? [" ", quote] : [quote]));
+  const marked = ({ text, start }) => dressed(text, start, phrases(passage));
+  if (passage.kind === "table")
+    return [table(passage.rows, (tag, cell, more) => h(tag, more, marked(cell)))];
+  const quotes = passage.highlights.map(({ quote, start }) => marked({ text: quote, start }));
+  const joined = (gap) => quotes.flatMap((quote, place) => (place ? [gap, quote] : [quote]));
+  return passage.kind === "code" ? [h("pre", {}, ...joined("\n"))] : joined(" ");
 }
 
 /** The passage around its highlight, which is marked. */
 function excerpt(passage) {
+  if (passage.kind !== "paragraph") return highlighted(passage);
   const { start, end } = passage.citation;
   const points = Array.from(passage.text);
   const first = passage.highlights[0] ?? { start, end: start };
