@@ -286,10 +286,10 @@ def import_feedback(file: Path, out: Path, index_path: Path | None) -> None:
     others, of the category `to review`, need theirs from you. Duplicates are merged.
     """
     from ragkit.default import open_index
-    from ragkit.evaluation.feedback import candidates_from, save_candidates
+    from ragkit.evaluation.feedback import candidate_questions, save_candidates
     from ragkit.serving.feedback_file import load_feedback
 
-    candidates = candidates_from(load_feedback(file), open_index(index_path))
+    candidates = candidate_questions(load_feedback(file), open_index(index_path))
     with naming_unwritable(out):
         save_candidates(candidates, out)
     to_review = sum(candidate.needs_review for candidate in candidates)

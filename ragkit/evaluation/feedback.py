@@ -21,14 +21,14 @@ from ragkit.serving.feedback_file import Feedback, Verdict
 from ragkit.text.spans import Span
 from ragkit.types import Citation
 
-__all__ = ["TO_REVIEW", "Candidate", "candidates_from", "save_candidates"]
+__all__ = ["TO_REVIEW", "CandidateQuestion", "candidate_questions", "save_candidates"]
 
 LIKED, TO_REVIEW = "liked", "to review"
 """Categories of candidates: with gold, and without."""
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class CandidateQuestion:
     """A question that people asked, and all that they said about its answers.
 
     Attributes:
@@ -58,7 +58,7 @@ class Candidate:
         return {**question_dict(self.question), "review": review}
 
 
-def candidates_from(records: Iterable[Feedback], index: Index) -> list[Candidate]:
+def candidate_questions(records: Iterable[Feedback], index: Index) -> list[CandidateQuestion]:
     """Merge records about the same question, and find gold in the index for what was liked.
 
     Args:
@@ -76,13 +76,13 @@ def candidates_from(records: Iterable[Feedback], index: Index) -> list[Candidate
     return [_candidate(key, group, index) for key, group in groups.items()]
 
 
-def save_candidates(candidates: Iterable[Candidate], path: Path) -> None:
+def save_candidates(candidates: Iterable[CandidateQuestion], path: Path) -> None:
     """Write candidates as JSON Lines, as ``load_questions`` reads them."""
     lines = (json.dumps(one.to_dict(), ensure_ascii=False) for one in candidates)
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
-def _candidate(key: str, records: Sequence[Feedback], index: Index) -> Candidate:
+def _candidate(key: str, records: Sequence[Feedback], index: Index) -> CandidateQuestion:
     first = records[0]
     gold = _gold(records, index)
     are_answered = {record.answered for record in records}
@@ -101,7 +101,7 @@ def _candidate(key: str, records: Sequence[Feedback], index: Index) -> Candidate
         category=LIKED if is_settled else TO_REVIEW,
         section=_section(evidence, index),
     )
-    return Candidate(question, tuple(records))
+    return CandidateQuestion(question, tuple(records))
 
 
 def _section(evidence: Sequence[Evidence], index: Index) -> tuple[str, ...]:

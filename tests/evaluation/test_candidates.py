@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from ragkit import Document, Index, InputError
 from ragkit.cli import cli
 from ragkit.evaluation import evaluate_index, lint, load_questions
-from ragkit.evaluation.feedback import candidates_from, save_candidates
+from ragkit.evaluation.feedback import candidate_questions, save_candidates
 from ragkit.serving.feedback_file import Feedback, Verdict
 
 BREAD = Document("bread", "Bread", "Bread is made of flour and water.\n\nIt is baked for an hour.")
@@ -45,7 +45,7 @@ def about(index: Index, question: str, verdict: Verdict = Verdict.GOOD) -> Feedb
 
 def test_the_quote_of_a_liked_answer_is_gold(index: Index) -> None:
     record = replace(about(index, OWLS_ALONE), question=OWLS, short="17 owls")
-    [candidate] = candidates_from([record], index)
+    [candidate] = candidate_questions([record], index)
     question = candidate.question
     assert not candidate.needs_review
     assert (question.text, question.answerable, question.category) == (OWLS_ALONE, True, "liked")
@@ -56,7 +56,7 @@ def test_the_quote_of_a_liked_answer_is_gold(index: Index) -> None:
 
 def test_a_liked_silence_is_unanswerable(index: Index) -> None:
     record = replace(about(index, "Who was Napoleon?"), answered=False, text="")
-    [candidate] = candidates_from([record], index)
+    [candidate] = candidate_questions([record], index)
     assert (candidate.question.answerable, candidate.question.evidence) == (False, ())
     assert not candidate.needs_review
 
@@ -64,7 +64,7 @@ def test_a_liked_silence_is_unanswerable(index: Index) -> None:
 def test_a_disliked_answer_waits_for_review_with_all_that_was_said(index: Index) -> None:
     wrong = replace(about(index, FLOUR, Verdict.WRONG), comment="Rye, too.")
     for records in ([wrong], [about(index, FLOUR), wrong]):
-        [candidate] = candidates_from(records, index)
+        [candidate] = candidate_questions(records, index)
         assert candidate.needs_review
         assert (candidate.question.answerable, candidate.question.evidence) == (True, ())
         review = candidate.to_dict()["review"]
@@ -76,7 +76,7 @@ def test_a_disliked_answer_waits_for_review_with_all_that_was_said(index: Index)
 def test_duplicates_are_merged_whatever_their_case_and_spaces(index: Index) -> None:
     first, again = about(index, FLOUR), about(index, FLOUR)
     again = replace(again, standalone=f"  {FLOUR.upper()} ")
-    candidates = candidates_from([first, about(index, OWLS_ALONE), again], index)
+    candidates = candidate_questions([first, about(index, OWLS_ALONE), again], index)
     assert [candidate.question.text for candidate in candidates] == [FLOUR, OWLS_ALONE]
     assert len(candidates[0].question.evidence) == 1
     assert candidates[0].to_dict()["review"]["good"] == 2
@@ -87,17 +87,17 @@ def test_gold_is_only_what_the_index_still_says(index: Index) -> None:
     changed = Index.build([replace(BREAD, text=BREAD.text.replace("water", "rye!!")), TOWER])
     without = Index.build([TOWER])
     moved = Index.build([replace(BREAD, text=f"{BREAD.text}\n\nIt is eaten."), TOWER])
-    assert candidates_from([record], changed)[0].needs_review
-    assert candidates_from([record], without)[0].needs_review
-    assert not candidates_from([record], moved)[0].needs_review
+    assert candidate_questions([record], changed)[0].needs_review
+    assert candidate_questions([record], without)[0].needs_review
+    assert not candidate_questions([record], moved)[0].needs_review
 
 
 def test_what_a_model_wrote_has_its_passage_as_gold_in_the_same_generation(index: Index) -> None:
     record = replace(about(index, OWLS_ALONE), text="He keeps seventeen. [1]")
-    [candidate] = candidates_from([record], index)
+    [candidate] = candidate_questions([record], index)
     assert [evidence.quote for evidence in candidate.question.evidence] == [TOWER.text]
     later = replace(record, generation="0123456789abcdef")
-    assert candidates_from([later], index)[0].needs_review
+    assert candidate_questions([later], index)[0].needs_review
 
 
 def test_the_file_is_a_question_set_that_measures_once_it_is_reviewed(
@@ -105,11 +105,13 @@ def test_the_file_is_a_question_set_that_measures_once_it_is_reviewed(
 ) -> None:
     path = tmp_path / "candidates.jsonl"
     documents = {document.id: document for document in index.documents}
-    save_candidates(candidates_from([about(index, FLOUR), about(index, OWLS_ALONE)], index), path)
+    save_candidates(
+        candidate_questions([about(index, FLOUR), about(index, OWLS_ALONE)], index), path
+    )
     questions = load_questions(path, documents)
     assert lint(questions, documents).errors == ()
     assert evaluate_index(questions, index).summary()["Success@1"] == 1
-    save_candidates(candidates_from([about(index, FLOUR, Verdict.BAD)], index), path)
+    save_candidates(candidate_questions([about(index, FLOUR, Verdict.BAD)], index), path)
     unreviewed = load_questions(path, documents)
     assert "has no evidence" in lint(unreviewed, documents).errors[0].message
     with pytest.raises(InputError, match="evidence"):
