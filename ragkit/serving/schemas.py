@@ -381,6 +381,21 @@ class StreamOptions(BaseModel):
     include_usage: bool | None = False
 
 
+# What the schemas leave out is parsed, so that its error can name the field and say why.
+Calls = Annotated[list[Any] | None, WithJsonSchema({"type": ["array", "null"], "maxItems": 0})]
+CallChoice = Annotated[Any, WithJsonSchema({"enum": [None, "none"]})]
+ResponseFormat = Annotated[
+    Any,
+    WithJsonSchema(
+        {
+            "type": ["object", "null"],
+            "properties": {"type": {"const": "text"}},
+            "required": ["type"],
+        }
+    ),
+]
+
+
 class ChatIn(BaseModel):
     """OpenAI's request for a chat completion. Sampling settings are accepted and ignored.
 
@@ -401,11 +416,11 @@ class ChatIn(BaseModel):
     ]
     stream: bool | None = False
     stream_options: StreamOptions | None = None
-    tools: list[Any] | None = Field(None, description="Refused unless empty.")
-    tool_choice: Any = Field(None, description="Refused unless null or `none`.")
-    functions: list[Any] | None = Field(None, description="Refused unless empty.")
-    function_call: Any = Field(None, description="Refused unless null or `none`.")
-    response_format: Any = Field(None, description='Refused unless null or `{"type": "text"}`.')
+    tools: Calls = None
+    tool_choice: CallChoice = None
+    functions: Calls = None
+    function_call: CallChoice = None
+    response_format: ResponseFormat = None
 
 
 class FeedbackIn(_RequestBody):

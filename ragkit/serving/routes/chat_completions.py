@@ -114,7 +114,7 @@ def _refuse_unsupported(body: ChatIn) -> None:
         "tool_choice": body.tool_choice not in (None, "none"),
         "functions": body.functions and body.function_call != "none",
         "function_call": body.function_call not in (None, "none"),
-        "response_format": body.response_format not in (None, {"type": "text"}),
+        "response_format": not _is_text(body.response_format),
     }
     for name, is_used in uses.items():
         if is_used:
@@ -124,6 +124,12 @@ def _refuse_unsupported(body: ChatIn) -> None:
                 f"text, and calls nothing. Leave {name} out; the passages are in the reply's "
                 f"'annotations' and 'ragkit'.",
             )
+
+
+def _is_text(response_format: Any) -> bool:
+    if isinstance(response_format, dict):
+        return response_format.get("type") == "text"
+    return response_format is None
 
 
 def _questions(messages: Sequence[UserMessage | OtherMessage]) -> list[str]:
