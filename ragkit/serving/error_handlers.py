@@ -35,7 +35,7 @@ _DESCRIPTIONS = {
     502: "The language model failed.",
     503: "Too many questions are in progress, or the index cannot be used; try again.",
     504: "The answer took too long.",
-    507: "There is no room for more feedback.",
+    507: "There is no room for more feedback, or its file cannot be written.",
 }
 _ALWAYS = (401, 408, 413, 422)  # errors that every operation may return
 

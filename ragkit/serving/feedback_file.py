@@ -16,7 +16,7 @@ from typing import Any
 
 from ragkit.errors import InputError
 
-__all__ = ["Feedback", "FeedbackFile", "FeedbackFullError", "Verdict", "load_feedback"]
+__all__ = ["Feedback", "FeedbackFile", "NotStoredError", "Verdict", "load_feedback"]
 
 _TEXTS = ("question", "standalone", "short", "text", "comment", "generation", "time")
 _MODE = 0o600  # questions and comments are nobody else's business
@@ -87,8 +87,8 @@ class Feedback:
         return cls(**texts, answered=answered, passages=tuple(passages), verdict=verdict)
 
 
-class FeedbackFullError(Exception):
-    """The file has no room for another record."""
+class NotStoredError(Exception):
+    """The file has no room for another record, or can no longer be written."""
 
 
 class FeedbackFile:
@@ -123,33 +123,32 @@ class FeedbackFile:
         """Append a record, whole or not at all.
 
         Raises:
-            FeedbackFullError: The file or its disk has no room for it.
+            NotStoredError: The file or its disk has no room for it, or it cannot be opened.
 
         """
         line = json.dumps(feedback.to_dict(), ensure_ascii=False).encode() + b"\n"
-        with self._lock:
-            descriptor = self._open()
-            try:
-                self._write(descriptor, line)
-            finally:
-                os.close(descriptor)
+        try:
+            with self._lock:
+                self._append(line)
+        except OSError as error:
+            raise NotStoredError(f"{self._path}: {error.strerror or error}") from error
+
+    def _append(self, line: bytes) -> None:
+        descriptor = self._open()
+        try:
+            before = os.fstat(descriptor).st_size
+            if before + len(line) > self._max_bytes:
+                raise NotStoredError(f"{self._path} has reached {self._max_bytes:,} bytes")
+            if os.write(descriptor, line) < len(line):
+                os.ftruncate(descriptor, before)
+                raise NotStoredError(f"{self._path}: the disk is full")
+        finally:
+            os.close(descriptor)
 
     def _open(self) -> int:
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, _MODE)
         self._path.chmod(_MODE)
         return descriptor
-
-    def _write(self, descriptor: int, line: bytes) -> None:
-        before = os.fstat(descriptor).st_size
-        if before + len(line) > self._max_bytes:
-            raise FeedbackFullError
-        try:
-            written = os.write(descriptor, line)
-        except OSError as error:
-            raise FeedbackFullError from error
-        if written < len(line):
-            os.ftruncate(descriptor, before)
-            raise FeedbackFullError
 
 
 def load_feedback(path: Path) -> Iterator[Feedback]:

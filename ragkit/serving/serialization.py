@@ -67,7 +67,7 @@ def _with_id_and_link(
 
 
 def _layout(passage: Passage, text: str) -> dict[str, Any]:
-    """Return what the first highlight is part of; of a table, also its row below the lead."""
+    """Return what the first highlight is part of; of a table, also names and highlighted rows."""
     kinds = {
         piece.kind
         for piece in pieces(text, passage.citation.span)

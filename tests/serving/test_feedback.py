@@ -106,6 +106,18 @@ def test_a_full_file_takes_no_more_and_answers_go_on(german_soviet: Index, tmp_p
     assert path.stat().st_size <= 2500
 
 
+def test_a_folder_that_is_gone_is_said_in_the_log(
+    german_soviet: Index, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with client(german_soviet, Settings(feedback=folder / "feedback.jsonl")) as web:
+        (folder / "feedback.jsonl").unlink()
+        folder.rmdir()
+        assert web.post("/v1/feedback", json=said(german_soviet)).status_code == 507
+    assert "feedback.jsonl: No such file or directory" in caplog.text
+
+
 def test_records_of_many_at_once_are_whole(german_soviet: Index, tmp_path: Path) -> None:
     path = tmp_path / "feedback.jsonl"
     comments = [f"{number} " * 500 for number in range(40)]

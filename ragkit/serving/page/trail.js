@@ -29,7 +29,7 @@ export function adopt() {
   const question = query.get("q")?.trim();
   if (!query.has("q")) return;
   query.delete("q");
-  const rest = query.size ? `?${query}` : "";
+  const rest = String(query) && `?${query}`;
   const hash = question ? `#${new URLSearchParams([["q", question]])}` : location.hash;
   history.replaceState(null, "", location.pathname + rest + hash);
 }

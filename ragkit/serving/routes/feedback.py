@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Request
 
 from ragkit.citations.passage_ids import parse_passage_id
-from ragkit.serving.error_handlers import documented_errors
-from ragkit.serving.feedback_file import Feedback, FeedbackFullError
+from ragkit.serving.error_handlers import documented_errors, record_failure
+from ragkit.serving.feedback_file import Feedback, NotStoredError
 from ragkit.serving.schemas import FeedbackIn
 from ragkit.serving.state import CurrentState
 
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/v1", tags=["feedback"])
 
 
 @router.post("/feedback", status_code=204, responses=documented_errors(400, 404, 503, 504, 507))
-async def feedback(state: CurrentState, body: FeedbackIn) -> None:
+async def feedback(state: CurrentState, request: Request, body: FeedbackIn) -> None:
     """Store what a person thinks of an answer, if the server stores it."""
     file = state.feedback
     if file is None:
@@ -31,7 +31,6 @@ async def feedback(state: CurrentState, body: FeedbackIn) -> None:
     )
     try:
         await state.workers.call(lambda: file.append(record))
-    except FeedbackFullError as error:
-        raise HTTPException(
-            507, "the server has no room for more feedback. Tell whoever runs it."
-        ) from error
+    except NotStoredError as error:
+        record_failure(state, request, error)
+        raise HTTPException(507, "the server cannot store it. Tell whoever runs it.") from error
