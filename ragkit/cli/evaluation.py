@@ -270,6 +270,32 @@ def lint(set_path: Path, index_path: Path | None, as_json: bool) -> None:
         sys.exit(ExitStatus.NEGATIVE)
 
 
+@evaluation.command("import-feedback")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="File to write: the lines of a question set.",
+)
+@index_option
+def import_feedback(file: Path, out: Path, index_path: Path | None) -> None:
+    """Make candidate questions of what people said about answers.
+
+    FILE is what `ragkit serve --feedback` wrote. Liked answers become questions with gold; the
+    others, of the category `to review`, need theirs from you. Duplicates are merged.
+    """
+    from ragkit.default import open_index
+    from ragkit.evaluation.feedback import candidate_questions, save_candidates
+    from ragkit.serving.feedback_file import load_feedback
+
+    candidates = candidate_questions(load_feedback(file), open_index(index_path))
+    with naming_unwritable(out):
+        save_candidates(candidates, out)
+    to_review = sum(candidate.needs_review for candidate in candidates)
+    click.echo(f"Wrote {out}: {len(candidates)} questions, {to_review} of them to review.")
+
+
 def _load(set_path: Path, index_path: Path | None) -> tuple[QuestionSet, Index]:
     from ragkit.default import open_index
     from ragkit.evaluation import load_set

@@ -71,11 +71,16 @@ origins_option = click.option(
     help="Seconds allowed for receiving a request, for answering it, and for sending the response.",
 )
 @click.option("--log-questions", is_flag=True, help="Log the questions that people ask.")
+@click.option(
+    "--feedback",
+    type=click.Path(path_type=Path),
+    help="File that gets what people say about answers. Without it, the page does not ask them.",
+)
 def serve(
     *, index_path: Path | None, require_fresh: bool, host: str, port: int, hosts: tuple[str, ...],
     origins: tuple[str, ...], token: str | None, reads: bool, threshold: float | None,
     llm_name: str | None, llm_url: str | None, unsupported: Policy, timeout: float | None,
-    log_questions: bool,
+    log_questions: bool, feedback: Path | None,
 ) -> None:  # fmt: skip
     """Serve the chat page, its widget for other sites, and the HTTP API."""
     from ragkit.reading import SHIPPED
@@ -91,6 +96,7 @@ def serve(
         hosts=(*Settings().hosts, *host_names(host), *hosts),
         unsupported=unsupported,
         log_questions=log_questions,
+        feedback=feedback,
         require_fresh=require_fresh,
         **{name: value for name, value in options.items() if value is not None},
     )

@@ -17,7 +17,15 @@ from ragkit.errors import InputError
 from ragkit.text.spans import Span
 from ragkit.types import Document
 
-__all__ = ["Evidence", "Question", "QuestionSet", "load_questions", "resolve", "save_questions"]
+__all__ = [
+    "Evidence",
+    "Question",
+    "QuestionSet",
+    "load_questions",
+    "question_dict",
+    "resolve",
+    "save_questions",
+]
 
 SPLITS = ("dev", "test")
 
@@ -113,7 +121,7 @@ class QuestionSet:
     @property
     def checksum(self) -> str:
         """SHA-256 of all questions and their gold, without the name of the set."""
-        content = json.dumps([_to_dict(q) for q in self.questions], ensure_ascii=False)
+        content = json.dumps([question_dict(q) for q in self.questions], ensure_ascii=False)
         return hashlib.sha256(content.encode()).hexdigest()
 
     def of_split(self, split: str | None) -> QuestionSet:
@@ -166,7 +174,7 @@ def load_questions(path: Path, documents: Mapping[str, Document] | None = None) 
 
 def save_questions(questions: QuestionSet, path: Path) -> None:
     """Write a question set as JSON Lines, each question on a line."""
-    lines = (json.dumps(_to_dict(question), ensure_ascii=False) for question in questions)
+    lines = (json.dumps(question_dict(question), ensure_ascii=False) for question in questions)
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
@@ -262,7 +270,8 @@ def _evidence_from(content: Mapping[str, Any]) -> Evidence:
     )
 
 
-def _to_dict(question: Question) -> dict[str, Any]:
+def question_dict(question: Question) -> dict[str, Any]:
+    """Return a question as a line of a question set has it."""
     content: dict[str, Any] = {"id": question.id, "split": question.split}
     content["question"] = question.text if question.asked is None else question.asked
     if question.asked is not None:

@@ -32,7 +32,7 @@ from ragkit.serving.middleware import (
     TokenMiddleware,
 )
 from ragkit.serving.request_log import RequestLogMiddleware
-from ragkit.serving.routes import ask, chat_completions, conversations, documents, health
+from ragkit.serving.routes import ask, chat_completions, conversations, documents, feedback, health
 from ragkit.serving.settings import Settings
 from ragkit.serving.state import ServerState
 
@@ -79,7 +79,7 @@ def create_app(
     )
     app.state.ragkit = state
     add_error_handlers(app)
-    for module in (ask, documents, conversations, chat_completions, health):
+    for module in (ask, documents, conversations, feedback, chat_completions, health):
         app.include_router(module.router)
     _add_page(app)
     _add_middleware(app, state)

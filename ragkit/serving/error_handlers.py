@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.routing import Match
 
 from ragkit.errors import FilterError, InputError, LanguageModelError, RagkitError
-from ragkit.serving.error_responses import error_body
+from ragkit.serving.error_responses import UnsupportedParameterError, error_body
 from ragkit.serving.request_log import add_to_log
 from ragkit.serving.schemas import ProblemOut
 
@@ -35,6 +35,7 @@ _DESCRIPTIONS = {
     502: "The language model failed.",
     503: "Too many questions are in progress, or the index cannot be used; try again.",
     504: "The answer took too long.",
+    507: "There is no room for more feedback, or its file cannot be written.",
 }
 _ALWAYS = (401, 408, 413, 422)  # errors that every operation may return
 
@@ -76,6 +77,12 @@ def add_error_handlers(app: FastAPI) -> None:
         if status >= 500:
             record_failure(app.state.ragkit, request, error)
         return _response(status, type(error).__name__, str(error))
+
+    @app.exception_handler(UnsupportedParameterError)
+    async def _unsupported(_: Request, error: UnsupportedParameterError) -> JSONResponse:
+        status = error.status_code
+        body = error_body(error_type_of(status), str(error.detail), param=error.param)
+        return JSONResponse(body, status)
 
     @app.exception_handler(StarletteHTTPException)
     async def _http_error(request: Request, error: HTTPException) -> JSONResponse:

@@ -8,15 +8,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import Message, Scope, Send
 
-__all__ = ["ErrorResponse", "error_body", "send_error"]
+__all__ = ["ErrorResponse", "UnsupportedParameterError", "error_body", "send_error"]
 
 
-def error_body(error_type: str, message: str) -> dict[str, object]:
-    """Return the JSON body of an error."""
-    return {"error": {"type": error_type, "message": message, "param": None, "code": None}}
+_UNSUPPORTED = "unsupported_parameter"
+"""OpenAI's ``code`` of an error about a parameter that is valid, but not for this model."""
+
+
+class UnsupportedParameterError(HTTPException):
+    """A request has a parameter of OpenAI's API that this server does not support."""
+
+    def __init__(self, param: str, message: str) -> None:
+        super().__init__(400, message)
+        self.param = param
+
+
+def error_body(error_type: str, message: str, *, param: str | None = None) -> dict[str, object]:
+    """Return the JSON body of an error; ``param`` names the parameter that is not supported."""
+    code = _UNSUPPORTED if param else None
+    return {"error": {"type": error_type, "message": message, "param": param, "code": code}}
 
 
 class ErrorResponse(NamedTuple):

@@ -17,6 +17,7 @@ from pydantic import (
 from typing_extensions import TypedDict
 
 from ragkit.retrieval import ASKABLE, MAX_QUESTION
+from ragkit.serving.feedback_file import Verdict
 
 __all__ = [
     "EVENT_STREAM",
@@ -29,6 +30,7 @@ __all__ = [
     "CorpusOut",
     "DocumentOut",
     "DocumentsOut",
+    "FeedbackIn",
     "PassageAloneOut",
     "ProblemOut",
     "SearchIn",
@@ -36,6 +38,7 @@ __all__ = [
 ]
 
 MAX_PASSAGES = 50
+MAX_COMMENT = 2000  # characters; the page's field has the same limit
 
 EVENT_STREAM: dict[str, Any] = {
     "text/event-stream": {
@@ -178,8 +181,27 @@ class MatchOut(BaseModel):
     contribution: float
 
 
+class CellOut(BaseModel):
+    """A cell of a table. Its ``text`` is the document's at its span."""
+
+    start: int
+    end: int
+    text: str
+
+
+class RowOut(BaseModel):
+    """A row of a table; ``names``: whether it names the columns, or the table."""
+
+    names: bool
+    cells: list[CellOut]
+
+
 class PassageOut(BaseModel):
-    """A passage of the result, best first; ``link`` scrolls to its highlight in the original."""
+    """A passage of the result, best first; ``link`` scrolls to its highlight in the original.
+
+    ``kind``: what its first highlight is part of; ``rows``: of a table, the names of its columns
+    and the highlighted rows.
+    """
 
     id: str
     rank: int
@@ -193,6 +215,8 @@ class PassageOut(BaseModel):
     highlights: list[QuoteOut]
     phrase: QuoteOut | None
     link: str | None
+    kind: Literal["paragraph", "table", "code"]
+    rows: list[RowOut] | None
     signals: dict[str, float] | None = None
     matches: list[MatchOut] | None = None
 
@@ -224,7 +248,10 @@ class ChoiceOut(BaseModel):
 
 
 class AnswerOut(BaseModel):
-    """An answer and its passages; where it is not answered, the nearest passages."""
+    """An answer and its passages; where it is not answered, the nearest passages.
+
+    ``markdown``: the answer with its numbered citations, as CommonMark.
+    """
 
     question: str
     standalone: str
@@ -240,6 +267,7 @@ class AnswerOut(BaseModel):
     choices: list[ChoiceOut]
     remark: str | None
     reply: str
+    markdown: str
     stale: bool
 
 
@@ -265,25 +293,13 @@ class DocumentsOut(BaseModel):
     total: int
 
 
-class CellOut(BaseModel):
-    """A cell of a table. Its ``text`` is the document's at its span."""
-
-    start: int
-    end: int
-    text: str
-
-
-class RowOut(BaseModel):
-    """A row of a table; ``names``: whether it names the columns, or the table."""
-
-    names: bool
-    cells: list[CellOut]
-
-
 class BlockOut(BaseModel):
-    """A heading, or what stands below it; the ``text`` of that is the document's at its span."""
+    """A heading, or what stands below it; the ``text`` of that is the document's at its span.
 
-    kind: Literal["heading", "paragraph", "table", "code"]
+    The rows of ``properties`` are a title, then the name and the value of each property.
+    """
+
+    kind: Literal["heading", "paragraph", "table", "properties", "code"]
     level: int
     start: int
     end: int
@@ -313,6 +329,7 @@ class CorpusOut(BaseModel):
     counts: dict[str, int]
     documents: list[DocumentLine]
     llm: str | None
+    feedback: bool
     version: str
 
 
@@ -364,8 +381,26 @@ class StreamOptions(BaseModel):
     include_usage: bool | None = False
 
 
+# What the schemas leave out is parsed, so that its error can name the field and say why.
+Calls = Annotated[list[Any] | None, WithJsonSchema({"type": ["array", "null"], "maxItems": 0})]
+CallChoice = Annotated[Any, WithJsonSchema({"enum": [None, "none"]})]
+ResponseFormat = Annotated[
+    Any,
+    WithJsonSchema(
+        {
+            "type": ["object", "null"],
+            "properties": {"type": {"const": "text"}},
+            "required": ["type"],
+        }
+    ),
+]
+
+
 class ChatIn(BaseModel):
-    """OpenAI's request for a chat completion. Sampling settings are accepted and ignored."""
+    """OpenAI's request for a chat completion. Sampling settings are accepted and ignored.
+
+    Tools, functions and formats other than text are refused: answers are quoted from the corpus.
+    """
 
     model_config = ConfigDict(extra="allow", strict=True)
 
@@ -381,6 +416,28 @@ class ChatIn(BaseModel):
     ]
     stream: bool | None = False
     stream_options: StreamOptions | None = None
+    tools: Calls = None
+    tool_choice: CallChoice = None
+    functions: Calls = None
+    function_call: CallChoice = None
+    response_format: ResponseFormat = None
+
+
+class FeedbackIn(_RequestBody):
+    """What a person thinks of an answer; the other fields are the answer's own."""
+
+    question: Annotated[str, Field(min_length=1, max_length=MAX_QUESTION)]
+    standalone: Annotated[str, Field(min_length=1, max_length=MAX_QUESTION)]
+    answered: bool
+    passages: Annotated[
+        list[Annotated[str, Field(max_length=1000)]],
+        Field(max_length=MAX_PASSAGES, description="Their ids, best first."),
+    ]
+    short: Annotated[str, Field(max_length=2000)] = ""
+    text: Annotated[str, Field(max_length=20_000)]
+    verdict: Annotated[Verdict, Field(strict=False)]
+    comment: Annotated[str, Field(max_length=MAX_COMMENT)] = ""
+    generation: Annotated[str, Field(max_length=100)]
 
 
 class ModelLine(BaseModel):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ragkit.answering.answer import Answer, Passage
 from ragkit.answering.confidence import in_words
 from ragkit.api import Index
 from ragkit.text.blocks import Block, BlockKind, cells, pieces
+from ragkit.text.properties import Properties, properties
 from ragkit.text.spans import Span, lines, trim
 from ragkit.types import Document, Section
 
@@ -22,7 +23,7 @@ __all__ = [
 
 
 def answer_json(answer: Answer, index: Index, *, explain: bool = False) -> dict[str, Any]:
-    """Return ``Answer.to_dict`` with ids, links, the generation, and the confidence in words.
+    """Return ``Answer.to_dict`` with ids, links, the generation, Markdown, confidence in words.
 
     With ``explain``, each passage has its signals and matches.
     """
@@ -32,6 +33,7 @@ def answer_json(answer: Answer, index: Index, *, explain: bool = False) -> dict[
         **content,
         "confidence_words": in_words(answer.confidence),
         "index_generation": index.generation,
+        "markdown": answer.to_markdown(),
         "passages": [
             _with_id_and_link(passage, fields, index, explain=explain)
             for passage, fields in passages
@@ -56,7 +58,32 @@ def _with_id_and_link(
 ) -> dict[str, Any]:
     if not explain:
         del fields["signals"], fields["matches"]
-    return {**fields, "id": passage.citation.passage_id, "link": link_of(passage, index)}
+    return {
+        **fields,
+        "id": passage.citation.passage_id,
+        "link": link_of(passage, index),
+        **_layout(passage, index.document(passage.citation.document_id).text),
+    }
+
+
+def _layout(passage: Passage, text: str) -> dict[str, Any]:
+    """Return what the first highlight is part of; of a table, also names and highlighted rows."""
+    kinds = {
+        piece.kind
+        for piece in pieces(text, passage.citation.span)
+        if isinstance(piece, Block)
+        and any(piece.span.start <= one.start < piece.span.end for one in passage.highlights[:1])
+    }
+    kind = next(iter(kinds), BlockKind.PARAGRAPH)
+    if kind != BlockKind.TABLE:
+        return {"kind": kind, "rows": None}
+    lead = [passage.lead.span] if passage.lead else []
+    names = [_row(text, cells(text, line), names=True) for line in _filled_lines(text, lead)]
+    rows = [
+        _row(text, cells(text, line), names=False)
+        for line in _filled_lines(text, passage.highlights)
+    ]
+    return {"kind": kind, "rows": [*names, *rows]}
 
 
 def document_summary(document: Document) -> dict[str, Any]:
@@ -90,29 +117,50 @@ def _blocks(document: Document) -> Iterator[dict[str, Any]]:
 
 
 def _block(text: str, piece: Block | Span) -> dict[str, Any]:
-    if not isinstance(piece, Block):
-        return _shown(text, piece, BlockKind.PARAGRAPH)
-    shown = _shown(text, piece.span, piece.kind)
-    return shown | {"rows": _rows(text, piece)} if piece.kind == BlockKind.TABLE else shown
+    if isinstance(piece, Block) and piece.kind == BlockKind.TABLE:
+        return _shown(text, piece.span, piece.kind) | {"rows": _rows(text, piece)}
+    if isinstance(piece, Block):
+        return _shown(text, _inside_fences(text, piece), piece.kind)
+    if box := properties(text, piece):
+        return _shown(text, piece, "properties") | {"rows": _property_rows(text, box)}
+    return _shown(text, piece, BlockKind.PARAGRAPH)
 
 
-def _shown(text: str, span: Span, kind: BlockKind) -> dict[str, Any]:
+def _inside_fences(text: str, code: Block) -> Span:
+    """The lines of code between its fences, with their indentation."""
+    _, first, *_ = lines(text, *code.span)
+    return Span(first.start, code.sentences[-1].end)
+
+
+def _shown(text: str, span: Span, kind: str) -> dict[str, Any]:
     start, end = span
     return {"kind": kind, "level": 0, "start": start, "end": end, "text": text[start:end]}
 
 
 def _rows(text: str, table: Block) -> list[dict[str, Any]]:
     """The rows of a table, without rules between them; a caption is a row of one cell."""
-    contents = [content for line in lines(text, *table.span) if (content := trim(text, line))]
     answers = {sentence.start for sentence in table.sentences}
     return [
-        {
-            "names": content.start not in answers,
-            "cells": [{"start": a, "end": b, "text": text[a:b]} for a, b in cells(text, content)],
-        }
-        for content in contents
-        if any(map(str.isalnum, text[slice(*content)]))
+        _row(text, cells(text, line), names=line.start not in answers)
+        for line in _filled_lines(text, [table.span])
     ]
+
+
+def _filled_lines(text: str, spans: Iterable[Span]) -> list[Span]:
+    """The lines of spans that hold letters or digits, trimmed; others are rules of a table."""
+    trimmed = (trim(text, line) for span in spans for line in lines(text, *span))
+    return [line for line in trimmed if line and any(map(str.isalnum, text[slice(*line)]))]
+
+
+def _property_rows(text: str, box: Properties) -> list[dict[str, Any]]:
+    """The rows of a box: its title, then the name and value of each property."""
+    rows = [_row(text, pair, names=False) for pair in box.pairs]
+    return [_row(text, [box.title], names=True), *rows]
+
+
+def _row(text: str, spans: Sequence[Span], *, names: bool) -> dict[str, Any]:
+    row = [{"start": start, "end": end, "text": text[start:end]} for start, end in spans]
+    return {"names": names, "cells": row}
 
 
 def _new_headings(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from math import inf
@@ -13,6 +14,7 @@ from ragkit.serving.middleware import check_token
 
 __all__ = ["Settings"]
 
+_POSITIVE = ("max_body", "max_feedback", "timeout", "waiting", "conversations", "expiry")
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?")
 
 
@@ -36,6 +38,9 @@ class Settings:
         conversations: Maximum number of conversations in memory.
         expiry: Time after its last turn at which a conversation is deleted.
         log_questions: Whether to log questions. Otherwise the log has no text that people typed.
+        feedback: File that gets what people say about answers, as JSON Lines; None stores nothing
+            and the page does not offer it.
+        max_feedback: Size that this file may reach.
         reload: How often to look for a new generation of the index; 0 for never.
         require_fresh: As for ``Index.open``.
 
@@ -56,6 +61,8 @@ class Settings:
     conversations: int = 10_000
     expiry: float = 3600.0
     log_questions: bool = False
+    feedback: str | os.PathLike[str] | None = None
+    max_feedback: int = 64 * 1024 * 1024
     reload: float = 2.0
     require_fresh: bool = False
 
@@ -72,7 +79,7 @@ class Settings:
                     f"{origin!r} is not a valid origin; expected scheme and host in lower case, "
                     f"without a path, such as 'https://example.org'."
                 )
-        for name in ("max_body", "timeout", "waiting", "conversations", "expiry"):
+        for name in _POSITIVE:
             if not 0 < getattr(self, name) < inf:
                 raise InputError(f"{name} is {getattr(self, name)}; expected more than 0.")
         if not 0 <= self.reload < inf:

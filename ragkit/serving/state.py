@@ -11,6 +11,7 @@ from ragkit.default import IndexLike
 from ragkit.encoding import usable_cpus
 from ragkit.grounding import LanguageModel
 from ragkit.serving.conversation_store import ConversationStore
+from ragkit.serving.feedback_file import FeedbackFile
 from ragkit.serving.metrics import Metrics
 from ragkit.serving.reloading_index import ReloadingIndex
 from ragkit.serving.settings import Settings
@@ -29,10 +30,16 @@ class ServerState:
     conversations: ConversationStore
     metrics: Metrics
     workers: WorkerThreads
+    feedback: FeedbackFile | None
 
     @classmethod
     def create(cls, index: IndexLike, settings: Settings, llm: LanguageModel | None) -> ServerState:
-        """Open the index and set the limits. Raises what ``Index.open`` raises."""
+        """Open the index and set the limits.
+
+        Raises:
+            RagkitError: As ``Index.open`` and ``FeedbackFile`` raise.
+
+        """
         metrics = Metrics()
         return cls(
             settings,
@@ -52,6 +59,9 @@ class ServerState:
                 max_in_progress=settings.waiting,
                 timeout=settings.timeout,
             ),
+            None
+            if settings.feedback is None
+            else FeedbackFile(settings.feedback, max_bytes=settings.max_feedback),
         )
 
 

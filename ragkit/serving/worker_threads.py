@@ -48,10 +48,11 @@ class WorkerThreads:
 
         """
 
-        def once() -> Iterator[T]:
-            yield function()
+        def once() -> Iterator[tuple[T]]:
+            yield (function(),)  # None would end the iterator
 
-        return await self.last(once)
+        (result,) = await self.last(once)
+        return result
 
     async def last(self, start: Callable[[], Iterator[T]]) -> T:
         """Return the last item of the iterator that ``start`` returns. Raises as ``call`` does."""

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ragkit import ChatModel, Index
+from ragkit import ChatModel, Document, Index
 from support.chat_endpoint import endpoint
 from support.http_api import (
     MADE_UP,
@@ -182,3 +182,18 @@ def test_any_question_is_answered_or_refused_with_a_reason(web: TestClient, ques
     assert response.status_code in (200, 400)
     if response.status_code == 400:
         assert response.json()["error"]["type"] == "QuestionError"
+
+
+def test_a_passage_says_whether_it_is_of_a_table_or_of_code() -> None:
+    table = "| City | Opened |\n|---|---|\n| Bari | 2006 |\n| Nantes | 1985 |\n"
+    code = "Install the server:\n\n```sh\npip install timetable\n```\n"
+    index = Index.build([Document("trams", "Trams", table), Document("server", "Server", code)])
+    with client(index) as web:
+        [row] = ask(web, "When was the tram of Nantes opened?", k=1).json()["passages"]
+        [line] = ask(web, "How do I install the server?", k=1).json()["passages"]
+    assert (row["kind"], line["kind"], line["rows"]) == ("table", "code", None)
+    assert [(one["names"], [cell["text"] for cell in one["cells"]]) for one in row["rows"]] == [
+        (True, ["City", "Opened"]), (False, ["Nantes", "1985"]),
+    ]  # fmt: skip
+    for cell in (cell for one in row["rows"] for cell in one["cells"]):
+        assert table[cell["start"] : cell["end"]] == cell["text"]

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from openai import OpenAI
+from openai import BadRequestError, OpenAI
 
 from ragkit import Index
+from ragkit.conversation import MAX_TURNS
 from ragkit.serving import Settings
+from ragkit.serving.routes.chat_completions import MAX_HISTORY, recent_questions
 from support.http_api import (
     BASE,
     MADE_UP,
@@ -122,3 +124,49 @@ def test_earlier_messages_that_cannot_be_asked_are_left_out(web: TestClient) -> 
     messages = [{"role": "user", "content": text} for text in ("x" * 5000, " ", RAPALLO)]
     response = web.post("/v1/chat/completions", json={"messages": messages})
     assert "Rathenau" in response.json()["choices"][0]["message"]["content"]
+
+
+def test_history_is_cut_by_number_and_by_length() -> None:
+    short, half = "Who signed it?", "x" * (MAX_HISTORY // 2)
+    assert recent_questions([]) == []
+    assert recent_questions([short] * (MAX_TURNS + 1)) == [short] * MAX_TURNS
+    assert recent_questions([half, half]) == [half, half]
+    assert recent_questions([short, half, half]) == [half, half]
+    assert recent_questions([half, half, short]) == [half, short]
+
+
+WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {}}}
+
+
+@pytest.mark.parametrize(
+    ("param", "more"),
+    [
+        ("tools", {"tools": [WEATHER]}),
+        ("tools", {"tools": [WEATHER], "tool_choice": "auto"}),
+        ("tool_choice", {"tool_choice": "required"}),
+        ("functions", {"functions": [WEATHER["function"]]}),
+        ("function_call", {"function_call": {"name": "weather"}}),
+        ("response_format", {"response_format": {"type": "json_object"}}),
+    ],
+)
+def test_what_asks_for_another_kind_of_reply_is_refused_by_name(
+    openai: OpenAI, param: str, more: Any
+) -> None:
+    messages: Any = [{"role": "user", "content": RAPALLO}]
+    for stream in (False, True):
+        with pytest.raises(BadRequestError, match=f"{param} is not supported") as refused:
+            openai.chat.completions.create(model="m", messages=messages, stream=stream, **more)
+        assert (refused.value.param, refused.value.code) == (param, "unsupported_parameter")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"tools": [WEATHER], "tool_choice": "none"},
+        {"tools": [], "functions": [], "response_format": {"type": "text"}},
+        {"tools": None, "tool_choice": None, "response_format": None},
+    ],
+)
+def test_what_asks_for_a_plain_reply_is_answered(web: TestClient, more: Any) -> None:
+    body = {"messages": [{"role": "user", "content": RAPALLO}], **more}
+    assert web.post("/v1/chat/completions", json=body).status_code == 200

@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Error,
+    FrameLocator,
+    Page,
+    Route,
+    expect,
+    sync_playwright,
+)
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ragkit import Document, Index
+from ragkit import Document, Index, Section
 from ragkit.grounding import LanguageModel, Message, Piece
 from ragkit.serving import Settings, create_app
+from ragkit.serving.feedback_file import load_feedback
 from support.parts import ROOT
 
 pytestmark = pytest.mark.browser
@@ -37,6 +49,10 @@ OFFICERS = "When did the first German officers go to Soviet Russia?"
 OFFICERS_WENT = "The first German officers went to Soviet Russia for these purposes in March 1922."
 LEAGUE = "When did the USSR join the League of Nations?"
 TOKEN = "-".join(["open", "sesame"])
+RAPALLO = "Who signed the Treaty of Rapallo?"
+THANKED = "You are welcome."
+MEANT = "When was the Soviet Union expelled from the League of Nations?"
+EXPELLED = "and when was it expelled?"
 BREAD = "How do I bake sourdough bread?"
 PHONE = {"width": 390, "height": 844}
 EVIL = '<img src=x onerror="window.__pwned=1"><script>window.__pwned=1</script>'
@@ -222,6 +238,59 @@ def test_who_asks_before_the_corpus_is_known_is_answered_when_it_is(
     expect(page.locator(".answer")).to_have_text(OFFICERS_WENT)
 
 
+@pytest.fixture(params=["Enter", "Ask"])
+def send(request: pytest.FixtureRequest) -> Callable[[FrameLocator | Page], None]:
+    """Sends the question that was typed: by key, or by button."""
+
+    def sent(page: FrameLocator | Page) -> None:
+        if request.param == "Enter":
+            page.get_by_label("Your question").press("Enter")
+        else:
+            # The click returns before the form has left for the address with the question in it.
+            page.get_by_role("button", name="Ask", exact=True).click(no_wait_after=True)
+
+    return sent
+
+
+def test_a_question_sent_before_the_script_is_there_is_answered_when_it_is(
+    visit: Visit, origin: str, send: Callable[[FrameLocator | Page], None]
+) -> None:
+    page = visit("about:blank")
+    with held_back(page.context, "**/static/turn.js"):
+        page.goto(f"{origin}/", wait_until="commit")
+        page.get_by_label("Your question").fill(OFFICERS)
+        send(page)
+    expect(page.locator(".answer")).to_have_text(OFFICERS_WENT)
+    expect(page.get_by_label("Your question")).to_have_value("")
+    expect(page.locator(".turn")).to_have_count(1)
+    expect(page).not_to_have_url(re.compile(r"\?"))
+    assert parse_qs(urlsplit(page.url).fragment)["q"] == [OFFICERS]
+
+
+def test_what_is_being_typed_when_the_script_comes_is_not_asked_yet(
+    visit: Visit, origin: str
+) -> None:
+    page = visit("about:blank")
+    with held_back(page.context, "**/static/turn.js"):
+        page.goto(f"{origin}/", wait_until="commit")
+        page.get_by_label("Your question").fill("When did the")
+    expect(page.locator("#welcome")).to_be_visible()
+    expect(page.get_by_label("Your question")).to_have_value("When did the")
+    expect(page.locator(".turn")).to_have_count(0)
+
+
+@contextmanager
+def held_back(context: BrowserContext, pattern: str) -> Iterator[None]:
+    """What is loaded from there arrives only when the block ends."""
+    held: list[Route] = []
+    context.route(pattern, lambda route: held.append(route))  # noqa: PLW0108 - it is marked
+    yield
+    context.unroute(pattern)
+    for route in held:
+        with suppress(Error):  # the page that wanted it was left
+            route.continue_()
+
+
 def test_what_is_loaded_is_said_before_the_first_question(
     visit: Visit, origin: str, index: Index
 ) -> None:
@@ -261,8 +330,8 @@ def test_a_follow_up_says_how_it_was_understood_and_can_be_asked_differently(
     page = visit(f"{origin}/")
     ask(page, LEAGUE)
     expect(page.locator(".understood")).to_have_count(0)
-    ask(page, "and when was it expelled?")
-    expect(page.locator(".understood")).to_contain_text("Understood as:")
+    ask(page, EXPELLED)
+    expect(page.locator(".understood")).to_contain_text("You asked about:")
     expect(page.locator(".understood q")).to_contain_text(LEAGUE)
     page.get_by_role("button", name="Ask it differently").click()
     field = page.get_by_label("How to understand the question")
@@ -270,14 +339,12 @@ def test_a_follow_up_says_how_it_was_understood_and_can_be_asked_differently(
     field.press("Escape")
     expect(page.get_by_role("button", name="Ask it differently")).to_be_focused()
     page.keyboard.press("Enter")
-    field.fill("When was the Soviet Union expelled from the League of Nations?")
+    field.fill(MEANT)
     field.press("Enter")
     expect(page.locator(".turn")).to_have_count(3)
     last = page.locator(".turn").last
-    expect(last.get_by_role("heading", level=2)).to_have_text("and when was it expelled?")
-    expect(last.locator("q")).to_have_text(
-        "When was the Soviet Union expelled from the League of Nations?"
-    )
+    expect(last.get_by_role("heading", level=2)).to_have_text(EXPELLED)
+    expect(last.locator("q")).to_have_text(MEANT)
     expect(page.get_by_label("Your question")).to_be_focused()
 
 
@@ -296,6 +363,91 @@ def test_what_the_article_does_not_say_is_said_plainly_with_the_nearest_passages
     expect(page.locator("#said")).to_contain_text("The article does not say.")
 
 
+def test_an_answer_is_copied_with_its_citations(visit: Visit, origin: str, index: Index) -> None:
+    page = visit(f"{origin}/", permissions=["clipboard-read", "clipboard-write"])
+    for number, question in enumerate([OFFICERS, BREAD]):
+        ask(page, question)
+        copy = page.locator(".turn").nth(number).get_by_role("button", name="Copy", exact=True)
+        copy.click()
+        expect(page.locator("#said")).to_have_text("Answer copied")
+        assert page.evaluate("navigator.clipboard.readText()") == index.ask(question).to_markdown()
+        expect(copy).to_have_text("Copy")  # it said "Copied" meanwhile
+
+
+def test_where_copying_is_forbidden_the_reader_copies_by_hand(
+    visit: Visit, origin: str, index: Index
+) -> None:
+    page = visit("about:blank")
+    page.add_init_script("delete Navigator.prototype.clipboard")
+    page.goto(f"{origin}/")
+    ask(page, OFFICERS)
+    page.get_by_role("button", name="Copy", exact=True).click()
+    field = page.get_by_label("Answer", exact=True)
+    expect(field).to_be_focused()
+    expect(field).to_have_value(index.ask(OFFICERS).to_markdown())
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_label("Link", exact=True)).to_have_value(page.url)
+
+
+def changing(page: Page, **fields: Any) -> None:
+    """Every answer from now on has these fields, as another kind of answer would."""
+
+    def changed(route: Route) -> None:
+        response = route.fetch(headers={**route.request.headers, "accept": "application/json"})
+        route.fulfill(json={**response.json(), **fields})
+
+    page.route("**/ask", changed)
+
+
+CHOICES = [
+    {"label": "Treaty of Rapallo", "question": RAPALLO, "rank": 1},
+    {"label": "German officers", "question": OFFICERS, "rank": 2},
+]
+
+
+def test_each_reading_of_a_question_is_a_button_that_asks_it(visit: Visit, origin: str) -> None:
+    page = visit(f"{origin}/")
+    changing(page, choices=CHOICES)
+    ask(page, "When was it signed?")
+    page.unroute_all()
+    readings = page.get_by_role("group", name="Which do you mean?")
+    expect(readings.get_by_role("button")).to_have_text(["Treaty of Rapallo", "German officers"])
+    expect(page.locator("#said")).to_contain_text("Treaty of Rapallo? German officers?")
+    readings.get_by_role("button", name="German officers").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".turn h2").last).to_have_text(OFFICERS)
+    expect(page.locator(".answer").last).to_have_text(OFFICERS_WENT)
+    expect(page.get_by_label("Your question")).to_be_focused()
+
+
+def test_a_reply_is_said_instead_of_an_answer(visit: Visit, origin: str) -> None:
+    page = visit(f"{origin}/")
+    changing(page, remark="thanks", reply=THANKED, answered=False, passages=[], text="")
+    page.get_by_label("Your question").fill("thanks")
+    page.keyboard.press("Enter")
+    expect(page.locator(".reply")).to_have_text(THANKED)
+    expect(page.locator("#said")).to_contain_text(THANKED)
+    expect(page.locator(".silence, .facts, .nearest, .answer")).to_have_count(0)
+
+
+def test_a_reply_about_an_answer_has_its_passages_below(visit: Visit, origin: str) -> None:
+    page = visit(f"{origin}/")
+    changing(page, remark="source", reply="It stands here:")
+    ask(page, OFFICERS)
+    expect(page.locator(".reply")).to_have_text("It stands here:")
+    expect(page.locator(".evidence")).to_have_text(OFFICERS_WENT)
+    expect(page.locator(".source button")).to_be_visible()
+    page.unroute_all()
+    changing(page, reply="Which treaty?", choices=CHOICES, answered=False, text="")
+    ask(page, RAPALLO)
+    last = page.locator(".turn").last
+    expect(last.locator(".reply")).to_have_text("Which treaty?")
+    expect(last.get_by_role("button", name="German officers")).to_be_visible()
+    expect(last.locator(".nearest")).to_contain_text("Passages")
+    expect(last.locator(".nearest li")).to_have_count(5)
+    expect(last.locator(".silence")).to_have_count(0)
+
+
 def test_a_new_conversation_forgets_the_old_one(visit: Visit, origin: str) -> None:
     page = visit(f"{origin}/")
     ask(page, LEAGUE)
@@ -304,7 +456,7 @@ def test_a_new_conversation_forgets_the_old_one(visit: Visit, origin: str) -> No
     expect(page.locator("#welcome")).to_be_visible()
     expect(page.get_by_label("Your question")).to_be_focused()
     assert page.url == f"{origin}/"
-    ask(page, "and when was it expelled?")
+    ask(page, EXPELLED)
     expect(page.locator(".understood")).to_have_count(0)
 
 
@@ -327,31 +479,195 @@ def test_keys_lead_to_the_question_and_shift_enter_begins_a_line(visit: Visit, o
     assert page.url == before
 
 
+# --- what the reader thinks of an answer
+
+
+@pytest.fixture(scope="session")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("feedback") / "feedback.jsonl"
+
+
+@pytest.fixture(scope="session")
+def listener(index: Index, stored: Path) -> Iterator[str]:
+    """The origin of a server that stores feedback."""
+    with listening(create_app(index, Settings(feedback=stored))) as address:
+        yield address
+
+
+def test_a_thumb_up_is_stored_at_once(visit: Visit, listener: str, stored: Path) -> None:
+    page = visit(f"{listener}/")
+    ask(page, OFFICERS)
+    page.get_by_role("button", name="Helpful", exact=True).focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Thank you.")).to_be_focused()
+    *_, last = load_feedback(stored)
+    assert (last.question, last.verdict, last.text) == (OFFICERS, "good", OFFICERS_WENT)
+    assert last.passages[0] == page.evaluate(
+        "q => fetch('v1/ask', {method: 'POST', headers: {'content-type': 'application/json'},"
+        " body: JSON.stringify({question: q})}).then(r => r.json()).then(a => a.passages[0].id)",
+        OFFICERS,
+    )
+
+
+@pytest.mark.parametrize(("name", "verdict"), [("Not helpful", "bad"), ("This is wrong", "wrong")])
+def test_what_is_wrong_can_be_explained_or_taken_back(
+    visit: Visit, listener: str, stored: Path, name: str, verdict: str
+) -> None:
+    page = visit(f"{listener}/")
+    ask(page, BREAD)
+    opener = page.get_by_role("button", name=name)
+    opener.click()
+    field = page.get_by_label("What is wrong?")
+    expect(field).to_be_focused()
+    field.press("Escape")
+    expect(opener).to_be_focused()
+    page.keyboard.press("Enter")
+    field.fill(f"It is in the kitchen. {EVIL}")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_text("Thank you.")).to_be_visible()
+    *_, last = load_feedback(stored)
+    assert (last.verdict, last.answered, last.text) == (verdict, False, "")
+    assert last.comment == f"It is in the kitchen. {EVIL}"
+
+
+def test_feedback_that_cannot_be_stored_is_not_lost(
+    visit: Visit, listener: str, watch: Watch
+) -> None:
+    watch.expected = ("net::ERR_FAILED",)
+    page = visit(f"{listener}/")
+    ask(page, OFFICERS)
+    page.route("**/feedback", lambda route: route.abort())
+    page.get_by_role("button", name="This is wrong").click()
+    page.get_by_label("What is wrong?").fill("Nonsense.")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("alert")).to_contain_text("The server cannot be reached.")
+    expect(page.get_by_label("What is wrong?")).to_have_value("Nonsense.")
+    page.unroute("**/feedback")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_text("Thank you.")).to_be_visible()
+
+
+def test_nobody_is_asked_for_feedback_that_is_not_stored(visit: Visit, origin: str) -> None:
+    page = visit(f"{origin}/")
+    ask(page, OFFICERS)
+    expect(page.get_by_role("group", name="Your opinion")).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_to_mend_in_feedback(visit: Visit, listener: str, scheme: str) -> None:
+    page = visit(f"{listener}/", bypass_csp=True, reduced_motion="reduce", color_scheme=scheme)
+    ask(page, OFFICERS)
+    ask(page, BREAD)
+    page.get_by_role("button", name="This is wrong").last.click()
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
 # --- a link to an answer
 
 
-def test_a_link_replays_the_thread_and_no_server_is_told_the_fragment(
+def test_a_link_asks_one_turn_as_it_was_understood_and_no_server_is_told_the_fragment(
     visit: Visit, origin: str, watch: Watch, index: Index
 ) -> None:
     page = visit(f"{origin}/", permissions=["clipboard-read", "clipboard-write"])
     ask(page, LEAGUE)
-    ask(page, "and when was it expelled?")
+    ask(page, EXPELLED)
+    page.get_by_role("button", name="Ask it differently").click()
+    page.get_by_label("How to understand the question").fill(MEANT)
+    page.keyboard.press("Enter")
+    expect(page.locator(".turn").nth(2).locator(".facts")).to_be_visible()
     ask(page, BREAD)
     fragment = parse_qs(urlsplit(page.url).fragment)
-    assert fragment["q"] == [LEAGUE, "and when was it expelled?", BREAD]
-    assert fragment["g"] == [index.generation]
-    page.locator(".turn").nth(1).get_by_role("button", name="Copy link").click()
+    assert fragment == {"q": [BREAD], "k": ["5"], "g": [index.generation]}
+    page.locator(".turn").nth(2).get_by_role("button", name="Copy link").click()
     expect(page.locator("#said")).to_have_text("Link copied")
     link = page.evaluate("navigator.clipboard.readText()")
-    assert parse_qs(urlsplit(link).fragment)["q"] == [LEAGUE, "and when was it expelled?"]
+    shared = parse_qs(urlsplit(link).fragment)
+    assert (shared["q"], shared["s"]) == ([EXPELLED], [MEANT])
 
-    said = page.locator(".turn").nth(1).locator(".answer").inner_text()
     again = visit(link)
-    expect(again.locator(".turn")).to_have_count(2)
-    expect(again.locator(".turn").last.locator(".answer")).to_have_text(said)
-    expect(again.locator(".turn").last).to_be_in_viewport()
+    expect(again.locator(".turn")).to_have_count(1)
+    expect(again.locator(".turn h2")).to_have_text(EXPELLED)
+    expect(again.locator(".understood q")).to_have_text(MEANT)
+    expect(again.locator(".answer")).to_contain_text("expelled")
     expect(again.locator(".notice")).to_have_count(0)
+    assert again.url == link
     assert all("League" not in address for address in watch.addresses if "#" not in address)
+
+
+def test_a_link_may_ask_several_questions_of_one_conversation(visit: Visit, origin: str) -> None:
+    page = visit(f"{origin}/#{urlencode([('q', LEAGUE), ('q', EXPELLED)])}")
+    expect(page.locator(".turn")).to_have_count(2)
+    expect(page.locator(".understood q")).to_contain_text(LEAGUE)
+    expect(page.locator(".turn").last).to_be_in_viewport()
+
+
+def test_back_and_forward_walk_through_the_questions(visit: Visit, origin: str) -> None:
+    page = visit(f"{origin}/")
+    questions = [OFFICERS, RAPALLO, BREAD]
+    links = []
+    for question in questions:
+        ask(page, question)
+        links.append(page.url)
+    turns = page.locator(".turn")
+
+    page.go_back()
+    expect(turns.nth(1).get_by_role("heading", name=RAPALLO)).to_be_in_viewport()
+    expect(page.locator("#text mark")).to_contain_text("Rathenau")
+    expect(page.locator("#said")).to_contain_text(RAPALLO)
+    assert page.url == links[1]
+    page.go_back()
+    expect(turns.first.get_by_role("heading", name=OFFICERS)).to_be_in_viewport()
+    expect(page.locator("#text mark")).to_have_text(OFFICERS_WENT)
+    page.go_back()
+    expect(page.locator("#welcome")).to_be_in_viewport()
+    assert page.url == f"{origin}/"
+    page.go_forward()
+    expect(turns.first.get_by_role("heading", name=OFFICERS)).to_be_in_viewport()
+    page.evaluate("history.go(2)")
+    expect(page.locator("#text mark")).to_have_count(0)
+    assert page.url == links[2]
+    expect(turns).to_have_count(3)  # nothing was asked again, and nothing was lost
+
+
+def test_a_thread_outlives_a_reload_and_back_leads_into_an_earlier_conversation(
+    visit: Visit, origin: str
+) -> None:
+    page = visit(f"{origin}/")
+    ask(page, LEAGUE)
+    ask(page, EXPELLED)
+    page.reload()
+    headings = page.locator(".turn h2")
+    expect(headings).to_have_text([LEAGUE, EXPELLED])
+    expect(page.locator("#turns")).to_have_attribute("aria-busy", "false")
+    page.go_back()
+    expect(headings.first).to_be_in_viewport()
+    expect(headings).to_have_count(2)
+    page.get_by_role("button", name="New conversation").click()
+    ask(page, RAPALLO)
+    page.go_back()
+    expect(page.locator("#welcome")).to_be_visible()
+    page.go_back()
+    expect(headings).to_have_text([LEAGUE])
+    page.go_forward()
+    page.go_forward()
+    expect(headings).to_have_text([RAPALLO])
+
+
+def test_going_back_stops_what_is_being_asked(visit: Visit, index: Index) -> None:
+    slow: LanguageModel = Parrot("word " * 200, pause=0.05)
+    with listening(create_app(index, Settings(), llm=slow)) as address:
+        page = visit(f"{address}/")
+        ask(page, BREAD)  # it abstains, so that no model writes
+        ask(page, "zxqv blorp frimble")
+        page.get_by_label("Your question").fill(OFFICERS)
+        page.keyboard.press("Enter")
+        expect(page.locator(".evidence")).to_be_visible()
+        page.go_back()
+        expect(page.locator(".turn h2")).to_have_text([BREAD, "zxqv blorp frimble"])
+        expect(page.get_by_label("Your question")).to_have_value(OFFICERS)
+        expect(page.locator("#turns")).to_have_attribute("aria-busy", "false")
+        expect(page.get_by_role("alert")).to_have_count(0)
 
 
 def test_a_link_made_from_another_generation_says_so(visit: Visit, origin: str) -> None:
@@ -488,6 +804,98 @@ def test_nothing_that_others_wrote_runs_or_becomes_a_link(
     assert again.evaluate("window.__pwned") is None
 
 
+TRAMS = """These are the trams of some cities.
+
+In 2020 there were:
+
+| City | Opened | Stops |
+|---|---|---|
+| Bari | 2006 | 12 |
+| Nantes | 1985 | 87 |
+| Croydon | 2000 | 39 |
+"""
+SERVER = """Run this to install the timetable server:
+
+```sh
+pip install timetable
+  timetable serve --port 9000
+```
+"""
+NANTES = "When was the tram of Nantes opened?"
+INSTALL = "How do I install the timetable server?"
+
+
+@pytest.fixture(scope="session")
+def shaped_origin() -> Iterator[str]:
+    """A table, code, and a report of two pages."""
+    report = "It is about the harbour. " * 30 + "\n\nThe budget of the harbour was 42 million."
+    pages = (0, report.index("The budget"))
+    sections = (Section(("Start",), 0, pages[1]), Section(("Budget",), pages[1], len(report)))
+    index = Index.build(
+        [
+            Document("trams", "Trams", TRAMS),
+            Document("server", "Server", SERVER),
+            Document("report", "Report", report, sections=sections, pages=pages),
+        ]
+    )
+    with listening(create_app(index, Settings())) as address:
+        yield address
+
+
+def test_a_row_of_a_table_is_shown_below_the_names_of_its_columns(
+    visit: Visit, shaped_origin: str
+) -> None:
+    page = visit(f"{shaped_origin}/", bypass_csp=True, reduced_motion="reduce")
+    ask(page, NANTES)
+    rows = page.locator(".turn table").first.get_by_role("row")
+    expect(rows).to_have_text(["In 2020 there were:", "CityOpenedStops", "Nantes198587"])
+    expect(page.locator(".turn table").first.get_by_role("columnheader")).to_have_count(4)
+    expect(page.locator("#text table").get_by_role("row")).to_have_count(4)
+    expect(page.locator("#text mark")).to_have_text(["Nantes", "1985", "87"])
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+def test_code_is_shown_as_code_without_its_fences(visit: Visit, shaped_origin: str) -> None:
+    page = visit(f"{shaped_origin}/", bypass_csp=True, viewport=PHONE, reduced_motion="reduce")
+    ask(page, INSTALL)
+    expect(page.locator(".turn .leading")).to_have_text("Run this to install the timetable server:")
+    expect(page.locator(".answer pre")).to_have_text("pip install timetable")
+    page.locator(".source button").click()
+    code = page.locator("#text pre")
+    assert code.text_content() == "pip install timetable\n  timetable serve --port 9000"
+    expect(code.locator("mark")).to_have_text("pip install timetable")
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+def test_the_page_of_a_paged_document_is_named(visit: Visit, shaped_origin: str) -> None:
+    page = visit(f"{shaped_origin}/")
+    ask(page, "What was the budget of the harbour?")
+    expect(page.locator(".source")).to_have_text("Report § Budget, p. 2")
+    expect(page.locator("#said")).to_contain_text("From Report, Budget, page 2.")
+
+
+def test_an_infobox_is_a_box_and_is_cited_in_it(visit: Visit, origin: str, index: Index) -> None:
+    page = visit(f"{origin}/")
+    box = page.locator("#text .properties")
+    expect(box.locator("p")).to_have_text("Infobox")
+    expect(box.get_by_role("term")).to_have_text(
+        ["Map", "Filetype", "Flagvariant1", "Flagvariant2"]
+    )
+    expect(box.get_by_role("definition").nth(2)).to_have_text("Weimar Germany")
+    document = index.documents[0]
+    start = document.text.index("- Filetype: png")
+    span = {"start": start, "end": start + 15, "quote": "- Filetype: png"}
+    passage = index.ask(OFFICERS).to_dict()["passages"][0]
+    passage |= {"id": "x", "link": None, "kind": "paragraph", "rows": None, "phrase": None}
+    passage |= {"text": span["quote"], "highlights": [span]}
+    passage["citation"].update(span)
+    changing(page, passages=[passage], text=span["quote"])
+    ask(page, OFFICERS)
+    expect(box.locator("mark")).to_have_text(["Filetype", "png"])
+
+
 def test_many_documents_are_listed_and_the_corpus_speaks_for_them(
     visit: Visit, strange_origin: str
 ) -> None:
@@ -510,7 +918,7 @@ def test_a_models_sentences_come_one_by_one_checked_and_cited(visit: Visit, inde
     said = f"{OFFICERS_WENT} [1] Junkers began building aircraft at Fili. [1] They liked the food. [2] "
     app = create_app(index, Settings(unsupported="mark"), llm=Parrot(said, pause=0.05))
     with listening(app) as address:
-        page = visit(f"{address}/")
+        page = visit(f"{address}/", permissions=["clipboard-read", "clipboard-write"])
         page.get_by_label("Your question").fill(OFFICERS)
         page.keyboard.press("Enter")
         expect(page.locator(".claims[aria-busy]")).to_be_visible()
@@ -522,6 +930,9 @@ def test_a_models_sentences_come_one_by_one_checked_and_cited(visit: Visit, inde
         expect(page.locator(".claims small")).to_contain_text("not supported by the passages")
         expect(page.locator(".evidence")).to_have_text(OFFICERS_WENT)
         expect(page.locator(".byline")).to_contain_text("Written by parrot-1b")
+        page.get_by_role("button", name="Copy", exact=True).click()
+        copied = page.evaluate("navigator.clipboard.readText()")
+        assert "They liked the food" in copied
         page.get_by_role("button", name="Passage 1: ").first.click()
         expect(page.locator("#text mark")).to_have_text(OFFICERS_WENT)
 
@@ -719,6 +1130,11 @@ def abstained(page: Page) -> None:
     ask(page, BREAD)
 
 
+def choosing(page: Page) -> None:
+    changing(page, choices=CHOICES, reply="I found two. Which do you mean?", answered=False)
+    ask(page, "When was it signed?")
+
+
 def sheet_open(page: Page) -> None:
     ask(page, OFFICERS)
     page.locator(".source button").click()
@@ -733,6 +1149,8 @@ STATES: list[tuple[str, Callable[[Page], None], dict[str, Any]]] = [
     ("/", answered, {"color_scheme": "dark"}),
     ("/", abstained, {"color_scheme": "dark"}),
     ("/", answered, {"viewport": PHONE}),
+    ("/", choosing, {}),
+    ("/", choosing, {"color_scheme": "dark", "viewport": PHONE}),
     ("/", sheet_open, {"viewport": PHONE}),
     ("/embed", nothing_yet, {"viewport": {"width": 400, "height": 600}}),
     ("/embed", sheet_open, {"viewport": {"width": 1280, "height": 600}, "color_scheme": "dark"}),
@@ -771,7 +1189,7 @@ def test_axe_finds_nothing_to_mend_in_forms_and_alerts(
         expect(locked.get_by_label("Access token")).to_be_focused()
         page = visit(f"{origin}/", bypass_csp=True, reduced_motion="reduce", color_scheme="dark")
         ask(page, LEAGUE)
-        ask(page, "and when was it expelled?")
+        ask(page, EXPELLED)
         page.get_by_role("button", name="Ask it differently").click()
         page.route("**/ask", lambda route: route.abort())
         page.get_by_label("Your question").fill("Why?")
@@ -889,6 +1307,32 @@ def test_the_widget_asks_from_another_site_by_keyboard_alone(
     expect(frame.locator(".answer")).to_have_text(OFFICERS_WENT)
     page.get_by_role("button", name="Close", exact=True).click()
     expect(launcher).to_be_focused()
+
+
+def test_the_widget_loses_no_question_sent_before_its_script_is_there(
+    host: Callable[..., Page], send: Callable[[FrameLocator | Page], None]
+) -> None:
+    page = host()
+    frame = page.frame_locator("iframe")
+    with held_back(page.context, "**/static/turn.js"):
+        page.get_by_role("button", name="Ask us").click()
+        frame.get_by_label("Your question").fill(OFFICERS)
+        send(frame)
+    expect(frame.locator(".answer")).to_have_text(OFFICERS_WENT)
+
+
+def test_the_widget_leaves_the_browsers_back_to_the_site(host: Callable[..., Page]) -> None:
+    page = host()
+    page.get_by_role("button", name="Ask us").click()
+    before = page.evaluate("history.length")
+    frame = page.frame_locator("iframe")
+    expect(frame.get_by_label("Your question")).to_be_focused()
+    for number, question in enumerate([OFFICERS, RAPALLO], start=1):
+        page.keyboard.type(question)
+        page.keyboard.press("Enter")
+        expect(frame.locator(".turn .facts")).to_have_count(number)
+    expect(frame.locator("#turns")).to_have_attribute("aria-busy", "false")
+    assert page.evaluate("history.length") == before
 
 
 def test_the_widget_closes_for_its_own_frame_only_and_leaves_no_globals(

@@ -27,6 +27,8 @@ export const documentOf = async (id) => (await call(`documents/${encodeURICompon
 export const begin = async (signal) =>
   (await (await call("conversations", { body: {}, signal })).json()).id;
 
+export const feedback = (body) => call("feedback", { body });
+
 /** Asks, and yields `[event, data]`: found, then sentences if a model writes, then answer. */
 export async function* ask(conversation, body, signal) {
   const path = `conversations/${encodeURIComponent(conversation)}/ask`;

@@ -1,7 +1,7 @@
 // The article itself: loaded once, with the cited passage tinted and its sentence marked.
 
 import { documentOf } from "./api.js";
-import { button, dressed, h, marks, outside } from "./dom.js";
+import { button, dressed, h, marks, outside, scrollable, table } from "./dom.js";
 
 const stillness = matchMedia("(prefers-reduced-motion: reduce)");
 const LIST = /\n\s*(?:[-*#•–]|\(?\d{1,3}[.)])\s/;
@@ -120,8 +120,11 @@ export class Article {
   }
 
   #part(block) {
-    if (block.kind === "table") return this.#table(block);
-    if (block.kind === "code") return this.#text(block, h("pre", {}, block.text));
+    if (block.kind === "table")
+      return table(block.rows, (tag, cell, more) => this.#text(cell, h(tag, more, cell.text)));
+    if (block.kind === "properties") return this.#properties(block);
+    if (block.kind === "code")
+      return scrollable("Code", this.#text(block, h("pre", {}, block.text)));
     const lines = LIST.test(`\n${block.text}`) && "lines";
     return this.#text(block, h("p", { dir: "auto", class: lines }, block.text));
   }
@@ -132,15 +135,14 @@ export class Article {
     return element;
   }
 
-  #table({ rows }) {
-    const widest = Math.max(...rows.map((row) => row.cells.length));
-    const lines = rows.map(({ names, cells }) => {
-      const tag = names ? "th" : "td";
-      const colspan = cells.length === 1 && widest > 1 && widest;
-      const filled = cells.map((cell) => this.#text(cell, h(tag, { dir: "auto", colspan }, cell.text)));
-      return h("tr", {}, ...filled);
-    });
-    return h("div", { class: "table", tabindex: "0", role: "region", "aria-label": "Table" }, h("table", {}, ...lines));
+  /** A box, such as the infobox of an encyclopaedia's article. */
+  #properties({ rows: [title, ...pairs] }) {
+    const shown = (tag, cell) => this.#text(cell, h(tag, { dir: "auto" }, cell.text));
+    const caption = shown("p", title.cells[0]);
+    const listed = pairs.map(({ cells: [name, value] }) =>
+      h("div", {}, shown("dt", name), shown("dd", value)),
+    );
+    return h("div", { class: "properties" }, caption, h("dl", {}, ...listed));
   }
 
   #contents(headings) {

@@ -35,16 +35,33 @@ function parsed(address) {
   }
 }
 
-/** `Title § Section › Subsection`, each part in its own direction. */
-export function label({ title, section }, withTitle = true) {
+/** `Title § Section › Subsection, p. 3`, each part in its own direction. */
+export function label({ title, section, page }, withTitle = true) {
   const parts = section.map((name) => h("bdi", {}, name));
   const path = parts.flatMap((part, place) => (place ? [" › ", part] : [part]));
-  if (!withTitle && path.length) return path;
-  return [h("bdi", {}, title), ...(path.length ? [" § ", ...path] : [])];
+  const end = page ? [`, p. ${page}`] : [];
+  if (!withTitle && path.length) return [...path, ...end];
+  return [h("bdi", {}, title), ...(path.length ? [" § ", ...path] : []), ...end];
 }
 
-/** Title and section as plain text, to be read aloud. */
-export const spoken = ({ title, section }) => [title, ...section].join(", ");
+/** Rows as a table; `make` returns a cell from its tag, its text and its attributes. */
+export function table(rows, make) {
+  const widest = Math.max(...rows.map((row) => row.cells.length));
+  const lines = rows.map(({ names, cells }) => {
+    const tag = names ? "th" : "td";
+    const colspan = cells.length === 1 && widest > 1 && widest;
+    return h("tr", {}, ...cells.map((cell) => make(tag, cell, { dir: "auto", colspan })));
+  });
+  return scrollable("Table", h("table", {}, ...lines));
+}
+
+/** What may be wider than there is room: it can be scrolled by keyboard, too. */
+export const scrollable = (name, ...children) =>
+  h("div", { class: "wide", tabindex: "0", role: "group", "aria-label": name }, ...children);
+
+/** Title, section and page as plain text, to be read aloud. */
+export const spoken = ({ title, section, page }) =>
+  [title, ...section, ...(page ? [`page ${page}`] : [])].join(", ");
 
 /**
  * `text`, which begins at code point `start` of its document, with each layer's ranges wrapped;

@@ -1,26 +1,35 @@
-// A thread as a link: its questions in the fragment, which no server is sent.
+// A question as a link: in the fragment, which no server is sent.
 
 import { home } from "./api.js";
 
 const MOST = 20; // a link asks at most so many questions by itself
 
-/** `#q=…&q=…&k=5&g=…` */
-export function fragment(questions, k, generation) {
-  const pairs = questions.slice(-MOST).map((question) => ["q", question]);
-  return `#${new URLSearchParams([...pairs, ["k", k], ["g", generation]])}`;
+/** `#q=…&s=…&k=5&g=…`; `s` is how the question was understood, where that differs. */
+export function fragment({ question, standalone, index_generation }, k) {
+  const understood = standalone === question ? [] : [["s", standalone]];
+  const fields = [["q", question], ...understood, ["k", k], ["g", index_generation]];
+  return `#${new URLSearchParams(fields)}`;
 }
 
 /** The same on the page's own address, also from inside the widget. */
-export const address = (...thread) => new URL(fragment(...thread), home).href;
+export const address = (answer, k) => new URL(fragment(answer, k), home).href;
 
-/** What a fragment asks for, or null. */
+/** What a fragment asks for, or null. Several questions are those of one conversation. */
 export function read(hash) {
   const given = new URLSearchParams(hash.slice(1));
-  const questions = given
-    .getAll("q")
-    .filter((question) => question.trim())
-    .slice(0, MOST);
   const k = Number(given.get("k"));
   const usable = Number.isInteger(k) && k >= 1 && k <= 50;
-  return questions.length ? { questions, k: usable ? k : 5, generation: given.get("g") } : null;
+  const asked = questions(given).slice(0, MOST);
+  return asked.length ? { asked, k: usable ? k : 5, generation: given.get("g") } : null;
+}
+
+/** Each `q`, with the `s` that follows it. */
+function questions(given) {
+  const asked = [];
+  for (const [name, value] of given) {
+    if (!value.trim()) continue;
+    if (name === "q") asked.push({ question: value.trim() });
+    else if (name === "s" && asked.length) asked.at(-1).standalone = value.trim();
+  }
+  return asked;
 }

@@ -3,9 +3,9 @@
 import * as api from "./api.js";
 import { Article } from "./article.js";
 import { button, h } from "./dom.js";
-import { read } from "./link.js";
 import { Sheet } from "./sheet.js";
 import { Thread } from "./thread.js";
+import * as trail from "./trail.js";
 import { Turn } from "./turn.js";
 
 const at = (id) => document.getElementById(id);
@@ -16,13 +16,16 @@ const touch = matchMedia("(pointer: coarse)");
 const article = new Article(at("text"));
 const behind = [document.querySelector("header"), document.querySelector("main")];
 const sheet = new Sheet(at("article"), behind, { always: embedded, close: at("close") });
-const thread = new Thread(at("turns"), { cite, again, said, found });
+const thread = new Thread(at("turns"), { cite, ask: askAgain, said, found });
 let corpus = null;
 let eager = false; // asked before the corpus was met
+let journeys = 0; // a replay ends where another journey begins
 
 document.documentElement.classList.toggle("embed", embedded);
 api.lock.ask = token;
+trail.adopt();
 listen();
+takeOver();
 start();
 
 async function start() {
@@ -33,8 +36,9 @@ async function start() {
     return fail(error, start);
   }
   if (!sheet.over) showWhole();
-  await replay(read(location.hash));
+  await replay(trail.here());
   if (eager) submit();
+  eager = false;
   if (!touch.matches && (!embedded || document.hasFocus())) box.focus();
 }
 
@@ -84,36 +88,42 @@ function empty(yes) {
 }
 
 /** Ask what stands in the box, or what is given; it stays there until something was found. */
-async function submit(question = box.value.trim(), standalone = null) {
-  eager = !corpus;
-  if (!question || thread.asking || !corpus) return false;
+async function submit(asked = { question: box.value.trim() }, options = {}) {
+  if (!corpus) eager = true;
+  if (!asked.question || thread.asking || !corpus) return false;
   notices.replaceChildren();
   busy(true);
   empty(false);
   try {
-    const answer = await thread.ask(question, standalone);
+    const answer = await thread.ask(asked, options);
     if (answer.index_generation !== corpus.generation) meet().catch(() => {}); // only the words
     said(Turn.aloud(answer, corpus));
     return true;
   } catch (error) {
-    if (!box.value.trim()) write(question);
-    fail(error, () => submit(question, standalone));
+    if (options.record !== false && !box.value.trim()) write(asked.question);
+    if (!at("turns").childElementCount) empty(true);
+    if (error.name !== "AbortError") fail(error, () => submit(asked, options));
     return false;
   } finally {
-    busy(false);
+    busy(thread.asking);
   }
 }
 
-/** Ask once more, understood as the reader wrote it. */
-function again(question, standalone) {
+/** Ask what the reader chose to ask: another reading, or the same question put otherwise. */
+function askAgain(question, standalone = null) {
   box.focus();
-  submit(question, standalone);
+  submit({ question, standalone });
 }
 
 /** What was found for a question, the first time that something is. */
 function found(answer, question) {
   if (box.value.trim() === question) write("");
   if (touch.matches) box.blur(); // the keyboard would cover the answer
+  showCited(answer);
+}
+
+/** The article beside the conversation follows the answer. */
+function showCited(answer) {
   if (!answer.answered) article.undress();
   else if (!sheet.over) article.cite(answer.passages[0]);
 }
@@ -125,14 +135,19 @@ function cite(passage, opener) {
   said(`Shown in the article: ${passage.citation.section.at(-1) ?? passage.citation.title}`);
 }
 
-async function replay(shared) {
-  if (!shared) return;
-  thread.k = shared.k;
-  const changed = shared.generation && shared.generation !== corpus.generation;
-  for (const [place, question] of shared.questions.entries()) {
-    if (await submit(question)) continue;
-    return fail(null, () => replay({ ...shared, questions: shared.questions.slice(place) }));
+/** Ask what a link asks, or the thread of an entry of the history. */
+async function replay(wanted) {
+  const journey = ++journeys;
+  if (!wanted) return;
+  thread.k = wanted.k;
+  const changed = wanted.generation && wanted.generation !== corpus.generation;
+  for (const [place, asked] of wanted.asked.entries()) {
+    const isAnswered = await submit(asked, { record: false });
+    if (journey !== journeys) return;
+    if (isAnswered) continue;
+    return fail(null, () => replay({ ...wanted, asked: wanted.asked.slice(place) }));
   }
+  trail.remember(thread.asked);
   if (changed)
     notices.append(
       h(
@@ -143,8 +158,38 @@ async function replay(shared) {
     );
 }
 
+/** Back, Forward, or a link that was pasted over the address. */
+function walk() {
+  thread.stop();
+  notices.replaceChildren();
+  const wanted = trail.here();
+  if (!corpus) return; // `start` asks what the address says by then
+  if (!wanted) return showBeginning();
+  const answer = thread.revisit(wanted.asked.at(-1).id);
+  if (!answer) {
+    thread.clear();
+    return replay(wanted);
+  }
+  journeys++;
+  showCited(answer);
+  said(`${answer.question} ${Turn.aloud(answer, corpus)}`);
+}
+
+function halt() {
+  thread.stop();
+  said("Stopped.");
+}
+
+/** Where the thread was not begun yet: the welcome, above what was asked since. */
+function showBeginning() {
+  journeys++;
+  at("welcome").hidden = false;
+  at("thread").scrollTop = 0;
+  article.undress();
+  said("Beginning of the conversation");
+}
+
 function fail(error, retry) {
-  if (error?.name === "AbortError") return said("Stopped.");
   const message = sentenceCase(
     error?.message ?? notices.querySelector("p")?.textContent ?? "stopped.",
   );
@@ -218,15 +263,23 @@ function listen() {
   });
   at("composer").addEventListener("submit", (event) => {
     event.preventDefault();
-    if (thread.asking) thread.stop();
+    if (thread.asking) halt();
     else submit();
   });
   at("anew").addEventListener("click", anew);
   at("show").addEventListener("click", showArticle);
   for (const link of document.querySelectorAll(".skip")) link.addEventListener("click", skip);
   addEventListener("keydown", keys);
-  addEventListener("hashchange", follow);
+  addEventListener("popstate", walk);
   if (embedded && !touch.matches) addEventListener("focus", settle);
+}
+
+/** What was typed before this script ran stays; Enter could only break its line then. */
+function takeOver() {
+  fit();
+  if (!box.value.trim() || !box.value.endsWith("\n")) return;
+  write(box.value.trim());
+  eager = true;
 }
 
 /** Opened or come back to inside another site: the question box is where to begin. */
@@ -235,7 +288,9 @@ function settle() {
 }
 
 function anew() {
-  thread.anew();
+  journeys++;
+  thread.clear();
+  trail.restart();
   notices.replaceChildren();
   empty(true);
   if (!sheet.over) showWhole();
@@ -246,14 +301,6 @@ function anew() {
 function showArticle() {
   sheet.open(at("show"));
   if (!at("text").childElementCount) showWhole();
-}
-
-/** A link was pasted over the address. */
-function follow() {
-  const shared = read(location.hash);
-  if (!shared || thread.asking) return;
-  anew();
-  replay(shared);
 }
 
 /** The fragment belongs to the shared thread, so skipping must not write there. */
@@ -270,7 +317,7 @@ function keys(event) {
     event.preventDefault();
     box.focus();
   } else if (event.key === "Escape") {
-    if (thread.asking) thread.stop();
+    if (thread.asking) halt();
     else if (embedded) leave();
   }
 }

@@ -1,19 +1,24 @@
-// The conversation: asks, shows the turns, and keeps the address bar shareable.
+// The conversation: asks, shows the turns, and gives each its entry in the browser's history.
 
 import { ask, begin } from "./api.js";
-import { address, fragment } from "./link.js";
+import { copy } from "./clipboard.js";
+import { address } from "./link.js";
+import * as trail from "./trail.js";
 import { Turn } from "./turn.js";
 
 export class Thread {
   #turns;
   #does;
   #conversation = null;
-  #questions = [];
+  #shown = new Map(); // by the id of what was asked: the turn's element and its answer
   #stop = null;
 
   k = 5;
 
-  /** `turns`: where they are put. `does`: the page's `cite`, `again`, `said` and `found`. */
+  /** What was asked and answered: `{ id, question, standalone }`, oldest first. */
+  asked = [];
+
+  /** `turns`: where they are put. `does`: the page's `cite`, `ask`, `said` and `found`. */
   constructor(turns, does) {
     this.#turns = turns;
     this.#does = does;
@@ -28,27 +33,39 @@ export class Thread {
 
   stop() {
     this.#stop?.abort();
+    this.#stop = null;
   }
 
   /** Forget everything that was asked. */
-  anew() {
+  clear() {
     this.stop();
     this.#conversation = null;
-    this.#questions = [];
+    this.#shown.clear();
+    this.asked = [];
     this.k = 5;
     this.#turns.replaceChildren();
-    history.replaceState(null, "", location.pathname + location.search);
   }
 
-  /** The answer, shown; what fails leaves no turn behind and is thrown. */
-  async ask(question, standalone = null) {
+  /** Bring a turn into view and return its answer; null if it is not shown here. */
+  revisit(id) {
+    const turn = this.#shown.get(id);
+    if (turn) reveal(turn.element);
+    return turn?.answer ?? null;
+  }
+
+  /**
+   * The answer, shown; what fails leaves no turn behind and is thrown. `standalone`: how the reader
+   * wants it to be understood. `record`: whether it is a new entry of the browser's history.
+   */
+  async ask({ id = newId(), question, standalone = null }, { record = true } = {}) {
     const stop = (this.#stop = new AbortController());
-    const questions = [...this.#questions, standalone ?? question];
-    const turn = this.#begin(question, questions);
+    const turn = this.#begin(question);
     try {
       const answer = await this.#answer(turn, { question, standalone, k: this.k }, stop.signal);
-      this.#questions = questions;
-      history.replaceState(null, "", fragment(questions, this.k, answer.index_generation));
+      stop.signal.throwIfAborted();
+      this.asked.push({ id, question, standalone });
+      this.#shown.set(id, { element: turn.element, answer });
+      if (record) trail.add(this.asked, answer, this.k);
       return answer;
     } catch (error) {
       turn.element.remove();
@@ -58,11 +75,19 @@ export class Thread {
     }
   }
 
-  #begin(question, questions) {
+  #begin(question) {
     const { k } = this;
-    const link = (answer) => address(questions, k, answer.index_generation);
-    const share = (answer, node) => copy(link(answer), node, this.#does.said);
-    const turn = new Turn(question, { ...this.#does, copy: share }, this.corpus);
+    const { said } = this.#does;
+    const link = (answer) => address(answer, k);
+    const turn = new Turn(
+      question,
+      {
+        ...this.#does,
+        copyLink: (answer, node) => copy(link(answer), node, { name: "Link", said }),
+        copyAnswer: (answer, node) => copy(answer.markdown, node, { name: "Answer", said }),
+      },
+      this.corpus,
+    );
     this.#turns.append(turn.element);
     reveal(turn.element);
     return turn;
@@ -105,18 +130,4 @@ function reveal(turn) {
   box.scrollTop += turn.getBoundingClientRect().top - box.getBoundingClientRect().top + 1;
 }
 
-async function copy(link, node, said) {
-  try {
-    await navigator.clipboard.writeText(link);
-    node.textContent = "Link copied";
-    said("Link copied");
-  } catch {
-    // Without HTTPS, or where a site forbids it, the reader copies by hand.
-    const field = document.createElement("input");
-    Object.assign(field, { value: link, readOnly: true, ariaLabel: "Link to this answer" });
-    node.replaceWith(field);
-    field.select();
-    return;
-  }
-  setTimeout(() => (node.textContent = "Copy link"), 2000);
-}
+const newId = () => Math.random().toString(36).slice(2);

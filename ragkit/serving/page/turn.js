@@ -1,9 +1,11 @@
 // One question and its answer.
 
-import { button, dressed, h, label, marks, outside, phrases, spoken } from "./dom.js";
+import { button, dressed, h, label, marks, outside, phrases, spoken, table } from "./dom.js";
+import { opinion } from "./opinion.js";
 
 const OTHERWISE = "it says otherwise"; // the reason of an answer that contradicts its question
 const AROUND = 110; // how many characters of a passage are shown around its highlight
+const FENCE = /^[ \t]*(`{3,}|~{3,}).*$/m;
 const WARNINGS = {
   unsupported: "not supported by the passages",
   misattributed: "not in the passage it cites",
@@ -15,13 +17,13 @@ export class Turn {
   #does;
   #of;
   #speaking = false;
-  #found = null;
+  #shown = null; // the answer, as far as it is known
   #body = h("div", { class: "body" });
   #claims = h("p", { class: "claims", dir: "auto" });
 
   /**
-   * `does`: what the reader can do: `cite(passage, opener)`, `again(question, standalone)`,
-   * `copy(answer, button)`.
+   * `does`: what the reader can do: `cite(passage, opener)`, `ask(question, standalone)`,
+   * `copyAnswer(answer, button)`, `copyLink(answer, button)`.
    * `of`: the corpus, for how it speaks of itself.
    */
   constructor(question, does, of) {
@@ -36,56 +38,60 @@ export class Turn {
 
   /** Show what retrieval alone found; a model may still write. */
   found(answer) {
-    this.#found = answer;
     this.#write(answer, answer.answered && this.#of.llm !== null);
   }
 
   /** Append a checked sentence. */
   say(sentence) {
-    this.#claims.append(...this.#claim(sentence, this.#found));
+    this.#claims.append(...this.#claim(sentence, this.#shown));
   }
 
   /** Show the final answer. Unchanged parts are not replaced, so that readers keep their place. */
   finish(answer) {
     const claims = kept(answer);
     const speaking = answer.answered && claims.length > 0;
-    if (!same(this.#found, answer) || speaking !== this.#speaking) this.#write(answer, speaking);
+    if (!same(this.#shown, answer) || speaking !== this.#speaking) this.#write(answer, speaking);
+    this.#shown = answer;
     this.#claims.replaceChildren(...claims.flatMap((sentence) => this.#claim(sentence, answer)));
     this.#claims.removeAttribute("aria-busy");
     if (speaking) this.#claims.after(h("p", { class: "soft byline" }, ...byline(answer.generated)));
   }
 
-  /** The answer in one line, to be read aloud. */
+  /** The answer in one line, and the readings to choose from, to be read aloud. */
   static aloud(answer, of) {
-    if (!answer.answered) return `${silence(answer, of)} ${answer.reason ?? ""}`;
-    const claims = kept(answer).map(({ text, status }) => `${text} ${WARNINGS[status] ?? ""}`);
-    const text = claims.length ? claims.join(" ") : answer.text;
-    const short = !claims.length && answer.short ? `${answer.short.quote}. ` : "";
-    return `${answer.confidence_words}: ${short}${text} From ${spoken(answer.passages[0].citation)}.`;
+    return [heard(answer, of), ...answer.choices.map(({ label }) => `${label}?`)].join(" ");
   }
 
   #write(answer, speaking) {
     this.#speaking = speaking;
-    const parts = answer.answered ? this.#answer(answer, speaking) : this.#silence(answer);
-    this.#body.replaceChildren(...[this.#understood(answer), ...parts].filter(Boolean));
+    this.#shown = answer;
+    const head = [this.#understood(answer), reply(answer), this.#choices(answer)];
+    this.#body.replaceChildren(...[...head, ...this.#parts(answer, speaking)].filter(Boolean));
+  }
+
+  #parts(answer, speaking) {
+    if (answer.answered) return this.#answer(answer, speaking);
+    return answer.reply ? this.#replied(answer) : this.#silence(answer);
   }
 
   #answer(answer, speaking) {
     const [best, ...others] = answer.passages;
+    const told = speaking || answer.reply; // in other words than the article's
     this.#claims.replaceChildren();
     if (speaking) this.#claims.setAttribute("aria-busy", "true");
     const quote = h(
       "blockquote",
-      { class: speaking ? "evidence" : "answer", dir: "auto", lang: "" },
+      { class: told ? "evidence" : "answer", dir: "auto", lang: "" },
       ...verbatim(answer),
     );
     return [
       speaking && this.#claims,
-      best.lead && h("p", { class: "leading", dir: "auto", lang: "" }, best.lead.quote),
-      !speaking && answer.short && h("p", { class: "short", dir: "auto", lang: "" }, answer.short.quote),
+      leading(best),
+      !told && answer.short && h("p", { class: "short", dir: "auto", lang: "" }, answer.short.quote),
       quote,
       h("p", { class: "source" }, this.#cite(best, label(best.citation))),
-      h("p", { class: "facts" }, sureness(answer), this.#copy(answer), this.#outside(best)),
+      h("p", { class: "facts" }, sureness(answer), ...this.#copies(), this.#outside(best)),
+      this.#opinion(),
       others.length > 0 &&
         h(
           "details",
@@ -94,6 +100,32 @@ export class Turn {
           this.#list(others),
         ),
     ];
+  }
+
+  /** What stands below a reply: the passages that it is about, if there are some. */
+  #replied(answer) {
+    if (!answer.passages.length) return [];
+    return [
+      h("p", { class: "facts" }, ...this.#copies()),
+      this.#opinion(),
+      h("div", { class: "nearest" }, h("h3", {}, "Passages"), this.#list(answer.passages)),
+    ];
+  }
+
+  /** The readings of a question that has several, each a button that asks it. */
+  #choices({ choices, reply }) {
+    if (!choices.length) return null;
+    const question = "Which do you mean?";
+    const items = choices.map((choice) => {
+      const ask = () => this.#does.ask(choice.question);
+      return h("li", {}, button({ class: "quiet", dir: "auto", lang: "", onclick: ask }, choice.label));
+    });
+    return h(
+      "div",
+      { class: "choices", role: "group", "aria-label": question },
+      !reply && h("p", {}, question),
+      h("ul", {}, ...items),
+    );
   }
 
   #silence(answer) {
@@ -111,7 +143,8 @@ export class Turn {
           h("blockquote", { class: "evidence", dir: "auto", lang: "" }, ...highlighted(best)),
           h("p", { class: "source" }, this.#cite(best, label(best.citation))),
         ),
-      h("p", { class: "facts" }, this.#copy(answer)),
+      h("p", { class: "facts" }, ...this.#copies()),
+      this.#opinion(),
       nearest.length > 0 &&
         h(
           "div",
@@ -133,7 +166,7 @@ export class Turn {
           h("span", { class: "rank" }, `${passage.rank}\u2002`),
           this.#cite(passage, label(passage.citation, this.#of.counts.documents > 1)),
         ),
-        h("p", { class: "excerpt", dir: "auto", lang: "" }, ...excerpt(passage)),
+        h("div", { class: "excerpt", dir: "auto", lang: "" }, ...excerpt(passage)),
         this.#outside(passage),
       ),
     );
@@ -150,12 +183,17 @@ export class Turn {
     return node;
   }
 
-  #copy(answer) {
-    const node = button(
-      { class: "plain", onclick: () => this.#does.copy(answer, node) },
-      "Copy link",
-    );
-    return node;
+  /** What can be taken along: the answer with its sources, and the link to it. */
+  #copies() {
+    const copying = (copy, words) => {
+      const node = button({ class: "plain", onclick: () => copy(this.#shown, node) }, words);
+      return node;
+    };
+    return [copying(this.#does.copyAnswer, "Copy"), copying(this.#does.copyLink, "Copy link")];
+  }
+
+  #opinion() {
+    return this.#of.feedback && opinion(() => this.#shown);
   }
 
   #outside(passage) {
@@ -175,7 +213,7 @@ export class Turn {
       "Ask it differently",
     );
     box.append(
-      h("p", {}, "Understood as: ", h("q", { dir: "auto" }, answer.standalone), " "),
+      h("p", {}, "You asked about: ", h("q", { dir: "auto" }, answer.standalone), " "),
       change,
     );
     return box;
@@ -196,7 +234,7 @@ export class Turn {
     const send = (event) => {
       event.preventDefault();
       box.replaceChildren(...before);
-      this.#does.again(this.#question, field.value.trim());
+      this.#does.ask(this.#question, field.value.trim());
     };
     const escape = (event) => {
       if (event.key !== "Escape") return;
@@ -231,17 +269,29 @@ export class Turn {
 /** A model's sentences that were not dropped. */
 const kept = (answer) => answer.generated?.sentences.filter((sentence) => sentence.kept) ?? [];
 
+function heard(answer, of) {
+  if (answer.reply) return answer.reply;
+  if (!answer.answered) return `${silence(answer, of)} ${answer.reason ?? ""}`;
+  const claims = kept(answer).map(({ text, status }) => `${text} ${WARNINGS[status] ?? ""}`);
+  const text = claims.length ? claims.join(" ") : answer.text;
+  const short = !claims.length && answer.short ? `${answer.short.quote}. ` : "";
+  return `${answer.confidence_words}: ${short}${text} From ${spoken(answer.passages[0].citation)}.`;
+}
+
 function silence(answer, of) {
   if (answer.generated) return "No supported answer.";
   return of.counts.documents === 1 ? "The article does not say." : "The corpus does not say.";
 }
 
+/** What a chatbot says by itself, such as to "thanks". */
+const reply = (answer) => answer.reply && h("p", { class: "reply", dir: "auto" }, answer.reply);
+
 const sentence = (words) => `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
 
-const same = (one, other) =>
-  one !== null &&
-  one.answered === other.answered &&
-  JSON.stringify(one.passages) === JSON.stringify(other.passages);
+const visible = ({ answered, reply, choices, passages }) =>
+  JSON.stringify([answered, reply, choices, passages]);
+
+const same = (one, other) => one !== null && visible(one) === visible(other);
 
 /** The best passage's highlights, which are the answer's words, with the phrase marked. */
 function verbatim(answer) {
@@ -251,14 +301,25 @@ function verbatim(answer) {
   return highlighted(best);
 }
 
-/** A passage's highlights, with the phrase marked. */
+/** What introduces a passage's sentences, as far as they are not shown with it. */
+function leading({ kind, lead }) {
+  const words = kind === "code" ? lead?.quote.replace(FENCE, "").trimEnd() : lead?.quote;
+  return kind !== "table" && words && h("p", { class: "leading", dir: "auto", lang: "" }, words);
+}
+
+/** A passage's highlights as its document shows them, with the phrase marked. */
 function highlighted(passage) {
-  const quotes = passage.highlights.map((one) => dressed(one.quote, one.start, phrases(passage)));
-  return quotes.flatMap((quote, place) => (place ? [" ", quote] : [quote]));
+  const marked = ({ text, start }) => dressed(text, start, phrases(passage));
+  if (passage.kind === "table")
+    return [table(passage.rows, (tag, cell, more) => h(tag, more, marked(cell)))];
+  const quotes = passage.highlights.map(({ quote, start }) => marked({ text: quote, start }));
+  const joined = (gap) => quotes.flatMap((quote, place) => (place ? [gap, quote] : [quote]));
+  return passage.kind === "code" ? [h("pre", {}, ...joined("\n"))] : joined(" ");
 }
 
 /** The passage around its highlight, which is marked. */
 function excerpt(passage) {
+  if (passage.kind !== "paragraph") return highlighted(passage);
   const { start, end } = passage.citation;
   const points = Array.from(passage.text);
   const first = passage.highlights[0] ?? { start, end: start };

@@ -3,7 +3,7 @@
 Reference: https://platform.openai.com/docs/api-reference/chat. The user's messages are the
 questions of a conversation; the last one is answered. Citations are Markdown, and annotations of
 the message (``url_citation``, offsets in code points of its content). Sampling settings are
-ignored.
+ignored; what would change the kind of reply (tools, functions, other formats) is refused.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
+from itertools import accumulate
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Path, Request
@@ -32,7 +33,7 @@ from ragkit.serving.answer_responses import (
     log_question,
 )
 from ragkit.serving.error_handlers import documented_errors
-from ragkit.serving.error_responses import error_body
+from ragkit.serving.error_responses import UnsupportedParameterError, error_body
 from ragkit.serving.schemas import (
     EVENT_STREAM,
     ChatIn,
@@ -45,9 +46,12 @@ from ragkit.serving.schemas import (
 from ragkit.serving.serialization import answer_json
 from ragkit.serving.state import CurrentState
 
-__all__ = ["router"]
+__all__ = ["MAX_HISTORY", "recent_questions", "router"]
 
 router = APIRouter(prefix="/v1", tags=["OpenAI-compatible"])
+
+MAX_HISTORY = 8_000
+"""Characters of earlier questions, together, that a conversation begins with."""
 
 _MODEL_ID = "ragkit"
 _MODEL = ModelLine(id=_MODEL_ID, object="model", created=0, owned_by=_MODEL_ID)
@@ -84,6 +88,7 @@ async def model(name: Annotated[str, Path(examples=[_MODEL_ID])]) -> ModelLine:
 )
 async def complete(state: CurrentState, request: Request, body: ChatIn) -> Any:
     """Answer the user's last message in the shape of OpenAI's API."""
+    _refuse_unsupported(body)
     *previous, question = _questions(body.messages)
     log_question(state, request, question)
     index = state.index.current
@@ -102,6 +107,31 @@ async def complete(state: CurrentState, request: Request, body: ChatIn) -> Any:
     return json_response(_completion(await complete_answer(state, start), index))
 
 
+def _refuse_unsupported(body: ChatIn) -> None:
+    """Raise UnsupportedParameterError for what asks for another kind of reply than an answer."""
+    uses = {
+        "tools": body.tools and body.tool_choice != "none",
+        "tool_choice": body.tool_choice not in (None, "none"),
+        "functions": body.functions and body.function_call != "none",
+        "function_call": body.function_call not in (None, "none"),
+        "response_format": not _is_text(body.response_format),
+    }
+    for name, is_used in uses.items():
+        if is_used:
+            raise UnsupportedParameterError(
+                name,
+                f"{name} is not supported: this server answers with quotes from its corpus, as "
+                f"text, and calls nothing. Leave {name} out; the passages are in the reply's "
+                f"'annotations' and 'ragkit'.",
+            )
+
+
+def _is_text(response_format: Any) -> bool:
+    if isinstance(response_format, dict):
+        return response_format.get("type") == "text"
+    return response_format is None
+
+
 def _questions(messages: Sequence[UserMessage | OtherMessage]) -> list[str]:
     """Return the user's messages, oldest first, as many as a conversation remembers.
 
@@ -111,7 +141,14 @@ def _questions(messages: Sequence[UserMessage | OtherMessage]) -> list[str]:
     if not texts:
         raise HTTPException(400, "no message has the role 'user'; expected a question in one.")
     *previous, last = texts
-    return [*[text for text in previous if is_askable(text)][-MAX_TURNS:], last]
+    return [*recent_questions([text for text in previous if is_askable(text)]), last]
+
+
+def recent_questions(texts: Sequence[str]) -> list[str]:
+    """Return the last texts that fit into a conversation and, together, into ``MAX_HISTORY``."""
+    lengths = accumulate(len(text) for text in reversed(texts[-MAX_TURNS:]))
+    fitting = sum(length <= MAX_HISTORY for length in lengths)
+    return list(texts[len(texts) - fitting :])
 
 
 def _text(message: UserMessage) -> str:

@@ -30,6 +30,7 @@ async def corpus(state: CurrentState) -> CorpusOut:
             "counts": index.counts,
             "documents": [document_summary(document) for document in first],
             "llm": state.llm.name if state.llm else None,
+            "feedback": state.feedback is not None,
             "version": ragkit.__version__,
         }
     )

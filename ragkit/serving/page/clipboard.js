@@ -1,0 +1,25 @@
+// Copies text; where a browser forbids that, the reader copies it by hand.
+
+import { h } from "./dom.js";
+
+const LASTS = 2000; // milliseconds that a button says what it did
+
+/** `node` is the button, `name` what is copied, `said` announces it. */
+export async function copy(text, node, { name, said }) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    return byHand(text, node, name); // without HTTPS, or inside a site that forbids it
+  }
+  const words = node.textContent;
+  node.textContent = "Copied";
+  said(`${name} copied`);
+  setTimeout(() => (node.textContent = words), LASTS);
+}
+
+function byHand(text, node, name) {
+  const field = h("textarea", { class: "copied", readonly: true, rows: "1", "aria-label": name });
+  field.value = text;
+  node.replaceWith(field);
+  field.select();
+}
