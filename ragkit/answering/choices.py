@@ -17,8 +17,9 @@ from ragkit.answering.answer import Choice, Passage
 
 __all__ = ["choices_of"]
 
+_CAPITALISED = r"[^\W\d_a-z][\w'’-]*"
 _NAMED = re.compile(
-    r"(?<!\w)(?P<name>[^\W\d_a-z][\w'’-]*(?:[ -](?:(?:of|the|and|de|von) ){0,2}[^\W\d_a-z][\w'’-]*)*) "
+    rf"(?<!\w)(?P<name>{_CAPITALISED}(?:[ -](?:(?:of|the|and|de|von) ){{0,2}}{_CAPITALISED})*) "
     r"\((?P<which>[^()\n]{1,40})\)"
 )
 _YEAR = re.compile(r"\b(?:1\d{3}|20\d{2})\b")

@@ -181,8 +181,9 @@ class Conversation:
             asked = clean_question(question)
             meant = understand(self.turns, asked)
             if meant.remark is None:
-                alone = {"standalone": meant.standalone, "before": meant.before}
-                self.remember(self._index.ask(asked, k=1, **alone))
+                self.remember(
+                    self._index.ask(asked, k=1, before=meant.before, standalone=meant.standalone)
+                )
 
     def remember(self, answer: Answer) -> None:
         """Remember an answer from elsewhere, as if this conversation had given it."""
@@ -237,7 +238,7 @@ class Conversation:
     def _reply(self, asked: str, remark: Remark, *, k: int, where: Where | None) -> Answer:
         """Reply to a remark. It is not remembered: later questions refer to what came before it."""
         if not (self._turns and needs_answer(remark)):
-            titles = [document.title for document in self._index.documents[:MOST_TITLES + 1]]
+            titles = [document.title for document in self._index.documents[: MOST_TITLES + 1]]
             return reply_alone(asked, remark, titles, len(self._index.documents))
         last = self._turns[-1]
         answer = self._index.ask(last.question, k=k, where=where, standalone=last.standalone)

@@ -17,7 +17,9 @@ __all__ = ["TurnScores", "Understood", "understood"]
 
 Logits = NDArray[np.float32]
 _LONGEST = 40  # tokens of what is inserted
-_DROPPED = frozenset("and so but ok okay also then well now no yes oh hmm right great cool thanks".split())
+_DROPPED = frozenset(
+    "and so but ok okay also then well now no yes oh hmm right great cool thanks".split()
+)
 
 
 class TurnScores(NamedTuple):

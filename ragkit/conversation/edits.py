@@ -25,7 +25,9 @@ AFTER = ("", "'s", ",")
 """What may follow an insertion."""
 
 _WORD = re.compile(r"['’]s\b|\w+(?:[-.]\w+)*|[^\w\s]")
-_LOWERED = frozenset("the a an his her its their this that these those in on at during after".split())
+_LOWERED = frozenset(
+    "the a an his her its their this that these those in on at during after".split()
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,8 +41,8 @@ def turn_graph(weights: ModelWeights, described: Mapping[str, Any], *, int8: boo
         The model, for onnxruntime. Inputs, int32: the ids of the turn and of what was said, each
         with the positions of its tokens, and a mask of ones over both. Outputs, in this order:
         ``(1, t, marks)`` scores of each token of the turn; ``(1, t, h)`` where what is inserted at
-        it begins; ``(1, t, h)`` where that ends; ``(1, 1, h)`` whether the turn is about each token that was
-        said; ``(1, kinds)`` which remark it is.
+        it begins; ``(1, t, h)`` where that ends; ``(1, 1, h)`` whether the turn is about each token
+        that was said; ``(1, kinds)`` which remark it is.
 
     """
     graph = GraphBuilder(int8=int8, epsilon=float(described["epsilon"]))
@@ -101,7 +101,9 @@ def _kind(graph: GraphBuilder, weights: ModelWeights, turn: str, width: int) -> 
     first = graph.constant(np.asarray([0], dtype=np.int64))
     shape = graph.constant(np.asarray([-1, width], dtype=np.int64))
     seen = graph.node("Reshape", [graph.node("Gather", [turn, first], axis=1), shape])
-    return _linear(graph, weights, graph.node("Tanh", [_linear(graph, weights, seen, "dense")]), "kind")
+    return _linear(
+        graph, weights, graph.node("Tanh", [_linear(graph, weights, seen, "dense")]), "kind"
+    )
 
 
 def _linear(graph: GraphBuilder, weights: ModelWeights, x: str, name: str) -> str:

@@ -43,8 +43,8 @@ def reply_alone(question: str, remark: Remark, titles: Sequence[str], documents:
         reply = f"Hello. Ask me about {_subject(titles, documents)}."
     elif remark is Remark.HELP:
         reply = (
-            f"I answer questions about {_subject(titles, documents)} and show the passages that say it. A "
-            f"question may refer to the ones before it, such as “and when?”."
+            f"I answer questions about {_subject(titles, documents)}, with the passages that say "
+            f"it. A question may refer to the ones before it, such as “and when?”."
         )
     else:
         reply = _SENTENCES[remark]
@@ -69,7 +69,9 @@ def reply_about(question: str, remark: Remark, answer: Answer, said: str) -> Ans
 
 def _about(remark: Remark, answer: Answer, first: Passage, said: str) -> str:
     if remark is Remark.SHORTER:
-        shortest = answer.short.quote if answer.short else first.phrase and first.quote(first.phrase)
+        shortest = (
+            answer.short.quote if answer.short else first.phrase and first.quote(first.phrase)
+        )
         return shortest or said
     if remark is Remark.LONGER:
         return first.text

@@ -99,9 +99,7 @@ def _exported(model: CarriedModel) -> Path:
 
 
 def _write(model: CarriedModel, target: Path) -> dict[str, Any]:
-    graph = model.graph(
-        _weights(model), model.description, int8=model.precision == "int8"
-    )
+    graph = model.graph(_weights(model), model.description, int8=model.precision == "int8")
     (target / _MODEL).write_bytes(graph.SerializeToString())
     (target / _TOKENIZER).write_bytes((base_model_folder() / _TOKENIZER).read_bytes())
     return {"sha256": model.description["sha256"]}

@@ -68,7 +68,7 @@ def laid(question: str, *history: str) -> LaidOut:
 def test_the_latest_utterance_is_laid_out_first_and_every_token_knows_its_place() -> None:
     history = ("Who signed the Treaty of Rapallo?", "Rathenau and Chicherin signed it.")
     layout = laid("and when?", *history)
-    assert [one and one[0] for one in layout.of][0] == 1
+    assert next(one and one[0] for one in layout.of) == 1
     assert [one and one[0] for one in layout.of][-2:] == [0, None]
     begin = history[0].index("Treaty")
     place = layout.place(0, begin, begin + len("Treaty of Rapallo"))
@@ -87,14 +87,14 @@ def test_what_does_not_fit_is_not_laid_out_and_has_no_place() -> None:
     assert len(laid("why " * 200).turn) == 64
 
 
-def scores_of(layout: LaidOut, **at: tuple[int, float]) -> TurnScores:
+def scores_of(layout: LaidOut) -> TurnScores:
     turn, said = len(layout.turn), len(layout.said)
     none = np.full((turn, 1 + len(BEFORE)), -5.0, dtype=np.float32)
     none[:, 0] = 0
     return TurnScores(
         np.full(turn, -5.0, dtype=np.float32), none, np.eye(1, len(AFTER), dtype=np.float32).repeat(turn, 0),
         np.zeros((turn, said), dtype=np.float32), np.zeros((turn, said), dtype=np.float32),
-        np.zeros(10, dtype=np.float32),
+        np.full(said, -5.0, dtype=np.float32), np.zeros(10, dtype=np.float32),
     )  # fmt: skip
 
 
@@ -109,7 +109,10 @@ def test_the_scores_of_each_word_become_the_standalone_question() -> None:
     scores.removed[layout.words[0]] = scores.removed[token] = 3
     scores.inserted[token, 1] = 3  # behind no connecting word
     scores.first[token, place[0]] = scores.last[token, place[1]] = 9
-    assert understood(question, history, layout, scores).standalone == "who signed the Treaty of Rapallo?"
+    assert (
+        understood(question, history, layout, scores).standalone
+        == "who signed the Treaty of Rapallo?"
+    )
 
 
 def test_a_word_is_left_out_only_if_something_stands_for_it_or_it_merely_joins() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ragkit.conversation.edits import AFTER, BEFORE, question_words
+from ragkit.text.spans import Span
 
 CONNECTING = frozenset(
     "of the in for about to by from with on at a an 's than as and or is was were did do does that "
@@ -26,6 +27,10 @@ _AS = {
     "by the": "by", "with the": "with", "from the": "from", "after the": "after",
     "do": "did", "does": "did", "were": "was", "is": "was",
 }  # fmt: skip
+
+
+Said = tuple[list[str], list[Span]]
+"""An utterance's words and where they stand."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ def words(text: str) -> list[str]:
 def align(question: str, rewrite: str, history: Sequence[str]) -> Aligned:
     """The edits that make ``rewrite`` of ``question``."""
     old, new = words(question), words(rewrite)
-    said = [(text, words(text), question_words(text)) for text in history]
+    said = [(words(text), question_words(text)) for text in history]
     removed: set[int] = set()
     unknown: set[int] = set()
     inserted: list[Inserted] = []
@@ -81,7 +86,7 @@ def align(question: str, rewrite: str, history: Sequence[str]) -> Aligned:
     return Aligned(frozenset(removed), tuple(inserted), frozenset(unknown))
 
 
-def _inserted(at: int, run: list[str], said: Sequence[tuple[str, list[str], list]]) -> Inserted | None:  # type: ignore[type-arg]
+def _inserted(at: int, run: list[str], said: Sequence[Said]) -> Inserted | None:
     for begin, end in _parts(len(run)):
         part = run[begin:end]
         if all(word in CONNECTING or not word[0].isalnum() for word in part):
@@ -101,9 +106,9 @@ def _parts(length: int) -> Iterator[tuple[int, int]]:
             yield begin, begin + size
 
 
-def _places(part: list[str], said: Sequence[tuple[str, list[str], list]]) -> Iterator[tuple[int, int, int]]:  # type: ignore[type-arg]
+def _places(part: list[str], said: Sequence[Said]) -> Iterator[tuple[int, int, int]]:
     size = len(part)
-    for number, (_, own, spans) in enumerate(said):
+    for number, (own, spans) in enumerate(said):
         for begin in range(len(own) - size + 1):
             if own[begin : begin + size] == part:
                 yield number, spans[begin].start, spans[begin + size - 1].end

@@ -6,7 +6,6 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,9 +21,11 @@ IGNORED = -100
 
 @dataclass(frozen=True)
 class Row:
-    """One turn. ``removed``, ``inserted`` (of the turn) and ``relevant`` (of what was said): a label
-    for each token, ``IGNORED`` where there is none. ``pointers``: token of the turn, connecting words after, and the places (first and last
-    token of the history) that are right.
+    """One turn.
+
+    ``removed``, ``inserted`` (of the turn) and ``relevant`` (of what was said): a label for each
+    token, ``IGNORED`` where there is none. ``pointers``: the token of the turn, what follows the
+    insertion, and the places (first and last token of what was said) that are right.
     """
 
     turn: list[int]
@@ -102,7 +103,8 @@ def batch_of(rows: Sequence[Row]) -> Batch:
 class Targets:
     """Labels of a batch. ``at``: ``(n, 2)``, row and token of each insertion; ``places``:
     ``(n, p, 2)``, its right places by their first and last token, −1 where there is none more;
-    ``after``: ``(n,)``."""
+    ``after``: ``(n,)``.
+    """
 
     removed: Tensor
     inserted: Tensor
@@ -124,7 +126,9 @@ def targets_of(rows: Sequence[Row]) -> Targets:
         places[number, : len(right)] = torch.tensor(right)
     at = torch.tensor([(n, token) for n, token, _, _ in points], dtype=torch.long).view(-1, 2)
     after = torch.tensor([after for _, _, after, _ in points], dtype=torch.long)
-    return Targets(removed, inserted, relevant, at, places, after, torch.tensor([r.kind for r in rows]))
+    return Targets(
+        removed, inserted, relevant, at, places, after, torch.tensor([r.kind for r in rows])
+    )
 
 
 def _padded(ids: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ragkit import Conversation, Document, Index
+from ragkit import Answer, Conversation, Document, Index
 from ragkit.conversation.turns import Turn
 from ragkit.conversation.understanding import understand
 from ragkit.default import default_index
@@ -38,7 +38,9 @@ def rewriting(examples: Iterable[Example]) -> dict[str, Table]:
         one = sums[example.source]
         one["taken for a remark"].append(float(meant.remark is not None))
         if _plain(example.question) == _plain(example.rewrite):
-            one["left as it stands"].append(float(_plain(meant.standalone) == _plain(example.question)))
+            one["left as it stands"].append(
+                float(_plain(meant.standalone) == _plain(example.question))
+            )
             continue
         for name, text in (
             ("F1", meant.standalone),
@@ -52,7 +54,14 @@ def rewriting(examples: Iterable[Example]) -> dict[str, Table]:
 def remarks(examples: Iterable[Example]) -> Table:
     """How many remarks are recognised by their kind, and how many questions are taken for one."""
     sums: Table = defaultdict(list)
-    before = [Turn("Who signed the Treaty of Rapallo?", "Who signed the Treaty of Rapallo?", (), "Rathenau signed it.")]
+    before = [
+        Turn(
+            "Who signed the Treaty of Rapallo?",
+            "Who signed the Treaty of Rapallo?",
+            (),
+            "Rathenau signed it.",
+        )
+    ]
     for example in examples:
         if example.source != "remarks":
             continue
@@ -80,15 +89,18 @@ def talks_of(split: str) -> tuple[Index, list[dict[str, Any]], dict[str, str]]:
     return Index.build(documents), talks, {p.id: p.text for p in paragraphs}
 
 
-def finding(index: Index, talks: Sequence[dict[str, Any]], text_of: dict[str, str], ask_of: Callable[[], Callable[[dict[str, Any]], Any]]) -> dict[str, Table]:
+def finding(
+    talks: Sequence[dict[str, Any]],
+    text_of: dict[str, str],
+    ask_of: Callable[[], Callable[[dict[str, Any]], Answer]],
+) -> dict[str, Table]:
     """By kind of turn: whether a passage of the gold paragraph with the answer is first, …"""
     sums: dict[str, Table] = defaultdict(lambda: defaultdict(list))
     for talk in talks:
         ask = ask_of()
         for number, turn in enumerate(talk["turns"]):
             answer = ask(turn)
-            kind = "opener" if number == 0 else "switch" if turn["switch"] else (
-                "stands alone" if turn["question"] == turn["standalone"] else "follow-up")
+            kind = "opener" if number == 0 else kind_of(turn)
             one = sums[kind]
             if not turn["answerable"]:
                 one["refused"].append(float(not answer.answered))
@@ -101,19 +113,25 @@ def finding(index: Index, talks: Sequence[dict[str, Any]], text_of: dict[str, st
     return sums
 
 
+def kind_of(turn: dict[str, Any]) -> str:
+    if turn["switch"]:
+        return "switch"
+    return "stands alone" if turn["question"] == turn["standalone"] else "follow-up"
+
+
 def in_talks(split: str) -> dict[str, dict[str, Table]]:
     index, talks, text_of = talks_of(split)
 
-    def conversing() -> Callable[[dict[str, Any]], Any]:
+    def conversing() -> Callable[[dict[str, Any]], Answer]:
         talk = Conversation(index)
         return lambda turn: talk.ask(turn["question"])
 
-    def by_hand() -> Callable[[dict[str, Any]], Any]:
+    def by_hand() -> Callable[[dict[str, Any]], Answer]:
         return lambda turn: index.ask(turn["standalone"])
 
     return {
-        "as typed": finding(index, talks, text_of, conversing),
-        "standalone by hand": finding(index, talks, text_of, by_hand),
+        "as typed": finding(talks, text_of, conversing),
+        "standalone by hand": finding(talks, text_of, by_hand),
     }
 
 
@@ -136,7 +154,10 @@ def on_eval() -> dict[str, Table]:
 def show(title: str, table: dict[str, Table]) -> None:
     print(f"\n{title}")
     for name, own in sorted(table.items()):
-        print(f"  {name}: ", "; ".join(f"{n} {sum(v) / len(v):.3f} of {len(v)}" for n, v in own.items()))
+        print(
+            f"  {name}: ",
+            "; ".join(f"{n} {sum(v) / len(v):.3f} of {len(v)}" for n, v in own.items()),
+        )
 
 
 def _plain(text: str) -> str:

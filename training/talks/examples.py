@@ -15,10 +15,11 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from zlib import crc32
 
-from training.sources import Source, article_of, load_contrast, read_lines
+from training.sources import Question, Source, article_of, load_contrast, read_lines
 from training.splits import TRAIN, load_splits
 
 OWN = Path(__file__).parent
@@ -126,13 +127,13 @@ def sentence_with(text: str, words: str) -> str:
 
 _NAME = re.compile(r"\b[A-Z][\w'-]+(?: (?:of|the|de|von|and) [A-Z][\w'-]+| [A-Z][\w'-]+)*")
 _FOLLOW = frozenset(
-    "is was are were did does do has had have in on at to by from with and or of that who which when "
-    "after before during as for become became into about besides can could would will".split()
+    "is was are were did does do has had have in on at to by from with and or of that who which "
+    "when after before during as for become became into about besides can could would will".split()
 )
 _AUXILIARY = frozenset("did does do was is were are has had have can could would will".split())
 _NOT_NAMES = frozenset(
-    "what who when where which why how whose whom in on at the is was are were did does do can a an "
-    "for to by from after before during according if has had have along besides".split()
+    "what who when where which why how whose whom in on at the is was are were did does do can a "
+    "an for to by from after before during according if has had have along besides".split()
 )
 
 
@@ -141,7 +142,7 @@ def made(squad: Source, *, most: int = 14_000, seed: int = 5) -> Iterator[Exampl
     rng = random.Random(seed)  # noqa: S311
     splits = load_splits()
     text_of = {p.id: p for p in squad.paragraphs}
-    of: dict[str, list] = defaultdict(list)  # type: ignore[type-arg]
+    of: dict[str, list[Question]] = defaultdict(list)
     for question in squad.questions:
         if question.answerable and splits.of(text_of[question.paragraph].article) == TRAIN:
             of[question.paragraph].append(question)
@@ -157,11 +158,12 @@ def made(squad: Source, *, most: int = 14_000, seed: int = 5) -> Iterator[Exampl
             yield example
 
 
-def _of_paragraph(asked: list, text: str, other: list, rng: random.Random) -> Iterator[Example]:  # type: ignore[type-arg]
-    asked = rng.sample(asked, len(asked))
-    for first, second in zip(asked, asked[1:], strict=False):
-        answer = sentence_with(text, first.answer)
-        said = (first.text, answer)
+def _of_paragraph(
+    asked: Sequence[Question], text: str, other: Sequence[Question], rng: random.Random
+) -> Iterator[Example]:
+    for first, second in pairwise(rng.sample(asked, len(asked))):
+        answer = sentence_with(text, first.answer or "")
+        said: tuple[str, ...] = (first.text, answer)
         if rng.random() < 0.5:
             stranger = rng.choice(other)
             said = (stranger.text, *said) if rng.random() < 0.8 else said
@@ -195,14 +197,21 @@ def _with_pronoun(said: str, question: str, text: str, rng: random.Random) -> st
     owns = question[end:].startswith("'s") or question[end:].startswith("’s")
     if owns:
         end += 2
-    he, she = len(re.findall(r"\b(?:he|his)\b", text, re.I)), len(re.findall(r"\b(?:she|her)\b", text, re.I))
+    he, she = (
+        len(re.findall(r"\b(?:he|his)\b", text, re.I)),
+        len(re.findall(r"\b(?:she|her)\b", text, re.I)),
+    )
     person = he + she > 0 and begin == name.start() and " of " not in name[0]
-    plain, own = ("she", "her") if person and she > he else ("he", "his") if person else ("it", "its")
+    plain, own = (
+        ("she", "her") if person and she > he else ("he", "his") if person else ("it", "its")
+    )
     if not person and name[0].endswith("s") and rng.random() < 0.5:
         plain, own = "they", "their"
     if not owns and question[:begin].endswith(" in ") and not person and rng.random() < 0.6:
         begin, plain = begin - 3, "there"
-    elif not owns and re.search(r"\b(?:of|by|to|for|with|about|from|on|against)\s$", question[:begin]):
+    elif not owns and re.search(
+        r"\b(?:of|by|to|for|with|about|from|on|against)\s$", question[:begin]
+    ):
         plain = {"he": "him", "she": "her", "they": "them"}.get(plain, plain)
     turn = question[:begin] + (own if owns else plain) + question[end:]
     if rng.random() < 0.4:
@@ -227,13 +236,17 @@ def _stands_alone(question: str, match: re.Match[str]) -> bool:
 
 
 def _parallel(first: str, second: str, rng: random.Random) -> str | None:
-    """ "and …?" of what two questions of one form differ in."""
+    """What two questions of one form differ in, as "and …?"."""
     a, b = first.rstrip("?").split(), second.rstrip("?").split()
-    head = next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
-    tail = next(
-        (n for n, (x, y) in enumerate(zip(a[::-1], b[::-1], strict=False)) if x != y), 0
+    head = next(
+        (n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b))
     )
+    tail = next((n for n, (x, y) in enumerate(zip(a[::-1], b[::-1], strict=False)) if x != y), 0)
     middle = b[head : len(b) - tail]
     if head < 3 or head + tail < 4 or not 1 <= len(middle) <= 5 or head + tail >= len(b) + 1:
         return None
-    return rng.choice(["and ", "And ", "what about ", "What about ", "how about "]) + " ".join(middle) + rng.choice(["?", "?", ""])
+    return (
+        rng.choice(["and ", "And ", "what about ", "What about ", "how about "])
+        + " ".join(middle)
+        + rng.choice(["?", "?", ""])
+    )

@@ -33,7 +33,8 @@ def predictions(model: TurnModel, rows: Rows, examples: Sequence[Example]) -> li
 def measured(model: TurnModel, rows: Rows, examples: Sequence[Example]) -> dict[str, float]:
     """``f1`` over questions that need others; ``same``: how many of the rest stay as they are;
     the same by source; ``kinds``: how many remarks are recognised, ``wrong``: how many questions
-    are taken for one."""
+    are taken for one.
+    """
     sums: dict[str, list[float]] = defaultdict(list)
     for example, (text, kind) in zip(examples, predictions(model, rows, examples), strict=True):
         if example.source == "remarks":
@@ -50,7 +51,11 @@ def measured(model: TurnModel, rows: Rows, examples: Sequence[Example]) -> dict[
                 f1 = token_f1(text, [example.rewrite])
                 sums["f1"].append(f1)
                 sums[example.source].append(f1)
-                sums["glued"].append(token_f1(" ".join([*example.history[-2:-1], example.question]), [example.rewrite]))
+                sums["glued"].append(
+                    token_f1(
+                        " ".join([*example.history[-2:-1], example.question]), [example.rewrite]
+                    )
+                )
                 sums["unchanged"].append(token_f1(example.question, [example.rewrite]))
     return {name: round(sum(values) / len(values), 3) for name, values in sorted(sums.items())}
 

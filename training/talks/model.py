@@ -43,7 +43,8 @@ class Batch:
 class Scores:
     """``removed`` ``(b, t)``; ``inserted`` ``(b, t, 1 + connecting words)``, nothing first;
     ``after`` ``(b, t, …)``; ``first`` and ``last`` ``(b, t, h)``; ``relevant`` ``(b, h)``;
-    ``kind`` ``(b, kinds)``."""
+    ``kind`` ``(b, kinds)``.
+    """
 
     removed: Tensor
     inserted: Tensor
@@ -113,5 +114,7 @@ class TurnModel(nn.Module):
             weights = {n: w.float() for n, w in weights.items() if n.startswith("body.")}
         missing, unexpected = self.load_state_dict(weights, strict=False)
         heads = {"words", "pointers", "spans", "dense", "kind"} if body_alone else set()
-        if unexpected or any(not shipped_alone(n) and n.split(".")[0] not in heads for n in missing):
+        if unexpected or any(
+            not shipped_alone(n) and n.split(".")[0] not in heads for n in missing
+        ):
             raise ValueError(f"not this model's weights: {missing} {unexpected}")

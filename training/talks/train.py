@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import signal
 import time
@@ -39,7 +38,6 @@ from training.train import computes_bfloat16
 READER = Path(__file__).parents[2] / "ragkit/reading/weights/reader.safetensors"
 TIMES = {"canard": 1.0, "cast": 2.0, "contrast": 2.0, "own": 2.0, "remarks": 0.6, "made": 0.4}
 """How often an epoch shows an example of each source; below 1, which share of them."""
-FRESH='FRESH'
 TOKENS = 3_000
 RATE, HEAD_RATE = 1e-4, 5e-4
 
@@ -56,9 +54,13 @@ def losses(scores: Scores, targets: Targets) -> dict[str, Tensor]:
     span = _spans(scores.first[row, token], scores.last[row, token], targets.places)
     after = functional.cross_entropy(scores.after[row, token], targets.after) if len(row) else 0.0
     told = targets.relevant != IGNORED
-    relevant = functional.binary_cross_entropy_with_logits(
-        scores.relevant[told], targets.relevant[told].float(), pos_weight=torch.tensor(2.0)
-    ) if told.any() else 0.0
+    relevant = (
+        functional.binary_cross_entropy_with_logits(
+            scores.relevant[told], targets.relevant[told].float(), pos_weight=torch.tensor(2.0)
+        )
+        if told.any()
+        else 0.0
+    )
     kind = functional.cross_entropy(scores.kind, targets.kind)
     zero = scores.removed.sum() * 0
     return {
@@ -108,7 +110,7 @@ class Run:
         if last.exists():
             saved = torch.load(last, weights_only=True)
             self.model.restore(folder / "last" / "turns.safetensors")
-            if FRESH not in os.environ: self.optimizer.load_state_dict(saved["optimizer"])
+            self.optimizer.load_state_dict(saved["optimizer"])
             self.seconds, self.step, self.best = saved["seconds"], saved["step"], saved["best"]
         self.stopped = False
         signal.signal(signal.SIGTERM, self._stop)

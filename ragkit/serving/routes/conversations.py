@@ -63,7 +63,8 @@ async def ask(state: CurrentState, request: Request, conversation_id: str, body:
 
     def start() -> Iterator[AnswerEvent]:
         yield from conversation.stream(body.question, **ask_options(body, state))
-        state.conversations.add_turn(conversation_id, conversation.turns[-1])
+        if conversation.turns != turns:  # a remark is not remembered
+            state.conversations.add_turn(conversation_id, conversation.turns[-1])
 
     return await answer_response(state, request, index, start, explain=body.explain)
 
