@@ -5,6 +5,8 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from ragkit.evaluation.chatbots import Chatbot, Reply, evaluate_chatbot
+from ragkit.evaluation.endpoint import ChatEndpoint, ReplyPaths
 from ragkit.evaluation.formats import (
     load_beir,
     load_csv,
@@ -38,6 +40,8 @@ from ragkit.evaluation.report import (
 from ragkit.evaluation.significance import Comparison
 
 __all__ = [
+    "ChatEndpoint",
+    "Chatbot",
     "Comparison",
     "Configuration",
     "Evidence",
@@ -46,11 +50,14 @@ __all__ = [
     "Outcome",
     "Question",
     "QuestionSet",
+    "Reply",
+    "ReplyPaths",
     "Report",
     "Verdict",
     "check_gate",
     "compare_reports",
     "evaluate",
+    "evaluate_chatbot",
     "evaluate_index",
     "gate",
     "html_report",

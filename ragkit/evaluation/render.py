@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SET_MEASURES",
     "SLICES",
+    "absent_lines",
     "changed_lines",
     "comparison_table",
     "formatted",
@@ -53,6 +54,7 @@ def report_tables(report: Report) -> Iterator[RenderableType]:
     if latency:
         table.add_row("latency p50 / p95", f"{latency['p50']:.1f} / {latency['p95']:.1f} ms")
     yield table
+    yield from absent_lines(report)
     groups = Table(title="By category", title_justify="left")
     groups.add_column("category")
     groups.add_column("n", justify="right")
@@ -69,6 +71,15 @@ def report_tables(report: Report) -> Iterator[RenderableType]:
         slices.add_row(*row)
     if slices.row_count:
         yield slices
+
+
+def absent_lines(report: Report) -> Iterator[str]:
+    """Yield a line for each reason why measures are absent, with the measures."""
+    names: dict[str, list[str]] = {}
+    for measure, reason in report.absent.items():
+        names.setdefault(reason, []).append(measure)
+    for reason, measures in names.items():
+        yield f"Not measured, since {reason}: {', '.join(measures)}."
 
 
 def comparison_table(comparisons: Sequence[Comparison]) -> RenderableType:
@@ -126,12 +137,13 @@ def markdown(report: Report, verdict: Verdict | None = None) -> str:
         "",
         *_markdown_rows(("measure", "value"), rows),
         "",
+        *(f"{_cell(line)}\n" for line in absent_lines(report)),
         *_markdown_rows(("category", "n", *_CATEGORY_MEASURES), _category_rows(report)),
         "",
         *_markdown_rows(("unanswerable questions", "n", "AUROC"), slice_rows(report)),
         "",
         f"ragkit {c.library}, encoder {c.encoder[:16]}, index {c.index}, "
-        f"questions {c.questions[:16]}",
+        f"questions {c.questions[:16]}" + (f", chatbot {_cell(c.chatbot)}" if c.chatbot else ""),
     ]
     return "\n".join(lines) + "\n"
 
