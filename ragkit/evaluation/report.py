@@ -269,7 +269,7 @@ class Report:
         content: dict[str, Any] = {
             "format": FORMAT,
             "name": self.name,
-            "configuration": asdict(self.configuration),
+            "configuration": _configuration_to_dict(self.configuration),
             "summary": _rounded_values(self.summary()),
             "unresolved_gold": list(self.unresolved_gold),
             "outcomes": [_outcome_to_dict(o, depth) for o in self.outcomes],
@@ -331,6 +331,14 @@ def to_run(report: Report) -> Run:
 
 def _rounded_values(values: Mapping[str, float | None]) -> dict[str, float | None]:
     return {name: None if v is None else round(v, DIGITS) for name, v in values.items()}
+
+
+def _configuration_to_dict(configuration: Configuration) -> dict[str, Any]:
+    """Return the fields; no ``chatbot`` without one, so that older versions can load the report."""
+    content = asdict(configuration)
+    return (
+        content if configuration.chatbot else {n: v for n, v in content.items() if n != "chatbot"}
+    )
 
 
 def _outcome_to_dict(outcome: Outcome, depth: int) -> dict[str, Any]:
