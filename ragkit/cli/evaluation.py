@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ragkit.cli.chatbots import chatbot_options
+from ragkit.cli.generation import generate, review
 from ragkit.cli.options import index_option, json_option, reader_option, with_reader
 from ragkit.cli.output import (
     ExitStatus,
@@ -277,6 +278,10 @@ def lint(set_path: Path, index_path: Path | None, as_json: bool) -> None:
             click.echo(f"{finding.level}: {finding.question}: {finding.message}")
     if report.errors:
         sys.exit(ExitStatus.NEGATIVE)
+
+
+for proposing in (generate, review):
+    evaluation.add_command(proposing)
 
 
 def _load(set_path: Path, index_path: Path | None) -> tuple[QuestionSet, Index]:

@@ -21,8 +21,10 @@ from ragkit.evaluation.gate import GateError, Verdict, check_gate, compare_repor
 from ragkit.evaluation.harness import evaluate, evaluate_index, gate, load_baseline, load_set
 from ragkit.evaluation.html import html_report
 from ragkit.evaluation.lint import LintReport, lint
+from ragkit.evaluation.proposals import Proposals, propose_questions
 from ragkit.evaluation.questions import (
     Evidence,
+    Provenance,
     Question,
     QuestionSet,
     load_questions,
@@ -48,6 +50,8 @@ __all__ = [
     "GateError",
     "LintReport",
     "Outcome",
+    "Proposals",
+    "Provenance",
     "Question",
     "QuestionSet",
     "Reply",
@@ -75,6 +79,7 @@ __all__ = [
     "load_set",
     "load_squad",
     "markdown",
+    "propose_questions",
     "save_questions",
     "to_qrels",
     "to_run",
