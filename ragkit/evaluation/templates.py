@@ -157,7 +157,8 @@ _TEMPLATES: Final = tuple(
         ),
         (
             "date",
-            rf"(?:In|On) (?P<a>{_DATE}),? (?P<s>{_INNER_SUBJECT}) (?P<v>[a-z]+) (?P<rest>{_REST}){_END}",
+            rf"(?:In|On) (?P<a>{_DATE}),? (?P<s>{_INNER_SUBJECT}) (?P<v>[a-z]+) "
+            rf"(?P<rest>{_REST}){_END}",
             _active_date,
         ),
         (
