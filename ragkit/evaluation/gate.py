@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from ragkit.errors import InputError, RagkitError
 from ragkit.evaluation.measures import MEASURES
-from ragkit.evaluation.report import Outcome, Report
+from ragkit.evaluation.report import SEPARABLE, Outcome, Report
 from ragkit.evaluation.significance import Comparison, compare_values
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "check_names",
     "compare_reports",
     "load_floors",
+    "separation_warning",
 ]
 
 GATED = ("Success@1", "Success@5", "RR", "Recall@10", "containment", "abstention")
@@ -41,7 +42,8 @@ class Verdict:
         checks: every check by name, in order, with the reason why it fails; None if it passes.
         comparisons: the gated measures in the baseline and in the run.
         changed: outcomes before and after of the questions whose rank or abstention changed.
-        notes: differences in configuration, which do not fail the gate.
+        notes: what does not fail the gate: differences in configuration, and unanswerable questions
+            that confidence cannot tell.
 
     """
 
@@ -91,7 +93,7 @@ def check_gate(report: Report, baseline: Report, floors: Mapping[str, Any]) -> V
         checks={name: reason_of(gated) for name, reason_of in checks.items()},
         comparisons=tuple(comparisons),
         changed=_changed(baseline, report),
-        notes=tuple(_configuration_changes(baseline, report)),
+        notes=tuple(_notes(report, baseline)),
     )
 
 
@@ -211,6 +213,25 @@ def _below_floor(group: str, measure: str, floor: float, gated: _Gated) -> str |
     if value is not None and value >= floor:
         return None
     return f"{measure} of {group} is {_formatted(value)}, below its floor {floor}"
+
+
+def separation_warning(report: Report) -> str | None:
+    """Return a warning if confidence cannot tell unanswerable questions from answerable ones."""
+    separation = report.separation()
+    if separation is None or not separation.fails:
+        return None
+    return (
+        f"confidence cannot tell the unanswerable questions of this set: AUROC "
+        f"{separation.auroc:.2f}, 95 % interval {separation.low:.2f} to {separation.high:.2f}, all "
+        f"of it below {SEPARABLE}. Do not rely on abstention for them, or turn on a reader."
+    )
+
+
+def _notes(report: Report, baseline: Report) -> Iterator[str]:
+    yield from _configuration_changes(baseline, report)
+    warning = separation_warning(report)
+    if warning:
+        yield warning
 
 
 def _formatted(value: float | None) -> str:

@@ -15,7 +15,14 @@ import numpy as np
 
 from ragkit.errors import MissingExtraError
 from ragkit.evaluation.confidence_measures import risk_coverage
-from ragkit.evaluation.render import LOWER_IS_BETTER, SLICES, absent_lines, formatted, slice_rows
+from ragkit.evaluation.gate import separation_warning
+from ragkit.evaluation.render import (
+    LOWER_IS_BETTER,
+    SLICES,
+    absent_lines,
+    formatted,
+    slice_rows,
+)
 from ragkit.evaluation.report import Outcome, Report, RetrievedPassage
 
 if TYPE_CHECKING:
@@ -94,7 +101,9 @@ def _groups(report: Report) -> str:
         ]
         parts.append(f"<h2>{title}</h2>{_table(('', 'n', *measures), rows)}")
     if slices := list(slice_rows(report)):
-        parts.append(f"<h2>{SLICES}</h2>{_table(('', 'n', 'AUROC'), slices)}")
+        parts.append(f"<h2>{SLICES}</h2>{_table(('', 'n', 'AUROC', '95 % interval'), slices)}")
+    if warning := separation_warning(report):
+        parts.append(f"<p><strong>{escape(warning)}</strong></p>")
     return "".join(parts)
 
 

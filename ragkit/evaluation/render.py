@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from ragkit.evaluation.gate import Verdict
+from ragkit.evaluation.gate import Verdict, separation_warning
 from ragkit.evaluation.lint import LintReport
 from ragkit.evaluation.measures import MEASURES
 from ragkit.evaluation.report import Outcome, Report
@@ -67,10 +67,14 @@ def report_tables(report: Report) -> Iterator[RenderableType]:
     slices.add_column("unanswerable questions")
     slices.add_column("n", justify="right")
     slices.add_column("AUROC", justify="right")
+    slices.add_column("95 % interval", justify="right")
     for row in slice_rows(report):
         slices.add_row(*row)
     if slices.row_count:
         yield slices
+    warning = separation_warning(report)
+    if warning:
+        yield warning
 
 
 def absent_lines(report: Report) -> Iterator[str]:
@@ -140,8 +144,9 @@ def markdown(report: Report, verdict: Verdict | None = None) -> str:
         *(f"{_cell(line)}\n" for line in absent_lines(report)),
         *_markdown_rows(("category", "n", *_CATEGORY_MEASURES), _category_rows(report)),
         "",
-        *_markdown_rows(("unanswerable questions", "n", "AUROC"), slice_rows(report)),
+        *_markdown_rows(_SLICE_COLUMNS, slice_rows(report)),
         "",
+        *(f"**{line}**\n" for line in [separation_warning(report)] if line),
         f"ragkit {c.library}, encoder {c.encoder[:16]}, index {c.index}, "
         f"questions {c.questions[:16]}" + (f", chatbot {_cell(c.chatbot)}" if c.chatbot else ""),
     ]
@@ -178,6 +183,7 @@ def junit(report: Report, verdict: Verdict | None = None) -> str:
     )
 
 
+_SLICE_COLUMNS = ("unanswerable questions", "n", "AUROC", "95 % interval")
 _COMPARISON_COLUMNS = (
     "measure", "before", "after", "change", "95 % interval", "p", "p (Holm)", "p (McNemar)",
     "detectable", "better/worse",
@@ -214,10 +220,10 @@ def _category_rows(report: Report) -> Iterator[tuple[str, ...]]:
         yield category, str(len(part.outcomes)), *values
 
 
-def slice_rows(report: Report) -> Iterator[tuple[str, str, str]]:
-    """Yield each category of unanswerable questions, their number and the AUROC of confidence."""
-    for name, (number, auroc) in report.auroc_by_slice().items():
-        yield name, str(number), formatted(auroc)
+def slice_rows(report: Report) -> Iterator[tuple[str, str, str, str]]:
+    """Yield each category of unanswerable questions: their number, the AUROC and its interval."""
+    for name, one in report.separation_by_category().items():
+        yield name, str(one.n), formatted(one.auroc), f"{one.low:.3f} … {one.high:.3f}"
 
 
 def _verdict_markdown(verdict: Verdict) -> Iterator[str]:

@@ -141,7 +141,8 @@ def test_what_a_bot_does_not_return_is_absent_and_not_zero(
     assert summary["abstention"] == 1.0
     for name in (*RETRIEVAL, "citation validity", "AUROC", "AURC", "ECE", "Brier", "highlight"):
         assert summary[name] is None
-    assert not report.auroc_by_slice()
+    assert report.separation() is None
+    assert not report.separation_by_category()
     assert not list(report.failures())
     line = "Not measured, since no reply has a citation or a quotation: Success@1, Success@3"
     assert line in markdown(report)

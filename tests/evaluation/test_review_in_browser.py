@@ -100,6 +100,6 @@ def test_a_refused_decision_says_why_and_stays(page: Page, review: Review) -> No
 
 def test_the_page_is_accessible_in_light_and_dark(page: Page) -> None:
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme)
         result = Axe().run(page)
         assert result.violations_count == 0, result.generate_report()
