@@ -71,10 +71,11 @@ def generate(
         save_questions(proposals.questions, out)
     for reason, number in sorted(proposals.refused.items()):
         click.echo(f"Refused of the model's proposals: {number}, {reason}.", err=True)
+    index = "" if index_path is None else f" --index {index_path}"
     count = sum(question.answerable for question in proposals.questions)
     click.echo(
         f"Wrote {out}: {count} answerable and {len(proposals.questions) - count} unanswerable "
-        f"questions. Review them: ragkit eval review {out} --out my-eval/questions.jsonl"
+        f"questions. Review them: ragkit eval review {out} --out my-eval/questions.jsonl{index}"
     )
 
 

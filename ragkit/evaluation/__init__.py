@@ -39,6 +39,7 @@ from ragkit.evaluation.report import (
     to_qrels,
     to_run,
 )
+from ragkit.evaluation.separation import Separation, separation, separation_by_category
 from ragkit.evaluation.significance import Comparison
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "Reply",
     "ReplyPaths",
     "Report",
+    "Separation",
     "Verdict",
     "check_gate",
     "compare_reports",
@@ -81,6 +83,8 @@ __all__ = [
     "markdown",
     "propose_questions",
     "save_questions",
+    "separation",
+    "separation_by_category",
     "to_qrels",
     "to_run",
     "write_qrels",

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from ragkit.errors import InputError, RagkitError
 from ragkit.evaluation.measures import MEASURES
-from ragkit.evaluation.report import SEPARABLE, Outcome, Report
+from ragkit.evaluation.report import Outcome, Report
+from ragkit.evaluation.separation import separation_warning
 from ragkit.evaluation.significance import Comparison, compare_values
 
 __all__ = [
@@ -22,7 +23,6 @@ __all__ = [
     "check_names",
     "compare_reports",
     "load_floors",
-    "separation_warning",
 ]
 
 GATED = ("Success@1", "Success@5", "RR", "Recall@10", "containment", "abstention")
@@ -213,18 +213,6 @@ def _below_floor(group: str, measure: str, floor: float, gated: _Gated) -> str |
     if value is not None and value >= floor:
         return None
     return f"{measure} of {group} is {_formatted(value)}, below its floor {floor}"
-
-
-def separation_warning(report: Report) -> str | None:
-    """Return a warning if confidence cannot tell unanswerable questions from answerable ones."""
-    separation = report.separation()
-    if separation is None or not separation.fails:
-        return None
-    return (
-        f"confidence cannot tell the unanswerable questions of this set: AUROC "
-        f"{separation.auroc:.2f}, 95 % interval {separation.low:.2f} to {separation.high:.2f}, all "
-        f"of it below {SEPARABLE}. Do not rely on abstention for them, or turn on a reader."
-    )
 
 
 def _notes(report: Report, baseline: Report) -> Iterator[str]:

@@ -15,7 +15,6 @@ import numpy as np
 
 from ragkit.errors import MissingExtraError
 from ragkit.evaluation.confidence_measures import risk_coverage
-from ragkit.evaluation.gate import separation_warning
 from ragkit.evaluation.render import (
     LOWER_IS_BETTER,
     SLICES,
@@ -24,6 +23,7 @@ from ragkit.evaluation.render import (
     slice_rows,
 )
 from ragkit.evaluation.report import Outcome, Report, RetrievedPassage
+from ragkit.evaluation.separation import separation_warning
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -310,8 +310,9 @@ class _CorpusWords:
                     names[text[start:end]] += start > 0  # a first word is capitalized anyway
                     places[text[start:end]] += bool(AT.search(text[:start]))
         text = "\n".join(passage.text for passage in passages)
-        frequent = sorted(name for name, count in names.items() if count > 1)
-        self.names = tuple(frequent or sorted(names))
+        frequent = [name for name, count in names.items() if count > 1]
+        rare = [name for name, count in names.items() if count == 1]
+        self.names = tuple(sorted(frequent or rare))
         self.places = frozenset(n for n in self.names if places[n] * 3 >= names[n])
         self.years = tuple(sorted(set(YEAR.findall(text))))
         self.numbers = tuple(sorted(set(NUMBER.findall(text)) - set(self.years)))

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from ragkit.evaluation.gate import Verdict, separation_warning
+from ragkit.evaluation.gate import Verdict
 from ragkit.evaluation.lint import LintReport
 from ragkit.evaluation.measures import MEASURES
 from ragkit.evaluation.report import Outcome, Report
+from ragkit.evaluation.separation import separation_by_category, separation_warning
 from ragkit.evaluation.significance import Comparison
 
 if TYPE_CHECKING:
@@ -222,7 +223,7 @@ def _category_rows(report: Report) -> Iterator[tuple[str, ...]]:
 
 def slice_rows(report: Report) -> Iterator[tuple[str, str, str, str]]:
     """Yield each category of unanswerable questions: their number, the AUROC and its interval."""
-    for name, one in report.separation_by_category().items():
+    for name, one in separation_by_category(report).items():
         yield name, str(one.n), formatted(one.auroc), f"{one.low:.3f} … {one.high:.3f}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from ragkit.errors import InputError
 from ragkit.evaluation.confidence_measures import (
     area_under_risk_coverage,
     area_under_roc,
-    area_under_roc_interval,
     brier,
     expected_calibration_error,
 )
@@ -28,7 +27,6 @@ __all__ = [
     "Outcome",
     "Report",
     "RetrievedPassage",
-    "Separation",
     "load_report",
     "to_qrels",
     "to_run",
@@ -38,33 +36,6 @@ FORMAT = 1
 
 CONFIDENCE_MEASURES = ("AUROC", "AURC", "ECE", "Brier")
 """Names of the measures of confidence, which are of a question set as a whole."""
-
-
-SEPARABLE = 0.6
-"""AUROC that confidence has to reach, within its interval, to tell unanswerable questions."""
-
-
-@dataclass(frozen=True, slots=True)
-class Separation:
-    """How well confidence tells answerable questions from unanswerable ones.
-
-    Attributes:
-        n: number of unanswerable questions.
-        auroc: 0.5 is chance, below it unanswerable questions get the higher confidence.
-        low: lower end of the 95 % interval of ``auroc``.
-        high: its upper end.
-
-    """
-
-    n: int
-    auroc: float
-    low: float
-    high: float
-
-    @property
-    def fails(self) -> bool:
-        """Whether even the upper end of the interval is below 0.6."""
-        return self.high < SEPARABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,35 +197,6 @@ class Report:
             "Brier": brier(confidence, correct),
         }
         return means | {n: None if n in self.absent else value for n, value in whole.items()}
-
-    def separation(self) -> Separation | None:
-        """Return how well confidence tells all answerable questions from all others.
-
-        None if the set has only one of both, or the answers no confidence.
-        """
-        return self._separation(o for o in self.outcomes if not o.answerable)
-
-    def separation_by_category(self) -> dict[str, Separation]:
-        """Return, for each category of unanswerable questions, how well confidence tells them.
-
-        They are compared with all answerable questions: which kind of unanswerable question is
-        told from answerable ones, and which is not.
-        """
-        groups = self.grouped(lambda o: "" if o.answerable else o.category or "(none)")
-        separations = {
-            name: self._separation(part.outcomes) for name, part in groups.items() if name
-        }
-        return {name: one for name, one in separations.items() if one}
-
-    def _separation(self, unanswerable: Iterable[Outcome]) -> Separation | None:
-        real = [o.confidence for o in self.outcomes if o.answerable]
-        others = [o.confidence for o in unanswerable]
-        auroc = area_under_roc(real + others, [True] * len(real) + [False] * len(others))
-        if auroc is None or "AUROC" in self.absent:
-            return None
-        return Separation(
-            len(others), auroc, *area_under_roc_interval(auroc, len(real), len(others))
-        )
 
     @property
     def citation_validity(self) -> float:

@@ -37,6 +37,7 @@ from ragkit.evaluation import (
     markdown,
 )
 from ragkit.evaluation.endpoint import MAX_BYTES, values_at
+from ragkit.evaluation.separation import separation, separation_by_category
 from ragkit.serving import Settings, create_app
 from support.listening import listening
 from support.parts import ROOT
@@ -141,8 +142,8 @@ def test_what_a_bot_does_not_return_is_absent_and_not_zero(
     assert summary["abstention"] == 1.0
     for name in (*RETRIEVAL, "citation validity", "AUROC", "AURC", "ECE", "Brier", "highlight"):
         assert summary[name] is None
-    assert report.separation() is None
-    assert not report.separation_by_category()
+    assert separation(report) is None
+    assert not separation_by_category(report)
     assert not list(report.failures())
     line = "Not measured, since no reply has a citation or a quotation: Success@1, Success@3"
     assert line in markdown(report)

@@ -23,6 +23,7 @@ from ragkit.evaluation import (
     load_report,
     load_run,
     markdown,
+    separation_by_category,
     to_qrels,
     to_run,
     write_qrels,
@@ -80,7 +81,7 @@ def test_confidence_is_compared_for_each_kind_of_unanswerable_question(report: R
         for i, (c, kind) in enumerate(zip(confidences, kinds, strict=True))
     )
     made = replace(report, outcomes=outcomes)
-    separations = made.separation_by_category()
+    separations = separation_by_category(made)
     assert {name: (one.n, one.auroc) for name, one in separations.items()} == {
         "swapped": (1, 0.5),
         "off topic": (2, 0.875),

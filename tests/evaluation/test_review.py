@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,7 @@ from ragkit.evaluation import Evidence, Provenance, Question, QuestionSet, load_
 from ragkit.evaluation.questions import save_questions
 from ragkit.evaluation.review import Decision, Review, Status
 from ragkit.evaluation.review_server import listen
+from support.parts import ROOT
 
 TEXT = "Bread is baked at dawn. Rye bread 🍞 keeps for a week. On Sundays the shop is closed."
 BAKERY = Document("bakery", "Bakery", TEXT)
@@ -172,6 +177,29 @@ def test_what_does_not_come_from_the_page_decides_nothing(
     with listen(review, 0) as server:
         assert call(server.url + path, body, **headers)[0] == expected
     assert review.counts["pending"] == 3
+
+
+def test_the_command_serves_the_page_until_it_is_interrupted(tmp_path: Path) -> None:
+    file, out = tmp_path / "proposals.jsonl", tmp_path / "my-eval" / "questions.jsonl"
+    command = [sys.executable, "-m", "ragkit", "eval"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run(
+        [*command, "generate", "--out", str(file), "--answerable", "2", "--unanswerable", "1"],
+        check=True, env=environment, capture_output=True, timeout=120,
+    )  # fmt: skip
+    with subprocess.Popen(
+        [*command, "review", str(file), "--out", str(out), "--port", "0"],
+        stdout=subprocess.PIPE, text=True, env={**environment, "PYTHONUNBUFFERED": "1"},
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[2]
+        [first, *_] = json.loads(call(f"{url}items")[1])["items"]
+        assert call(f"{url}decisions", {"id": first["id"], "status": "accepted"})[0] == 200
+        process.send_signal(signal.SIGINT)
+        printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "1 accepted, 0 rejected, 2 pending." in printed
+    assert [q.id for q in load_questions(out)] == [first["id"]]
 
 
 def test_a_port_in_use_is_named(file: Path) -> None:
