@@ -18,10 +18,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from ragkit.evaluation.near_misses import Asked, make_misses
+from ragkit.evaluation.near_misses.makers import AT, names_in
+from ragkit.evaluation.near_misses.words import NUMBER, YEAR, content_words
 from training.mining import load_mined
-from training.misses import Asked, make_misses
-from training.misses.makers import AT, names_in
-from training.misses.words import NUMBER, YEAR, content_words
 from training.sources import Paragraph, Question, Source, load_all
 from training.splits import TRAIN, Splits, load_splits
 from training.windows import QUESTION_TOKENS, TITLE_TOKENS, Window, sentences, token_ids, windows_of

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ragkit.cli.chatbots import chatbot_options
+from ragkit.cli.generation import generate, review
 from ragkit.cli.options import index_option, json_option, reader_option, with_reader
 from ragkit.cli.output import (
     ExitStatus,
@@ -22,7 +24,7 @@ from ragkit.cli.output import (
 
 if TYPE_CHECKING:
     from ragkit.api import Index
-    from ragkit.evaluation import QuestionSet, Report, Verdict
+    from ragkit.evaluation import Chatbot, QuestionSet, Report, Verdict
 
 __all__ = ["evaluation", "tune"]
 
@@ -80,20 +82,23 @@ def evaluation() -> None:
     type=click.Path(path_type=Path),
     help="Write a TREC run and its qrels to this folder.",
 )
+@chatbot_options
 @_with_outputs
 @json_option
 def run(
     *, set_path: Path, index_path: Path | None, dataset: str | None, reads: bool,
-    split: str | None, trec: Path | None, as_json: bool, **outputs: Path | None,
+    split: str | None, trec: Path | None, chatbot: Chatbot | None, as_json: bool,
+    **outputs: Path | None,
 ) -> None:  # fmt: skip
     """Ask every question of the set and print the measures."""
     questions, index = _build(dataset) if dataset else _load(set_path, index_path)
-    report = _evaluate(questions.of_split(split), with_reader(index, reads=reads))
+    report = _evaluate(questions.of_split(split), with_reader(index, reads=reads), chatbot)
     _write_reports(report, None, outputs)
     if trec:
         _write_trec(report, trec)
     if as_json:
-        print_json({"summary": report.summary(), "latency_ms": report.latency()})
+        absent = {"absent": dict(report.absent)} if report.absent else {}
+        print_json({"summary": report.summary(), "latency_ms": report.latency(), **absent})
         return
     from ragkit.evaluation.render import report_tables
 
@@ -104,9 +109,13 @@ def run(
 @evaluation.command()
 @_set_option
 @index_option
+@chatbot_options
 @_with_outputs
 @json_option
-def gate(set_path: Path, index_path: Path | None, as_json: bool, **outputs: Path | None) -> None:
+def gate(
+    *, set_path: Path, index_path: Path | None, chatbot: Chatbot | None, as_json: bool,
+    **outputs: Path | None,
+) -> None:  # fmt: skip
     """Fail if the index is worse than the set's baseline or floors.
 
     The exit status is then 1. Only significant losses against the baseline count.
@@ -117,7 +126,7 @@ def gate(set_path: Path, index_path: Path | None, as_json: bool, **outputs: Path
 
     baseline = load_baseline(set_path)
     questions, index = _load(set_path, index_path)
-    report = _evaluate(questions, index)
+    report = _evaluate(questions, index, chatbot)
     verdict = check_gate(report, baseline, load_folder_floors(set_path))
     _write_reports(report, verdict, outputs)
     if as_json:
@@ -197,12 +206,13 @@ def threshold(
 @evaluation.command()
 @_set_option
 @index_option
-def bless(set_path: Path, index_path: Path | None) -> None:
+@chatbot_options
+def bless(*, set_path: Path, index_path: Path | None, chatbot: Chatbot | None) -> None:
     """Evaluate the index and save the result as the baseline for the gate."""
     from ragkit.evaluation.harness import save_baseline
 
     questions, index = _load(set_path, index_path)
-    report = _evaluate(questions, index)
+    report = _evaluate(questions, index, chatbot)
     path = save_baseline(report, set_path)
     click.echo(f"Saved {path}: {len(report.outcomes)} questions. Commit it with the reason.")
 
@@ -296,6 +306,10 @@ def import_feedback(file: Path, out: Path, index_path: Path | None) -> None:
     click.echo(f"Wrote {out}: {len(candidates)} questions, {to_review} of them to review.")
 
 
+for proposing in (generate, review):
+    evaluation.add_command(proposing)
+
+
 def _load(set_path: Path, index_path: Path | None) -> tuple[QuestionSet, Index]:
     from ragkit.default import open_index
     from ragkit.evaluation import load_set
@@ -313,10 +327,12 @@ def _build(dataset: str) -> tuple[QuestionSet, Index]:
         return questions, Index.build(documents, progress=show)
 
 
-def _evaluate(questions: QuestionSet, index: Index) -> Report:
-    from ragkit.evaluation import evaluate_index
+def _evaluate(questions: QuestionSet, index: Index, chatbot: Chatbot | None = None) -> Report:
+    from ragkit.evaluation import evaluate_chatbot, evaluate_index
 
     with progress_bar("Asking") as show:
+        if chatbot is not None:
+            return evaluate_chatbot(questions, chatbot, index, progress=show)
         return evaluate_index(questions, index, progress=show)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from ragkit.evaluation.chatbots import Chatbot, Reply, evaluate_chatbot
+from ragkit.evaluation.endpoint import ChatEndpoint, ReplyPaths
 from ragkit.evaluation.formats import (
     load_beir,
     load_csv,
@@ -19,8 +21,10 @@ from ragkit.evaluation.gate import GateError, Verdict, check_gate, compare_repor
 from ragkit.evaluation.harness import evaluate, evaluate_index, gate, load_baseline, load_set
 from ragkit.evaluation.html import html_report
 from ragkit.evaluation.lint import LintReport, lint
+from ragkit.evaluation.proposals import Proposals, propose_questions
 from ragkit.evaluation.questions import (
     Evidence,
+    Provenance,
     Question,
     QuestionSet,
     load_questions,
@@ -35,22 +39,31 @@ from ragkit.evaluation.report import (
     to_qrels,
     to_run,
 )
+from ragkit.evaluation.separation import Separation, separation, separation_by_category
 from ragkit.evaluation.significance import Comparison
 
 __all__ = [
+    "ChatEndpoint",
+    "Chatbot",
     "Comparison",
     "Configuration",
     "Evidence",
     "GateError",
     "LintReport",
     "Outcome",
+    "Proposals",
+    "Provenance",
     "Question",
     "QuestionSet",
+    "Reply",
+    "ReplyPaths",
     "Report",
+    "Separation",
     "Verdict",
     "check_gate",
     "compare_reports",
     "evaluate",
+    "evaluate_chatbot",
     "evaluate_index",
     "gate",
     "html_report",
@@ -68,7 +81,10 @@ __all__ = [
     "load_set",
     "load_squad",
     "markdown",
+    "propose_questions",
     "save_questions",
+    "separation",
+    "separation_by_category",
     "to_qrels",
     "to_run",
     "write_qrels",

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ragkit.errors import InputError, RagkitError
 from ragkit.evaluation.measures import MEASURES
 from ragkit.evaluation.report import Outcome, Report
+from ragkit.evaluation.separation import separation_warning
 from ragkit.evaluation.significance import Comparison, compare_values
 
-__all__ = ["GATED", "GateError", "Verdict", "check_gate", "compare_reports", "load_floors"]
+__all__ = [
+    "GATED",
+    "GateError",
+    "Verdict",
+    "check_gate",
+    "check_names",
+    "compare_reports",
+    "load_floors",
+]
 
 GATED = ("Success@1", "Success@5", "RR", "Recall@10", "containment", "abstention")
 """The measures whose significant drop fails the gate."""
@@ -29,17 +39,23 @@ class Verdict:
     """The result of the gate.
 
     Attributes:
-        reasons: why it fails; empty if it passes.
+        checks: every check by name, in order, with the reason why it fails; None if it passes.
         comparisons: the gated measures in the baseline and in the run.
         changed: outcomes before and after of the questions whose rank or abstention changed.
-        notes: differences in configuration, which do not fail the gate.
+        notes: what does not fail the gate: differences in configuration, and unanswerable questions
+            that confidence cannot tell.
 
     """
 
-    reasons: tuple[str, ...]
+    checks: Mapping[str, str | None]
     comparisons: tuple[Comparison, ...]
     changed: tuple[tuple[Outcome, Outcome], ...]
     notes: tuple[str, ...] = field(default=())
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why the gate fails; empty if it passes."""
+        return tuple(reason for reason in self.checks.values() if reason)
 
     @property
     def passed(self) -> bool:
@@ -71,21 +87,25 @@ def check_gate(report: Report, baseline: Report, floors: Mapping[str, Any]) -> V
 
     """
     comparisons = compare_reports(baseline, report)
-    reasons = [
-        *_invariants(report),
-        *_must_pass(report),
-        *_drops(comparisons),
-        *_floors(report, floors),
-    ]
-    notes = tuple(_configuration_changes(baseline, report))
-    if baseline.configuration.questions != report.configuration.questions:
-        reasons.insert(
-            0,
-            "the question set differs from the baseline's; if that is intended, run: "
-            "ragkit eval bless",
-        )
-    changed = _changed(baseline, report)
-    return Verdict(tuple(reasons), tuple(comparisons), changed, notes)
+    gated = _Gated(report, baseline, {c.measure: c for c in comparisons})
+    checks = _checks((o.id for o in report.outcomes if o.must_pass), floors)
+    return Verdict(
+        checks={name: reason_of(gated) for name, reason_of in checks.items()},
+        comparisons=tuple(comparisons),
+        changed=_changed(baseline, report),
+        notes=tuple(_notes(report, baseline)),
+    )
+
+
+def check_names(must_pass: Iterable[str], floors: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the checks that ``check_gate`` makes, without a run.
+
+    Args:
+        must_pass: ids of the must-pass questions, in the order of the set.
+        floors: as ``check_gate`` takes them.
+
+    """
+    return tuple(_checks(must_pass, floors))
 
 
 def compare_reports(before: Report, after: Report) -> list[Comparison]:
@@ -123,45 +143,83 @@ def load_floors(path: Path) -> dict[str, Any]:
     return {"overall": overall, "categories": categories}
 
 
-def _invariants(report: Report) -> list[str]:
-    reasons = []
-    if report.citation_validity < 1:
-        wrong = [o.id for o in report.outcomes if o.unresolved]
-        reasons.append(f"citations do not resolve for questions {', '.join(wrong[:5])}")
-    if report.unresolved_gold:
-        some = ", ".join(report.unresolved_gold[:5])
-        reasons.append(f"gold evidence does not resolve in the corpus for {some}")
-    return reasons
+class _Gated(NamedTuple):
+    """What the checks look at: a run, its baseline, and the comparison of each gated measure."""
+
+    report: Report
+    baseline: Report
+    comparisons: Mapping[str, Comparison]
 
 
-def _must_pass(report: Report) -> list[str]:
-    return [
-        f"must-pass question {o.id} fails ({o.question!r})"
-        for o in report.outcomes
-        if o.must_pass and not o.passes
-    ]
+def _checks(
+    must_pass: Iterable[str], floors: Mapping[str, Any]
+) -> dict[str, Callable[[_Gated], str | None]]:
+    """Return the gate's checks by name; each returns a reason to fail, or None."""
+    floors_of = {"overall": floors.get("overall", {}), **floors.get("categories", {})}
+    return {
+        "question set": _other_questions,
+        "citations": _invalid_citations,
+        "gold evidence": _unresolved_gold,
+        **{f"must-pass {name}": partial(_failed_must_pass, name) for name in must_pass},
+        **{f"{measure} against the baseline": partial(_drop, measure) for measure in GATED},
+        **{
+            f"floor of {measure} ({group})": partial(_below_floor, group, measure, floor)
+            for group, values in floors_of.items()
+            for measure, floor in values.items()
+        },
+    }
 
 
-def _drops(comparisons: list[Comparison]) -> list[str]:
-    return [
+def _other_questions(gated: _Gated) -> str | None:
+    before, after = gated.baseline.configuration, gated.report.configuration
+    if before.questions == after.questions:
+        return None
+    return (
+        "the question set differs from the baseline's; if that is intended, run: ragkit eval bless"
+    )
+
+
+def _invalid_citations(gated: _Gated) -> str | None:
+    wrong = [o.id for o in gated.report.outcomes if o.unresolved]
+    return f"citations do not resolve for questions {', '.join(wrong[:5])}" if wrong else None
+
+
+def _unresolved_gold(gated: _Gated) -> str | None:
+    some = ", ".join(gated.report.unresolved_gold[:5])
+    return f"gold evidence does not resolve in the corpus for {some}" if some else None
+
+
+def _failed_must_pass(question_id: str, gated: _Gated) -> str | None:
+    [outcome] = [o for o in gated.report.outcomes if o.id == question_id]
+    return (
+        None if outcome.passes else f"must-pass question {outcome.id} fails ({outcome.question!r})"
+    )
+
+
+def _drop(measure: str, gated: _Gated) -> str | None:
+    c = gated.comparisons.get(measure)
+    if c is None or c.difference >= 0 or not c.significant():
+        return None
+    return (
         f"{c.measure} fell significantly, {c.before:.3f} → {c.after:.3f} "
         f"(difference {c.difference:+.3f}, 95 % interval {c.low:+.3f} to {c.high:+.3f}, "
         f"adjusted p {c.adjusted:.4f})"
-        for c in comparisons
-        if c.difference < 0 and c.significant()
-    ]
+    )
 
 
-def _floors(report: Report, floors: Mapping[str, Any]) -> list[str]:
-    groups = {"overall": report, **report.by_category()}
-    floors_of = {"overall": floors.get("overall", {}), **floors.get("categories", {})}
-    return [
-        f"{measure} of {group} is {_formatted(value)}, below its floor {floor}"
-        for group, values in floors_of.items()
-        for measure, floor in values.items()
-        if (value := groups[group].summary().get(measure) if group in groups else None) is None
-        or value < floor
-    ]
+def _below_floor(group: str, measure: str, floor: float, gated: _Gated) -> str | None:
+    groups = {"overall": gated.report, **gated.report.by_category()}
+    value = groups[group].summary().get(measure) if group in groups else None
+    if value is not None and value >= floor:
+        return None
+    return f"{measure} of {group} is {_formatted(value)}, below its floor {floor}"
+
+
+def _notes(report: Report, baseline: Report) -> Iterator[str]:
+    yield from _configuration_changes(baseline, report)
+    warning = separation_warning(report)
+    if warning:
+        yield warning
 
 
 def _formatted(value: float | None) -> str:

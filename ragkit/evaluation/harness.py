@@ -42,6 +42,7 @@ __all__ = [
     "FLOORS",
     "QUESTIONS",
     "AnswerFunction",
+    "configuration_of",
     "evaluate",
     "evaluate_index",
     "gate",
@@ -134,13 +135,14 @@ def evaluate_index(
         questions,
         answer_question,
         documents={document.id: document for document in index.documents},
-        configuration=_configuration(index, questions),
+        configuration=configuration_of(index, questions),
         converse=converse,
         progress=progress,
     )
 
 
-def _configuration(index: Index, questions: QuestionSet) -> Configuration:
+def configuration_of(index: Index, questions: QuestionSet) -> Configuration:
+    """Return the versions of a run of the questions on the index."""
     return Configuration(
         library=ragkit.__version__,
         encoder=index.encoder.fingerprint.digest,

@@ -15,8 +15,15 @@ import numpy as np
 
 from ragkit.errors import MissingExtraError
 from ragkit.evaluation.confidence_measures import risk_coverage
-from ragkit.evaluation.render import LOWER_IS_BETTER, SLICES, formatted, slice_rows
+from ragkit.evaluation.render import (
+    LOWER_IS_BETTER,
+    SLICES,
+    absent_lines,
+    formatted,
+    slice_rows,
+)
 from ragkit.evaluation.report import Outcome, Report, RetrievedPassage
+from ragkit.evaluation.separation import separation_warning
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,10 +79,12 @@ def _head(report: Report) -> str:
     versions = (
         f"ragkit {c.library} · encoder {c.encoder[:16]} · index {c.index} · "
         f"chunker {c.chunker} · questions {c.questions[:16]}"
+        + (f" · chatbot {c.chatbot}" if c.chatbot else "")
     )
     return (
         f"<h1>{escape(report.name)}</h1><p>{len(report.outcomes)} questions. "
         f"<small>{escape(versions)}</small></p>{_table(('measure', 'value'), rows)}"
+        + "".join(f"<p>{escape(line)}</p>" for line in absent_lines(report))
     )
 
 
@@ -92,7 +101,9 @@ def _groups(report: Report) -> str:
         ]
         parts.append(f"<h2>{title}</h2>{_table(('', 'n', *measures), rows)}")
     if slices := list(slice_rows(report)):
-        parts.append(f"<h2>{SLICES}</h2>{_table(('', 'n', 'AUROC'), slices)}")
+        parts.append(f"<h2>{SLICES}</h2>{_table(('', 'n', 'AUROC', '95 % interval'), slices)}")
+    if warning := separation_warning(report):
+        parts.append(f"<p><strong>{escape(warning)}</strong></p>")
     return "".join(parts)
 
 
@@ -122,10 +133,12 @@ def _failure(outcome: Outcome, report: Report) -> str:
     passages = "".join(
         _passage(rank, passage) for rank, passage in enumerate(outcome.top[:5], start=1)
     )
-    facts = " · ".join(map(escape, (outcome.id, outcome.category, _failure_reason(outcome))))
+    facts = [outcome.id, outcome.category, _failure_reason(outcome)]
+    if "AUROC" not in report.absent:
+        facts.append(f"confidence {outcome.confidence:.2f}")
     return (
         f'<article id="{_anchor(outcome)}"><h3>{escape(outcome.question)}</h3>'
-        f"<p><small>{facts} · confidence {outcome.confidence:.2f}</small></p>"
+        f"<p><small>{' · '.join(map(escape, facts))}</small></p>"
         f"<p><strong>Gold:</strong> {answers}</p>"
         f"{gold or '<p>The corpus does not answer this question.</p>'}"
         f"<p><strong>Retrieved:</strong></p>{passages or '<p>no passages</p>'}</article>"
@@ -146,6 +159,8 @@ def _passage(rank: int, passage: RetrievedPassage) -> str:
 def _failure_reason(outcome: Outcome) -> str:
     if not outcome.answerable:
         return "answered, but the corpus has no answer"
+    if outcome.values["Success@1"] is None:
+        return "the text does not contain the answer"
     place = f"evidence at rank {outcome.rank}" if outcome.rank else "evidence not found"
     return place if outcome.answered else f"not answered, {place}"
 
@@ -184,7 +199,9 @@ def _figures(report: Report) -> Iterator[tuple[str, str]]:
             "Run: pip install 'ragkit-cited[report]'"
         ) from error
     style: Any = {"svg.hashsalt": "ragkit", "svg.fonttype": "path", "font.size": 9}
-    for draw, caption in _PLOTS:
+    for draw, caption, measure in _PLOTS:
+        if measure in report.absent:
+            continue
         with mpl.rc_context(style):
             figure = Figure(figsize=(5, 3.4), layout="constrained")
             draw(figure.add_subplot(), report)
@@ -233,9 +250,13 @@ def _draw_ranks(axes: Axes, report: Report) -> None:
 
 
 _PLOTS = (
-    (_draw_risk_coverage, "Risk–coverage: fraction of wrong answers by fraction answered."),
-    (_draw_reliability, "Reliability: fraction correct by confidence; bars show the questions."),
-    (_draw_categories, "Success@1 by category."),
-    (_draw_ranks, "Rank of the first passage with evidence."),
+    (_draw_risk_coverage, "Risk–coverage: fraction of wrong answers by fraction answered.", "AURC"),
+    (
+        _draw_reliability,
+        "Reliability: fraction correct by confidence; bars show the questions.",
+        "ECE",
+    ),
+    (_draw_categories, "Success@1 by category.", "Success@1"),
+    (_draw_ranks, "Rank of the first passage with evidence.", "Success@1"),
 )
-"""The plots of a report: function and caption."""
+"""The plots of a report: function, caption, and the measure without which there is none."""

@@ -24,6 +24,7 @@ __all__ = [
     "DEPTH",
     "DIGITS",
     "MEASURES",
+    "RETRIEVAL_MEASURES",
     "contains",
     "covered_parts",
     "covers",
@@ -191,10 +192,14 @@ def score_answer(answer: Answer | None, question: Question) -> dict[str, float |
     return {name: values.get(name) for name in MEASURES}
 
 
-MEASURES = (
+RETRIEVAL_MEASURES = (
     "Success@1", "Success@3", "Success@5", "Success@10", "Recall@5", "Recall@10", "RR", "nDCG@10",
-    "span precision", "span recall", "exact match", "token F1", "short token F1", "containment",
-    "highlight", "abstention",
+)  # fmt: skip
+"""Names of the measures of the ranked passages."""
+
+MEASURES = (
+    *RETRIEVAL_MEASURES, "span precision", "span recall", "exact match", "token F1",
+    "short token F1", "containment", "highlight", "abstention",
 )  # fmt: skip
 """Names of the measures of one answer. ``abstention`` is 1 if answered = answerable, else 0."""
 
@@ -210,10 +215,11 @@ def _retrieval_values(passages: Sequence[Passage], question: Question) -> dict[s
 
 def _text_values(answer: Answer | None, question: Question) -> dict[str, float | None]:
     passages = answer.passages if answer else ()
-    answered = answer if answer and answer.answered and passages else None
+    answered = answer if answer and answer.answered else None
+    marked = answered if passages else None
     values: dict[str, float | None] = {
-        "span precision": span_precision(answered, question) if answered else 0.0,
-        "span recall": span_recall(answered, question) if answered else 0.0,
+        "span precision": span_precision(marked, question) if marked else 0.0,
+        "span recall": span_recall(marked, question) if marked else 0.0,
     }
     if question.answers:
         text = answered.text if answered else ""

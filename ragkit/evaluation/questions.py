@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from ragkit.types import Document
 
 __all__ = [
     "Evidence",
+    "Provenance",
     "Question",
     "QuestionSet",
     "load_questions",
@@ -59,6 +60,23 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Provenance:
+    """Who proposed a question, and from what.
+
+    Attributes:
+        by: the template (``template date``) or the name of the language model.
+        passage: id of the passage that it is about, ``DOCUMENT#START-END``.
+        derived_from: of a near-miss, the id of the answerable question that it was derived from;
+            else empty.
+
+    """
+
+    by: str
+    passage: str
+    derived_from: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """One question with its gold.
 
@@ -75,6 +93,7 @@ class Question:
             unanswerable, unless the library abstains).
         asked: of a turn, what the person typed; else None.
         conversation: of a turn, the id of its conversation; else None.
+        provenance: of a proposed question, where it comes from; None if a person wrote it.
 
     """
 
@@ -89,6 +108,7 @@ class Question:
     must_pass: bool = False
     asked: str | None = None
     conversation: str | None = None
+    provenance: Provenance | None = None
 
     @property
     def parts(self) -> tuple[int, ...]:
@@ -252,6 +272,7 @@ def _question_from(content: Mapping[str, Any], name: str) -> Question:
         must_pass=bool(content.get("must_pass", False)),
         asked=asked if "standalone" in content else None,
         conversation=content.get("conversation"),
+        provenance=Provenance(**content["provenance"]) if "provenance" in content else None,
     )
 
 
@@ -285,6 +306,8 @@ def question_dict(question: Question) -> dict[str, Any]:
         "answers": list(question.answers),
         "evidence": [_evidence_to_dict(evidence) for evidence in question.evidence],
     }
+    if question.provenance is not None:
+        content["provenance"] = asdict(question.provenance)
     return content | ({"must_pass": True} if question.must_pass else {})
 
 

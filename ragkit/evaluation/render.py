@@ -10,6 +10,7 @@ from ragkit.evaluation.gate import Verdict
 from ragkit.evaluation.lint import LintReport
 from ragkit.evaluation.measures import MEASURES
 from ragkit.evaluation.report import Outcome, Report
+from ragkit.evaluation.separation import separation_by_category, separation_warning
 from ragkit.evaluation.significance import Comparison
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SET_MEASURES",
     "SLICES",
+    "absent_lines",
     "changed_lines",
     "comparison_table",
     "formatted",
@@ -53,6 +55,7 @@ def report_tables(report: Report) -> Iterator[RenderableType]:
     if latency:
         table.add_row("latency p50 / p95", f"{latency['p50']:.1f} / {latency['p95']:.1f} ms")
     yield table
+    yield from absent_lines(report)
     groups = Table(title="By category", title_justify="left")
     groups.add_column("category")
     groups.add_column("n", justify="right")
@@ -65,10 +68,23 @@ def report_tables(report: Report) -> Iterator[RenderableType]:
     slices.add_column("unanswerable questions")
     slices.add_column("n", justify="right")
     slices.add_column("AUROC", justify="right")
+    slices.add_column("95 % interval", justify="right")
     for row in slice_rows(report):
         slices.add_row(*row)
     if slices.row_count:
         yield slices
+    warning = separation_warning(report)
+    if warning:
+        yield warning
+
+
+def absent_lines(report: Report) -> Iterator[str]:
+    """Yield a line for each reason why measures are absent, with the measures."""
+    names: dict[str, list[str]] = {}
+    for measure, reason in report.absent.items():
+        names.setdefault(reason, []).append(measure)
+    for reason, measures in names.items():
+        yield f"Not measured, since {reason}: {', '.join(measures)}."
 
 
 def comparison_table(comparisons: Sequence[Comparison]) -> RenderableType:
@@ -126,12 +142,14 @@ def markdown(report: Report, verdict: Verdict | None = None) -> str:
         "",
         *_markdown_rows(("measure", "value"), rows),
         "",
+        *(f"{_cell(line)}\n" for line in absent_lines(report)),
         *_markdown_rows(("category", "n", *_CATEGORY_MEASURES), _category_rows(report)),
         "",
-        *_markdown_rows(("unanswerable questions", "n", "AUROC"), slice_rows(report)),
+        *_markdown_rows(_SLICE_COLUMNS, slice_rows(report)),
         "",
+        *(f"**{line}**\n" for line in [separation_warning(report)] if line),
         f"ragkit {c.library}, encoder {c.encoder[:16]}, index {c.index}, "
-        f"questions {c.questions[:16]}",
+        f"questions {c.questions[:16]}" + (f", chatbot {_cell(c.chatbot)}" if c.chatbot else ""),
     ]
     return "\n".join(lines) + "\n"
 
@@ -166,6 +184,7 @@ def junit(report: Report, verdict: Verdict | None = None) -> str:
     )
 
 
+_SLICE_COLUMNS = ("unanswerable questions", "n", "AUROC", "95 % interval")
 _COMPARISON_COLUMNS = (
     "measure", "before", "after", "change", "95 % interval", "p", "p (Holm)", "p (McNemar)",
     "detectable", "better/worse",
@@ -202,10 +221,10 @@ def _category_rows(report: Report) -> Iterator[tuple[str, ...]]:
         yield category, str(len(part.outcomes)), *values
 
 
-def slice_rows(report: Report) -> Iterator[tuple[str, str, str]]:
-    """Yield each category of unanswerable questions, their number and the AUROC of confidence."""
-    for name, (number, auroc) in report.auroc_by_slice().items():
-        yield name, str(number), formatted(auroc)
+def slice_rows(report: Report) -> Iterator[tuple[str, str, str, str]]:
+    """Yield each category of unanswerable questions: their number, the AUROC and its interval."""
+    for name, one in separation_by_category(report).items():
+        yield name, str(one.n), formatted(one.auroc), f"{one.low:.3f} … {one.high:.3f}"
 
 
 def _verdict_markdown(verdict: Verdict) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from ragkit.evaluation.measures import DEPTH, DIGITS, MEASURES, mean
 from ragkit.evaluation.questions import Evidence
 
 __all__ = [
+    "CONFIDENCE_MEASURES",
     "Configuration",
     "Outcome",
     "Report",
@@ -32,6 +33,9 @@ __all__ = [
 ]
 
 FORMAT = 1
+
+CONFIDENCE_MEASURES = ("AUROC", "AURC", "ECE", "Brier")
+"""Names of the measures of confidence, which are of a question set as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class Configuration:
         chunker: the chunker's settings.
         index: generation of the index.
         questions: checksum of the question set.
+        chatbot: name of the chatbot that was asked in place of the index; empty if none was.
 
     """
 
@@ -52,6 +57,7 @@ class Configuration:
     chunker: Mapping[str, Any]
     index: str
     questions: str
+    chatbot: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +135,14 @@ class Outcome:
 
     @property
     def passes(self) -> bool:
-        """Whether the first passage holds evidence; if unanswerable, whether it abstained."""
-        return self.correct if self.answerable else self.values["abstention"] == 1.0
+        """Whether the first passage holds evidence; if unanswerable, whether it abstained.
+
+        If no passages could be measured, whether the text contains a gold answer.
+        """
+        if not self.answerable:
+            return self.values["abstention"] != 0.0
+        by_text = self.values["Success@1"] is None
+        return self.values["containment"] == 1.0 if by_text else self.correct
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +157,7 @@ class Report:
         answers: gold answers by question id.
         unresolved_gold: ids of questions whose evidence is not at its span in the corpus.
         latencies: seconds of each question, in the order of ``outcomes``; empty if not measured.
+        absent: measures that the answers do not allow, with the reason; their value is None.
 
     """
 
@@ -155,6 +168,15 @@ class Report:
     answers: Mapping[str, tuple[str, ...]]
     unresolved_gold: tuple[str, ...] = ()
     latencies: tuple[float, ...] = ()
+    absent: Mapping[str, str] = field(default_factory=dict)
+
+    def without(self, absent: Mapping[str, str]) -> Report:
+        """Return the report without some measures, for each of which there is a reason."""
+        outcomes = (
+            replace(o, values={n: None if n in absent else v for n, v in o.values.items()})
+            for o in self.outcomes
+        )
+        return replace(self, outcomes=tuple(outcomes), absent={**self.absent, **absent})
 
     def values(self, measure: str) -> dict[str, float]:
         """Return ``{question id: value}`` for the questions to which the measure applies."""
@@ -174,23 +196,7 @@ class Report:
             "ECE": expected_calibration_error(confidence, correct),
             "Brier": brier(confidence, correct),
         }
-        return means | whole
-
-    def auroc_by_slice(self) -> dict[str, tuple[int, float | None]]:
-        """Return, for each category of unanswerable questions, their number and the AUROC.
-
-        It is that of confidence, between all answerable questions and those of the category:
-        which kind of unanswerable question is told from answerable ones, and which is not.
-        """
-        real = [o.confidence for o in self.outcomes if o.answerable]
-        groups = self.grouped(lambda o: "" if o.answerable else o.category or "(none)")
-        slices: dict[str, tuple[int, float | None]] = {}
-        for name, part in groups.items():
-            if name:
-                others = [o.confidence for o in part.outcomes]
-                positive = [True] * len(real) + [False] * len(others)
-                slices[name] = (len(others), area_under_roc(real + others, positive))
-        return slices
+        return means | {n: None if n in self.absent else value for n, value in whole.items()}
 
     @property
     def citation_validity(self) -> float:
@@ -230,7 +236,7 @@ class Report:
         answered though answerable.
         """
         for outcome in self.outcomes:
-            if (outcome.answerable and outcome.rank != 1) or outcome.values["abstention"] != 1.0:
+            if not outcome.passes or outcome.values["abstention"] == 0.0:
                 yield outcome
 
     def to_dict(self, *, depth: int = DEPTH, timed: bool = True) -> dict[str, Any]:
@@ -244,13 +250,14 @@ class Report:
         content: dict[str, Any] = {
             "format": FORMAT,
             "name": self.name,
-            "configuration": asdict(self.configuration),
+            "configuration": _configuration_to_dict(self.configuration),
             "summary": _rounded_values(self.summary()),
             "unresolved_gold": list(self.unresolved_gold),
             "outcomes": [_outcome_to_dict(o, depth) for o in self.outcomes],
             "gold": {name: [asdict(e) for e in gold] for name, gold in self.gold.items()},
             "answers": {name: list(answers) for name, answers in self.answers.items()},
         }
+        content |= {"absent": dict(self.absent)} if self.absent else {}
         return content | ({"latencies": list(self.latencies)} if timed else {})
 
 
@@ -307,6 +314,14 @@ def _rounded_values(values: Mapping[str, float | None]) -> dict[str, float | Non
     return {name: None if v is None else round(v, DIGITS) for name, v in values.items()}
 
 
+def _configuration_to_dict(configuration: Configuration) -> dict[str, Any]:
+    """Return the fields; no ``chatbot`` without one, so that older versions can load the report."""
+    content = asdict(configuration)
+    return (
+        content if configuration.chatbot else {n: v for n, v in content.items() if n != "chatbot"}
+    )
+
+
 def _outcome_to_dict(outcome: Outcome, depth: int) -> dict[str, Any]:
     content = {
         name: getattr(outcome, name)
@@ -334,6 +349,7 @@ def _report_from(content: Mapping[str, Any]) -> Report:
         answers={name: tuple(answers) for name, answers in content["answers"].items()},
         unresolved_gold=tuple(content["unresolved_gold"]),
         latencies=tuple(content.get("latencies", ())),
+        absent=content.get("absent", {}),
     )
 
 

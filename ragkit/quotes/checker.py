@@ -19,8 +19,8 @@ from ragkit.answering.answer import Passage
 from ragkit.errors import InputError
 from ragkit.quotes.corpus import TokenIndex, TokenRange
 from ragkit.quotes.judging import judge
-from ragkit.quotes.parsing import parse_quotations, unattached_markers
-from ragkit.quotes.report import QuoteReport
+from ragkit.quotes.parsing import Quotation, parse_quotations, unattached_markers
+from ragkit.quotes.report import QuoteCheck, QuoteReport
 from ragkit.types import Document
 
 __all__ = ["QuoteChecker"]
@@ -78,6 +78,17 @@ class QuoteChecker:
         checks = (judge(self._index, quotation, ranges) for quotation in quotations)
         markers = unattached_markers(text, quotations, len(ranges))
         return QuoteReport(tuple(checks), tuple(markers))
+
+    def check_quote(self, quote: str) -> QuoteCheck:
+        """Check a text that is one quotation as a whole, without quotation marks.
+
+        >>> from ragkit import Document
+        >>> checker = QuoteChecker([Document("bakery", "Bakery", "Rye bread is dark.")])
+        >>> checker.check_quote("Rye  bread is dark").status.value
+        'verbatim'
+
+        """
+        return judge(self._index, Quotation(quote, quote, 0, len(quote), len(quote), ()), ())
 
 
 def _checked_documents(documents: object) -> tuple[Document, ...]:

@@ -23,6 +23,7 @@ from ragkit.evaluation import (
     load_report,
     load_run,
     markdown,
+    separation_by_category,
     to_qrels,
     to_run,
     write_qrels,
@@ -80,9 +81,39 @@ def test_confidence_is_compared_for_each_kind_of_unanswerable_question(report: R
         for i, (c, kind) in enumerate(zip(confidences, kinds, strict=True))
     )
     made = replace(report, outcomes=outcomes)
-    assert made.auroc_by_slice() == {"swapped": (1, 0.5), "off topic": (2, 0.875)}
-    assert "| off topic | 2 | 0.875 |" in markdown(made)
+    separations = separation_by_category(made)
+    assert {name: (one.n, one.auroc) for name, one in separations.items()} == {
+        "swapped": (1, 0.5),
+        "off topic": (2, 0.875),
+    }
+    assert "| off topic | 2 | 0.875 | 0.300 … 0.991 |" in markdown(made)
     assert "Confidence: answerable against unanswerable" in html_report(made)
+
+
+def with_confidences(report: Report, real: list[float], others: list[float]) -> Report:
+    outcomes = tuple(
+        replace(report.outcomes[0], id=str(i), answerable=i < len(real), confidence=confidence)
+        for i, confidence in enumerate([*real, *others])
+    )
+    return replace(report, outcomes=outcomes)
+
+
+def test_a_set_whose_unanswerable_questions_confidence_cannot_tell_is_flagged(
+    report: Report,
+) -> None:
+    alike = with_confidences(report, [0.1, 0.5, 0.9] * 40, [0.2, 0.6, 0.95] * 20)
+    [note] = check_gate(alike, alike, {}).notes
+    assert "confidence cannot tell the unanswerable questions" in note
+    assert "AUROC 0.33, 95 % interval 0.2" in note
+    assert check_gate(alike, alike, {}).passed  # it says something of the set, not of the change
+    for text in (markdown(alike), html_report(alike)):
+        assert "confidence cannot tell" in text
+    told = with_confidences(report, [0.5, 0.9] * 30, [0.1, 0.6] * 15)
+    few = with_confidences(report, [0.1, 0.2], [0.8, 0.9])  # all wrong, but only four
+    one_kind = with_confidences(report, [0.1, 0.2], [])
+    for fine in (told, few, one_kind):
+        assert not check_gate(fine, fine, {}).notes
+        assert "cannot tell" not in markdown(fine)
 
 
 def test_junit_has_a_case_for_each_must_pass_question(report: Report) -> None:

@@ -18,7 +18,6 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-import uvicorn
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import (
     Browser,
@@ -30,12 +29,13 @@ from playwright.sync_api import (
     expect,
     sync_playwright,
 )
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from ragkit import Document, Index, Section
 from ragkit.grounding import LanguageModel, Message, Piece
 from ragkit.serving import Settings, create_app
 from ragkit.serving.feedback_file import load_feedback
+from support.listening import listening
 from support.parts import ROOT
 
 pytestmark = pytest.mark.browser
@@ -72,20 +72,6 @@ class Parrot:
             time.sleep(self._pause)
             yield Piece(f"{word} ")
         yield Piece("", "stop")
-
-
-@contextmanager
-def listening(app: ASGIApp) -> Iterator[str]:
-    """The origin at which ``app`` is served."""
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive(), "the server did not start"
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join(timeout=10)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from training.misses.words import (
+from ragkit.evaluation.near_misses.words import (
     ANTONYMS,
     ATTRIBUTES,
     CAUSE,
@@ -56,6 +56,8 @@ class Asked:
 
 @dataclass(frozen=True)
 class Miss:
+    """Another wording, and which kind of miss it is."""
+
     kind: str
     text: str
 
@@ -69,7 +71,7 @@ def names_in(text: str) -> list[tuple[int, int]]:
     >>> names_in("Who did Otto II of Rome see in May?")
     [(8, 23)]
     """
-    found = []
+    spans = []
     for match in NAME.finditer(text):
         start, end = match.span()
         words = match.group()
@@ -81,8 +83,8 @@ def names_in(text: str) -> list[tuple[int, int]]:
             if not words:
                 break
         if len(words) > 1 and words not in MONTHS and words[0].isupper():
-            found.append((start, end))
-    return found
+            spans.append((start, end))
+    return spans
 
 
 def _replaced(text: str, start: int, end: int, by: str) -> str:
@@ -142,7 +144,7 @@ def _apart(one: str, other: str) -> bool:
 def swap_name(asked: Asked) -> Iterator[Miss]:
     """A name that the passage has, for one like it of the article that the passage lacks."""
     question, lower, title = asked.question, asked.passage.lower(), asked.title.lower()
-    known = content_words(asked.title) | content_words(question)
+    shared = content_words(asked.title) | content_words(question)
     for start, end in names_in(question):
         old = question[start:end]
         if old.lower() not in lower or (old.lower() in title and " " not in old):
@@ -150,7 +152,7 @@ def swap_name(asked: Asked) -> Iterator[Miss]:
         fits = [
             name
             for name in asked.rng.sample(asked.names, min(len(asked.names), SAMPLED))
-            if name.lower() not in lower and not content_words(name) & known and _apart(old, name)
+            if name.lower() not in lower and not content_words(name) & shared and _apart(old, name)
         ]
         if fits:
             place = old in asked.places or bool(AT.search(question[:start]))
@@ -195,13 +197,10 @@ def negation(asked: Asked) -> Iterator[Miss]:
 
 def roles(asked: Asked) -> Iterator[Miss]:
     """Who did it and to whom it was done, exchanged."""
-    for made in (
-        _active_subject(asked.question),
-        _active_object(asked.question),
-        _passive(asked.question),
-    ):
-        if made:
-            yield Miss("roles", made)
+    for exchange in (_active_subject, _active_object, _passive):
+        text = exchange(asked.question)
+        if text:
+            yield Miss("roles", text)
     exchanged = _exchanged_names(asked.question)
     if exchanged:
         yield Miss("roles", exchanged)
@@ -274,10 +273,10 @@ def _exchanged_names(question: str) -> str | None:
     'When did Bari attack Otto II?'
     >>> _exchanged_names("When did Rome and Bari merge?")
     """
-    found = names_in(question)
-    if len(found) != 2 or SYMMETRIC.search(question):
+    names = names_in(question)
+    if len(names) != 2 or SYMMETRIC.search(question):
         return None
-    (a, b), (c, d) = found
+    (a, b), (c, d) = names
     one, other, between = question[a:b], question[c:d], question[b:c]
     if not re.fullmatch(r" [a-z]{3,}(?: [a-z]+){0,3} (?:the )?", between):
         return None
@@ -286,8 +285,8 @@ def _exchanged_names(question: str) -> str | None:
     before = re.search(
         r"\b(?:did|does|do|was|were|is|are|who|that|when|had|has)( the)? $", question[:a]
     )
-    behind = re.match(r"\?|(?: (?:in|on|at|during|after|before|for|to|as|from|by)\b)", question[d:])
-    if not before or not behind:
+    after = re.match(r"\?|(?: (?:in|on|at|during|after|before|for|to|as|from|by)\b)", question[d:])
+    if not before or not after:
         return None
     return question[:a] + other + between + one + question[d:]
 
@@ -350,10 +349,10 @@ MAKERS: Final[tuple[Maker, ...]] = (
 
 
 def make_misses(asked: Asked) -> list[Miss]:
-    """All that the makers find, each wording once."""
-    made: dict[str, Miss] = {}
+    """Return all that the makers find, each wording once."""
+    misses: dict[str, Miss] = {}
     for maker in MAKERS:
         for miss in maker(asked):
             if miss.text != asked.question and content_words(miss.text):
-                made.setdefault(miss.text, miss)
-    return list(made.values())
+                misses.setdefault(miss.text, miss)
+    return list(misses.values())

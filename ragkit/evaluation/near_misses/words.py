@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from training.windows import tokenizer
+from ragkit.encoding.models import base_model_folder
 
 YEAR: Final = re.compile(r"\b(?:1[0-9]{3}|20[0-2][0-9])\b(?![,.]?\d)")
 NUMBER: Final = re.compile(r"(?<![\w.,-])\d+(?:,\d{3})*(?:\.\d+)?(?![\w,.]*\d)(?!\w)")
@@ -77,12 +77,12 @@ predecessor/successor preceded/followed survive/perish survived/died """.split()
 
 
 def _both_ways() -> dict[str, tuple[str, ...]]:
-    found: dict[str, list[str]] = {}
+    opposites: dict[str, list[str]] = {}
     for pair in _PAIRS:
         one, other = pair.split("/")
-        found.setdefault(one, []).append(other)
-        found.setdefault(other, []).append(one)
-    return {word: tuple(others) for word, others in found.items()}
+        opposites.setdefault(one, []).append(other)
+        opposites.setdefault(other, []).append(one)
+    return {word: tuple(others) for word, others in opposites.items()}
 
 
 ANTONYMS: Final = _both_ways()
@@ -134,7 +134,11 @@ BASE: Final = {base: past for past, base in PAST.items()}
 
 @lru_cache(maxsize=1)
 def _vocabulary() -> frozenset[str]:
-    return frozenset(tokenizer().get_vocab())
+    """The words of the base model's tokenizer, to tell whether a stem is a verb."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(base_model_folder() / "tokenizer.json"))
+    return frozenset(tokenizer.get_vocab())
 
 
 def base_of(past: str) -> str | None:
@@ -150,8 +154,8 @@ def base_of(past: str) -> str | None:
     stem = past[:-2]
     if stem.endswith("i"):
         return stem[:-1] + "y"
-    known = (word for word in (stem + "e", stem, stem[:-1]) if word in _vocabulary())
-    return next(known, None)
+    verbs = (word for word in (stem + "e", stem, stem[:-1]) if word in _vocabulary())
+    return next(verbs, None)
 
 
 def past_of(base: str) -> str:

@@ -1,10 +1,11 @@
-# ruff: noqa: S101
+"""Near-misses: wordings that a passage does not answer, derived from questions that it does."""
+
 import random
 
 import pytest
 
-from training.misses import Asked, make_misses
-from training.misses.makers import (
+from ragkit.evaluation.near_misses import Asked, make_misses
+from ragkit.evaluation.near_misses.makers import (
     antonym,
     asked_otherwise,
     attribute,
@@ -14,7 +15,7 @@ from training.misses.makers import (
     swap_number,
     swap_year,
 )
-from training.misses.words import base_of, past_of
+from ragkit.evaluation.near_misses.words import base_of, past_of
 
 PASSAGE = (
     "In 980 Otto II marched from Rome to Bari, the largest port, with 2,000 men, and was defeated."
@@ -31,7 +32,7 @@ def asked(question: str, passage: str = PASSAGE, answer: str = "") -> Asked:
         years=("980", "1077", "1080"),
         numbers=("2,000", "6,000", "12"),
         places=frozenset({"Milan", "Rome"}),
-        rng=random.Random(1),  # noqa: S311
+        rng=random.Random(1),
     )
 
 

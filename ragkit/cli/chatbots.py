@@ -1,0 +1,128 @@
+"""Options that name a chatbot to evaluate in place of the index."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ragkit.cli.options import Command
+from ragkit.errors import InputError
+
+if TYPE_CHECKING:
+    from ragkit.evaluation import Chatbot
+
+__all__ = ["chatbot_options"]
+
+_OPTIONS = (
+    click.option(
+        "--endpoint",
+        metavar="URL",
+        help="Evaluate the chatbot at this address in place of the index, in whose documents its "
+        "citations are looked up: the base URL of an OpenAI-compatible API or, with --text-path, "
+        "the address to call. A token is taken from RAGKIT_ENDPOINT_TOKEN.",
+    ),
+    click.option(
+        "--callable",
+        "function",
+        metavar="MODULE:FUNCTION",
+        help="Evaluate this Python function in place of the index: it takes a question and "
+        "returns a text, or a dict with text, citations, answered and confidence.",
+    ),
+    click.option("--endpoint-model", default="default", help="With --endpoint: name of the model."),
+    click.option(
+        "--body",
+        metavar="JSON",
+        help="With --endpoint: the request, with {question} in one of its strings "
+        '(default with --text-path: {"question": "{question}"}).',
+    ),
+    click.option(
+        "--text-path",
+        metavar="PATH",
+        help="With --endpoint: where the text of the answer is in a reply of another shape, such "
+        "as result.answer or choices.0.text.",
+    ),
+    click.option(
+        "--citations-path",
+        metavar="PATH",
+        help="With --endpoint: where the quotations that the answer cites are, best first, such as "
+        "sources.*.content (default: the quotations in the text).",
+    ),
+    click.option(
+        "--answered-path",
+        metavar="PATH",
+        help="With --endpoint: where a reply says, true or false, whether it answers.",
+    ),
+    click.option(
+        "--confidence-path",
+        metavar="PATH",
+        help="With --endpoint: where a reply has its confidence, 0–1.",
+    ),
+    click.option(
+        "--abstains-with",
+        metavar="TEXT",
+        help="With --endpoint or --callable: a reply with this text in it is an abstention.",
+    ),
+)
+
+
+def chatbot_options(command: Command) -> Command:
+    """Add the options of a chatbot; the command gets it as ``chatbot``, or None."""
+
+    @functools.wraps(command)
+    def with_chatbot(
+        *, endpoint: str | None, function: str | None, endpoint_model: str, body: str | None,
+        text_path: str | None, citations_path: str | None, answered_path: str | None,
+        confidence_path: str | None, abstains_with: str | None, **rest: Any,
+    ) -> Any:  # fmt: skip
+        from ragkit.evaluation import Chatbot, ChatEndpoint, ReplyPaths
+
+        if endpoint is not None and function is not None:
+            raise InputError("--endpoint and --callable are both there; expected one of them.")
+        chatbot: Chatbot | None = None
+        if endpoint is not None:
+            call = ChatEndpoint(
+                endpoint,
+                model=endpoint_model,
+                paths=ReplyPaths(text_path, citations_path, answered_path, confidence_path),
+                body=_parsed(body),
+                token=os.environ.get("RAGKIT_ENDPOINT_TOKEN"),
+            )
+            chatbot = Chatbot(endpoint, call, abstains_with)
+        elif function is not None:
+            chatbot = Chatbot(function, _imported(function), abstains_with)
+        return command(chatbot=chatbot, **rest)
+
+    for option in reversed(_OPTIONS):
+        with_chatbot = option(with_chatbot)
+    return with_chatbot  # type: ignore[return-value]
+
+
+def _parsed(body: str | None) -> Any:
+    try:
+        return None if body is None else json.loads(body)
+    except ValueError as error:
+        raise InputError(f"--body is not JSON ({error}): {body!r}.") from error
+
+
+def _imported(name: str) -> Any:
+    """Return the function that ``MODULE:FUNCTION`` names; modules of this folder come first."""
+    module, _, attributes = name.partition(":")
+    sys.path.insert(0, os.curdir)
+    try:
+        function: Any = import_module(module)
+        for attribute in attributes.split("."):
+            function = getattr(function, attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InputError(
+            f"--callable {name} cannot be imported ({type(error).__name__}: {error}); expected "
+            f"MODULE:FUNCTION, such as my_bot:answer."
+        ) from error
+    if not callable(function):
+        raise InputError(f"--callable {name} is a {type(function).__name__}; expected a function.")
+    return function
