@@ -9,7 +9,7 @@ import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 from warnings import warn
 
 from ragkit import indexing
@@ -20,7 +20,9 @@ from ragkit.corpus import Sources
 from ragkit.encoding import (
     Encoder,
     Fingerprint,
+    LazyEncoder,
     Reranker,
+    Runtime,
     load_encoder,
     load_reranker,
     query_encoder,
@@ -175,7 +177,11 @@ class Index(Answerer):
 
         """
         before = Manifest.load(_path(path))
-        builder = _resolve_encoder(encoder, before.encoder, before.runtime)
+        builder = (
+            _encoder_of(_path(path), before)
+            if encoder is None and workers is None
+            else _resolve_encoder(encoder, before.encoder, before.runtime)
+        )
         with _chunk_encoder(builder, workers) as chunk_encoder:
             opened = indexing.update(
                 _path(path), sources, builder,
@@ -421,6 +427,25 @@ def _resolve_encoder(
             return load_encoder(os.fspath(encoder))
         return recorded_encoder(replace(recorded, source=os.fspath(encoder)), runtime=runtime)
     return encoder
+
+
+def _encoder_of(path: Path, manifest: Manifest) -> Encoder:
+    """The encoder that an index was built with, loaded when it is needed."""
+    if manifest.runtime is None or manifest.runtime not in get_args(Runtime):
+        return recorded_encoder(manifest.encoder, runtime=manifest.runtime)
+
+    def load() -> Encoder:
+        encoder = recorded_encoder(manifest.encoder, runtime=manifest.runtime)
+        check_encoder(path, encoder.fingerprint, manifest.encoder)
+        return encoder
+
+    return LazyEncoder(
+        load,
+        fingerprint=manifest.encoder,
+        dimension=manifest.dimension,
+        readings=manifest.readings,
+        runtime=manifest.runtime,
+    )
 
 
 def _resolve_query_encoder(encoder: Encoder | str | None, recorded: Fingerprint) -> Encoder:

@@ -50,12 +50,14 @@ _TRANSIENT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EACCES, errno.EPER
 class SourceRecord:
     """The origin of one document.
 
-    ``path`` is relative to the index's folder; None for a document given in memory.
+    ``path`` is relative to the index's folder; None for a document given in memory. ``inputs`` is
+    the digest of all that the file's documents follow from; None if it is not known.
     """
 
     document_id: str
     path: str | None
     sha256: str
+    inputs: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +167,7 @@ class Manifest:
             runtime=content["encoder"]["runtime"],
             memory=content["memory"],
             sources=tuple(
-                SourceRecord(name, source["path"], source["sha256"])
+                SourceRecord(name, source["path"], source["sha256"], source.get("inputs"))
                 for source in content["sources"]
                 for name in source["documents"]
             ),
@@ -242,8 +244,15 @@ def unreadable_error(path: Path, error: OSError, damage: str) -> StoreError:
 def _grouped(sources: Sequence[SourceRecord]) -> list[dict[str, Any]]:
     """The sources, with the documents of one file together."""
     return [
-        {"path": path, "sha256": sha256, "documents": [one.document_id for one in group]}
-        for (path, sha256), group in groupby(sources, key=lambda one: (one.path, one.sha256))
+        {
+            "path": path,
+            "sha256": sha256,
+            **({} if inputs is None else {"inputs": inputs}),
+            "documents": [one.document_id for one in group],
+        }
+        for (path, sha256, inputs), group in groupby(
+            sources, key=lambda one: (one.path, one.sha256, one.inputs)
+        )
     ]
 
 
