@@ -74,6 +74,7 @@ class Index(Answerer):
         reranker: Reranker | str | None = None,
         reader: Reader | str | None = None,
         memory: int | str | None = None,
+        compact: bool = False,
         progress: Progress | None = None,
         workers: str | None = None,
         strict: bool = False,
@@ -98,6 +99,8 @@ class Index(Answerer):
                 folder of one, or a ``Reader``; None answers by similarity alone.
             memory: memory budget of a process that answers questions, in bytes or as ``"2GiB"``
                 (the default). It and the size of the corpus decide how vectors are searched.
+            compact: make the index about half as large, with 2 bits instead of 4 for each
+                component of a token vector. Only for models that were trained for late interaction.
             progress: called with (texts encoded, texts in all).
             workers: a Ray cluster that encodes, such as ``"ray://host:10001"``, or ``"ray"`` for
                 this machine's (``ragkit.indexing.ray`` says what workers need). The index is the
@@ -129,6 +132,7 @@ class Index(Answerer):
             chunker or Chunker(),
             weights or config or DEFAULT_CONFIG,
             parse_memory(memory) if isinstance(memory, str) else memory,
+            compact,
         )
         second = _resolve_reranker(reranker)
         folder = None if path is None else _path(path)

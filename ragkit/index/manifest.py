@@ -71,6 +71,7 @@ class Manifest:
         config: the retrieval parameters.
         search: how its vectors are searched, and how well.
         token_bits: bits of each component of a token vector.
+        compact: whether it was built to be as small as it can be.
         readings: how often the model read each chunk.
         runtime: what ran the model; None if an index of an older format did not say.
         memory: the budget it was laid out for, in bytes; None for the default.
@@ -86,6 +87,7 @@ class Manifest:
     config: RetrievalConfig
     search: SearchSettings
     token_bits: int
+    compact: bool
     readings: int
     runtime: str | None
     memory: int | None
@@ -113,7 +115,11 @@ class Manifest:
             "chunker": self.chunker.to_dict(),
             "weights": {"reverse": self.config.reverse, "rarity": self.config.idf_power},
             "dense": {"similarity": "cosine", **asdict(self.search)},
-            "tokens": {"bits": self.token_bits, "readings": self.readings},
+            "tokens": {
+                "bits": self.token_bits,
+                "readings": self.readings,
+                **({"compact": True} if self.compact else {}),
+            },
             "memory": self.memory,
             "sources": _grouped(self.sources),
             "counts": dict(self.counts),
@@ -163,6 +169,7 @@ class Manifest:
                 **{k: v for k, v in content["dense"].items() if k != "similarity"}
             ),
             token_bits=int(content["tokens"]["bits"]),
+            compact=bool(content["tokens"].get("compact", False)),
             readings=int(content["tokens"]["readings"]),
             runtime=content["encoder"]["runtime"],
             memory=content["memory"],

@@ -78,12 +78,14 @@ class BuildSettings:
         chunker: the settings that cut documents into chunks.
         config: the retrieval parameters.
         memory: budget in bytes, as for ``choose_layout``.
+        compact: as for ``choose_layout``.
 
     """
 
     chunker: Chunker = field(default_factory=Chunker)
     config: RetrievalConfig = DEFAULT_CONFIG
     memory: int | None = None
+    compact: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,7 @@ class LocalIndex:
             config=self.settings.config,
             search=self.data.search_settings,
             token_bits=self.data.quantizer.bits,
+            compact=self.settings.compact,
             readings=self.data.readings,
             runtime=self.data.runtime,
             memory=self.settings.memory,
@@ -189,7 +192,10 @@ class PreviousIndex:
         return old if is_same else None
 
     def serves(self, layout: Layout, runtime: str) -> bool:
-        return self.data.runtime == runtime and self.data.quantizer.bits in (8, layout.token_bits)
+        bits, compact = self.data.quantizer.bits, self.data.quantizer.compact
+        return self.data.runtime == runtime and (
+            bits == 8 or (bits, compact) == (layout.token_bits, layout.compact)
+        )
 
 
 def _is_like(data: LocalData, layout: Layout, runtime: str, readings: int) -> bool:
@@ -197,7 +203,7 @@ def _is_like(data: LocalData, layout: Layout, runtime: str, readings: int) -> bo
     return (
         data.runtime == runtime
         and data.readings == readings
-        and data.quantizer.bits == layout.token_bits
+        and (data.quantizer.bits, data.quantizer.compact) == (layout.token_bits, layout.compact)
         and data.search_settings.faiss == layout.faiss
     )
 
@@ -313,8 +319,9 @@ def update(
 def _would_rebuild(index: LocalIndex, encoder: Encoder) -> bool:
     """Whether a build of the index's documents with ``encoder`` would make its data again."""
     layout = choose_layout(
-        len(index.data), encoder.dimension, index.settings.memory, readings=encoder.readings
-    )
+        len(index.data), encoder.dimension, index.settings.memory,
+        readings=encoder.readings, compact=index.settings.compact,
+    )  # fmt: skip
     return _is_like(index.data, layout, encoder.runtime, encoder.readings)
 
 
@@ -502,7 +509,7 @@ def _record(directory: Path, manifest: Manifest) -> None:
 
 def settings_of(manifest: Manifest) -> BuildSettings:
     """Return what shaped the index of that manifest."""
-    return BuildSettings(manifest.chunker, manifest.config, manifest.memory)
+    return BuildSettings(manifest.chunker, manifest.config, manifest.memory, manifest.compact)
 
 
 def sources_of(directory: Path, manifest: Manifest) -> tuple[SourceFile, ...]:
@@ -531,7 +538,8 @@ def _write_tables(
 
     data = build_data(
         only_documents(), encoder, settings.chunker, writer, journal,
-        progress=progress, previous=previous, memory=settings.memory, chunk_encoder=chunk_encoder,
+        progress=progress, previous=previous, memory=settings.memory, compact=settings.compact,
+        chunk_encoder=chunk_encoder,
     )  # fmt: skip
     return data, tuple(
         replace(origin, inputs=None if origin.path is None else inputs.get(origin.path))
