@@ -135,7 +135,7 @@ class TokenQuantizer:
             yield codes.astype(np.float32), slice(0, self.dimension)
             return
         for place in range(8 // self.bits):
-            first, last = place * self.width, min(self.dimension, (place + 1) * self.width)
+            first, last = (min(self.dimension, n * self.width) for n in (place, place + 1))
             levels = (codes >> np.uint8(8 - self.bits * (place + 1))) & np.uint8(
                 (1 << self.bits) - 1
             )

@@ -266,4 +266,4 @@ def _absolute_starts(starts: Integers, places: Integers | int) -> NDArray[np.int
 
 def _relative_starts(starts: Integers) -> NDArray[np.uint16]:
     """Starts from the beginning of the chunk, as a compact index stores them."""
-    return np.where((starts < 0) | (starts > _NOWHERE), _NOWHERE, starts).astype(np.uint16)
+    return np.where((starts < 0) | (starts >= _NOWHERE), _NOWHERE, starts).astype(np.uint16)

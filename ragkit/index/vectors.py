@@ -242,16 +242,9 @@ def choose_layout(
             compared.
 
     Raises:
-        InputError: no layout fits the budget, or ``compact`` was asked for a model that reads
-            each chunk twice.
+        InputError: no layout fits the budget.
 
     """
-    if compact and readings == 2:
-        raise InputError(
-            "a compact index needs a model that was trained for late interaction, such as the "
-            "default one; this one reads each chunk twice, and 2 bits a component lose the order "
-            "of its token vectors. Build the index without --compact, or with another model."
-        )
     budget = DEFAULT_MEMORY if memory is None else memory
     few = 8 if readings == 2 and chunks <= _EIGHT_BITS else 4
     bits = few if chunks <= _FOUR_BITS and not compact else 2

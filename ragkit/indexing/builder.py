@@ -27,6 +27,7 @@ from ragkit.errors import (
     IndexMismatchError,
     IndexReadError,
     IndexStaleError,
+    InputError,
     SourceError,
 )
 from ragkit.index.config import DEFAULT_CONFIG, RetrievalConfig
@@ -235,6 +236,7 @@ def build(
         IndexLockedError, IndexWriteError: the index cannot be written.
 
     """
+    _check_compact(encoder, settings)
     documents = iter_sources(sources, strict=strict)
     if directory is None:
         data, origins = _write_tables(
@@ -250,6 +252,15 @@ def build(
             inputs=documents.inputs, progress=progress, chunk_encoder=chunk_encoder,
         )  # fmt: skip
     return replace(built, left_out=documents.left_out)
+
+
+def _check_compact(encoder: Encoder, settings: BuildSettings) -> None:
+    if settings.compact and encoder.readings == 2:
+        raise InputError(
+            f"a compact index needs a model that was trained for late interaction, such as the "
+            f"default one; {encoder.fingerprint.name!r} was not, and 2 bits a component would lose "
+            f"the order of its token vectors. Build without --compact, or with another model."
+        )
 
 
 _SHOWN = 3
