@@ -27,7 +27,7 @@ from ragkit.corpus.ids import valid_unicode
 from ragkit.corpus.inputs import ParsedFiles, current_inputs, digest_inputs
 from ragkit.corpus.left_out import LeftOut, LeftOutBuilder
 from ragkit.corpus.metadata import FileMetadata, load_metadata
-from ragkit.corpus.parser import ParsedDocument
+from ragkit.corpus.parser import ParsedDocument, Parser
 from ragkit.corpus.source_file import SourceFile, opened, sha256_of
 from ragkit.errors import SourceError
 from ragkit.types import Document
@@ -143,13 +143,13 @@ class SourceIterator(Iterator[tuple[Document, SourceFile]]):
 
     def _from_file(self, file: DiscoveredFile) -> Iterator[tuple[Document, SourceFile]]:
         """Load the documents of a file, from ``parsed`` if it has them."""
-        metadata = load_metadata(file.path)
+        parser, metadata = parser_for(file.path), load_metadata(file.path)
         with opened(file.path) as content:
             # Hashed before it is parsed: a change in between makes the index stale, not wrong.
             sha256 = sha256_of(content)
             inputs = digest_inputs(file, sha256, metadata)
             documents = self._parsed.documents(inputs) if self._parsed else None
-            for document in documents or _parse(file, content, metadata):
+            for document in documents or _parse(parser, file, content, metadata):
                 yield document, SourceFile(document.id, file.path, sha256)
         with suppress(SourceError), opened(file.path) as content:
             if sha256_of(content) == sha256:  # else what was parsed may be neither
@@ -201,10 +201,10 @@ def _all_names(document: Document) -> str:
 
 
 def _parse(
-    file: DiscoveredFile, content: BufferedReader, metadata: FileMetadata
+    parser: Parser, file: DiscoveredFile, content: BufferedReader, metadata: FileMetadata
 ) -> Iterator[Document]:
     path = file.path
-    for number, parsed in enumerate(_parsed(parser_for(path)(content, path), path)):
+    for number, parsed in enumerate(_parsed(parser(content, path), path)):
         if number and (metadata.title or metadata.url or metadata.id):
             raise SourceError(
                 f"{path} contains several documents, but its .meta.json sets one title, url or "
