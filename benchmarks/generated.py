@@ -30,7 +30,8 @@ from ragkit.index.documents import DocumentsBuilder
 from ragkit.index.local import CHUNK_COLUMNS, corpus_record
 from ragkit.index.postings import PostingsBuilder
 from ragkit.index.publish import draft_folder, publish, write_lock
-from ragkit.index.token_vectors import QuantizedTokens, TokenQuantizer, TokenVectorsBuilder
+from ragkit.index.token_quantizer import TokenQuantizer
+from ragkit.index.token_vectors import QuantizedTokens, TokenVectorsBuilder
 from ragkit.index.vectors import Layout, VectorIndex, choose_layout
 from ragkit.indexing import LocalIndex
 from ragkit.storage.arrays import offsets_of
@@ -186,9 +187,8 @@ def _fill(
     queries = queries / np.linalg.norm(queries, axis=1, keepdims=True)
     vector_index = VectorIndex.write(tables, layout, written, queries)
     record = corpus_record(
-        dimension=quantizer.dimension, title=None, properties=set(),
-        token_bits=quantizer.bits, readings=origin.readings, runtime=str(origin.runtime),
-        settings=vector_index.settings,
+        title=None, properties=set(), quantizer=quantizer, readings=origin.readings,
+        runtime=str(origin.runtime), settings=vector_index.settings,
     )  # fmt: skip
     tables.append("corpus.json", json_bytes(record))
     return LocalData(tables.finish())

@@ -9,7 +9,7 @@ import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 from warnings import warn
 
 from ragkit import indexing
@@ -20,7 +20,9 @@ from ragkit.corpus import Sources
 from ragkit.encoding import (
     Encoder,
     Fingerprint,
+    LazyEncoder,
     Reranker,
+    Runtime,
     load_encoder,
     load_reranker,
     query_encoder,
@@ -72,6 +74,7 @@ class Index(Answerer):
         reranker: Reranker | str | None = None,
         reader: Reader | str | None = None,
         memory: int | str | None = None,
+        compact: bool = False,
         progress: Progress | None = None,
         workers: str | None = None,
         strict: bool = False,
@@ -96,6 +99,8 @@ class Index(Answerer):
                 folder of one, or a ``Reader``; None answers by similarity alone.
             memory: memory budget of a process that answers questions, in bytes or as ``"2GiB"``
                 (the default). It and the size of the corpus decide how vectors are searched.
+            compact: make the index about half as large, with 2 bits instead of 4 for each
+                component of a token vector. Only for models that were trained for late interaction.
             progress: called with (texts encoded, texts in all).
             workers: a Ray cluster that encodes, such as ``"ray://host:10001"``, or ``"ray"`` for
                 this machine's (``ragkit.indexing.ray`` says what workers need). The index is the
@@ -127,6 +132,7 @@ class Index(Answerer):
             chunker or Chunker(),
             weights or config or DEFAULT_CONFIG,
             parse_memory(memory) if isinstance(memory, str) else memory,
+            compact,
         )
         second = _resolve_reranker(reranker)
         folder = None if path is None else _path(path)
@@ -175,7 +181,11 @@ class Index(Answerer):
 
         """
         before = Manifest.load(_path(path))
-        builder = _resolve_encoder(encoder, before.encoder, before.runtime)
+        builder = (
+            _encoder_of(_path(path), before)
+            if encoder is None and workers is None
+            else _resolve_encoder(encoder, before.encoder, before.runtime)
+        )
         with _chunk_encoder(builder, workers) as chunk_encoder:
             opened = indexing.update(
                 _path(path), sources, builder,
@@ -421,6 +431,25 @@ def _resolve_encoder(
             return load_encoder(os.fspath(encoder))
         return recorded_encoder(replace(recorded, source=os.fspath(encoder)), runtime=runtime)
     return encoder
+
+
+def _encoder_of(path: Path, manifest: Manifest) -> Encoder:
+    """The encoder that an index was built with, loaded when it is needed."""
+    if manifest.runtime is None or manifest.runtime not in get_args(Runtime):
+        return recorded_encoder(manifest.encoder, runtime=manifest.runtime)
+
+    def load() -> Encoder:
+        encoder = recorded_encoder(manifest.encoder, runtime=manifest.runtime)
+        check_encoder(path, encoder.fingerprint, manifest.encoder)
+        return encoder
+
+    return LazyEncoder(
+        load,
+        fingerprint=manifest.encoder,
+        dimension=manifest.dimension,
+        readings=manifest.readings,
+        runtime=manifest.runtime,
+    )
 
 
 def _resolve_query_encoder(encoder: Encoder | str | None, recorded: Fingerprint) -> Encoder:

@@ -22,7 +22,7 @@ ROOMS = (
 ).split()
 # The same inside the two rooms that hold an index together.
 INDEX = (
-    "config filters documents postings token_vectors vectors centroids protocol "
+    "config filters documents postings token_quantizer token_vectors vectors centroids protocol "
     "journal local manifest publish milvus"
 ).split()
 INDEXING = "pipeline builder repair upgrade reports ray_cluster ray remote".split()

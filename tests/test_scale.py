@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ragkit.index.token_vectors import TokenQuantizer
+from ragkit.index.token_quantizer import TokenQuantizer
 from ragkit.index.vectors import choose_layout
 from support.parts import ROOT
 

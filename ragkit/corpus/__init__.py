@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from ragkit.corpus.ids import slug
+from ragkit.corpus.inputs import ParsedFiles
 from ragkit.corpus.left_out import LeftOut, LeftOutFile
+from ragkit.corpus.source_file import SourceFile
 from ragkit.corpus.sources import (
     Source,
-    SourceFile,
     SourceIterator,
     Sources,
     iter_sources,
@@ -16,6 +17,7 @@ from ragkit.corpus.sources import (
 __all__ = [
     "LeftOut",
     "LeftOutFile",
+    "ParsedFiles",
     "Source",
     "SourceFile",
     "SourceIterator",

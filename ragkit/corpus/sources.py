@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from functools import cached_property
 from io import BufferedReader
 from os import PathLike
 from pathlib import Path
@@ -23,15 +24,16 @@ from ragkit.corpus.discovery import DiscoveredFile, discover
 from ragkit.corpus.formats import parser_for, split_suffix
 from ragkit.corpus.headings import MAX_HEADING_LENGTH, parse_sections
 from ragkit.corpus.ids import valid_unicode
+from ragkit.corpus.inputs import ParsedFiles, current_inputs, digest_inputs
 from ragkit.corpus.left_out import LeftOut, LeftOutBuilder
 from ragkit.corpus.metadata import FileMetadata, load_metadata
-from ragkit.corpus.parser import ParsedDocument
+from ragkit.corpus.parser import ParsedDocument, Parser
+from ragkit.corpus.source_file import SourceFile, opened, sha256_of
 from ragkit.errors import SourceError
 from ragkit.types import Document
 
 __all__ = [
     "Source",
-    "SourceFile",
     "SourceIterator",
     "Sources",
     "iter_sources",
@@ -45,40 +47,14 @@ Sources = Source | Iterable[Source]
 """One source or several."""
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
-    """The bytes that a document comes from.
-
-    Attributes:
-        document_id: id of the document.
-        path: the file; None for a document from memory.
-        sha256: hexadecimal digest of the file, or of the text of a document from memory.
-
-    """
-
-    document_id: str
-    path: Path | None
-    sha256: str
-
-    def current_sha256(self) -> str:
-        """Return the digest of the file as it is now.
-
-        Raises:
-            SourceError: the file cannot be read, or the document comes from memory.
-
-        """
-        if self.path is None:
-            raise SourceError(f"the document {self.document_id!r} came from memory, not a file.")
-        with _opened(self.path) as file:
-            return _sha256(file)
-
-
 def load_sources(sources: Sources, *, strict: bool = False) -> list[tuple[Document, SourceFile]]:
     """Return all documents that ``iter_sources`` yields."""
     return list(iter_sources(sources, strict=strict))
 
 
-def iter_sources(sources: Sources, *, strict: bool = False) -> SourceIterator:
+def iter_sources(
+    sources: Sources, *, strict: bool = False, parsed: ParsedFiles | None = None
+) -> SourceIterator:
     """Load the documents of all sources, one at a time.
 
     A directory stands for its files of a supported format, sorted, and a pattern for those that it
@@ -89,6 +65,7 @@ def iter_sources(sources: Sources, *, strict: bool = False) -> SourceIterator:
     Args:
         sources: one source or several.
         strict: raise the error of a file that would be left out.
+        parsed: files that are not parsed again while what their documents follow from is the same.
 
     Returns:
         An iterator over each document and where it comes from, in the order of the sources.
@@ -100,15 +77,23 @@ def iter_sources(sources: Sources, *, strict: bool = False) -> SourceIterator:
         MissingExtraError: while iterating: the library that parses a format is not installed.
 
     """
-    return SourceIterator(sources, strict=strict)
+    return SourceIterator(sources, strict=strict, parsed=parsed)
 
 
 class SourceIterator(Iterator[tuple[Document, SourceFile]]):
-    """Iterates over the documents of sources; ``iter_sources`` creates it."""
+    """Iterates over the documents of sources; ``iter_sources`` creates it.
 
-    def __init__(self, sources: Sources, *, strict: bool) -> None:
+    Attributes:
+        inputs: ``digest_inputs`` of each file whose documents were all yielded.
+
+    """
+
+    def __init__(self, sources: Sources, *, strict: bool, parsed: ParsedFiles | None) -> None:
+        self.inputs: dict[Path, str] = {}
+        self._sources = _listed(sources)
+        self._parsed = parsed
         self._left_out = LeftOutBuilder(strict=strict)
-        self._documents = _load(_listed(sources), self._left_out)
+        self._documents = self._load()
 
     def __next__(self) -> tuple[Document, SourceFile]:
         """Return the next document and where it comes from."""
@@ -119,28 +104,56 @@ class SourceIterator(Iterator[tuple[Document, SourceFile]]):
         """What has been left out so far; complete when the iterator is exhausted."""
         return self._left_out.build()
 
+    def unchanged(self) -> tuple[SourceFile, ...] | None:
+        """Return where each document comes from if all are those of ``parsed``, in order.
 
-def _load(
-    sources: Sequence[Source], left_out: LeftOutBuilder
-) -> Iterator[tuple[Document, SourceFile]]:
-    paths = [Path(source) for source in sources if not isinstance(source, Document)]
-    files = iter(discover(paths, left_out) if paths else [])
-    origins: dict[str, SourceFile] = {}
-    for source in sources:
-        if isinstance(source, Document):
-            yield from _distinct([_from_memory(source)], origins)
-            continue
-        for file in next(files):
-            before = len(origins)
-            try:
-                yield from _distinct(_from_file(file), origins)
-            except SourceError as error:
-                if file.is_source:
-                    raise
-                left_out.add(file.path, error, indexed=len(origins) - before)
-    reasons = left_out.build().lines()
-    if reasons and not origins:
-        raise SourceError(f"none of the files can be indexed: {' '.join(reasons)}")
+        None if they are not, or if that is not known without parsing a file.
+        """
+        if self._parsed is None or any(isinstance(source, Document) for source in self._sources):
+            return None
+        files = [file for own in self._files for file in own]
+        with suppress(SourceError):  # a file cannot be read, which iterating reports
+            return self._parsed.moved_to([(current_inputs(file), file.path) for file in files])
+        return None
+
+    @cached_property
+    def _files(self) -> list[list[DiscoveredFile]]:
+        """For each source that is a path, the files that it stands for."""
+        paths = [Path(source) for source in self._sources if not isinstance(source, Document)]
+        return discover(paths, self._left_out) if paths else []
+
+    def _load(self) -> Iterator[tuple[Document, SourceFile]]:
+        files = iter(self._files)
+        origins: dict[str, SourceFile] = {}
+        for source in self._sources:
+            if isinstance(source, Document):
+                yield from _distinct([_from_memory(source)], origins)
+                continue
+            for file in next(files):
+                before = len(origins)
+                try:
+                    yield from _distinct(self._from_file(file), origins)
+                except SourceError as error:
+                    if file.is_source:
+                        raise
+                    self._left_out.add(file.path, error, indexed=len(origins) - before)
+        reasons = self.left_out.lines()
+        if reasons and not origins:
+            raise SourceError(f"none of the files can be indexed: {' '.join(reasons)}")
+
+    def _from_file(self, file: DiscoveredFile) -> Iterator[tuple[Document, SourceFile]]:
+        """Load the documents of a file, from ``parsed`` if it has them."""
+        parser, metadata = parser_for(file.path), load_metadata(file.path)
+        with opened(file.path) as content:
+            # Hashed before it is parsed: a change in between makes the index stale, not wrong.
+            sha256 = sha256_of(content)
+            inputs = digest_inputs(file, sha256, metadata)
+            documents = self._parsed.documents(inputs) if self._parsed else None
+            for document in documents or _parse(parser, file, content, metadata):
+                yield document, SourceFile(document.id, file.path, sha256)
+        with suppress(SourceError), opened(file.path) as content:
+            if sha256_of(content) == sha256:  # else what was parsed may be neither
+                self.inputs[file.path] = inputs
 
 
 def _distinct(
@@ -187,21 +200,17 @@ def _all_names(document: Document) -> str:
     return "\n".join([document.id, document.title, document.url or "", *headings, metadata])
 
 
-def _from_file(source: DiscoveredFile) -> Iterator[tuple[Document, SourceFile]]:
-    path = source.path
-    parse = parser_for(path)
-    metadata = load_metadata(path)
-    with _opened(path) as file:
-        # Hashed before it is parsed: a change in between makes the index stale, not wrong.
-        sha256 = _sha256(file)
-        for number, parsed in enumerate(_parsed(parse(file, path), path)):
-            if number and (metadata.title or metadata.url or metadata.id):
-                raise SourceError(
-                    f"{path} contains several documents, but its .meta.json sets one title, url or "
-                    f"id for all. Remove those from it."
-                )
-            document = _document(parsed, metadata, source)
-            yield document, SourceFile(document.id, path, sha256)
+def _parse(
+    parser: Parser, file: DiscoveredFile, content: BufferedReader, metadata: FileMetadata
+) -> Iterator[Document]:
+    path = file.path
+    for number, parsed in enumerate(_parsed(parser(content, path), path)):
+        if number and (metadata.title or metadata.url or metadata.id):
+            raise SourceError(
+                f"{path} contains several documents, but its .meta.json sets one title, url or "
+                f"id for all. Remove those from it."
+            )
+        yield _document(parsed, metadata, file)
 
 
 def _document(parsed: ParsedDocument, metadata: FileMetadata, source: DiscoveredFile) -> Document:
@@ -223,31 +232,6 @@ def _document(parsed: ParsedDocument, metadata: FileMetadata, source: Discovered
         metadata={**parsed.metadata, **metadata.properties},
         pages=parsed.pages,
     )
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[BufferedReader]:
-    """Open a regular file; a missing, unreadable or other one is a SourceError."""
-    try:
-        is_file = path.is_file()
-        file = path.open("rb") if is_file or not path.exists() else None
-    except FileNotFoundError as error:
-        raise SourceError(f"the source {path} does not exist. Check the path.") from error
-    except (OSError, ValueError) as error:  # a name with a NUL is a ValueError
-        raise SourceError(f"the source {path} cannot be read: {error}.") from error
-    if file is None:  # a pipe or a device, which may never end
-        raise SourceError(f"the source {path} is not a regular file. Use one, such as a copy.")
-    with file:
-        yield file
-
-
-def _sha256(file: BufferedReader) -> str:
-    try:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        file.seek(0)
-    except OSError as error:
-        raise SourceError(f"the source {file.name} cannot be read: {error.strerror}.") from error
-    return digest
 
 
 def _parsed(documents: Iterator[ParsedDocument], path: Path) -> Iterator[ParsedDocument]:

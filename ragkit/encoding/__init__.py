@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ragkit.encoding.encoder import Encoded, Encoder, Fingerprint, Prompts, Role, Vectors
+from ragkit.encoding.lazy import LazyEncoder
 from ragkit.encoding.models import (
     DEFAULT_MODEL,
     Runtime,
@@ -18,6 +19,7 @@ __all__ = [
     "Encoded",
     "Encoder",
     "Fingerprint",
+    "LazyEncoder",
     "Prompts",
     "Reranker",
     "Role",

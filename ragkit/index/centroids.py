@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +19,18 @@ from ragkit.index.token_vectors import TokenVectors
 from ragkit.storage.arrays import Integers, Table, offsets_of, ranges, take_runs
 from ragkit.storage.tables import TableWriter
 
-__all__ = ["CentroidIndex", "CentroidRows", "write_centroids"]
+__all__ = ["CentroidIndex", "CentroidRows", "Ids", "write_centroids"]
 
 _CENTROIDS, _CENTROIDS_OF_MANY, _MANY = 1024, 4096, 3_000_000
+_CENTROIDS_OF_COMPACT, _FEW = 256, 1_000_000
 _TOKENS_PER_CENTROID = 16
 _ITERATIONS, _SAMPLE, _SEED = 5, 32, 1
 _CHUNKS = 1 << 8
 _GROUPS, _PROBES = 64, 8
+
+
+Ids = NDArray[np.unsignedinteger[Any]]
+"""Numbers of centroids: of at most 256 in a compact index, of more in others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +48,9 @@ class CentroidRows:
     """
 
     centroids: Vectors
-    distinct: NDArray[np.uint16]
+    distinct: Ids
     distinct_offsets: Integers
-    within: NDArray[np.uint16]
+    within: Ids
     within_offsets: Integers
     sentences: Integers
 
@@ -78,8 +83,9 @@ def write_centroids(writer: TableWriter, tokens: TokenVectors, chunks: int) -> N
     centroids = quantizer.rotate_back(_train(tokens)).astype(np.float16)
     writer.append("centroids.npy", centroids)
     rotated = quantizer.rotate(centroids.astype(np.float32))
+    ids = np.uint8 if quantizer.compact and len(centroids) <= _CENTROIDS_OF_COMPACT else np.uint16
     for name in ("bags.npy", "within.npy"):
-        writer.append(name, np.zeros(0, dtype=np.uint16))
+        writer.append(name, np.zeros(0, dtype=ids))
     for name in ("bag_borders.npy", "within_borders.npy"):
         writer.append(name, np.zeros(1, dtype=np.int64))
     assign = _assignment(rotated)
@@ -87,7 +93,7 @@ def write_centroids(writer: TableWriter, tokens: TokenVectors, chunks: int) -> N
     for first in range(0, chunks, _CHUNKS):
         numbers = np.arange(first, min(chunks, first + _CHUNKS))
         for runs in _assigned(tokens, numbers, assign, len(rotated)):
-            writer.append(runs.name, runs.values)
+            writer.append(runs.name, runs.values.astype(ids))
             writer.append(runs.offsets_name, ends[runs.name] + np.cumsum(runs.lengths))
             ends[runs.name] += len(runs.values)
 
@@ -97,11 +103,11 @@ class _Runs(NamedTuple):
 
     name: str
     offsets_name: str
-    values: NDArray[np.uint16]
+    values: Integers
     lengths: Integers
 
 
-def _take(values: Table, offsets: Table, chosen: Integers) -> tuple[NDArray[np.uint16], Integers]:
+def _take(values: Table, offsets: Table, chosen: Integers) -> tuple[Ids, Integers]:
     """The values of the chosen runs, concatenated, and their offsets."""
     if len(chosen) == len(offsets) - 1:
         return values[:], offsets[:]
@@ -124,11 +130,11 @@ def _assigned(
     pairs = np.unique((chunk * number + ids)[matched])
     distinct = np.bincount(pairs // number, minlength=len(numbers))
     return [
-        _Runs("bags.npy", "bag_borders.npy", (pairs % number).astype(np.uint16), distinct),
+        _Runs("bags.npy", "bag_borders.npy", pairs % number, distinct),
         _Runs(
             "within.npy",
             "within_borders.npy",
-            ids[inside].astype(np.uint16),
+            ids[inside],
             rows.lengths[is_within],
         ),
     ]
@@ -163,6 +169,8 @@ def _train(tokens: TokenVectors) -> Vectors:
 
     number, dimension = len(tokens), tokens.quantizer.dimension
     most = _CENTROIDS_OF_MANY if number > _MANY else _CENTROIDS
+    if tokens.quantizer.compact and number <= _FEW:
+        most = _CENTROIDS_OF_COMPACT
     centroids = min(most, -(-number // _TOKENS_PER_CENTROID))
     if not centroids:
         return np.zeros((0, dimension), dtype=np.float32)

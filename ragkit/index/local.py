@@ -15,7 +15,8 @@ The tables of a generation; on disk each is a file:
     dense.faiss             the chunk vectors as FAISS searches them (``vectors``)
     vectors.npy             (n, d) float32: the full vectors, unless FAISS keeps them
     tokens.npy, token_scales.npy, token_starts.npy
-                            the token vectors, one row each (``token_vectors``)
+                            the token vectors, one row each (``token_vectors``); a compact index
+                            has no scales
     segments.npy            offsets of the runs of tokens (``TokenLayout``)
     centroids.npy           (c, d) float16: centroids of the token vectors (``centroids``)
     bags.npy, bag_borders.npy        for each chunk, the distinct centroid ids of its context and of
@@ -40,7 +41,8 @@ from ragkit.index.filters import Conditions, check_properties
 from ragkit.index.journal import EncodedChunk
 from ragkit.index.postings import Postings
 from ragkit.index.protocol import AllowedChunks
-from ragkit.index.token_vectors import TokenQuantizer, TokenRows, TokenVectors
+from ragkit.index.token_quantizer import TokenQuantizer
+from ragkit.index.token_vectors import TokenRows, TokenVectors
 from ragkit.index.vectors import SearchSettings, VectorIndex
 from ragkit.storage.arrays import Integers, Table
 from ragkit.types import Chunk, Document, Span
@@ -78,10 +80,14 @@ class LocalData:
         self.about: dict[str, Any] = json.loads(tables["corpus.json"][:].tobytes())
         self._chunks, self._sentences = tables["chunks.npy"], tables["sentences.npy"]
         self._first = tables["first_sentences.npy"]
-        quantizer = TokenQuantizer(self.about["token_bits"], self.about["dimension"])
+        quantizer = TokenQuantizer(
+            self.about["token_bits"], self.about["dimension"], self.about.get("compact", False)
+        )
         self._documents = Documents(tables)
         self._postings = Postings(tables, len(self._chunks))
-        self._tokens = TokenVectors(tables, quantizer, self._first, self.about["readings"])
+        self._tokens = TokenVectors(
+            tables, quantizer, self._first, self._sentences, self.about["readings"]
+        )
         self._centroids = CentroidIndex(tables, self._first)
         self._vectors = VectorIndex.open(tables, SearchSettings(**self.about["dense"]))
 
@@ -211,20 +217,20 @@ class LocalData:
 
 def corpus_record(
     *,
-    dimension: int,
     title: str | None,
     properties: set[str],
-    token_bits: int,
+    quantizer: TokenQuantizer,
     readings: int,
     runtime: str,
     settings: SearchSettings,
 ) -> dict[str, Any]:
     """Return the content of ``corpus.json``."""
     return {
-        "dimension": dimension,
+        "dimension": quantizer.dimension,
         "title": title,
         "properties": sorted(properties),
-        "token_bits": token_bits,
+        "token_bits": quantizer.bits,
+        **({"compact": True} if quantizer.compact else {}),
         "readings": readings,
         "runtime": runtime,
         "dense": asdict(settings),

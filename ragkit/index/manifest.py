@@ -50,12 +50,14 @@ _TRANSIENT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EACCES, errno.EPER
 class SourceRecord:
     """The origin of one document.
 
-    ``path`` is relative to the index's folder; None for a document given in memory.
+    ``path`` is relative to the index's folder; None for a document given in memory. ``inputs`` is
+    the digest of all that the file's documents follow from; None if it is not known.
     """
 
     document_id: str
     path: str | None
     sha256: str
+    inputs: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class Manifest:
         config: the retrieval parameters.
         search: how its vectors are searched, and how well.
         token_bits: bits of each component of a token vector.
+        compact: whether it was built to be as small as it can be.
         readings: how often the model read each chunk.
         runtime: what ran the model; None if an index of an older format did not say.
         memory: the budget it was laid out for, in bytes; None for the default.
@@ -84,6 +87,7 @@ class Manifest:
     config: RetrievalConfig
     search: SearchSettings
     token_bits: int
+    compact: bool
     readings: int
     runtime: str | None
     memory: int | None
@@ -111,7 +115,11 @@ class Manifest:
             "chunker": self.chunker.to_dict(),
             "weights": {"reverse": self.config.reverse, "rarity": self.config.idf_power},
             "dense": {"similarity": "cosine", **asdict(self.search)},
-            "tokens": {"bits": self.token_bits, "readings": self.readings},
+            "tokens": {
+                "bits": self.token_bits,
+                "readings": self.readings,
+                **({"compact": True} if self.compact else {}),
+            },
             "memory": self.memory,
             "sources": _grouped(self.sources),
             "counts": dict(self.counts),
@@ -161,11 +169,12 @@ class Manifest:
                 **{k: v for k, v in content["dense"].items() if k != "similarity"}
             ),
             token_bits=int(content["tokens"]["bits"]),
+            compact=bool(content["tokens"].get("compact", False)),
             readings=int(content["tokens"]["readings"]),
             runtime=content["encoder"]["runtime"],
             memory=content["memory"],
             sources=tuple(
-                SourceRecord(name, source["path"], source["sha256"])
+                SourceRecord(name, source["path"], source["sha256"], source.get("inputs"))
                 for source in content["sources"]
                 for name in source["documents"]
             ),
@@ -242,8 +251,15 @@ def unreadable_error(path: Path, error: OSError, damage: str) -> StoreError:
 def _grouped(sources: Sequence[SourceRecord]) -> list[dict[str, Any]]:
     """The sources, with the documents of one file together."""
     return [
-        {"path": path, "sha256": sha256, "documents": [one.document_id for one in group]}
-        for (path, sha256), group in groupby(sources, key=lambda one: (one.path, one.sha256))
+        {
+            "path": path,
+            "sha256": sha256,
+            **({} if inputs is None else {"inputs": inputs}),
+            "documents": [one.document_id for one in group],
+        }
+        for (path, sha256, inputs), group in groupby(
+            sources, key=lambda one: (one.path, one.sha256, one.inputs)
+        )
     ]
 
 

@@ -8,152 +8,35 @@ token vectors are kept in *runs*, in this order:
 - for each sentence, its tokens as encoded *within* the chunk, then, with two readings, as encoded
   *alone*.
 
-Vectors are quantized to 8 bits a component, which changed no ranking measure on the seed and on
-XQuAD against float32; in large indexes to 4 or 2 bits after a random rotation. Every component is
-then roughly normally distributed, whatever the model, so one quantizer made for that distribution
-(Max 1960, uniform steps) serves every corpus without training: the idea of RaBitQ (Gao & Long 2024,
-arXiv:2405.12497) and TurboQuant (Zandieh et al. 2025, arXiv:2504.19874). A code depends on its
-vector alone, so an updated index equals a fresh one. The stored scale makes the product of a code
-with its own vector exact, and products with other vectors right on average.
+``token_quantizer`` says how they are quantized. Where a token begins is stored as a place in the
+document; in a compact index, from the beginning of the chunk in 16 bits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ragkit.encoding import Vectors
-from ragkit.storage.arrays import Integers, Table, matmul, offsets_of, take_runs
+from ragkit.index.token_quantizer import TokenQuantizer
+from ragkit.storage.arrays import Integers, Table, offsets_of, take_runs
 from ragkit.storage.tables import TableWriter
 
 __all__ = [
     "QuantizedTokens",
     "TokenLayout",
-    "TokenQuantizer",
     "TokenRows",
     "TokenVectors",
     "TokenVectorsBuilder",
 ]
 
-
-_STEP = {4: 0.3352, 2: 0.9957}
-"""The best step of 2ᵇ uniform levels for a standard normal distribution (Max 1960, table II)."""
-
-_SEED = 1
-_BLOCK = 1 << 14
-_CACHED = 1 << 17
-"""Number of floats that stay in a processor's cache between being made and being used."""
-
-
-@dataclass(frozen=True, slots=True)
-class TokenQuantizer:
-    """Quantizes vectors of ``dimension`` components to ``bits`` (8, 4 or 2) a component.
-
-    With 4 and 2 bits, byte i of a code holds the components i, i + width, …: the first in its
-    highest bits. Level k of 2ᵇ stands for k − (2ᵇ − 1)/2.
-    """
-
-    bits: int
-    dimension: int
-
-    @property
-    def width(self) -> int:
-        """Number of bytes of a vector's code."""
-        return -(-self.dimension * self.bits // 8)
-
-    @property
-    def dtype(self) -> type[Any]:
-        """Type of a code's elements."""
-        return np.int8 if self.bits == 8 else np.uint8
-
-    def quantize(
-        self, codes: NDArray[Any], scales: NDArray[np.float32]
-    ) -> tuple[NDArray[Any], NDArray[np.float32]]:
-        """Return the codes and scales of vectors given with 8 bits, ``(t, d)`` and ``(t,)``.
-
-        Codes that have this quantizer's type already are returned as they are.
-        """
-        if codes.dtype == self.dtype:
-            return codes, scales
-        parts = [
-            self._rotate_and_pack(codes[a : a + _BLOCK] * scales[a : a + _BLOCK, None])
-            for a in range(0, len(codes), _BLOCK)
-        ]
-        nothing = (np.zeros((0, self.width), np.uint8), np.zeros(0, np.float32))
-        packed, scaled = zip(nothing, *parts, strict=True)
-        return np.concatenate(packed), np.concatenate(scaled)
-
-    def products(self, codes: NDArray[Any], queries: Vectors) -> Vectors:
-        """Return ``(n, q)``: the product of each code with each query, before scaling."""
-        columns = np.ascontiguousarray(self.rotate(queries).T)
-        step = max(1, _CACHED // self.width)
-        blocks = [slice(start, start + step) for start in range(0, len(codes), step)]
-        if self.bits == 8:
-            parts = [matmul(codes[block].astype(np.float32), columns) for block in blocks]
-            return np.concatenate([np.zeros((0, len(queries)), np.float32), *parts])
-        products = np.zeros((len(codes), len(queries)), np.float32)
-        for block in blocks:
-            for part, rows in self._parts(codes[block]):
-                products[block] += matmul(part, columns[rows])
-        products -= np.float32(self._middle) * columns.sum(axis=0)
-        return products
-
-    def rotate(self, vectors: Vectors) -> Vectors:
-        """Return ``(t, d)`` vectors in the coordinates of ``decode``."""
-        return vectors if self.bits == 8 else vectors @ _rotation(self.dimension)
-
-    def rotate_back(self, vectors: Vectors) -> Vectors:
-        """Undo ``rotate``."""
-        return vectors if self.bits == 8 else vectors @ _rotation(self.dimension).T
-
-    def decode(self, codes: NDArray[Any]) -> Vectors:
-        """Return ``(t, d)`` rows that, times their scales, are the rotated vectors."""
-        parts = [part for part, _ in self._parts(codes)]
-        vectors: Vectors = np.concatenate(parts, axis=1) - np.float32(self._middle)
-        return vectors
-
-    @property
-    def _middle(self) -> float:
-        return 0.0 if self.bits == 8 else ((1 << self.bits) - 1) / 2
-
-    def _parts(self, codes: NDArray[Any]) -> Iterator[tuple[Vectors, slice]]:
-        """The levels as floats, in parts, each with the components it has."""
-        if self.bits == 8:
-            yield codes.astype(np.float32), slice(0, self.dimension)
-            return
-        for place in range(8 // self.bits):
-            first, last = place * self.width, min(self.dimension, (place + 1) * self.width)
-            levels = (codes >> np.uint8(8 - self.bits * (place + 1))) & np.uint8(
-                (1 << self.bits) - 1
-            )
-            yield levels[:, : last - first].astype(np.float32), slice(first, last)
-
-    def _rotate_and_pack(self, vectors: Vectors) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        rotated = vectors @ _rotation(self.dimension)
-        norms = np.linalg.norm(rotated, axis=1, keepdims=True)
-        most = (1 << self.bits) - 1
-        steps = rotated * np.float32(self.dimension**0.5 / _STEP[self.bits])
-        steps /= np.maximum(norms, 1e-9)
-        levels = np.clip(np.rint(steps + most / 2), 0, most)
-        # The scale makes a vector's product with its own code its squared norm.
-        product = np.einsum("ij,ij->i", levels - np.float32(most / 2), rotated)
-        scales = norms[:, 0] ** 2 / np.maximum(product, 1e-9)
-        return self._pack(levels.astype(np.uint8)), scales.astype(np.float32)
-
-    def _pack(self, levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        share = 8 // self.bits
-        filled = np.zeros((len(levels), self.width * share), np.uint8)
-        filled[:, : self.dimension] = levels
-        packed = np.zeros((len(levels), self.width), np.uint8)
-        for place in range(share):
-            part = filled[:, place * self.width : (place + 1) * self.width]
-            packed |= part << np.uint8(8 - self.bits * (place + 1))
-        return packed
+_NOWHERE = (1 << 16) - 1
+"""In a compact index, where a token begins that is in no sentence, or too far from its chunk's
+beginning for 16 bits."""
 
 
 class TokenLayout:
@@ -279,8 +162,9 @@ class TokenVectorsBuilder:
         self._quantizer = quantizer
         self._end = 0
         writer.append("tokens.npy", np.zeros((0, quantizer.width), quantizer.dtype))
-        writer.append("token_scales.npy", np.zeros(0, np.float32))
-        writer.append("token_starts.npy", np.zeros(0, np.int32))
+        if not quantizer.compact:
+            writer.append("token_scales.npy", np.zeros(0, np.float32))
+        writer.append("token_starts.npy", np.zeros(0, np.uint16 if quantizer.compact else np.int32))
         writer.append("segments.npy", np.zeros(1, dtype=np.int64))
 
     def add(self, chunks: Sequence[QuantizedTokens], places: Sequence[int]) -> None:
@@ -291,15 +175,17 @@ class TokenVectorsBuilder:
 
         """
         quantized = [self._quantizer.quantize(c.codes, c.scales) for c in chunks]
+        compact = self._quantizer.compact
         starts = [
-            np.where(c.starts < 0, -1, c.starts + place).astype(np.int32)
+            _relative_starts(c.starts) if compact else _absolute_starts(c.starts, place)
             for c, place in zip(chunks, places, strict=True)
         ]
         ends = self._end + np.cumsum(np.concatenate([c.lengths for c in chunks]))
         self._end = int(ends[-1])
         codes, scales = zip(*quantized, strict=True)
         self._writer.append("tokens.npy", np.concatenate(codes))
-        self._writer.append("token_scales.npy", np.concatenate(scales))
+        if not compact:
+            self._writer.append("token_scales.npy", np.concatenate(scales))
         self._writer.append("token_starts.npy", np.concatenate(starts))
         self._writer.append("segments.npy", ends)
 
@@ -307,26 +193,32 @@ class TokenVectorsBuilder:
 class TokenVectors:
     """The token vectors of all chunks, one row a token, and the offsets of their runs."""
 
-    NAMES = ("tokens.npy", "token_scales.npy", "token_starts.npy", "segments.npy")
+    @staticmethod
+    def names(quantizer: TokenQuantizer) -> tuple[str, ...]:
+        """Return the names of the tables that ``TokenVectorsBuilder`` writes."""
+        scales = () if quantizer.compact else ("token_scales.npy",)
+        return ("tokens.npy", *scales, "token_starts.npy", "segments.npy")
 
     def __init__(
         self,
         tables: Mapping[str, Table],
         quantizer: TokenQuantizer,
         first_sentences: Table,
+        sentences: Table,
         readings: int,
     ) -> None:
         """Args:
         tables: what ``TokenVectorsBuilder`` wrote.
         first_sentences: ``(n + 1,)``, offsets: the first sentence of each chunk.
+        sentences: ``(m, 2)``, where in its document each sentence starts and ends.
         readings: how often the model read each chunk.
 
         """
         self.quantizer = quantizer
         self.readings = readings
-        self._codes, self._scales = tables["tokens.npy"], tables["token_scales.npy"]
+        self._codes, self._scales = tables["tokens.npy"], tables.get("token_scales.npy")
         self._starts, self._run_offsets = tables["token_starts.npy"], tables["segments.npy"]
-        self._first = first_sentences
+        self._first, self._sentences = first_sentences, sentences
 
     def __len__(self) -> int:
         """Number of tokens."""
@@ -341,11 +233,16 @@ class TokenVectors:
         [offsets] = take_runs([self._run_offsets], first, first + layout.runs + 1)
         ends = np.cumsum(layout.runs + 1)
         lengths = np.delete(np.diff(offsets), ends[:-1] - 1)
-        codes, scales, starts = take_runs(
-            [self._codes, self._scales, self._starts],
-            offsets[ends - (layout.runs + 1)],
-            offsets[ends - 1],
-        )
+        begins, stops = offsets[ends - (layout.runs + 1)], offsets[ends - 1]
+        codes, starts = take_runs([self._codes, self._starts], begins, stops)
+        if self._scales is None:
+            scales = self.quantizer.scales_of(codes)
+            places = np.repeat(self._sentences[firsts][:, 0], stops - begins)
+            starts = _absolute_starts(
+                np.where(starts == _NOWHERE, -1, starts.astype(np.int64)), places
+            )
+        else:
+            [scales] = take_runs([self._scales], begins, stops)
         return TokenRows(self.quantizer, codes, scales, starts, lengths, layout)
 
     def chunk(self, chunk: int, place: int) -> QuantizedTokens:
@@ -356,15 +253,17 @@ class TokenVectors:
 
     def decoded(self, rows: slice | Integers) -> Vectors:
         """Return some tokens as float32, rotated as the quantizer rotates them."""
-        vectors: Vectors = self.quantizer.decode(self._codes[rows]) * self._scales[rows][:, None]
+        codes = self._codes[rows]
+        scales = self.quantizer.scales_of(codes) if self._scales is None else self._scales[rows]
+        vectors: Vectors = self.quantizer.decode(codes) * scales[:, None]
         return vectors
 
 
-@lru_cache
-def _rotation(dimension: int) -> Vectors:
-    """A ``(d, d)`` orthogonal matrix, the same on every machine, since stored codes depend on it.
+def _absolute_starts(starts: Integers, places: Integers | int) -> NDArray[np.int32]:
+    """Starts in the document of tokens of chunks that begin at ``places``; -1 for none."""
+    return np.where(starts < 0, -1, starts.astype(np.int64) + places).astype(np.int32)
 
-    Signs, then a Hadamard transform, twice, would be faster where d is a power of two; few are.
-    """
-    normal = np.random.Generator(np.random.PCG64(_SEED)).standard_normal((dimension, dimension))
-    return np.ascontiguousarray(np.linalg.qr(normal)[0], dtype=np.float32)
+
+def _relative_starts(starts: Integers) -> NDArray[np.uint16]:
+    """Starts from the beginning of the chunk, as a compact index stores them."""
+    return np.where((starts < 0) | (starts >= _NOWHERE), _NOWHERE, starts).astype(np.uint16)

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from ragkit.encoding import Vectors
 from ragkit.errors import InputError
 from ragkit.index.config import DEFAULT_MEMORY
-from ragkit.index.token_vectors import QuantizedTokens, TokenLayout, TokenQuantizer
+from ragkit.index.token_quantizer import TokenQuantizer
+from ragkit.index.token_vectors import QuantizedTokens, TokenLayout
 from ragkit.storage.arrays import Integers, Table, offsets_of
 from ragkit.storage.tables import TableWriter
 
@@ -55,6 +56,7 @@ class Layout:
         refine: this many times the requested depth is looked up and compared again with the full
             vectors.
         token_bits: bits of each component of a token vector.
+        compact: whether what is stored beside the codes is as small as it can be.
 
     """
 
@@ -62,6 +64,7 @@ class Layout:
     lists: int
     refine: int
     token_bits: int
+    compact: bool = False
 
     @property
     def is_exact(self) -> bool:
@@ -220,7 +223,12 @@ class VectorIndex:
 
 
 def choose_layout(
-    chunks: int, dimension: int, memory: int | None = None, *, readings: int = 2
+    chunks: int,
+    dimension: int,
+    memory: int | None = None,
+    *,
+    readings: int = 2,
+    compact: bool = False,
 ) -> Layout:
     """Return the most exact layout that fits the memory budget.
 
@@ -230,6 +238,8 @@ def choose_layout(
         memory: budget in bytes; half of it is for vectors, half for everything else.
         readings: how often the model reads each chunk. Tokens of a model that was trained for
             late interaction keep their order with 4 bits a component in a small index too.
+        compact: use 2 bits a component for token vectors, and 16 for the others where all are
+            compared.
 
     Raises:
         InputError: no layout fits the budget.
@@ -237,20 +247,20 @@ def choose_layout(
     """
     budget = DEFAULT_MEMORY if memory is None else memory
     few = 8 if readings == 2 and chunks <= _EIGHT_BITS else 4
-    bits = few if chunks <= _FOUR_BITS else 2
+    bits = few if chunks <= _FOUR_BITS and not compact else 2
     lists = max(16, round(4 * chunks**0.5))
+    flat, component = ("SQfp16", 2) if compact else ("Flat", 4)
     sizes = {
-        "Flat": 4 * dimension * chunks,
+        flat: component * dimension * chunks,
         f"IVF{lists},SQ8": (dimension + 8) * chunks + 4 * dimension * lists,
         f"IVF{lists},RaBitQ": (dimension // 8 + 16) * chunks + 4 * dimension * lists,
     }
     for faiss, size in sizes.items():
-        if faiss == "Flat" and chunks > _EXACT:
+        if faiss == flat and chunks > _EXACT:
             continue
         if size <= budget // 2:
-            is_flat = faiss == "Flat"
             refine = 2 if faiss.endswith("RaBitQ") else 1
-            return Layout(faiss, 0 if is_flat else lists, refine, bits)
+            return Layout(faiss, 0 if faiss == flat else lists, refine, bits, compact)
     least = max(_LEAST, 2 * min(sizes.values()))
     raise InputError(
         f"a memory budget of {budget / 2**20:,.0f} MiB is too small for {chunks:,} passages of "

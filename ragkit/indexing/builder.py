@@ -9,9 +9,17 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 
 from ragkit.chunking import Chunker
-from ragkit.corpus import LeftOut, Source, SourceFile, Sources, iter_sources
+from ragkit.corpus import (
+    LeftOut,
+    ParsedFiles,
+    Source,
+    SourceFile,
+    Sources,
+    iter_sources,
+)
 from ragkit.encoding import Encoder, Fingerprint
 from ragkit.errors import (
     IndexDamagedError,
@@ -19,6 +27,7 @@ from ragkit.errors import (
     IndexMismatchError,
     IndexReadError,
     IndexStaleError,
+    InputError,
     SourceError,
 )
 from ragkit.index.config import DEFAULT_CONFIG, RetrievalConfig
@@ -36,7 +45,7 @@ from ragkit.index.publish import (
     verify,
     write_lock,
 )
-from ragkit.index.vectors import Layout
+from ragkit.index.vectors import Layout, choose_layout
 from ragkit.indexing.pipeline import ChunkEncoder, PreviousBuild, build_data
 from ragkit.storage.arrays import Table
 from ragkit.storage.checksums import FileRecord, file_records
@@ -70,12 +79,14 @@ class BuildSettings:
         chunker: the settings that cut documents into chunks.
         config: the retrieval parameters.
         memory: budget in bytes, as for ``choose_layout``.
+        compact: as for ``choose_layout``.
 
     """
 
     chunker: Chunker = field(default_factory=Chunker)
     config: RetrievalConfig = DEFAULT_CONFIG
     memory: int | None = None
+    compact: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,6 +123,7 @@ class LocalIndex:
             config=self.settings.config,
             search=self.data.search_settings,
             token_bits=self.data.quantizer.bits,
+            compact=self.settings.compact,
             readings=self.data.readings,
             runtime=self.data.runtime,
             memory=self.settings.memory,
@@ -175,17 +187,26 @@ class PreviousIndex:
         self, draft: Mapping[str, Table], layout: Layout, runtime: str, readings: int
     ) -> LocalData | None:
         old = self.data
-        is_same = (
-            old.runtime == runtime
-            and old.readings == readings
-            and old.quantizer.bits == layout.token_bits
-            and old.search_settings.faiss == layout.faiss
-            and all(is_equal(rows, old.tables[name]) for name, rows in draft.items())
+        is_same = _is_like(old, layout, runtime, readings) and all(
+            is_equal(rows, old.tables[name]) for name, rows in draft.items()
         )
         return old if is_same else None
 
     def serves(self, layout: Layout, runtime: str) -> bool:
-        return self.data.runtime == runtime and self.data.quantizer.bits in (8, layout.token_bits)
+        bits, compact = self.data.quantizer.bits, self.data.quantizer.compact
+        return self.data.runtime == runtime and (
+            bits == 8 or (bits, compact) == (layout.token_bits, layout.compact)
+        )
+
+
+def _is_like(data: LocalData, layout: Layout, runtime: str, readings: int) -> bool:
+    """Whether a build from the same documents would make the same data."""
+    return (
+        data.runtime == runtime
+        and data.readings == readings
+        and (data.quantizer.bits, data.quantizer.compact) == (layout.token_bits, layout.compact)
+        and data.search_settings.faiss == layout.faiss
+    )
 
 
 def build(
@@ -215,11 +236,12 @@ def build(
         IndexLockedError, IndexWriteError: the index cannot be written.
 
     """
+    _check_compact(encoder, settings)
     documents = iter_sources(sources, strict=strict)
     if directory is None:
         data, origins = _write_tables(
             documents, encoder, settings, MemoryTables(), Journal(None, encoder),
-            progress=progress, chunk_encoder=chunk_encoder,
+            inputs=documents.inputs, progress=progress, chunk_encoder=chunk_encoder,
         )  # fmt: skip
         return LocalIndex(data, encoder.fingerprint, settings, origins, left_out=documents.left_out)
     # Locked before the work, so that a second builder learns of it now and not at the end.
@@ -227,9 +249,18 @@ def build(
         existing = frozenset() if replace_existing else recorded_ids(directory)
         built = build_and_publish(
             directory, _with_all(documents, existing, directory), encoder, settings,
-            progress=progress, chunk_encoder=chunk_encoder,
+            inputs=documents.inputs, progress=progress, chunk_encoder=chunk_encoder,
         )  # fmt: skip
     return replace(built, left_out=documents.left_out)
+
+
+def _check_compact(encoder: Encoder, settings: BuildSettings) -> None:
+    if settings.compact and encoder.readings == 2:
+        raise InputError(
+            f"a compact index needs a model that was trained for late interaction, such as the "
+            f"default one; {encoder.fingerprint.name!r} was not, and 2 bits a component would lose "
+            f"the order of its token vectors. Build without --compact, or with another model."
+        )
 
 
 _SHOWN = 3
@@ -281,12 +312,28 @@ def update(
         check_encoder(directory, encoder.fingerprint, old.fingerprint)
         if sources is None:
             sources = _recorded_files(directory, old.sources, drop_missing=drop_missing)
-        documents, previous = iter_sources(sources, strict=strict), PreviousIndex.of(old.data)
+        parsed = ParsedFiles(old.sources, old.data.documents)
+        documents = iter_sources(sources, strict=strict, parsed=parsed)
+        origins = documents.unchanged() if _would_rebuild(old, encoder) else None
+        if origins is not None:
+            same = replace(old, sources=origins, fingerprint=encoder.fingerprint)
+            _record(directory, same.manifest(directory))
+            return replace(same, left_out=documents.left_out)
+        previous = PreviousIndex.of(old.data)
         updated = build_and_publish(
-            directory, documents, encoder, old.settings,
+            directory, documents, encoder, old.settings, inputs=documents.inputs,
             progress=progress, previous=previous, old=old, chunk_encoder=chunk_encoder,
         )  # fmt: skip
     return replace(updated, left_out=documents.left_out, changed=frozenset(previous.changed))
+
+
+def _would_rebuild(index: LocalIndex, encoder: Encoder) -> bool:
+    """Whether a build of the index's documents with ``encoder`` would make its data again."""
+    layout = choose_layout(
+        len(index.data), encoder.dimension, index.settings.memory,
+        readings=encoder.readings, compact=index.settings.compact,
+    )  # fmt: skip
+    return _is_like(index.data, layout, encoder.runtime, encoder.readings)
 
 
 def _recorded_files(
@@ -419,6 +466,7 @@ def build_and_publish(
     encoder: Encoder,
     settings: BuildSettings,
     *,
+    inputs: Mapping[Path, str] = MappingProxyType({}),
     progress: Progress | None = None,
     previous: PreviousBuild | None = None,
     old: LocalIndex | None = None,
@@ -427,6 +475,7 @@ def build_and_publish(
     """Build an index of documents and publish it; the write lock must be held.
 
     Args:
+        inputs: as of ``SourceIterator``: what is known of a file once ``documents`` is exhausted.
         previous: as for ``build_data``.
         old: the index whose data ``previous`` is, if it is the published one and intact.
         chunk_encoder: as for ``build_data``.
@@ -435,7 +484,7 @@ def build_and_publish(
     with draft_folder(directory) as folder:
         data, origins = _write_tables(
             documents, encoder, settings, FolderTables(folder), Journal(directory, encoder),
-            progress=progress, previous=previous, chunk_encoder=chunk_encoder,
+            inputs=inputs, progress=progress, previous=previous, chunk_encoder=chunk_encoder,
         )  # fmt: skip
         if old is not None and data is old.data:
             return _republish(
@@ -457,16 +506,21 @@ def _republish(directory: Path, index: LocalIndex) -> LocalIndex:
     """
     manifest = index.manifest(directory)
     verify(directory, manifest)
+    _record(directory, manifest)
+    return index
+
+
+def _record(directory: Path, manifest: Manifest) -> None:
+    """Publish the manifest of the published data, unless it is the published one."""
     if manifest.to_bytes() != (directory / MANIFEST).read_bytes():
         publish_manifest(directory, manifest)
     else:
         remove_superseded(directory, manifest)
-    return index
 
 
 def settings_of(manifest: Manifest) -> BuildSettings:
     """Return what shaped the index of that manifest."""
-    return BuildSettings(manifest.chunker, manifest.config, manifest.memory)
+    return BuildSettings(manifest.chunker, manifest.config, manifest.memory, manifest.compact)
 
 
 def sources_of(directory: Path, manifest: Manifest) -> tuple[SourceFile, ...]:
@@ -481,6 +535,7 @@ def _write_tables(
     writer: TableWriter,
     journal: Journal,
     *,
+    inputs: Mapping[Path, str],
     progress: Progress | None,
     previous: PreviousBuild | None = None,
     chunk_encoder: ChunkEncoder | None,
@@ -494,9 +549,13 @@ def _write_tables(
 
     data = build_data(
         only_documents(), encoder, settings.chunker, writer, journal,
-        progress=progress, previous=previous, memory=settings.memory, chunk_encoder=chunk_encoder,
+        progress=progress, previous=previous, memory=settings.memory, compact=settings.compact,
+        chunk_encoder=chunk_encoder,
     )  # fmt: skip
-    return data, tuple(origins)
+    return data, tuple(
+        replace(origin, inputs=None if origin.path is None else inputs.get(origin.path))
+        for origin in origins
+    )
 
 
 def _copy(data: LocalData, folder: Path) -> None:
@@ -510,9 +569,10 @@ def _source_record(directory: Path, source: SourceFile) -> SourceRecord:
     if source.path is None:
         return SourceRecord(source.document_id, None, source.sha256)
     relative = os.path.relpath(source.path.resolve(), directory.resolve())
-    return SourceRecord(source.document_id, Path(relative).as_posix(), source.sha256)
+    path = Path(relative).as_posix()
+    return SourceRecord(source.document_id, path, source.sha256, source.inputs)
 
 
 def _source_file(directory: Path, source: SourceRecord) -> SourceFile:
     path = None if source.path is None else directory / source.path
-    return SourceFile(source.document_id, path, source.sha256)
+    return SourceFile(source.document_id, path, source.sha256, source.inputs)

@@ -30,7 +30,8 @@ from ragkit.index.local import (
 )
 from ragkit.index.postings import Postings, PostingsBuilder
 from ragkit.index.protocol import Progress
-from ragkit.index.token_vectors import TokenQuantizer, TokenVectors, TokenVectorsBuilder
+from ragkit.index.token_quantizer import TokenQuantizer
+from ragkit.index.token_vectors import TokenVectors, TokenVectorsBuilder
 from ragkit.index.vectors import Layout, QuerySample, VectorIndex, choose_layout
 from ragkit.storage.arrays import Integers, Table, offsets_of
 from ragkit.storage.tables import TableWriter, json_bytes
@@ -141,6 +142,7 @@ def build_data(
     progress: Progress | None = None,
     previous: PreviousBuild | None = None,
     memory: int | None = None,
+    compact: bool = False,
     chunk_encoder: ChunkEncoder | None = None,
 ) -> LocalData:
     """Write all tables of an index; encode only chunks that neither cache holds.
@@ -153,12 +155,15 @@ def build_data(
         journal: what an interrupted build has encoded; new chunks are added to it.
         previous: an index that may hold chunks as well.
         memory: budget in bytes, as for ``choose_layout``.
+        compact: as for ``choose_layout``.
         chunk_encoder: encodes groups of chunks; this process, with ``encoder``, unless given.
 
     """
     draft = _write_chunks(documents, encoder, chunker, writer, previous)
     model = _Model(encoder.dimension, encoder.readings, encoder.runtime)
-    layout = choose_layout(len(draft.keys), model.dimension, memory, readings=model.readings)
+    layout = choose_layout(
+        len(draft.keys), model.dimension, memory, readings=model.readings, compact=compact
+    )
     if previous is not None:
         same = previous.unchanged(
             {name: writer.table(name) for name in DRAFT_TABLES},
@@ -367,21 +372,20 @@ def _assemble(
 ) -> LocalData:
     """Write the tables of encoded chunks, in the order of the corpus."""
     dimension, readings, runtime = model
-    quantizer = TokenQuantizer(layout.token_bits, dimension)
+    quantizer = TokenQuantizer(layout.token_bits, dimension, layout.compact)
     chosen = np.random.default_rng(1).permutation(len(draft.keys))[:_SAMPLED]
     sample = QuerySample(set() if layout.is_exact else set(chosen.tolist()), quantizer, readings)
     vectors = _write_encoded(
         draft, caches, writer, layout=layout, sample=sample, dimension=dimension
     )
     index = VectorIndex.write(writer, layout, vectors, sample.queries(dimension))
-    tables = {name: writer.table(name) for name in TokenVectors.NAMES}
-    tokens = TokenVectors(tables, quantizer, draft.first_sentences, readings)
+    tables = {name: writer.table(name) for name in TokenVectors.names(quantizer)}
+    tokens = TokenVectors(tables, quantizer, draft.first_sentences, draft.sentences, readings)
     write_centroids(writer, tokens, len(draft.keys))
     record = corpus_record(
-        dimension=dimension,
         title=draft.title,
         properties=draft.properties,
-        token_bits=layout.token_bits,
+        quantizer=quantizer,
         readings=readings,
         runtime=runtime,
         settings=index.settings,

@@ -149,6 +149,11 @@ class IndexInfo:
         return self.manifest.token_bits
 
     @property
+    def compact(self) -> bool:
+        """Whether it was built with ``compact=True``."""
+        return self.manifest.compact
+
+    @property
     def memory(self) -> int:
         """Memory budget of each process that answers questions, in bytes."""
         return DEFAULT_MEMORY if self.manifest.memory is None else self.manifest.memory

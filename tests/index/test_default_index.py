@@ -66,7 +66,7 @@ def test_rebuilding_the_seed_gives_the_committed_index(
         "chunk_keys.npy",
         "segments.npy",
     ):
-        assert committed["files"][name] == fresh["files"][name]  # type: ignore[index]
+        assert committed["files"][name] == fresh["files"][name]
     one, other = german_soviet._local().data, rebuilt._local().data
     chunks = np.arange(len(one))
     np.testing.assert_allclose(one.vectors_of(chunks), other.vectors_of(chunks), atol=2e-5)

@@ -27,7 +27,7 @@ from ragkit.index import parse_memory
 from ragkit.index import publish as store
 from ragkit.index import vectors as layout_module
 from ragkit.index.config import DEFAULT_MEMORY
-from ragkit.index.token_vectors import TokenQuantizer
+from ragkit.index.token_quantizer import TokenQuantizer
 from ragkit.index.vectors import VectorIndex, choose_layout
 from ragkit.storage import checksums
 from ragkit.storage.arrays import Table, take_runs

@@ -11,9 +11,8 @@ from click.testing import CliRunner
 
 from ragkit import Document, Encoder, Index, IndexMismatchError, IndexStaleError
 from ragkit.cli import cli
-from ragkit.index.manifest import FORMAT, MANIFEST
-from ragkit.storage.checksums import seal
-from support.parts import ROOT
+from ragkit.index.manifest import FORMAT
+from support.parts import ROOT, rewrite_manifest
 
 REBUILT = 3
 """The newest format that nothing is converted from."""
@@ -24,13 +23,6 @@ def built(tmp_path: Path, tiny_model: Path) -> Path:
     (tmp_path / "rivers.txt").write_text("The Rhine flows to the sea.", encoding="utf-8")
     Index.build(tmp_path / "rivers.txt", tmp_path / "i", encoder=str(tiny_model))
     return tmp_path / "i"
-
-
-def rewrite(directory: Path, **changes: object) -> None:
-    """Give the manifest other fields and a checksum that fits them."""
-    content = json.loads((directory / MANIFEST).read_text(encoding="utf-8")) | changes
-    del content["checksum"]
-    (directory / MANIFEST).write_bytes(seal(content))
 
 
 @pytest.fixture
@@ -80,14 +72,14 @@ def test_a_damaged_index_of_format_4_is_built_again_from_its_sources(tmp_path: P
 
 
 def test_an_older_index_names_the_command_that_upgrades_it(built: Path) -> None:
-    rewrite(built, format=FORMAT - 1)
+    rewrite_manifest(built, format=FORMAT - 1)
     with pytest.raises(IndexMismatchError, match=rf"format {FORMAT - 1}.*ragkit index upgrade"):
         Index.open(built)
 
 
 def test_upgrading_gives_the_index_that_a_fresh_build_would_give(built: Path) -> None:
     generation = Index.open(built).generation
-    rewrite(built, format=REBUILT)
+    rewrite_manifest(built, format=REBUILT)
     done = CliRunner().invoke(cli, ["index", "upgrade", str(built), "--json"])
     assert done.exit_code == 0
     assert json.loads(done.output)["upgraded"] is True
@@ -97,7 +89,7 @@ def test_upgrading_gives_the_index_that_a_fresh_build_would_give(built: Path) ->
 
 
 def test_a_changed_source_is_not_mixed_into_an_upgrade(built: Path) -> None:
-    rewrite(built, format=REBUILT)
+    rewrite_manifest(built, format=REBUILT)
     (built.parent / "rivers.txt").write_text("The Rhine is long.", encoding="utf-8")
     with pytest.raises(IndexStaleError, match="Build a new index"):
         Index.upgrade(built)
@@ -105,7 +97,7 @@ def test_a_changed_source_is_not_mixed_into_an_upgrade(built: Path) -> None:
 
 def test_documents_in_memory_cannot_be_loaded_again(tmp_path: Path, tiny: Encoder) -> None:
     Index.build([Document("a", "A", "Text.")], tmp_path / "i", encoder=tiny)
-    rewrite(tmp_path / "i", format=REBUILT)
+    rewrite_manifest(tmp_path / "i", format=REBUILT)
     with pytest.raises(IndexMismatchError, match="documents in memory"):
         Index.upgrade(tmp_path / "i")
 
@@ -114,7 +106,7 @@ def test_documents_in_memory_cannot_be_loaded_again(tmp_path: Path, tiny: Encode
 def test_a_newer_or_foreign_index_is_refused_by_name(
     built: Path, changes: dict[str, object]
 ) -> None:
-    rewrite(built, **changes)
+    rewrite_manifest(built, **changes)
     for use in (Index.open, Index.upgrade):
         with pytest.raises(IndexMismatchError, match=f"reads 'ragkit index' up to format {FORMAT}"):
             use(built)

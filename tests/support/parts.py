@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
+
+from ragkit.storage.checksums import seal
 
 ROOT = Path(__file__).parent.parent.parent
 SEED = ROOT / "seeds" / "germany-soviet-union-relations-1918-1941.txt"
@@ -68,6 +71,13 @@ def make_multi_vector_model(folder: Path, *, bias: bool = False, width: int = 8)
     return model
 
 
-def manifest_of(index: Path) -> dict[str, object]:
-    content: dict[str, object] = json.loads((index / "manifest.json").read_text(encoding="utf-8"))
+def manifest_of(index: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((index / "manifest.json").read_text(encoding="utf-8"))
     return content
+
+
+def rewrite_manifest(index: Path, **changes: object) -> None:
+    """Give the manifest other fields and a checksum that fits them."""
+    content = manifest_of(index) | changes
+    del content["checksum"]
+    (index / "manifest.json").write_bytes(seal(content))

@@ -25,7 +25,8 @@ from ragkit.index.milvus.postings import MilvusPostings
 from ragkit.index.milvus.rows import ChunkContent, ChunkRow, centroid_rows_of, token_rows_of
 from ragkit.index.milvus.server import TIMEOUT, Server
 from ragkit.index.protocol import AllowedChunks
-from ragkit.index.token_vectors import TokenQuantizer, TokenRows
+from ragkit.index.token_quantizer import TokenQuantizer
+from ragkit.index.token_vectors import TokenRows
 from ragkit.storage.arrays import Integers
 from ragkit.types import Chunk, Document
 

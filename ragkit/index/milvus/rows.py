@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragkit.encoding import Vectors
-from ragkit.index.centroids import CentroidRows
+from ragkit.index.centroids import CentroidRows, Ids
 from ragkit.index.local import chunk_of_row, row_of_chunk
 from ragkit.index.milvus.encoding import pack_arrays, unpack_arrays
-from ragkit.index.token_vectors import TokenLayout, TokenQuantizer, TokenRows
+from ragkit.index.token_quantizer import TokenQuantizer
+from ragkit.index.token_vectors import TokenLayout, TokenRows
 from ragkit.storage.arrays import offsets_of
 from ragkit.types import Chunk
 
@@ -38,8 +39,8 @@ class ChunkRow:
 
     chunk: Chunk
     vector: Vectors
-    distinct: NDArray[np.uint16]
-    within: NDArray[np.uint16]
+    distinct: Ids
+    within: Ids
     within_lengths: NDArray[np.int64]
 
     def to_bytes(self) -> bytes:
