@@ -26,6 +26,7 @@ from ragkit.retrieval import (
     check_threshold,
     clean_question,
     encode_questions,
+    encode_turn,
     retrieve,
 )
 from ragkit.timing import LAP
@@ -89,7 +90,8 @@ class Answerer:
                 "date": {"min": "1922"}}``: equal to one of several values, or within a range. All
                 conditions must hold.
             before: what was said before, which the question may refer to.
-            standalone: the question to retrieve for instead. ``Conversation`` sets both.
+            standalone: the question by itself, as it was understood; it is retrieved for instead,
+                or with ``before``, as well. ``Conversation`` sets both.
             llm: a ``ChatModel``, or the name of one of OpenAI's, that writes the answer from the
                 passages unless ragkit itself abstains. Each of its sentences is checked against the
                 passages; if none is left, the answer abstains.
@@ -138,10 +140,10 @@ class Answerer:
         check_k(k)
         check_threshold(threshold)
         asked = clean_question(question)
-        retrieved_for = asked if standalone is None else clean_question(standalone)
+        alone = None if standalone is None else clean_question(standalone)
         history = [Said(clean_question(text), weight) for text, weight in before]
         data = self._data
-        [result] = self._find(data, [retrieved_for], max(k, DEPTH), where, history)
+        [result] = self._find(data, [asked], max(k, DEPTH), where, history, alone)
         result = replace(result, query=replace(result.query, question=asked))
         answer = self._composed(data, result, k, threshold)
         LAP.get()("compose the answer")
@@ -302,12 +304,33 @@ class Answerer:
         depth: int,
         where: Where | None,
         before: Sequence[Said] = (),
+        alone: str | None = None,
     ) -> list[Result]:
+        """Find and read passages; ``alone``: the one question by itself."""
         conditions = None if where is None else Conditions.of(where)
         allowed = None if conditions is None else data.allowed(conditions)
-        queries = encode_questions(
-            data, self.encoder, questions, self.config, before, conditions=conditions
-        )
+        if alone is not None and before:
+            [asked] = questions
+            queries = [
+                encode_turn(
+                    data,
+                    self.encoder,
+                    asked,
+                    alone,
+                    config=self.config,
+                    before=before,
+                    conditions=conditions,
+                )
+            ]
+        else:
+            queries = encode_questions(
+                data,
+                self.encoder,
+                questions if alone is None else [alone],
+                self.config,
+                before,
+                conditions=conditions,
+            )
         LAP.get()("encode the question")
         retrieved = [
             (query, retrieve(data, query, depth, self._reranker, allowed)) for query in queries

@@ -75,7 +75,7 @@ def compose(data: IndexData, result: Result, *, k: int, threshold: float | None)
     probability = confidence(result)
     answered = probability >= (default_threshold(result) if threshold is None else threshold)
     nearest = passages_of(data, result, max(k, _READINGS), answered=answered)
-    passages, choices = nearest[:k], choices_of(query.text, nearest)
+    passages, choices = nearest[:k], choices_of(query.standalone, nearest)
     if not answered:
         answer = _abstention(query, probability, passages, _why_not(result))
         return replace(answer, choices=choices)
@@ -83,7 +83,7 @@ def compose(data: IndexData, result: Result, *, k: int, threshold: float | None)
     text = " ".join([best.quote(span) for span in best.highlights])
     short = best.phrase and data.document(best.citation.document_id).cite(best.phrase)
     return Answer(
-        query.question, True, text, probability, passages, standalone=query.text, short=short,
+        query.question, True, text, probability, passages, standalone=query.standalone, short=short,
         choices=choices,
     )  # fmt: skip
 
@@ -138,7 +138,9 @@ def _lead_of(documents: Mapping[str, Document], chunk: Chunk) -> Citation | None
 def _abstention(
     query: Query, probability: float, passages: tuple[Passage, ...], reason: Abstention
 ) -> Answer:
-    return Answer(query.question, False, "", probability, passages, reason, standalone=query.text)
+    return Answer(
+        query.question, False, "", probability, passages, reason, standalone=query.standalone
+    )
 
 
 def _marked(

@@ -1,14 +1,17 @@
 """Conversations: a turn is understood from what was said before it. No language model.
 
-A small model (``turn_model``) decides which words a turn lacks and takes them from the questions
-and answers before it, so that "and who signed it?" is asked as "who signed the Treaty of Rapallo?":
-a question like any other, which people can read and correct. A question that stands alone stays as
-it is, so that a new topic forgets the old one. Turns such as "thanks" or "who says that?" are no
-questions to the documents and are replied to as remarks.
+A small model (``turn_model``) decides whether a turn needs what was said. If not, it is asked as
+it stands, so that a new topic forgets the old one. If it does, the model writes it anew with words
+of the conversation, "and who signed it?" as "who signed the Treaty of Rapallo?" (which is then
+``Answer.standalone``), and passages are matched with that, and with the turn after the last
+questions and the headings of the last answer, so that the vector of its "it" is near what it means.
+There the words of the last question have a fifth of the turn's own weight, those of each question
+before it half of that, headings none. Either alone finds fewer (``training/talks/MODEL_CARD.md``).
+Turns such as "thanks" or "who says that?" are no questions to the documents and are replied to as
+remarks.
 
-The model reads English. A short question in another language is encoded with the last questions in
-front; of the history's tokens those of the last question have a fifth of the new one's weight, of
-each question before it half of that, of headings none.
+The model reads English. A question in another language is encoded with the history in front if it
+is short.
 """
 
 from __future__ import annotations
@@ -51,8 +54,9 @@ def rewriter(llm: LanguageModel) -> Rewriter:
     """
 
     def rewrite(turns: Sequence[Turn], question: str) -> str | None:
-        if understand(turns, question).standalone == question:
-            return question
+        meant = understand(turns, question)
+        if meant.standalone is not None and not meant.before:
+            return meant.standalone
         return rewrite_question(llm, [turn.standalone for turn in turns], question)
 
     return rewrite
@@ -154,16 +158,15 @@ class Conversation:
         if meant.remark is not None:
             yield self._reply(asked, meant.remark, k=k, where=where)
             return
-        if standalone is None:
-            standalone = self._rewrite(asked) or meant.standalone
+        rewritten = standalone or self._rewrite(asked)
         answer: Answer | None = None
         for event in self._index.stream(
             asked,
             k=k,
             threshold=threshold,
             where=where,
-            before=meant.before,
-            standalone=standalone,
+            before=() if rewritten else meant.before,
+            standalone=rewritten or meant.standalone,
             llm=self._llm,
             unsupported=self._unsupported,
         ):
@@ -240,6 +243,14 @@ class Conversation:
         if not (self._turns and needs_answer(remark)):
             titles = [document.title for document in self._index.documents[: MOST_TITLES + 1]]
             return reply_alone(asked, remark, titles, len(self._index.documents))
-        last = self._turns[-1]
-        answer = self._index.ask(last.question, k=k, where=where, standalone=last.standalone)
+        *earlier, last = self._turns
+        meant = understand(earlier, last.question)
+        as_then = meant.standalone in (None, last.standalone)  # else it was rewritten by others
+        answer = self._index.ask(
+            last.question,
+            k=k,
+            where=where,
+            before=meant.before if as_then else (),
+            standalone=meant.standalone if as_then else last.standalone,
+        )
         return reply_about(asked, remark, answer, last.answer)

@@ -17,6 +17,9 @@ __all__ = ["TurnScores", "Understood", "understood"]
 
 Logits = NDArray[np.float32]
 _LONGEST = 40  # tokens of what is inserted
+_PER_TOKEN = 0.15
+"""Taken from a span's score for each further token: of two names nearly as likely, the best
+beginning may be that of one, and the best end that of the other."""
 _DROPPED = frozenset(
     "and so but ok okay also then well now no yes oh hmm right great cool thanks".split()
 )
@@ -48,10 +51,18 @@ class TurnScores(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """A turn as understood: its standalone wording, and the spans of what was said that it took."""
+    """A turn as understood.
+
+    Attributes:
+        standalone: its wording by itself.
+        edits: what was changed for that.
+        alone: the chance, 0–1, that it needs nothing of what was said.
+
+    """
 
     standalone: str
     edits: Edits
+    alone: float
 
 
 def understood(
@@ -66,8 +77,16 @@ def understood(
     words = [question[slice(*span)].casefold() for span in spans]
     edits = Edits(frozenset(_droppable(removed, filled, words)), insertions)
     if len(edits.removed) == len(spans) and not insertions:
-        return Understood(question, Edits())
-    return Understood(edited(question, edits), edits)
+        edits = Edits()
+    return Understood(edited(question, edits), edits, _chance_alone(laid, scores))
+
+
+def _chance_alone(laid: LaidOut, scores: TurnScores) -> float:
+    """The chance that nothing is inserted at the word where that is least likely."""
+    if not laid.said:
+        return 1.0
+    shares = np.exp(scores.inserted[laid.words])
+    return float((shares[:, 0] / shares.sum(axis=1)).min())
 
 
 def _insertions(
@@ -94,7 +113,7 @@ def _best_place(laid: LaidOut, first: Logits, last: Logits) -> tuple[int, tuple[
         for end in range(begin, min(begin + _LONGEST, len(laid.said))):
             if laid.of[end] is None:
                 break
-            score = float(first[begin] + last[end])
+            score = float(first[begin] + last[end]) - _PER_TOKEN * (end - begin)
             if best is None or score > best[0]:
                 best = score, int(begin), end
     if best is None:

@@ -14,7 +14,8 @@ from ragkit.types import Said
 __all__ = ["Understanding", "understand"]
 
 _LANGUAGE, _SCRIPT = "en", "LATIN"
-_LAST_WEIGHT, _DECAY = 0.2, 0.5
+_STANDS_ALONE = 0.8
+_IN_FRONT, _LAST_WEIGHT, _DECAY = 3, 0.2, 0.5  # turns, and what their words weigh
 _MAX_SHORT = 3
 """Most words of a question that is too short to stand alone, in a language that is not read."""
 
@@ -23,13 +24,13 @@ class Understanding(NamedTuple):
     """What a turn asks.
 
     Attributes:
-        standalone: the question by itself.
+        standalone: the question by itself; None in a language that the model does not read.
         remark: which remark the turn is; None if it is a question.
-        before: what to encode in front of the question, if the model does not read its language.
+        before: what to encode in front of the question, if it may need what was said.
 
     """
 
-    standalone: str
+    standalone: str | None
     remark: Remark | None = None
     before: tuple[Said, ...] = ()
 
@@ -37,10 +38,12 @@ class Understanding(NamedTuple):
 def understand(turns: Sequence[Turn], question: str) -> Understanding:
     """Return what a turn asks, given the turns before it, oldest first."""
     if not _is_readable(question):
-        return Understanding(question, before=_in_front(turns, question))
+        is_short = len(question.split()) <= _MAX_SHORT
+        return Understanding(None, before=_in_front(turns) if is_short else ())
     said = [text for turn in turns for text in (turn.standalone, turn.answer) if text]
     understood, remark = load_turn_model().understand(question, said)
-    return Understanding(understood.standalone, remark)
+    before = _in_front(turns) if understood.alone < _STANDS_ALONE else ()
+    return Understanding(understood.standalone, remark, before)
 
 
 def _is_readable(question: str) -> bool:
@@ -50,10 +53,11 @@ def _is_readable(question: str) -> bool:
     }
 
 
-def _in_front(turns: Sequence[Turn], question: str) -> tuple[Said, ...]:
-    """What was said before a question too short to stand alone, each with its weight."""
-    if not turns or len(question.split()) > _MAX_SHORT:
+def _in_front(turns: Sequence[Turn]) -> tuple[Said, ...]:
+    """What was said before, as it was said, each with its weight."""
+    if not turns:
         return ()
+    turns = turns[-_IN_FRONT:]
     ages = range(len(turns) - 1, -1, -1)
     history = [
         Said(turn.question, _LAST_WEIGHT * _DECAY**age)

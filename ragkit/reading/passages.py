@@ -136,8 +136,8 @@ def _is_readable(data: IndexData, query: Query, retrieved: Retrieved, reader: Re
     language = language_of(passage)
     if language not in reader.languages:
         return False
-    asked = language_of(query.text, least=2)
-    return script_of(query.text) == script_of(passage) if asked is None else asked == language
+    asked = language_of(query.standalone, least=2)
+    return script_of(query.standalone) == script_of(passage) if asked is None else asked == language
 
 
 def _read_chunks(
@@ -145,7 +145,7 @@ def _read_chunks(
 ) -> list[dict[int, ChunkReading]]:
     """For each question what was read, by the number of the chunk; nothing if it is unreadable."""
     readings: list[dict[int, ChunkReading]] = [{} for _ in retrieved]
-    questions = [query.text for query, _ in retrieved]
+    questions = [query.standalone for query, _ in retrieved]
     books = [
         [_Book(data, one, reader) for one in r.ranking[:FIRST]]
         if _is_readable(data, query, r, reader)

@@ -10,6 +10,7 @@ from ragkit.retrieval.query import (
     check_threshold,
     clean_question,
     encode_questions,
+    encode_turn,
     is_askable,
 )
 from ragkit.retrieval.ranking import Retrieved, retrieve, score_chunks
@@ -26,6 +27,7 @@ __all__ = [
     "check_threshold",
     "clean_question",
     "encode_questions",
+    "encode_turn",
     "is_askable",
     "matches_of",
     "retrieve",

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,9 +27,14 @@ __all__ = [
     "check_threshold",
     "clean_question",
     "encode_questions",
+    "encode_turn",
     "idf",
     "is_askable",
 ]
+
+_STANDALONE = 0.3
+"""What a turn's standalone wording weighs beside the turn after what was said before it; chosen on
+conversations kept for choosing."""
 
 MAX_QUESTION = 4_000
 """Code points. Far more than anyone asks; a pasted document is not a question."""
@@ -111,7 +116,9 @@ class Query:
 
     Attributes:
         question: the question as it was asked.
-        text: the encoded text: what was said before, then the question.
+        text: the encoded text: what was said before, then the question, then its standalone
+            wording if that was encoded as well.
+        standalone: the question by itself, for readers; the text if it is not known.
         vector: ``(d,)``, the unit vector of the whole text.
         tokens: ``(t, d)``, the unit vectors of its tokens.
         weights: ``(t,)``, the weight of each token; they sum to 1.
@@ -123,6 +130,7 @@ class Query:
 
     question: str
     text: str
+    standalone: str
     vector: Vectors
     tokens: Vectors
     weights: NDArray[np.float32]
@@ -177,6 +185,44 @@ def encode_questions(
     ]  # fmt: skip
 
 
+def encode_turn(
+    data: IndexData,
+    encoder: Encoder,
+    question: str,
+    standalone: str,
+    *,
+    config: RetrievalConfig,
+    before: Sequence[Said],
+    conditions: Conditions | None = None,
+) -> Query:
+    """Encode a turn of a conversation twice: after what was said ``before``, and ``standalone``.
+
+    The tokens of both are matched, those of the standalone question with ``_STANDALONE`` of the
+    weight: each reading finds some passages that the other misses.
+    """
+    [in_talk] = encode_questions(data, encoder, [question], config, before, conditions=conditions)
+    [alone] = encode_questions(data, encoder, [standalone], config, conditions=conditions)
+    shift = len(in_talk.text) + 1
+    words = [
+        word and word._replace(start=word.start + shift, end=word.end + shift)
+        for word in alone.words
+    ]
+    shares = (1 - _STANDALONE, _STANDALONE)
+    vector = shares[0] * in_talk.vector + shares[1] * alone.vector
+    return replace(
+        in_talk,
+        text=f"{in_talk.text} {alone.text}",
+        standalone=standalone,
+        vector=vector / np.linalg.norm(vector),
+        tokens=np.concatenate([in_talk.tokens, alone.tokens]),
+        weights=np.concatenate([in_talk.weights * shares[0], alone.weights * shares[1]]).astype(
+            np.float32
+        ),
+        words=(*in_talk.words, *words),
+        is_in_vocabulary=in_talk.is_in_vocabulary or alone.is_in_vocabulary,
+    )
+
+
 def idf(frequency: int, chunks: int) -> float:
     """Return ``ln(1 + (N − n + ½)/(n + ½))`` for a stem in n of N chunks; always positive.
 
@@ -224,7 +270,7 @@ def _query(
     weights /= max(float(weights.sum()), 1e-9)
     in_vocabulary = any(word is not None and frequencies[word.stem] for word in owners)
     return Query(
-        question, text, encoded.vector, encoded.tokens, weights, tuple(owners), in_vocabulary,
+        question, text, text, encoded.vector, encoded.tokens, weights, tuple(owners), in_vocabulary,
         config.reverse,
     )  # fmt: skip
 

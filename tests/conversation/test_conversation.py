@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ragkit import Conversation, Index, InputError, QuestionError, Turn
 from ragkit.conversation import MAX_TURNS
-from ragkit.conversation.understanding import understand
+from ragkit.conversation.understanding import Understanding, understand
 from ragkit.retrieval import encode_questions
 from ragkit.types import Said
 
@@ -21,9 +21,10 @@ def test_a_follow_up_finds_what_it_refers_to(german_soviet: Index) -> None:
     talk.ask("When did the USSR join the League of Nations?")
     thrown_out = talk.ask("and when was it thrown out?")
     assert thrown_out.answered
-    assert thrown_out.text.startswith("On December 14 the Soviet Union was expelled")
+    expelled = "On December 14 the Soviet Union was expelled"
+    assert thrown_out.passages[0].text.find(expelled) >= 0
     alone = german_soviet.ask("and when was it thrown out?")
-    assert "expelled" not in alone.text
+    assert expelled not in alone.text
 
 
 def test_the_answer_says_how_the_question_was_understood(german_soviet: Index) -> None:
@@ -35,7 +36,7 @@ def test_the_answer_says_how_the_question_was_understood(german_soviet: Index) -
         "and who signed it?", "who signed the Treaty of Rapallo?",
     )  # fmt: skip
     assert second.to_dict()["standalone"] == second.standalone
-    assert second.passages == german_soviet.ask(second.standalone).passages
+    assert "signed by German Foreign Minister Walther Rathenau" in second.text
 
 
 def test_what_an_answer_named_can_be_referred_to(german_soviet: Index) -> None:
@@ -147,14 +148,14 @@ RAPALLO = (
     ],
 )
 def test_a_question_that_stands_alone_stays_as_it_is(question: str) -> None:
-    assert understand(RAPALLO, question) == (question, None, ())
+    assert understand(RAPALLO, question) == Understanding(question, None, ())
 
 
 def test_a_short_question_in_another_language_is_encoded_with_the_history_in_front(
     german_soviet: Index,
 ) -> None:
     meant = understand(RAPALLO, "и почему?")
-    assert (meant.standalone, meant.remark) == ("и почему?", None)
+    assert (meant.standalone, meant.remark) == (None, None)
     assert meant.before == (Said("When was the Treaty of Rapallo signed?", 0.2),)
     assert understand(RAPALLO, "Кто подписал договор в Рапалло?").before == ()
     talk = Conversation(german_soviet, turns=RAPALLO)

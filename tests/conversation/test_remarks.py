@@ -62,6 +62,17 @@ def test_a_remark_about_the_answer_before_is_replied_to_with_its_passages(
     assert talk.turns == before  # later questions refer to what came before the remark
 
 
+def test_the_source_of_a_follow_ups_answer_is_the_passage_that_it_was_quoted_from(
+    talk: Conversation,
+) -> None:
+    talk.ask("When did the USSR join the League of Nations?")
+    answer = talk.ask("and when was it thrown out?")
+    source = talk.ask("who says so?")
+    assert source.remark is Remark.SOURCE
+    assert source.passages == answer.passages
+    assert answer.text in source.reply
+
+
 def test_asked_for_more_it_gives_the_whole_passage(talk: Conversation) -> None:
     answer = talk.ask("tell me more about that")
     assert answer.remark is Remark.LONGER

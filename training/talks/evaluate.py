@@ -35,15 +35,14 @@ def rewriting(examples: Iterable[Example]) -> dict[str, Table]:
         # Each utterance as a turn's question: the model reads them all alike.
         turns = [Turn(text, text, ()) for text in example.history]
         meant = understand(turns, example.question)
+        standalone = meant.standalone or example.question
         one = sums[example.source]
         one["taken for a remark"].append(float(meant.remark is not None))
         if _plain(example.question) == _plain(example.rewrite):
-            one["left as it stands"].append(
-                float(_plain(meant.standalone) == _plain(example.question))
-            )
+            one["left as it stands"].append(float(_plain(standalone) == _plain(example.question)))
             continue
         for name, text in (
-            ("F1", meant.standalone),
+            ("F1", standalone),
             ("F1 glued", f"{example.history[-2:][0]} {example.question}"),
             ("F1 turn alone", example.question),
         ):

@@ -137,7 +137,7 @@ _NOT_NAMES = frozenset(
 )
 
 
-def made(squad: Source, *, most: int = 14_000, seed: int = 5) -> Iterator[Example]:
+def made(squad: Source, *, most: int = 70_000, seed: int = 5) -> Iterator[Example]:
     """Pairs of questions about one paragraph, the later one as a follow-up; or two topics."""
     rng = random.Random(seed)  # noqa: S311
     splits = load_splits()

@@ -36,10 +36,11 @@ from training.talks.model import OUTSIDE, Scores, TurnModel
 from training.train import computes_bfloat16
 
 READER = Path(__file__).parents[2] / "ragkit/reading/weights/reader.safetensors"
-TIMES = {"canard": 1.0, "cast": 2.0, "contrast": 2.0, "own": 2.0, "remarks": 0.6, "made": 0.4}
+TIMES = {"canard": 1.0, "cast": 2.0, "contrast": 2.0, "own": 2.0, "remarks": 0.3, "made": 0.12}
 """How often an epoch shows an example of each source; below 1, which share of them."""
 TOKENS = 3_000
 RATE, HEAD_RATE = 1e-4, 5e-4
+DROPOUT = 0.1  # the people's conversations are few
 
 
 def losses(scores: Scores, targets: Targets) -> dict[str, Tensor]:
@@ -99,6 +100,9 @@ class Run:
         folder.mkdir(parents=True, exist_ok=True)
         self.model = TurnModel()
         self.model.restore(READER, body_alone=True)
+        for module in self.model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = DROPOUT
         parts = [(n, p) for n, p in self.model.named_parameters() if p.requires_grad]
         groups = [
             {"params": [p for n, p in parts if n.startswith("body.")], "base": RATE},
