@@ -16,12 +16,13 @@ from ragkit.corpus import LeftOut
 from ragkit.encoding import Encoder, Reranker, query_encoder
 from ragkit.errors import InputError
 from ragkit.grounding import ChatModel, LanguageModel, Policy, check_policy, generate_answer
-from ragkit.index import Conditions, IndexData, RetrievalConfig, Where
+from ragkit.index import AllowedChunks, Conditions, IndexData, RetrievalConfig, Where
 from ragkit.index.filters import ValueKind, metadata_kinds
 from ragkit.indexing import LocalIndex
 from ragkit.quotes.checker import QuoteChecker
 from ragkit.reading import Reader, Result, read_results
 from ragkit.retrieval import (
+    Query,
     check_k,
     check_threshold,
     clean_question,
@@ -143,8 +144,12 @@ class Answerer:
         alone = None if standalone is None else clean_question(standalone)
         history = [Said(clean_question(text), weight) for text, weight in before]
         data = self._data
-        [result] = self._find(data, [asked], max(k, DEPTH), where, history, alone)
-        result = replace(result, query=replace(result.query, question=asked))
+        conditions, allowed = self._conditions(data, where)
+        query = encode_turn(
+            data, self.encoder, asked, alone, config=self.config, before=history,
+            conditions=conditions,
+        )  # fmt: skip
+        [result] = self._retrieve(data, [query], max(k, DEPTH), allowed)
         answer = self._composed(data, result, k, threshold)
         LAP.get()("compose the answer")
         yield answer
@@ -166,8 +171,8 @@ class Answerer:
         check_threshold(threshold)
         cleaned = [clean_question(question) for question in questions]
         data = self._data
-        result = self._find(data, cleaned, max(k, DEPTH), where)
-        answers = [self._composed(data, one, k, threshold) for one in result]
+        results = self._find(data, cleaned, max(k, DEPTH), where)
+        answers = [self._composed(data, one, k, threshold) for one in results]
         LAP.get()("compose the answer")
         return answers
 
@@ -297,40 +302,26 @@ class Answerer:
         data.check_files()
         return data
 
-    def _find(
-        self,
-        data: IndexData,
-        questions: Sequence[str],
-        depth: int,
-        where: Where | None,
-        before: Sequence[Said] = (),
-        alone: str | None = None,
-    ) -> list[Result]:
-        """Find and read passages; ``alone``: the one question by itself."""
+    def _conditions(
+        self, data: IndexData, where: Where | None
+    ) -> tuple[Conditions | None, AllowedChunks | None]:
+        """Parse the conditions on documents, and find the chunks that fulfil them."""
         conditions = None if where is None else Conditions.of(where)
-        allowed = None if conditions is None else data.allowed(conditions)
-        if alone is not None and before:
-            [asked] = questions
-            queries = [
-                encode_turn(
-                    data,
-                    self.encoder,
-                    asked,
-                    alone,
-                    config=self.config,
-                    before=before,
-                    conditions=conditions,
-                )
-            ]
-        else:
-            queries = encode_questions(
-                data,
-                self.encoder,
-                questions if alone is None else [alone],
-                self.config,
-                before,
-                conditions=conditions,
-            )
+        return conditions, None if conditions is None else data.allowed(conditions)
+
+    def _find(
+        self, data: IndexData, questions: Sequence[str], depth: int, where: Where | None
+    ) -> list[Result]:
+        """Encode questions in one batch, and find and read passages for each."""
+        conditions, allowed = self._conditions(data, where)
+        queries = encode_questions(
+            data, self.encoder, questions, self.config, conditions=conditions
+        )
+        return self._retrieve(data, queries, depth, allowed)
+
+    def _retrieve(
+        self, data: IndexData, queries: Sequence[Query], depth: int, allowed: AllowedChunks | None
+    ) -> list[Result]:
         LAP.get()("encode the question")
         retrieved = [
             (query, retrieve(data, query, depth, self._reranker, allowed)) for query in queries

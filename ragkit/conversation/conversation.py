@@ -158,15 +158,15 @@ class Conversation:
         if meant.remark is not None:
             yield self._reply(asked, meant.remark, k=k, where=where)
             return
-        rewritten = standalone or self._rewrite(asked)
+        rewritten = standalone if standalone is not None else self._rewrite(asked)
         answer: Answer | None = None
         for event in self._index.stream(
             asked,
             k=k,
             threshold=threshold,
             where=where,
-            before=() if rewritten else meant.before,
-            standalone=rewritten or meant.standalone,
+            before=() if rewritten is not None else meant.before,
+            standalone=meant.standalone if rewritten is None else rewritten,
             llm=self._llm,
             unsupported=self._unsupported,
         ):

@@ -189,7 +189,7 @@ def encode_turn(
     data: IndexData,
     encoder: Encoder,
     question: str,
-    standalone: str,
+    standalone: str | None,
     *,
     config: RetrievalConfig,
     before: Sequence[Said],
@@ -198,8 +198,13 @@ def encode_turn(
     """Encode a turn of a conversation twice: after what was said ``before``, and ``standalone``.
 
     The tokens of both are matched, those of the standalone question with ``_STANDALONE`` of the
-    weight: each reading finds some passages that the other misses.
+    weight: each reading finds some passages that the other misses. Where one of the two is missing,
+    the other is all.
     """
+    if standalone is None or not before:
+        asked = question if standalone is None else standalone
+        [query] = encode_questions(data, encoder, [asked], config, before, conditions=conditions)
+        return replace(query, question=question)
     [in_talk] = encode_questions(data, encoder, [question], config, before, conditions=conditions)
     [alone] = encode_questions(data, encoder, [standalone], config, conditions=conditions)
     shift = len(in_talk.text) + 1
