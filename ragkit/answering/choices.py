@@ -56,8 +56,8 @@ def _named(question: str, passages: Sequence[Passage]) -> tuple[Choice, ...]:
             key = (year[0] if year else which).casefold()
             if key in question.casefold():
                 return ()
-            meant = f"{question[: at.end()]} ({which}){question[at.end() :]}"
-            one = Choice(f"{name} ({which})", meant, passage.rank)
+            asked = f"{question[: at.end()]} ({which}){question[at.end() :]}"
+            one = Choice(f"{name} ({which})", asked, passage.rank)
             choices[name.casefold()].setdefault(key, one)
     return max(map(tuple, map(dict.values, choices.values())), key=len, default=())
 
@@ -82,9 +82,9 @@ def _by_document(question: str, passages: Sequence[Passage]) -> tuple[Choice, ..
         named = citation.title.casefold() in question.casefold()
         is_new = citation.document_id not in documents and phrase
         if phrase and is_new and not named and _answers_as_well(passage, passages[0]):
-            meant = f"{question.rstrip('?. ')} ({citation.title})?"
+            asked = f"{question.rstrip('?. ')} ({citation.title})?"
             label = f"{citation.title}: {phrase}"
-            choices.setdefault(phrase.casefold(), Choice(label, meant, passage.rank))
+            choices.setdefault(phrase.casefold(), Choice(label, asked, passage.rank))
         documents.add(citation.document_id)
     return tuple(choices.values())
 

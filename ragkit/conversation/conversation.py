@@ -54,9 +54,9 @@ def rewriter(llm: LanguageModel) -> Rewriter:
     """
 
     def rewrite(turns: Sequence[Turn], question: str) -> str | None:
-        meant = understand(turns, question)
-        if meant.standalone is not None and not meant.before:
-            return meant.standalone
+        understanding = understand(turns, question)
+        if understanding.standalone is not None and not understanding.before:
+            return understanding.standalone
         return rewrite_question(llm, [turn.standalone for turn in turns], question)
 
     return rewrite
@@ -154,9 +154,11 @@ class Conversation:
         The arguments are those of ``ask``. The question is remembered when the stream has ended.
         """
         asked = clean_question(question)
-        meant = Understanding(asked) if standalone is not None else understand(self.turns, asked)
-        if meant.remark is not None:
-            yield self._reply(asked, meant.remark, k=k, where=where)
+        understanding = (
+            Understanding(asked) if standalone is not None else understand(self.turns, asked)
+        )
+        if understanding.remark is not None:
+            yield self._reply(asked, understanding.remark, k=k, where=where)
             return
         rewritten = standalone if standalone is not None else self._rewrite(asked)
         answer: Answer | None = None
@@ -165,8 +167,8 @@ class Conversation:
             k=k,
             threshold=threshold,
             where=where,
-            before=() if rewritten is not None else meant.before,
-            standalone=meant.standalone if rewritten is None else rewritten,
+            before=() if rewritten is not None else understanding.before,
+            standalone=understanding.standalone if rewritten is None else rewritten,
             llm=self._llm,
             unsupported=self._unsupported,
         ):
@@ -182,10 +184,12 @@ class Conversation:
         """
         for question in questions[-MAX_TURNS:]:
             asked = clean_question(question)
-            meant = understand(self.turns, asked)
-            if meant.remark is None:
+            understanding = understand(self.turns, asked)
+            if understanding.remark is None:
                 self.remember(
-                    self._index.ask(asked, k=1, before=meant.before, standalone=meant.standalone)
+                    self._index.ask(
+                        asked, k=1, before=understanding.before, standalone=understanding.standalone
+                    )
                 )
 
     def remember(self, answer: Answer) -> None:
@@ -244,13 +248,16 @@ class Conversation:
             titles = [document.title for document in self._index.documents[: MOST_TITLES + 1]]
             return reply_alone(asked, remark, titles, len(self._index.documents))
         *earlier, last = self._turns
-        meant = understand(earlier, last.question)
-        as_then = meant.standalone in (None, last.standalone)  # else it was rewritten by others
+        understanding = understand(earlier, last.question)
+        as_then = understanding.standalone in (
+            None,
+            last.standalone,
+        )  # else it was rewritten by others
         answer = self._index.ask(
             last.question,
             k=k,
             where=where,
-            before=meant.before if as_then else (),
-            standalone=meant.standalone if as_then else last.standalone,
+            before=understanding.before if as_then else (),
+            standalone=understanding.standalone if as_then else last.standalone,
         )
         return reply_about(asked, remark, answer, last.answer)

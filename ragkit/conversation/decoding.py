@@ -83,7 +83,7 @@ def understood(
 
 def _chance_alone(laid: LaidOut, scores: TurnScores) -> float:
     """The chance that nothing is inserted at the word where that is least likely."""
-    if not laid.said:
+    if not laid.earlier:
         return 1.0
     shares = np.exp(scores.inserted[laid.words])
     return float((shares[:, 0] / shares.sum(axis=1)).min())
@@ -94,7 +94,7 @@ def _insertions(
 ) -> Iterator[Insertion]:
     for number, token in enumerate(laid.words):
         choice = int(scores.inserted[token].argmax())
-        if choice == 0 or not laid.said:
+        if choice == 0 or not laid.earlier:
             continue
         place = _best_place(laid, scores.first[token], scores.last[token])
         if place is None:
@@ -109,8 +109,8 @@ def _insertions(
 def _best_place(laid: LaidOut, first: Logits, last: Logits) -> tuple[int, tuple[int, int]] | None:
     """The utterance and its span with the highest sum of scores, within one utterance."""
     best: tuple[float, int, int] | None = None
-    for begin in np.argsort(-first[: len(laid.said)])[:8]:
-        for end in range(begin, min(begin + _LONGEST, len(laid.said))):
+    for begin in np.argsort(-first[: len(laid.earlier)])[:8]:
+        for end in range(begin, min(begin + _LONGEST, len(laid.earlier))):
             if laid.of[end] is None:
                 break
             score = float(first[begin] + last[end]) - _PER_TOKEN * (end - begin)

@@ -47,9 +47,9 @@ def turn_graph(weights: ModelWeights, described: Mapping[str, Any], *, int8: boo
     """
     graph = GraphBuilder(int8=int8, epsilon=float(described["epsilon"]))
     width = int(described["width"])
-    turn, said = _layers(graph, weights, described)
+    turn, earlier = _layers(graph, weights, described)
     marks = _linear(graph, weights, turn, "words")
-    first, last, relevant = _pointers(graph, weights, turn, said, width)
+    first, last, relevant = _pointers(graph, weights, turn, earlier, width)
     kind = _kind(graph, weights, turn, width)
     outputs: dict[str, list[str | int]] = {
         marks: ["one", "turn_tokens", len(weights["words.bias"])],
@@ -67,8 +67,8 @@ def _layers(
     """Last states of the turn and of what was said."""
     body = {name.removeprefix("body."): value for name, value in weights.items()}
     turn = embed(graph, body, "turn", "turn_positions")
-    said = embed(graph, body, "said", "said_positions", segment=1)
-    hidden = graph.node("Concat", [turn, said], axis=1)
+    earlier = embed(graph, body, "said", "said_positions", segment=1)
+    hidden = graph.node("Concat", [turn, earlier], axis=1)
     for layer in range(described["layers"]):
         prefix = f"encoder.layer.{layer}."
         query, key, value = project(graph, body, prefix, hidden)
@@ -76,19 +76,19 @@ def _layers(
         hidden = feed_forward(graph, body, prefix, mixed, hidden)
     lengths = [graph.node("Shape", [name], start=1, end=2) for name in ("turn", "said")]
     sizes = graph.node("Concat", lengths, axis=0)
-    turn, said = graph.nodes_of("Split", [hidden, sizes], 2, axis=1)
-    return turn, said
+    turn, earlier = graph.nodes_of("Split", [hidden, sizes], 2, axis=1)
+    return turn, earlier
 
 
 def _pointers(
-    graph: GraphBuilder, weights: ModelWeights, turn: str, said: str, width: int
+    graph: GraphBuilder, weights: ModelWeights, turn: str, earlier: str, width: int
 ) -> list[str]:
     """For each end of a span which token of what was said each token points to, and relevance."""
     scale = graph.constant(np.asarray(1 / math.sqrt(width), dtype=np.float32))
     towards = graph.node("Mul", [_linear(graph, weights, turn, "pointers"), scale])
     halves = graph.nodes_of("Split", [towards], 2, axis=2, num_outputs=2)
-    tokens = graph.node("Transpose", [said], perm=[0, 2, 1])
-    alone = graph.node("Transpose", [_linear(graph, weights, said, "spans")], perm=[0, 2, 1])
+    tokens = graph.node("Transpose", [earlier], perm=[0, 2, 1])
+    alone = graph.node("Transpose", [_linear(graph, weights, earlier, "spans")], perm=[0, 2, 1])
     *priors, relevant = graph.nodes_of("Split", [alone], 3, axis=1, num_outputs=3)
     ends = [
         graph.node("Add", [graph.node("MatMul", [half, tokens]), prior])

@@ -12,7 +12,7 @@ __all__ = ["MOST_TITLES", "needs_answer", "reply_about", "reply_alone"]
 _ABOUT_ANSWER = frozenset(
     {Remark.REPEAT, Remark.SHORTER, Remark.LONGER, Remark.SOURCE, Remark.LANGUAGE}
 )
-_NOTHING_SAID = "The last question has no answer: the documents do not say it."
+_NO_ANSWER = "The last question has no answer: the documents do not say it."
 _NO_ANSWER_YET = "There is no answer yet. Ask a question first."
 _SENTENCES = {
     Remark.THANKS: "You are welcome.",
@@ -53,33 +53,33 @@ def reply_alone(question: str, remark: Remark, titles: Sequence[str], documents:
     )
 
 
-def reply_about(question: str, remark: Remark, answer: Answer, said: str) -> Answer:
+def reply_about(question: str, remark: Remark, answer: Answer, earlier: str) -> Answer:
     """Reply to a remark about an answer.
 
     Args:
         question: the turn.
         remark: what it is.
         answer: the answer to the question before.
-        said: its words, as they were said.
+        earlier: its words, as they were said.
 
     """
-    reply = _about(remark, answer, answer.passages[0], said) if said else _NOTHING_SAID
+    reply = _about(remark, answer, answer.passages[0], earlier) if earlier else _NO_ANSWER
     return replace(answer, question=question, remark=remark, reply=reply)
 
 
-def _about(remark: Remark, answer: Answer, first: Passage, said: str) -> str:
+def _about(remark: Remark, answer: Answer, first: Passage, earlier: str) -> str:
     if remark is Remark.SHORTER:
         shortest = (
             answer.short.quote if answer.short else first.phrase and first.quote(first.phrase)
         )
-        return shortest or said
+        return shortest or earlier
     if remark is Remark.LONGER:
         return first.text
     if remark is Remark.SOURCE:
         return f"{first.citation.label}: “{' '.join(first.quote(s) for s in first.highlights)}”"
     if remark is Remark.LANGUAGE:
-        return f"I quote the documents in their own language and do not translate: “{said}”"
-    return said
+        return f"I quote the documents in their own language and do not translate: “{earlier}”"
+    return earlier
 
 
 def _subject(titles: Sequence[str], documents: int) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LaidOut", "laid_out", "tokenizer_of"]
 
-_TURN_TOKENS, _SAID_TOKENS = 64, 128
+_TURN_TOKENS, _EARLIER_TOKENS = 64, 128
 _LAST, _LAST_TOKENS, _OLDER_TOKENS = 2, 48, 20  # utterances, tokens of each, of older ones
 _CLS, _SEP = 101, 102
 
@@ -33,7 +33,7 @@ class LaidOut:
         turn: ids of the turn's part.
         words: of each word of ``question_words``, and of the end, the token of the turn's part at
             which its edits are read; words beyond the last token are missing.
-        said: ids of what was said.
+        earlier: ids of what was said before.
         of: for each of those its utterance's number (oldest first) and its span there; None for
             separators.
 
@@ -41,7 +41,7 @@ class LaidOut:
 
     turn: list[int]
     words: list[int]
-    said: list[int]
+    earlier: list[int]
     of: list[tuple[int, Span] | None]
 
     def place(self, utterance: int, begin: int, end: int) -> tuple[int, int] | None:
@@ -74,15 +74,15 @@ def laid_out(tokenizer: Tokenizer, question: str, history: Sequence[str]) -> Lai
             break
         words.append(1 + token)
     words.append(len(turn) - 1)
-    said: list[int] = []
+    earlier: list[int] = []
     of: list[tuple[int, Span] | None] = []
     for number in range(len(history) - 1, -1, -1):
         encoded = tokenizer.encode(history[number], add_special_tokens=False)
         most = _LAST_TOKENS if len(history) - number <= _LAST else _OLDER_TOKENS
-        count = min(most, _SAID_TOKENS - len(said) - 1, len(encoded.ids))
+        count = min(most, _EARLIER_TOKENS - len(earlier) - 1, len(encoded.ids))
         if count <= 0:
             break
-        said += [*encoded.ids[:count], _SEP]
+        earlier += [*encoded.ids[:count], _SEP]
         of += [(number, Span(*offset)) for offset in encoded.offsets[:count]]
         of.append(None)
-    return LaidOut(turn, words, said, of)
+    return LaidOut(turn, words, earlier, of)

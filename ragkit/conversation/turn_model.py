@@ -50,19 +50,19 @@ class TurnModel:
 
     def _scores(self, laid: LaidOut) -> TurnScores:
         turn = np.asarray([laid.turn], dtype=np.int32)
-        said = np.asarray([laid.said or [0]], dtype=np.int32)
-        mask = np.ones((1, turn.size + said.size), dtype=np.int32)
-        mask[0, turn.size :] = bool(laid.said)
+        earlier = np.asarray([laid.earlier or [0]], dtype=np.int32)
+        mask = np.ones((1, turn.size + earlier.size), dtype=np.int32)
+        mask[0, turn.size :] = bool(laid.earlier)
         marks, first, last, relevant, kind = self._model.run(
             {
                 "turn": turn,
                 "turn_positions": np.arange(turn.size, dtype=np.int32),
-                "said": said,
-                "said_positions": np.arange(said.size, dtype=np.int32),
+                "said": earlier,
+                "said_positions": np.arange(earlier.size, dtype=np.int32),
                 "mask": mask,
             }
         )
-        LAP.get()(f"understand the turn, {turn.size + said.size} tokens")
+        LAP.get()(f"understand the turn, {turn.size + earlier.size} tokens")
         inserted = 2 + len(BEFORE)
         assert marks.shape[-1] == inserted + len(AFTER)  # noqa: S101 - as it was trained
         return TurnScores(

@@ -40,8 +40,8 @@ def understand(turns: Sequence[Turn], question: str) -> Understanding:
     if not _is_readable(question):
         is_short = len(question.split()) <= _MAX_SHORT
         return Understanding(None, before=_in_front(turns) if is_short else ())
-    said = [text for turn in turns for text in (turn.standalone, turn.answer) if text]
-    understood, remark = load_turn_model().understand(question, said)
+    earlier = [text for turn in turns for text in (turn.standalone, turn.answer) if text]
+    understood, remark = load_turn_model().understand(question, earlier)
     before = _in_front(turns) if understood.alone < _STANDS_ALONE else ()
     return Understanding(understood.standalone, remark, before)
 

@@ -82,13 +82,13 @@ def test_the_latest_utterance_is_laid_out_first_and_every_token_knows_its_place(
 def test_what_does_not_fit_is_not_laid_out_and_has_no_place() -> None:
     long = "word " * 300
     layout = laid("why?", "Who won?", *[long] * 12)
-    assert len(layout.said) == len(layout.of) <= 128
+    assert len(layout.earlier) == len(layout.of) <= 128
     assert layout.place(0, 0, 3) is None
     assert len(laid("why " * 200).turn) == 64
 
 
 def scores_of(layout: LaidOut) -> TurnScores:
-    turn, said = len(layout.turn), len(layout.said)
+    turn, said = len(layout.turn), len(layout.earlier)
     none = np.full((turn, 1 + len(BEFORE)), -5.0, dtype=np.float32)
     none[:, 0] = 0
     return TurnScores(

@@ -108,7 +108,7 @@ def test_a_letter_names_a_choice_of_the_last_answer_alone(german_soviet: Index) 
     ]  # fmt: skip
     assert [transcript.choice(text) for text in ("c", "ab", "", "why?")] == [None] * 4
     assert "- b) Berlin 1939" in transcript.to_markdown()
-    transcript.add(answer)
+    transcript.add(replace(answer, choices=()))
     assert transcript.choice("a") is None
 
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from fastapi.testclient import TestClient
 
-from ragkit.conversation import Turn
+from ragkit.conversation import MAX_TURNS, Turn
 from ragkit.serving.conversation_store import ConversationStore
 from support.http_api import (
     RAPALLO,
@@ -21,7 +21,7 @@ def test_a_conversation_is_remembered_by_its_id_until_it_is_deleted(web: TestCli
     here = f"/v1/conversations/{begun.json()['id']}"
     web.post(f"{here}/ask", json={"question": "When did the USSR join the League of Nations?"})
     follow_up = web.post(f"{here}/ask", json={"question": "and when was it thrown out?"}).json()
-    assert follow_up["standalone"].startswith("When did the USSR join")
+    assert follow_up["standalone"] == "when was the USSR thrown out?"
     assert [turn["question"] for turn in web.get(here).json()["turns"]] == [
         "When did the USSR join the League of Nations?", "and when was it thrown out?",
     ]  # fmt: skip
@@ -63,7 +63,7 @@ def test_conversations_expire_and_make_room() -> None:
     assert len({first, second, third}) == 3
 
 
-def test_concurrent_questions_leave_the_last_three_turns() -> None:
+def test_concurrent_questions_leave_the_last_turns() -> None:
     store = ConversationStore(capacity=2, expiry=10)
     name = store.create()
     turns = [Turn(f"{i}?", f"{i}?", ()) for i in range(20)]
@@ -71,4 +71,4 @@ def test_concurrent_questions_leave_the_last_three_turns() -> None:
         list(pool.map(lambda turn: store.add_turn(name, turn), turns))
     found = store.turns(name)
     assert found is not None
-    assert len(found) == len(set(found)) == 3
+    assert len(found) == len(set(found)) == MAX_TURNS

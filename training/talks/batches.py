@@ -70,9 +70,9 @@ class Rows:
             token = laid.words[one.at]
             inserted[token] = 1 + one.before
             pointers.append((token, one.after, places))
-        relevant = _relevant(example, laid) if is_talk else [IGNORED] * len(laid.said)
+        relevant = _relevant(example, laid) if is_talk else [IGNORED] * len(laid.earlier)
         kind = KINDS.index(example.kind)
-        return Row(laid.turn, laid.said, removed, inserted, relevant, tuple(pointers), kind)
+        return Row(laid.turn, laid.earlier, removed, inserted, relevant, tuple(pointers), kind)
 
 
 def _relevant(example: Example, laid: LaidOut) -> list[int]:
