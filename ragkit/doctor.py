@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from ragkit.conversation.turn_model import load_turn_model
 from ragkit.default import open_index
 from ragkit.encoding import load_encoder, usable_cpus
 from ragkit.errors import RagkitError
@@ -70,6 +71,7 @@ def examine(index: str | os.PathLike[str] | None = None) -> Iterator[Finding]:
     yield _processor()
     yield _tried("model", _model)
     yield _tried("reader", _reader)
+    yield _tried("turn model", _turn_model)
     yield _tried("index", lambda: _index(index))
 
 
@@ -138,6 +140,11 @@ def _reader() -> Finding:
     reader = load_reader(SHIPPED)
     [reading] = reader.read([("Who rests?", Window("", "The miller rests."))])
     return Finding("reader", "ok", f"verified; it read a sentence (logit {reading.logit:.1f})")
+
+
+def _turn_model() -> Finding:
+    understood, _ = load_turn_model().understand("Who wrote it?", ["What is Emma?"])
+    return Finding("turn model", "ok", f"verified; it read a turn (“{understood.standalone}”)")
 
 
 def _index(index: str | os.PathLike[str] | None) -> Finding:

@@ -17,11 +17,12 @@ from ragkit.answering.answer import Choice, Passage
 
 __all__ = ["choices_of"]
 
-_CAPITALISED = r"[^\W\d_a-z][\w'’-]*"
+_CAPITALISED = r"[A-ZÀ-ÖØ-Þ][\w'’-]*"
 _NAMED = re.compile(
     rf"(?<!\w)(?P<name>{_CAPITALISED}(?:[ -](?:(?:of|the|and|de|von) ){{0,2}}{_CAPITALISED})*) "
     r"\((?P<which>[^()\n]{1,40})\)"
 )
+_TITLED = re.compile(r"(?P<name>.+?) \((?P<which>[^()\n]{1,40})\)")
 _YEAR = re.compile(r"\b(?:1\d{3}|20\d{2})\b")
 _MOST = 4
 _LIKE = 0.9
@@ -30,18 +31,20 @@ _MET = 0.2
 """By how much less similar than in the first passage a word of the question may be met."""
 
 
-def choices_of(question: str, passages: Sequence[Passage]) -> tuple[Choice, ...]:
+def choices_of(question: str, passages: Sequence[Passage], *, answered: bool) -> tuple[Choice, ...]:
     """Return the readings of a question, best first; empty if it has one.
 
     Args:
         question: the question by itself.
         passages: what was retrieved for it, best first.
+        answered: whether the first passage answers it; if not, other documents do not either.
 
     """
-    for choices in (_named(question, passages), _by_document(question, passages)):
-        if len(choices) > 1:
-            return choices[:_MOST]
-    return ()
+    named = _named(question, passages)
+    if len(named) > 1 or not answered:
+        return named[:_MOST] if len(named) > 1 else ()
+    documents = _by_document(question, passages)
+    return documents[:_MOST] if len(documents) > 1 else ()
 
 
 def _named(question: str, passages: Sequence[Passage]) -> tuple[Choice, ...]:
@@ -54,7 +57,7 @@ def _named(question: str, passages: Sequence[Passage]) -> tuple[Choice, ...]:
                 continue
             year = _YEAR.search(which)
             key = (year[0] if year else which).casefold()
-            if key in question.casefold():
+            if re.search(rf"(?<!\w){re.escape(key)}(?!\w)", question.casefold()):
                 return ()
             asked = f"{question[: at.end()]} ({which}){question[at.end() :]}"
             one = Choice(f"{name} ({which})", asked, passage.rank)
@@ -66,7 +69,7 @@ def _qualified(passage: Passage) -> Iterator[tuple[str, str]]:
     """Names with what qualifies them; in running text a year does, in titles anything."""
     citation = passage.citation
     for heading in (citation.title, *citation.section):
-        for match in _NAMED.finditer(heading):
+        if match := _TITLED.fullmatch(heading):
             yield match["name"], match["which"]
     for match in _NAMED.finditer(passage.text):
         if _YEAR.search(match["which"]):

@@ -75,7 +75,7 @@ def compose(data: IndexData, result: Result, *, k: int, threshold: float | None)
     probability = confidence(result)
     answered = probability >= (default_threshold(result) if threshold is None else threshold)
     nearest = passages_of(data, result, max(k, _READINGS), answered=answered)
-    passages, choices = nearest[:k], choices_of(query.standalone, nearest)
+    passages, choices = nearest[:k], choices_of(query.standalone, nearest, answered=answered)
     if not answered:
         answer = _abstention(query, probability, passages, _why_not(result))
         return replace(answer, choices=choices)

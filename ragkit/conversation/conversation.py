@@ -20,16 +20,16 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from ragkit.answering.answer import Answer, Remark
+from ragkit.answering.answer import Answer
 from ragkit.answering.generated import Sentence
-from ragkit.conversation.remarks import MOST_TITLES, needs_answer, reply_about, reply_alone
+from ragkit.conversation.remarks import reply
 from ragkit.conversation.turns import Turn
 from ragkit.conversation.understanding import Understanding, understand
 from ragkit.default import IndexLike, open_index
 from ragkit.errors import InputError
 from ragkit.grounding import LanguageModel, Policy, rewrite_question
 from ragkit.index import Where
-from ragkit.retrieval import clean_question
+from ragkit.retrieval import check_k, check_threshold, clean_question
 
 __all__ = ["MAX_TURNS", "Conversation", "Rewriter", "rewriter"]
 
@@ -55,8 +55,8 @@ def rewriter(llm: LanguageModel) -> Rewriter:
 
     def rewrite(turns: Sequence[Turn], question: str) -> str | None:
         understanding = understand(turns, question)
-        if understanding.standalone is not None and not understanding.before:
-            return understanding.standalone
+        if not understanding.before:
+            return understanding.standalone or question
         return rewrite_question(llm, [turn.standalone for turn in turns], question)
 
     return rewrite
@@ -92,8 +92,8 @@ class Conversation:
         Args:
             index: as for ``ragkit.ask``.
             turns: earlier turns to continue from, oldest first.
-            rewriter: rewrites each question after the first so that it stands alone, instead of
-                encoding it with the history in front.
+            rewriter: rewrites each question after the first so that it stands alone; passages are
+                then matched with its wording alone. Remarks are not given to it.
             llm: as for ``ragkit.ask``.
             unsupported: as for ``ragkit.ask``.
 
@@ -158,7 +158,9 @@ class Conversation:
             Understanding(asked) if standalone is not None else understand(self.turns, asked)
         )
         if understanding.remark is not None:
-            yield self._reply(asked, understanding.remark, k=k, where=where)
+            check_k(k)
+            check_threshold(threshold)
+            yield reply(asked, understanding.remark, self.turns, self._index)
             return
         rewritten = standalone if standalone is not None else self._rewrite(asked)
         answer: Answer | None = None
@@ -240,24 +242,6 @@ class Conversation:
         return cls(index, turns=turns, rewriter=rewriter, llm=llm, unsupported=unsupported)
 
     def _rewrite(self, question: str) -> str | None:
-        return self._rewriter(self.turns, question) if self._rewriter and self._turns else None
-
-    def _reply(self, asked: str, remark: Remark, *, k: int, where: Where | None) -> Answer:
-        """Reply to a remark. It is not remembered: later questions refer to what came before it."""
-        if not (self._turns and needs_answer(remark)):
-            titles = [document.title for document in self._index.documents[: MOST_TITLES + 1]]
-            return reply_alone(asked, remark, titles, len(self._index.documents))
-        *earlier, last = self._turns
-        understanding = understand(earlier, last.question)
-        as_then = understanding.standalone in (
-            None,
-            last.standalone,
-        )  # else it was rewritten by others
-        answer = self._index.ask(
-            last.question,
-            k=k,
-            where=where,
-            before=understanding.before if as_then else (),
-            standalone=understanding.standalone if as_then else last.standalone,
-        )
-        return reply_about(asked, remark, answer, last.answer)
+        if self._rewriter is None or not self._turns:
+            return None
+        return self._rewriter(self.turns, question) or None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -20,6 +21,12 @@ _LONGEST = 40  # tokens of what is inserted
 _PER_TOKEN = 0.15
 """Taken from a span's score for each further token: of two names nearly as likely, the best
 beginning may be that of one, and the best end that of the other."""
+_CONNECTING = frozenset(
+    "of in to for by about on with after from at during between against".split()
+)
+_STUMBLES = re.compile(rf"\b(?:{'|'.join(sorted(_CONNECTING))}) (?:of|to|for|by|the the)\b", re.I)
+"""What no question has: one connecting word right after another."""
+
 _DROPPED = frozenset(
     "and so but ok okay also then well now no yes oh hmm right great cool thanks".split()
 )
@@ -35,7 +42,6 @@ class TurnScores(NamedTuple):
         after: ``(t, len(AFTER))`` what follows it.
         first: ``(t, h)`` where it begins in what was said.
         last: ``(t, h)`` where it ends.
-        relevant: ``(h,)`` whether the turn is about a word that was said.
         kind: ``(kinds,)`` which remark the turn is.
 
     """
@@ -45,7 +51,6 @@ class TurnScores(NamedTuple):
     after: Logits
     first: Logits
     last: Logits
-    relevant: Logits
     kind: Logits
 
 
@@ -55,13 +60,11 @@ class Understood:
 
     Attributes:
         standalone: its wording by itself.
-        edits: what was changed for that.
         alone: the chance, 0–1, that it needs nothing of what was said.
 
     """
 
     standalone: str
-    edits: Edits
     alone: float
 
 
@@ -69,22 +72,22 @@ def understood(
     question: str, history: Sequence[str], laid: LaidOut, scores: TurnScores
 ) -> Understood:
     """Return the question that the scores make of a turn."""
+    if not laid.earlier:
+        return Understood(question, 1.0)
     spans = question_words(question)
     count = len(laid.words) - 1
-    insertions = tuple(_insertions(history, laid, scores, len(spans)))
+    insertions = tuple(_once(_insertions(history, laid, scores, len(spans))))
     removed = {n for n in range(count) if scores.removed[laid.words[n]] > 0}
     filled = {insertion.at for insertion in insertions}
     words = [question[slice(*span)].casefold() for span in spans]
-    edits = Edits(frozenset(_droppable(removed, filled, words)), insertions)
-    if len(edits.removed) == len(spans) and not insertions:
-        edits = Edits()
-    return Understood(edited(question, edits), edits, _chance_alone(laid, scores))
+    dropped = frozenset(_droppable(removed, filled, words))
+    standalone = edited(question, Edits(dropped, insertions))
+    is_whole = (insertions or len(dropped) < len(spans)) and not _STUMBLES.search(standalone)
+    return Understood(standalone if is_whole else question, _chance_alone(laid, scores))
 
 
 def _chance_alone(laid: LaidOut, scores: TurnScores) -> float:
     """The chance that nothing is inserted at the word where that is least likely."""
-    if not laid.earlier:
-        return 1.0
     shares = np.exp(scores.inserted[laid.words])
     return float((shares[:, 0] / shares.sum(axis=1)).min())
 
@@ -94,16 +97,36 @@ def _insertions(
 ) -> Iterator[Insertion]:
     for number, token in enumerate(laid.words):
         choice = int(scores.inserted[token].argmax())
-        if choice == 0 or not laid.earlier:
+        if choice == 0:
             continue
         place = _best_place(laid, scores.first[token], scores.last[token])
         if place is None:
             continue
         utterance, span = place
-        text = history[utterance][slice(*span)].rstrip(".?!, ")
+        text = _ends_stripped(history[utterance][slice(*span)], BEFORE[choice - 1])
+        if not any(map(str.isalnum, text)):
+            continue
         at = number if number < len(laid.words) - 1 else end
         after = AFTER[int(scores.after[token].argmax())]
         yield Insertion(at, text, BEFORE[choice - 1], after)
+
+
+def _ends_stripped(text: str, before: str) -> str:
+    """The words without marks at their end, nor connecting words if there are others in front."""
+    text = text.strip(".?!,;: ")
+    head, _, rest = text.partition(" ")
+    if before and rest and head.casefold() in _CONNECTING | set(before.split()):
+        return _ends_stripped(rest, before)
+    return text
+
+
+def _once(insertions: Iterator[Insertion]) -> Iterator[Insertion]:
+    """Each text where it is put in first."""
+    seen: set[str] = set()
+    for insertion in insertions:
+        if insertion.text.casefold() not in seen:
+            yield insertion
+        seen.add(insertion.text.casefold())
 
 
 def _best_place(laid: LaidOut, first: Logits, last: Logits) -> tuple[int, tuple[int, int]] | None:

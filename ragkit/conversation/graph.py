@@ -41,21 +41,19 @@ def turn_graph(weights: ModelWeights, described: Mapping[str, Any], *, int8: boo
         The model, for onnxruntime. Inputs, int32: the ids of the turn and of what was said, each
         with the positions of its tokens, and a mask of ones over both. Outputs, in this order:
         ``(1, t, marks)`` scores of each token of the turn; ``(1, t, h)`` where what is inserted at
-        it begins; ``(1, t, h)`` where that ends; ``(1, 1, h)`` whether the turn is about each token
-        that was said; ``(1, kinds)`` which remark it is.
+        it begins; ``(1, t, h)`` where that ends; ``(1, kinds)`` which remark it is.
 
     """
     graph = GraphBuilder(int8=int8, epsilon=float(described["epsilon"]))
     width = int(described["width"])
     turn, earlier = _layers(graph, weights, described)
     marks = _linear(graph, weights, turn, "words")
-    first, last, relevant = _pointers(graph, weights, turn, earlier, width)
+    first, last = _pointers(graph, weights, turn, earlier, width)
     kind = _kind(graph, weights, turn, width)
     outputs: dict[str, list[str | int]] = {
         marks: ["one", "turn_tokens", len(weights["words.bias"])],
         first: ["one", "turn_tokens", "said_tokens"],
         last: ["one", "turn_tokens", "said_tokens"],
-        relevant: ["one", 1, "said_tokens"],
         kind: ["one", len(weights["kind.bias"])],
     }
     return graph.model(_INPUTS, outputs)
@@ -83,18 +81,17 @@ def _layers(
 def _pointers(
     graph: GraphBuilder, weights: ModelWeights, turn: str, earlier: str, width: int
 ) -> list[str]:
-    """For each end of a span which token of what was said each token points to, and relevance."""
+    """For each end of a span which token of what was said each token points to."""
     scale = graph.constant(np.asarray(1 / math.sqrt(width), dtype=np.float32))
     towards = graph.node("Mul", [_linear(graph, weights, turn, "pointers"), scale])
     halves = graph.nodes_of("Split", [towards], 2, axis=2, num_outputs=2)
     tokens = graph.node("Transpose", [earlier], perm=[0, 2, 1])
     alone = graph.node("Transpose", [_linear(graph, weights, earlier, "spans")], perm=[0, 2, 1])
-    *priors, relevant = graph.nodes_of("Split", [alone], 3, axis=1, num_outputs=3)
-    ends = [
+    *priors, _ = graph.nodes_of("Split", [alone], 3, axis=1, num_outputs=3)
+    return [
         graph.node("Add", [graph.node("MatMul", [half, tokens]), prior])
         for half, prior in zip(halves, priors, strict=True)
     ]
-    return [*ends, relevant]
 
 
 def _kind(graph: GraphBuilder, weights: ModelWeights, turn: str, width: int) -> str:

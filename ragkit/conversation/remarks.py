@@ -3,87 +3,104 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
+from ragkit.answerer import Answerer
 from ragkit.answering.answer import Abstention, Answer, Passage, Remark
+from ragkit.conversation.turns import Turn
+from ragkit.errors import InputError
+from ragkit.types import Citation, Document
 
-__all__ = ["MOST_TITLES", "needs_answer", "reply_about", "reply_alone"]
+__all__ = ["reply"]
 
 _ABOUT_ANSWER = frozenset(
     {Remark.REPEAT, Remark.SHORTER, Remark.LONGER, Remark.SOURCE, Remark.LANGUAGE}
 )
-_NO_ANSWER = "The last question has no answer: the documents do not say it."
+_NO_ANSWER = "The last question has no answer that I could come back to."
 _NO_ANSWER_YET = "There is no answer yet. Ask a question first."
-_SENTENCES = {
-    Remark.THANKS: "You are welcome.",
-    Remark.GOODBYE: "Goodbye.",
-}
-MOST_TITLES = 3
-"""Of how many documents the titles are named."""
+_CHANGED = "The documents have changed since that answer. Ask the question again."
+_MOST_TITLES = 3
 
 
-def needs_answer(remark: Remark) -> bool:
-    """Return whether a remark is about the answer before it."""
-    return remark in _ABOUT_ANSWER
-
-
-def reply_alone(question: str, remark: Remark, titles: Sequence[str], documents: int) -> Answer:
-    """Reply to a remark without any passage.
+def reply(question: str, remark: Remark, turns: Sequence[Turn], index: Answerer) -> Answer:
+    """Reply to a remark.
 
     Args:
         question: the turn.
         remark: what it is.
-        titles: of the first documents.
-        documents: how many there are.
+        turns: the turns before it, oldest first.
+        index: what was asked.
+
+    Returns:
+        With the passage that the last answer quoted, if the remark is about that answer.
 
     """
-    if needs_answer(remark):
-        reply = _NO_ANSWER_YET
-    elif remark is Remark.GREETING:
-        reply = f"Hello. Ask me about {_subject(titles, documents)}."
-    elif remark is Remark.HELP:
-        reply = (
-            f"I answer questions about {_subject(titles, documents)}, with the passages that say "
-            f"it. A question may refer to the ones before it, such as “and when?”."
-        )
-    else:
-        reply = _SENTENCES[remark]
+    if remark not in _ABOUT_ANSWER:
+        return _without_passage(question, remark, _polite(remark, index.documents))
+    if not turns:
+        return _without_passage(question, remark, _NO_ANSWER_YET)
+    last = turns[-1]
+    if not last.passage:
+        return _without_passage(question, remark, _NO_ANSWER, last.standalone)
+    try:
+        whole, quote = index.cite(last.passage), index.cite(last.quote)
+        short = index.cite(last.short) if last.short else None
+    except InputError:
+        return _without_passage(question, remark, _CHANGED, last.standalone)
+    passage = Passage(
+        whole.quote, 0.0, 1, whole, (quote.span,), phrase=None if short is None else short.span
+    )
     return Answer(
-        question, False, "", 0.0, reason=Abstention.NO_QUESTION, remark=remark, reply=reply
+        question,
+        True,
+        last.answer,
+        last.confidence,
+        (passage,),
+        standalone=last.standalone,
+        short=short,
+        remark=remark,
+        reply=_about(remark, last.answer, quote, short, whole),
     )
 
 
-def reply_about(question: str, remark: Remark, answer: Answer, earlier: str) -> Answer:
-    """Reply to a remark about an answer.
-
-    Args:
-        question: the turn.
-        remark: what it is.
-        answer: the answer to the question before.
-        earlier: its words, as they were said.
-
-    """
-    reply = _about(remark, answer, answer.passages[0], earlier) if earlier else _NO_ANSWER
-    return replace(answer, question=question, remark=remark, reply=reply)
+def _without_passage(question: str, remark: Remark, text: str, standalone: str = "") -> Answer:
+    return Answer(
+        question, False, "", 0.0, reason=Abstention.NO_QUESTION, standalone=standalone,
+        remark=remark, reply=text,
+    )  # fmt: skip
 
 
-def _about(remark: Remark, answer: Answer, first: Passage, earlier: str) -> str:
-    if remark is Remark.SHORTER:
-        shortest = (
-            answer.short.quote if answer.short else first.phrase and first.quote(first.phrase)
-        )
-        return shortest or earlier
+def _about(
+    remark: Remark, answer: str, quote: Citation, short: Citation | None, whole: Citation
+) -> str:
+    if remark is Remark.SHORTER and short is not None:
+        return short.quote
     if remark is Remark.LONGER:
-        return first.text
+        return whole.quote
     if remark is Remark.SOURCE:
-        return f"{first.citation.label}: “{' '.join(first.quote(s) for s in first.highlights)}”"
+        return f"{whole.label}: “{quote.quote}”"
     if remark is Remark.LANGUAGE:
-        return f"I quote the documents in their own language and do not translate: “{earlier}”"
-    return earlier
+        return f"I quote the documents in their own language and do not translate: “{answer}”"
+    return answer
 
 
-def _subject(titles: Sequence[str], documents: int) -> str:
-    if not 1 <= documents <= MOST_TITLES:
-        return f"the {documents} documents here"
-    *first, last = [f"“{title}”" for title in titles]
+def _polite(remark: Remark, documents: Sequence[Document]) -> str:
+    if remark is Remark.THANKS:
+        return "You are welcome."
+    if remark is Remark.GOODBYE:
+        return "Goodbye."
+    subject = _subject(documents)
+    if remark is Remark.GREETING:
+        return f"Hello. Ask me about {subject}."
+    return (
+        f"I answer questions about {subject}, with the passages that say it. A question may refer "
+        f"to the ones before it, such as “and when?”."
+    )
+
+
+def _subject(documents: Sequence[Document]) -> str:
+    if not documents:
+        return "the documents here, once there are some"
+    if len(documents) > _MOST_TITLES:
+        return f"the {len(documents)} documents here"
+    *first, last = [f"“{document.title}”" for document in documents]
     return f"{', '.join(first)} and {last}" if first else last

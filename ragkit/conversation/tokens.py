@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ragkit.conversation.edits import question_words
-from ragkit.encoding.onnx import load_tokenizer_of
 from ragkit.text.spans import Span
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-__all__ = ["LaidOut", "laid_out", "tokenizer_of"]
+__all__ = ["LaidOut", "laid_out"]
 
 _TURN_TOKENS, _EARLIER_TOKENS = 64, 128
 _LAST, _LAST_TOKENS, _OLDER_TOKENS = 2, 48, 20  # utterances, tokens of each, of older ones
@@ -36,6 +34,7 @@ class LaidOut:
         earlier: ids of what was said before.
         of: for each of those its utterance's number (oldest first) and its span there; None for
             separators.
+        is_whole: whether the turn's part holds all of the turn.
 
     """
 
@@ -43,6 +42,7 @@ class LaidOut:
     words: list[int]
     earlier: list[int]
     of: list[tuple[int, Span] | None]
+    is_whole: bool
 
     def place(self, utterance: int, begin: int, end: int) -> tuple[int, int] | None:
         """Return the first and the last token of a span of an utterance, if it is laid out."""
@@ -53,11 +53,6 @@ class LaidOut:
         ]
         whole = tokens and self.of[tokens[-1]]
         return (tokens[0], tokens[-1]) if whole and whole[1].end >= end else None
-
-
-def tokenizer_of(path: Path) -> Tokenizer:
-    """Load a tokenizer that neither pads nor cuts."""
-    return load_tokenizer_of(path)
 
 
 def laid_out(tokenizer: Tokenizer, question: str, history: Sequence[str]) -> LaidOut:
@@ -85,4 +80,4 @@ def laid_out(tokenizer: Tokenizer, question: str, history: Sequence[str]) -> Lai
         earlier += [*encoded.ids[:count], _SEP]
         of += [(number, Span(*offset)) for offset in encoded.offsets[:count]]
         of.append(None)
-    return LaidOut(turn, words, earlier, of)
+    return LaidOut(turn, words, earlier, of, is_whole=len(ids) == len(own.ids))

@@ -18,12 +18,16 @@ from ragkit.conversation.graph import turn_graph
 from ragkit.conversation.tokens import LaidOut, laid_out
 from ragkit.encoding.carried import CarriedModel
 from ragkit.encoding.export import Precision
+from ragkit.errors import EncoderError
 from ragkit.timing import LAP
 
 __all__ = ["TurnModel", "load_turn_model"]
 
 _FOLDER = Path(__file__).parent / "weights"
 _KINDS = (None, *Remark)
+_SURE = 0.85
+"""Chance from which on a turn is taken for a remark: a question too many costs less than one that
+is not asked."""
 
 
 class TurnModel:
@@ -34,6 +38,14 @@ class TurnModel:
         self._model = CarriedModel(
             "turns", folder, turn_graph, "give each question's standalone wording", precision
         )
+        described = self._model.description
+        if (described["before"], described["after"], described["kinds"]) != (
+            list(BEFORE), list(AFTER), ["none", *map(str, Remark)],
+        ):  # fmt: skip
+            raise EncoderError(
+                f"{folder} holds a turn model of another version of ragkit; expected the one that "
+                f"is installed with it. Run: pip install --force-reinstall --no-deps ragkit-cited"
+            )
 
     def understand(self, question: str, history: Sequence[str]) -> tuple[Understood, Remark | None]:
         """Return what a turn asks, and which remark it is, None if it is a question.
@@ -45,15 +57,17 @@ class TurnModel:
         """
         laid = laid_out(self._model.tokenizer, question, history)
         scores = self._scores(laid)
-        kind = _KINDS[int(scores.kind.argmax())]
-        return understood(question, history, laid, scores), kind
+        chances = np.exp(scores.kind - scores.kind.max())
+        best = int(chances.argmax())
+        is_sure = chances[best] >= _SURE * chances.sum() and laid.is_whole
+        return understood(question, history, laid, scores), _KINDS[best] if is_sure else None
 
     def _scores(self, laid: LaidOut) -> TurnScores:
         turn = np.asarray([laid.turn], dtype=np.int32)
         earlier = np.asarray([laid.earlier or [0]], dtype=np.int32)
         mask = np.ones((1, turn.size + earlier.size), dtype=np.int32)
         mask[0, turn.size :] = bool(laid.earlier)
-        marks, first, last, relevant, kind = self._model.run(
+        marks, first, last, kind = self._model.run(
             {
                 "turn": turn,
                 "turn_positions": np.arange(turn.size, dtype=np.int32),
@@ -64,10 +78,9 @@ class TurnModel:
         )
         LAP.get()(f"understand the turn, {turn.size + earlier.size} tokens")
         inserted = 2 + len(BEFORE)
-        assert marks.shape[-1] == inserted + len(AFTER)  # noqa: S101 - as it was trained
         return TurnScores(
             marks[0, :, 0], marks[0, :, 1:inserted], marks[0, :, inserted:], first[0], last[0],
-            relevant[0, 0], kind[0],
+            kind[0],
         )  # fmt: skip
 
 

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from ragkit.answering.answer import Remark
 from ragkit.conversation.turn_model import load_turn_model
 from ragkit.conversation.turns import Turn
-from ragkit.text.languages import language_of, script_of
+from ragkit.text.languages import language_of
 from ragkit.types import Said
 
 __all__ = ["Understanding", "understand"]
 
-_LANGUAGE, _SCRIPT = "en", "LATIN"
+_LANGUAGE = "en"
+_ENGLISH = frozenset(
+    "the a an of and to is are was were that it its for with by as from be has have had which what "
+    "who whom whose when where why how do does did can could would should will i you your he his "
+    "him she her they them their this these there then one ones another other others about any "
+    "much many long old again more shorter short brief please thanks thank thx ty cheers hello hi "
+    "hey bye goodbye morning evening night welcome help source sources says say said repeat sorry "
+    "pardon sure tell elaborate explain cite proof evidence before after too also not yes ok okay "
+    "later see cu lol great cool nice perfect understood got".split()
+)
 _STANDS_ALONE = 0.8
 _IN_FRONT, _LAST_WEIGHT, _DECAY = 3, 0.2, 0.5  # turns, and what their words weigh
 _MAX_SHORT = 3
@@ -47,10 +57,11 @@ def understand(turns: Sequence[Turn], question: str) -> Understanding:
 
 
 def _is_readable(question: str) -> bool:
-    return script_of(question) in {_SCRIPT, None} and language_of(question, least=2) in {
-        _LANGUAGE,
-        None,
-    }
+    """Whether a turn is English: it has a word that shows it, and none that shows another."""
+    words = re.findall(r"\w+", question.casefold())
+    if language_of(question) not in {_LANGUAGE, None}:
+        return False
+    return not _ENGLISH.isdisjoint(words)
 
 
 def _in_front(turns: Sequence[Turn]) -> tuple[Said, ...]:

@@ -88,6 +88,7 @@ class CarriedModel:
 @lru_cache(maxsize=8)
 def _exported(model: CarriedModel) -> Path:
     """The folder of the graph and the tokenizer, made if it is not in the cache yet."""
+    _ = model.description  # whose error says what to do, if there is none
     # The description names the weights' checksum and how they are put together.
     digest = file_sha256(model.folder / f"{model.name}.json")
     name = f"{model.name}-{digest[:32]}-{model.precision}-v{_VERSION}"

@@ -147,7 +147,7 @@ def load_tokenizer_of(path: Path) -> Tokenizer:
     return tokenizer
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def load_session(model: Path) -> InferenceSession:
     """Load one session a process, so that indexes with the same model share its weights."""
     import onnxruntime

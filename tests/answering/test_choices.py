@@ -55,3 +55,25 @@ def test_two_documents_that_answer_with_different_numbers_are_two_readings(
 )
 def test_a_question_with_one_reading_has_no_choices(german_soviet: Index, question: str) -> None:
     assert german_soviet.ask(question).choices == ()
+
+
+def test_a_question_that_no_document_answers_has_no_readings(german_soviet: Index) -> None:
+    documents = [
+        Document(name, f"{name} handbook", f"Employees have {days} days of annual leave.")
+        for name, days in (("Acme", 28), ("Beta", 30), ("Gamma", 27))
+    ]
+    index = Index.build(documents, encoder=german_soviet.encoder)
+    answer = index.ask("How many dogs may employees bring?", threshold=0.5)
+    assert not answer.answered
+    assert answer.choices == ()
+
+
+def test_a_qualifier_is_a_word_of_the_question_or_none(german_soviet: Index) -> None:
+    documents = [
+        Document("us", "Leave policy (US)", "The leave policy is used for holidays."),
+        Document("uk", "Leave policy (UK)", "The leave policy is used for illness."),
+    ]
+    index = Index.build(documents, encoder=german_soviet.encoder)
+    labels = {choice.label for choice in index.ask("What is the leave policy used for?").choices}
+    assert labels == {"Leave policy (US)", "Leave policy (UK)"}
+    assert index.ask("What is the leave policy (UK) used for?").choices == ()

@@ -94,7 +94,7 @@ def scores_of(layout: LaidOut) -> TurnScores:
     return TurnScores(
         np.full(turn, -5.0, dtype=np.float32), none, np.eye(1, len(AFTER), dtype=np.float32).repeat(turn, 0),
         np.zeros((turn, said), dtype=np.float32), np.zeros((turn, said), dtype=np.float32),
-        np.full(said, -5.0, dtype=np.float32), np.zeros(10, dtype=np.float32),
+        np.zeros(10, dtype=np.float32),
     )  # fmt: skip
 
 
@@ -123,8 +123,20 @@ def test_a_word_is_left_out_only_if_something_stands_for_it_or_it_merely_joins()
     assert understood(question, history, layout, scores).standalone == "who signed it?"
 
 
-def test_nothing_is_put_in_where_nothing_was_said() -> None:
-    layout = laid("who signed it?")
+def test_a_first_question_stays_as_it_is() -> None:
+    layout = laid("and who signed it?")
     scores = scores_of(layout)
-    scores.inserted[:, 1] = 9
-    assert understood("who signed it?", (), layout, scores).standalone == "who signed it?"
+    scores.inserted[:, 1] = scores.removed[:] = 9
+    assert understood("and who signed it?", (), layout, scores).standalone == "and who signed it?"
+
+
+@pytest.mark.parametrize("said", ["of the pump", "to the of the pump", "!"])
+def test_a_question_that_would_stumble_stays_as_it_is(said: str) -> None:
+    question, history = "how long is the warranty of?", (f"Is it {said}",)
+    layout = laid(question, *history)
+    scores = scores_of(layout)
+    place = layout.place(0, len("Is it "), len(history[0]))
+    assert place is not None
+    scores.inserted[layout.words[6], 1] = 9  # in front of "?"
+    scores.first[layout.words[6], place[0]] = scores.last[layout.words[6], place[1]] = 9
+    assert understood(question, history, layout, scores).standalone == question

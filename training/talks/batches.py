@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from ragkit.conversation.edits import question_words
-from ragkit.conversation.tokens import LaidOut, laid_out, tokenizer_of
+from ragkit.conversation.tokens import LaidOut, laid_out
+from ragkit.encoding.onnx import load_tokenizer_of
 from training.talks.alignment import CONNECTING, align, words
 from training.talks.examples import KINDS, Example
 from training.talks.model import Batch
@@ -45,7 +46,7 @@ class Rows:
     """Lays out examples; tokenizes each text once."""
 
     def __init__(self) -> None:
-        self.tokenizer = tokenizer_of(model_folder() / "tokenizer.json")
+        self.tokenizer = load_tokenizer_of(model_folder() / "tokenizer.json")
 
     def laid(self, example: Example) -> LaidOut:
         return laid_out(self.tokenizer, example.question, example.history)

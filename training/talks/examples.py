@@ -19,14 +19,12 @@ from itertools import pairwise
 from pathlib import Path
 from zlib import crc32
 
+from ragkit.answering.answer import Remark
 from training.sources import Question, Source, article_of, load_contrast, read_lines
 from training.splits import TRAIN, load_splits
 
 OWN = Path(__file__).parent
-KINDS = (
-    "none", "greeting", "thanks", "goodbye", "help", "repeat", "shorter", "longer", "source",
-    "language",
-)  # fmt: skip
+KINDS = ("none", *map(str, Remark))
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,19 @@
-"""Writes what ships: ``python -m training.talks.export CHECKPOINT ragkit/conversation/weights``."""
+"""Writes what ships, the mean of some checkpoints of one run.
+
+``python -m training.talks.export CHECKPOINT [CHECKPOINT …] ragkit/conversation/weights``
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from ragkit.conversation.edits import AFTER, BEFORE
 from training.export import LARGEST
@@ -19,10 +24,10 @@ from training.talks.model import TurnModel
 from training.windows import model_folder
 
 
-def export(checkpoint: Path, out: Path) -> dict[str, Any]:
+def export(checkpoints: Sequence[Path], out: Path) -> dict[str, Any]:
     """``turns.safetensors`` and ``turns.json``; what the second says."""
     model = TurnModel()
-    model.restore(checkpoint / "turns.safetensors")
+    model.load_state_dict(mean_of(checkpoints), strict=False)
     out.mkdir(parents=True, exist_ok=True)
     weights = out / "turns.safetensors"
     kept = {
@@ -52,12 +57,18 @@ def export(checkpoint: Path, out: Path) -> dict[str, Any]:
     return content
 
 
+def mean_of(checkpoints: Sequence[Path]) -> dict[str, Tensor]:
+    """The mean of each weight (Wortsman et al. 2022, arXiv:2203.05482)."""
+    loaded = [load_file(path / "turns.safetensors") for path in checkpoints]
+    return {name: torch.stack([weights[name] for weights in loaded]).mean(0) for name in loaded[0]}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("checkpoints", type=Path, nargs="+")
     parser.add_argument("out", type=Path)
     options = parser.parse_args()
-    print(json.dumps(export(options.checkpoint, options.out), indent=1))
+    print(json.dumps(export(options.checkpoints, options.out), indent=1))
 
 
 if __name__ == "__main__":
