@@ -25,7 +25,7 @@ __all__ = ["TurnModel", "load_turn_model"]
 
 _FOLDER = Path(__file__).parent / "weights"
 _KINDS = (None, *Remark)
-_SURE = 0.85
+_SURE = 0.6
 """Chance from which on a turn is taken for a remark: a question too many costs less than one that
 is not asked."""
 

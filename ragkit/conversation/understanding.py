@@ -16,13 +16,16 @@ __all__ = ["Understanding", "understand"]
 
 _LANGUAGE = "en"
 _ENGLISH = frozenset(
-    "the a an of and to is are was were that it its for with by as from be has have had which what "
-    "who whom whose when where why how do does did can could would should will i you your he his "
-    "him she her they them their this these there then one ones another other others about any "
-    "much many long old again more shorter short brief please thanks thank thx ty cheers hello hi "
-    "hey bye goodbye morning evening night welcome help source sources says say said repeat sorry "
-    "pardon sure tell elaborate explain cite proof evidence before after too also not yes ok okay "
-    "later see cu lol great cool nice perfect understood got".split()
+    "the a an of and to is are was were that it its for with by as from be has have had which "
+    "what who whom whose when where why how do does did can could would should will i you your "
+    "he his him she her they them their this these there then one ones another other others "
+    "about any much many long old again more shorter short brief please thanks thank thx ty "
+    "cheers hello hi hey bye goodbye morning evening night welcome help source sources says say "
+    "said repeat sorry pardon sure tell elaborate explain cite proof evidence before after too "
+    "also not yes ok okay later see cu lol pls plz tysm good fewer words sentence sentences "
+    "tldr gist summarise summarize keep going quit helo english german french spanish italian "
+    "chinese great cool nice perfect understood got".split()
+)
 )
 _STANDS_ALONE = 0.8
 _IN_FRONT, _LAST_WEIGHT, _DECAY = 3, 0.2, 0.5  # turns, and what their words weigh
@@ -58,7 +61,7 @@ def understand(turns: Sequence[Turn], question: str) -> Understanding:
 
 def _is_readable(question: str) -> bool:
     """Whether a turn is English: it has a word that shows it, and none that shows another."""
-    words = re.findall(r"\w+", question.casefold())
+    words = re.findall(r"\w+(?:-\w+)*", question.casefold())
     if language_of(question) not in {_LANGUAGE, None}:
         return False
     return not _ENGLISH.isdisjoint(words)
