@@ -26,7 +26,6 @@ _ENGLISH = frozenset(
     "tldr gist summarise summarize keep going quit helo english german french spanish italian "
     "chinese great cool nice perfect understood got".split()
 )
-)
 _STANDS_ALONE = 0.8
 _IN_FRONT, _LAST_WEIGHT, _DECAY = 3, 0.2, 0.5  # turns, and what their words weigh
 _MAX_SHORT = 3
