@@ -15,7 +15,7 @@ function show() {
   $("kind").dataset.answerable = item.answerable;
   $("by").textContent = item.by ? `by ${item.by}` : "";
   $("question").value = item.question;
-  $("answers").value = item.answers.join(" | ");
+  $("answers").value = joined(item);
   $("answer-row").hidden = !item.answerable;
   $("note").textContent = item.answerable
     ? ""
@@ -56,12 +56,12 @@ async function decide(status) {
   if (busy || !item) return;
   busy = true;
   const question = $("question").value.trim();
-  const answers = $("answers").value.split("|").map((one) => one.trim()).filter(Boolean);
+  const answers = edited(item);
   try {
     const response = await fetch("decisions", {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ id: item.id, status, question, answers: item.answerable ? answers : [] }),
+      body: JSON.stringify({ id: item.id, status, question, answers }),
     });
     const content = await response.json();
     if (!response.ok) throw new Error(content.error);
@@ -76,6 +76,15 @@ async function decide(status) {
     busy = false;
   }
 }
+
+/** The answers, as they are unless their field was changed: one of them may have a "|" in it. */
+function edited(item) {
+  const { value } = $("answers");
+  if (value === joined(item)) return item.answers;
+  return value.split("|").map((one) => one.trim()).filter(Boolean);
+}
+
+const joined = (item) => item.answers.join(" | ");
 
 /** The next question that waits for a decision; the same one if none does. */
 function following() {
@@ -100,7 +109,7 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.target.matches("textarea, input")) {
     if (event.key === "Escape") event.target.blur();
-    if (event.key !== "Enter" || event.shiftKey) return;
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
     decide("accepted");
     return;
