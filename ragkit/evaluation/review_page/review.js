@@ -4,6 +4,7 @@ const $ = (id) => document.getElementById(id);
 let items = [];
 let at = 0;
 let busy = false;
+let shown = ""; // the field of the answers as it was filled
 
 function show() {
   const item = items[at];
@@ -15,7 +16,8 @@ function show() {
   $("kind").dataset.answerable = item.answerable;
   $("by").textContent = item.by ? `by ${item.by}` : "";
   $("question").value = item.question;
-  $("answers").value = joined(item);
+  $("answers").value = item.answers.join(" | ");
+  shown = $("answers").value;
   $("answer-row").hidden = !item.answerable;
   $("note").textContent = item.answerable
     ? ""
@@ -80,11 +82,9 @@ async function decide(status) {
 /** The answers, as they are unless their field was changed: one of them may have a "|" in it. */
 function edited(item) {
   const { value } = $("answers");
-  if (value === joined(item)) return item.answers;
+  if (value === shown) return item.answers;
   return value.split("|").map((one) => one.trim()).filter(Boolean);
 }
-
-const joined = (item) => item.answers.join(" | ");
 
 /** The next question that waits for a decision; the same one if none does. */
 function following() {
