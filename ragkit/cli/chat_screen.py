@@ -14,7 +14,7 @@ from ragkit.answering.confidence import in_words
 from ragkit.answering.generated import GOOD
 from ragkit.cli.output import use_colour
 from ragkit.cli.places import citation_json, place_of, with_paths
-from ragkit.cli.wrapping import Paragraph, printable, text_width, wrap, wrap_lines
+from ragkit.cli.wrapping import Paragraph, printable, printable_lines, text_width, wrap, wrap_lines
 from ragkit.conversation.transcript import Source, Transcript, cited_passages, lettered
 
 if TYPE_CHECKING:
@@ -78,11 +78,11 @@ class JsonLines:
 
     def notice(self, text: str) -> None:
         """Print on standard error."""
-        click.echo(text, err=True)
+        click.echo(printable_lines(text), err=True)
 
     def error(self, text: str) -> None:
         """Print on standard error."""
-        click.echo(text, err=True)
+        click.echo(printable_lines(text), err=True)
 
     @staticmethod
     def _print(content: dict[str, Any]) -> None:
@@ -158,13 +158,14 @@ class TextScreen:
     def notice(self, text: str) -> None:
         """Print what the program itself says; on standard error if no person reads it."""
         self._leave_blank()
-        click.secho(text, dim=True, color=use_colour(), err=not self._interactive)
+        shown = printable_lines(text)
+        click.secho(shown, dim=True, color=use_colour(), err=not self._interactive)
         self._leave_blank()
 
     def error(self, text: str) -> None:
         """Print on standard error, wrapped if a person reads it."""
         self._leave_blank()
-        shown = wrap(text, text_width()) if self._interactive else text
+        shown = wrap(text, text_width()) if self._interactive else printable_lines(text)
         click.secho(shown, fg="red", color=use_colour(), err=True)
         self._leave_blank()
 

@@ -81,6 +81,7 @@ def chatbot_options(command: Command) -> Command:
         confidence_path: str | None, abstains_with: str | None, **rest: Any,
     ) -> Any:  # fmt: skip
         from ragkit.evaluation import Chatbot, ChatEndpoint, ReplyPaths
+        from ragkit.evaluation.endpoint import short_address
 
         if endpoint is not None and function is not None:
             raise InputError("--endpoint and --callable are both there; expected one of them.")
@@ -93,7 +94,7 @@ def chatbot_options(command: Command) -> Command:
                 body=_parsed(body),
                 token=os.environ.get("RAGKIT_ENDPOINT_TOKEN"),
             )
-            chatbot = Chatbot(endpoint, call, abstains_with)
+            chatbot = Chatbot(short_address(endpoint), call, abstains_with)
         elif function is not None:
             chatbot = Chatbot(function, _imported(function), abstains_with)
         return command(chatbot=chatbot, **rest)

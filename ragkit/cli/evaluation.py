@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ragkit.cli.chatbots import chatbot_options
-from ragkit.cli.generation import generate, review
+from ragkit.cli.generation import generate, refuse_existing, replace_option, review
 from ragkit.cli.options import index_option, json_option, reader_option, with_reader
 from ragkit.cli.output import (
     ExitStatus,
@@ -21,6 +21,7 @@ from ragkit.cli.output import (
     table_console,
     write_text,
 )
+from ragkit.errors import InputError
 
 if TYPE_CHECKING:
     from ragkit.api import Index
@@ -289,7 +290,8 @@ def lint(set_path: Path, index_path: Path | None, as_json: bool) -> None:
     help="File to write: the lines of a question set.",
 )
 @index_option
-def import_feedback(file: Path, out: Path, index_path: Path | None) -> None:
+@replace_option
+def import_feedback(file: Path, out: Path, index_path: Path | None, replace: bool) -> None:
     """Make candidate questions of what people said about answers.
 
     FILE is what `ragkit serve --feedback` wrote. Liked answers become questions with gold; the
@@ -299,6 +301,9 @@ def import_feedback(file: Path, out: Path, index_path: Path | None) -> None:
     from ragkit.evaluation.feedback import candidate_questions, save_candidates
     from ragkit.serving.feedback_file import load_feedback
 
+    if file.resolve() == out.resolve():
+        raise InputError(f"--out is {out}, the feedback itself; expected another file.")
+    refuse_existing(out, replace=replace)
     candidates = candidate_questions(load_feedback(file), open_index(index_path))
     with naming_unwritable(out):
         save_candidates(candidates, out)

@@ -10,11 +10,17 @@ from ragkit.cli.options import index_option
 from ragkit.cli.output import naming_unwritable, progress_bar, use_colour
 from ragkit.errors import InputError
 
-__all__ = ["generate", "review"]
+__all__ = ["generate", "refuse_existing", "replace_option", "review"]
 
-_replace_option = click.option(
+replace_option = click.option(
     "--replace", is_flag=True, help="Overwrite the file of --out if it exists."
 )
+
+
+def refuse_existing(out: Path, *, replace: bool) -> None:
+    """Raise InputError if the file exists and may not be replaced."""
+    if out.exists() and not replace:
+        raise InputError(f"{out} exists. Choose another file, or overwrite it: --replace")
 
 
 @click.command()
@@ -43,7 +49,7 @@ _replace_option = click.option(
     help="With --llm: base URL of an OpenAI-compatible endpoint. Its key is taken from "
     "OPENAI_API_KEY.",
 )
-@_replace_option
+@replace_option
 def generate(
     *, index_path: Path | None, out: Path, answerable: int, unanswerable: int, seed: int,
     llm_name: str | None, llm_url: str | None, replace: bool,
@@ -59,8 +65,7 @@ def generate(
 
     if llm_url is not None and llm_name is None:
         raise InputError(f"--llm-url {llm_url} has no --llm beside it; expected the model's name.")
-    if out.exists() and not replace:
-        raise InputError(f"{out} exists. Choose another file, or overwrite it: --replace")
+    refuse_existing(out, replace=replace)
     model = None if llm_name is None else ChatModel(llm_name, base_url=llm_url, max_tokens=1000)
     with progress_bar("Proposing") as show:
         proposals = propose_questions(
@@ -89,7 +94,7 @@ def generate(
     help="Write the accepted questions to this file, such as my-eval/questions.jsonl.",
 )
 @click.option("--port", default=8002, show_default=True, help="Port to listen on; 0 picks one.")
-@_replace_option
+@replace_option
 def review(file: Path, index_path: Path | None, out: Path, port: int, replace: bool) -> None:
     """Accept, edit or reject proposed questions on a page of this machine.
 

@@ -74,7 +74,8 @@ origins_option = click.option(
 @click.option(
     "--feedback",
     type=click.Path(path_type=Path),
-    help="File that gets what people say about answers. Without it, the page does not ask them.",
+    help="File to append readers' feedback to, as JSON Lines. Without it, the page offers no "
+    "feedback.",
 )
 def serve(
     *, index_path: Path | None, require_fresh: bool, host: str, port: int, hosts: tuple[str, ...],

@@ -6,11 +6,12 @@ import shutil
 import unicodedata
 from collections.abc import Iterator
 
-__all__ = ["Paragraph", "printable", "text_width", "wrap", "wrap_lines"]
+__all__ = ["Paragraph", "printable", "printable_lines", "text_width", "wrap", "wrap_lines"]
 
 MAX_WIDTH = 100
 """Longer lines are hard to read."""
 _WITHOUT_TERMINAL = (88, 24)
+_DIRECTIONS = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
 _CLOSING = ("Pe", "Pf", "Po")
 _OPENING = ("Ps", "Pi")
 
@@ -72,13 +73,22 @@ def wrap(text: str, width: int, *, indent: str = "", first: str | None = None) -
 
 def wrap_lines(text: str, width: int) -> str:
     """Return a text of several lines: those that fit as they are, such as code, others wrapped."""
-    lines = [printable(line.expandtabs()) for line in text.splitlines()]
+    lines = printable_lines(text).split("\n")
     return "\n".join([line if _cells(line) <= width else wrap(line, width) for line in lines])
 
 
+def printable_lines(text: str) -> str:
+    """Return a text of several lines, each ``printable``."""
+    return "\n".join([printable(line.expandtabs()) for line in text.splitlines()])
+
+
 def printable(text: str) -> str:
-    """Return a text without control characters, with which it could command the terminal."""
-    return "".join([c for c in text if unicodedata.category(c) != "Cc"])
+    """Return a text without control characters, with which it could command the terminal.
+
+    Nor has it those that set the direction of text, with which it could show other words than its
+    own.
+    """
+    return "".join([c for c in text if unicodedata.category(c) != "Cc" and c not in _DIRECTIONS])
 
 
 def _pieces(text: str, room: int) -> Iterator[str]:

@@ -131,7 +131,7 @@ def evaluate_chatbot(
 
 def _reply_from(value: object, name: str) -> Reply:
     match value:
-        case Reply():
+        case Reply() if _is_sound(value):
             return value
         case str():
             return Reply(value)
@@ -139,11 +139,34 @@ def _reply_from(value: object, name: str) -> Reply:
             cited = tuple(passage.citation.passage_id for passage in value.passages)
             return Reply(value.text, cited, value.answered, value.confidence)
         case {"text": str(text), **rest} if rest.keys() <= _OPTIONAL_FIELDS:
-            fields: Any = rest
-            return Reply(text, **{**fields, "citations": tuple(fields.get("citations") or ())})
+            fields: Any = {**rest, "citations": rest.get("citations") or ()}
+            reply = Reply(text, **fields)
+            if _is_sound(reply):
+                return replace(reply, citations=tuple(reply.citations))
     raise InputError(
         f"the chatbot {name} returned {_described(value)}; expected a str, a ragkit Answer or "
-        f'Reply, or {{"text": str, "citations": [str], "answered": bool, "confidence": float}}.'
+        f'Reply, or {{"text": str, "citations": [str], "answered": bool, "confidence": float}}, '
+        f"with a confidence from 0 to 1."
+    )
+
+
+def _is_sound(reply: Reply) -> bool:
+    """Whether the fields have their types: a chatbot, or the JSON of one, may return anything."""
+    citations: object = reply.citations
+    confidence: object = reply.confidence
+    return (
+        isinstance(reply.text, str)
+        and isinstance(citations, (list, tuple))
+        and all(isinstance(citation, str) for citation in citations)
+        and (reply.answered is None or isinstance(reply.answered, bool))
+        and (
+            confidence is None
+            or (
+                isinstance(confidence, (int, float))
+                and not isinstance(confidence, bool)
+                and 0 <= confidence <= 1
+            )
+        )
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import urllib.error
 import urllib.request
@@ -10,12 +11,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from ragkit.errors import InputError, LanguageModelError
 from ragkit.evaluation.chatbots import Reply
 
-__all__ = ["ChatEndpoint", "ReplyPaths", "values_at"]
+__all__ = ["ChatEndpoint", "ReplyPaths", "short_address", "values_at"]
 
 MAX_BYTES = 16 << 20
 """Most bytes of a reply."""
@@ -23,6 +24,7 @@ _CHAT_COMPLETIONS = "/chat/completions"
 _OPENAI_TEXT = "choices.0.message.content"
 _QUESTION = "{question}"
 _RETRIED_STATUSES = (429, 502, 503, 504)
+_NO_URL_HAS = re.compile(r"[\x00-\x20\x7f]")
 _PAUSES = (1.0, 4.0)  # seconds before each repeated call
 
 
@@ -74,19 +76,20 @@ class ChatEndpoint:
             timeout: seconds to wait for a connection and for each part of the reply.
 
         Raises:
-            InputError: the URL is not of HTTP, or the body has no ``{question}``.
+            InputError: the URL is not of HTTP or has a password, or the body has no
+                ``{question}``.
 
         """
         self._paths = paths or ReplyPaths()
         self._body = _default_body(model, self._paths) if body is None else body
-        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
-            raise InputError(f"the endpoint is {url!r}; expected an http:// or https:// address.")
+        parts = _http_parts(url)
         if _QUESTION not in json.dumps(self._body):
             raise InputError(
                 f"the body of the request has no {_QUESTION}; expected it in a string."
             )
-        is_base = self._paths.text is None and not url.endswith(_CHAT_COMPLETIONS)
-        self.url = url.rstrip("/") + _CHAT_COMPLETIONS if is_base else url
+        is_base = self._paths.text is None and not parts.path.endswith(_CHAT_COMPLETIONS)
+        called = parts.path.rstrip("/") + _CHAT_COMPLETIONS if is_base else parts.path
+        self.url = urlunsplit(parts._replace(path=called))
         self._token = token
         self._timeout = timeout
 
@@ -104,7 +107,7 @@ class ChatEndpoint:
         text = _one(content, text_path, str)
         if text is None:
             raise InputError(
-                f"the reply of {self.url} has no text at {text_path!r}; it is "
+                f"the reply of {short_address(self.url)} has no text at {text_path!r}; it is "
                 f"{json.dumps(content, ensure_ascii=False)[:300]}. Pass the path of the text."
             )
         return Reply(
@@ -145,8 +148,8 @@ class ChatEndpoint:
 
     def _failure(self, cause: str) -> str:
         return (
-            f"the chatbot at {self.url} failed ({cause}). Check that it is served there, and the "
-            f"token in RAGKIT_ENDPOINT_TOKEN if it needs one."
+            f"the chatbot at {short_address(self.url)} failed ({cause}). Check that it is "
+            f"served there, and the token in RAGKIT_ENDPOINT_TOKEN if it needs one."
         )
 
 
@@ -162,6 +165,37 @@ class _WithoutRedirects(urllib.request.HTTPRedirectHandler):
 
 
 _OPENER = urllib.request.build_opener(_WithoutRedirects)
+
+
+def short_address(url: str) -> str:
+    """Return the scheme, host and path of a URL: what may be shown, since its query may be secret.
+
+    >>> short_address("https://me:word@bot.example:8443/v1?key=secret")
+    'https://bot.example:8443/v1'
+    """
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def _http_parts(url: str) -> SplitResult:
+    """Return the parts of an address of HTTP. Raises InputError if it is none."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises if it is no number
+    except ValueError:
+        # Neither the address nor the cause is shown, since both may have parts of a password.
+        raise InputError(
+            "the endpoint is no URL; expected an http:// or https:// address."
+        ) from None
+    shown = short_address(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or _NO_URL_HAS.search(url):
+        raise InputError(f"the endpoint is {shown!r}; expected an http:// or https:// address.")
+    if "@" in parts.netloc:
+        raise InputError(
+            f"the address of the endpoint {shown} has a user name or password; expected none. "
+            f"A token is taken from RAGKIT_ENDPOINT_TOKEN."
+        )
+    return parts
 
 
 def values_at(content: Any, path: str) -> Iterator[Any]:

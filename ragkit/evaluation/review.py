@@ -58,8 +58,10 @@ class Decision:
         """Return the decision that JSON describes. Raises InputError if it is none."""
         try:
             answers = content.get("answers")
-            if answers is not None and not all(isinstance(answer, str) for answer in answers):
-                raise TypeError("answers are not all strings")
+            if answers is not None and not (
+                isinstance(answers, list) and all(isinstance(answer, str) for answer in answers)
+            ):
+                raise TypeError("answers are not a list of strings")
             return cls(
                 id=str(content["id"]),
                 status=Status(content["status"]),

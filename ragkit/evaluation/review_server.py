@@ -7,6 +7,7 @@ so that no other site in the same browser can read or decide anything.
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ _FILES = {
     "/review.css": ("review.css", "text/css; charset=utf-8"),
 }
 _MAX_BODY = 1 << 16
+_LENGTH = re.compile(r"[0-9]{1,18}")
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -100,18 +102,20 @@ def _handler(review: Review) -> type[BaseHTTPRequestHandler]:
                 self._send_json(404, {"error": "there is no such page"})
 
         def do_POST(self) -> None:
-            length = int(self.headers.get("content-length") or 0)
+            length = self.headers.get("content-length") or "0"
             if not self._is_local() or self.headers.get("content-type") != "application/json":
                 self._send_json(403, {"error": "only the page itself may decide"})
-            elif self.path != "/decisions" or not 0 < length <= _MAX_BODY:
+            elif not _LENGTH.fullmatch(length):
+                self._send_json(400, {"error": "the Content-Length is not a number of bytes"})
+            elif self.path != "/decisions" or not 0 < int(length) <= _MAX_BODY:
                 self._send_json(404, {"error": "there is no such page"})
             else:
-                self._decide(self.rfile.read(length))
+                self._decide(self.rfile.read(int(length)))
 
         def _decide(self, body: bytes) -> None:
             try:
                 review.decide(Decision.from_dict(json.loads(body)))
-            except (InputError, ValueError) as error:
+            except (InputError, ValueError, RecursionError) as error:
                 self._send_json(400, {"error": str(error)})
             else:
                 self._send_json(200, {"counts": review.counts})

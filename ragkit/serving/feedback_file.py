@@ -5,8 +5,10 @@ A record says nothing about the person who sent it.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -92,7 +94,7 @@ class NotStoredError(Exception):
 
 
 class FeedbackFile:
-    """Appends records to a file that only its owner can read. Thread-safe; for one server.
+    """Appends records to a file, created for its owner alone. Thread-safe; for one server.
 
     The file is opened for each record, so that it can be moved away at any time.
     """
@@ -146,8 +148,12 @@ class FeedbackFile:
             os.close(descriptor)
 
     def _open(self) -> int:
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, _MODE)
-        self._path.chmod(_MODE)
+        # Opening a pipe would wait for its reader.
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)
+        descriptor = os.open(self._path, flags, _MODE)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise OSError(errno.EINVAL, "it is not a regular file")
         return descriptor
 
 

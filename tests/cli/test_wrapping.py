@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from ragkit.cli.wrapping import Paragraph, text_width, wrap, wrap_lines
+from ragkit.cli.wrapping import Paragraph, printable_lines, text_width, wrap, wrap_lines
 
 
 def test_lines_break_between_words_and_use_the_width() -> None:
@@ -38,6 +38,14 @@ def test_lines_that_fit_keep_their_blanks_and_others_are_wrapped() -> None:
 
 def test_control_characters_are_left_out() -> None:
     assert wrap("red \x1b[31mtext\x07 \x00 end", 40) == "red [31mtext end"
+
+
+def test_what_sets_the_direction_of_text_is_left_out() -> None:
+    assert wrap("a\u202eb\u202c \u2066c\u2069 \u05d0\u200f", 40) == "ab c \u05d0\u200f"
+
+
+def test_lines_become_printable_one_by_one() -> None:
+    assert printable_lines("a\x1b[2J\n\n\tb\u202e") == "a[2J\n\n        b"
 
 
 @given(st.text(), st.integers(4, 40), st.sampled_from(["", "  "]))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from ragkit import Document, Index, InputError
 from ragkit.cli import cli
@@ -128,5 +128,28 @@ def test_the_command_writes_candidates_and_says_how_many(index: Index, tmp_path:
     assert done.exit_code == 0, done.output
     assert "2 questions, 1 of them to review" in done.output
     assert [question.category for question in load_questions(out)] == ["liked", "to review"]
-    missing = CliRunner().invoke(cli, [*arguments[:2], "nowhere.jsonl", *arguments[3:]])
+    missing = CliRunner().invoke(
+        cli, [*arguments[:2], "nowhere.jsonl", *arguments[3:], "--replace"]
+    )
     assert "nowhere.jsonl cannot be read" in str(missing.exception)
+
+
+def test_candidates_that_are_reviewed_are_not_overwritten_unless_told(
+    index: Index, tmp_path: Path
+) -> None:
+    stored, out, folder = tmp_path / "f.jsonl", tmp_path / "c.jsonl", tmp_path / "index"
+    index.save(folder)
+    line = json.dumps(about(index, FLOUR).to_dict()) + "\n"
+    stored.write_text(line)
+    out.write_text("reviewed")
+
+    def imported(path: Path, *more: str) -> Result:
+        arguments = ["eval", "import-feedback", str(stored), "--out", str(path)]
+        return CliRunner().invoke(cli, [*arguments, "--index", str(folder), *more])
+
+    assert "--replace" in str(imported(out).exception)
+    assert out.read_text() == "reviewed"
+    assert "the feedback itself" in str(imported(stored, "--replace").exception)
+    assert stored.read_text() == line
+    assert imported(out, "--replace").exit_code == 0
+    assert len(load_questions(out)) == 1

@@ -199,8 +199,15 @@ def test_each_citation_is_looked_up_and_only_verbatim_ones_are_valid(tiny: Any) 
 
 
 @pytest.mark.parametrize(
-    "value", [None, 7, {"answer": "x"}, {"text": "x", "sources": []}, {"text": 7}, ["x"]]
-)
+    "value",
+    [
+        None, 7, {"answer": "x"}, {"text": "x", "sources": []}, {"text": 7}, ["x"],
+        {"text": "x", "citations": "one"}, {"text": "x", "citations": [1]},
+        {"text": "x", "citations": 7}, {"text": "x", "answered": "no"},
+        {"text": "x", "confidence": True}, {"text": "x", "confidence": 87},
+        {"text": "x", "confidence": float("nan")}, Reply("x", confidence=87),
+    ],
+)  # fmt: skip
 def test_a_callable_that_returns_something_else_is_told_what_is_expected(
     value: object, some: QuestionSet, german_soviet: Index
 ) -> None:
@@ -307,10 +314,54 @@ def test_paths_lead_through_objects_and_lists() -> None:
         assert list(values_at(content, nowhere)) == []
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "localhost:8000", "ftp://x", ""])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///etc/passwd",
+        "localhost:8000",
+        "ftp://x",
+        "",
+        "http://[",
+        "http://x:y",
+        "http://x/?a b",
+    ],
+)
 def test_an_address_that_is_not_http_is_refused(url: str) -> None:
     with pytest.raises(InputError, match="expected an http"):
         ChatEndpoint(url)
+
+
+def test_a_base_url_is_extended_before_its_query() -> None:
+    called = "http://bot.example/v1/chat/completions?api-version=1"
+    assert ChatEndpoint("http://bot.example/v1/?api-version=1").url == called
+    assert ChatEndpoint(called).url == called
+
+
+def test_secrets_of_an_address_are_in_no_error() -> None:
+    with serving((500, b"boom")) as (url, _), pytest.raises(LanguageModelError) as failed:
+        ChatEndpoint(f"{url}?key=secret", paths=ReplyPaths("text"))("q")
+    assert f"{url} failed" in str(failed.value)
+    assert "secret" not in str(failed.value)
+    for address in (
+        "http://me:secret@bot.example/v1",
+        "http://me:secret/word@bot.example",
+        "http://x/?secret x",
+    ):
+        with pytest.raises(InputError) as refused:
+            ChatEndpoint(address)
+        assert "secret" not in str(refused.value)
+
+
+def test_a_report_names_an_endpoint_without_its_query(origin: str, tmp_path: Path) -> None:
+    lines = (ROOT / "eval" / "questions.jsonl").read_text(encoding="utf-8").splitlines()[:5]
+    path, saved = tmp_path / "set.jsonl", tmp_path / "run.json"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    asked = ["--endpoint", f"{origin}/v1/ask?key=secret", "--text-path", "text"]
+    arguments = ["eval", "--set", str(path), *asked, "--save", str(saved)]
+    done = CliRunner().invoke(cli, arguments)
+    assert done.exit_code == 0, done.output
+    assert load_report(saved).configuration.chatbot == f"{origin}/v1/ask"
+    assert "secret" not in saved.read_text(encoding="utf-8") + done.output
 
 
 BOT = """

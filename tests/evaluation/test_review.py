@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -167,6 +168,8 @@ def test_the_page_shows_and_decides(file: Path) -> None:
         ("decisions", {"id": "a"}, {}, 400),
         ("decisions", {"id": "a", "status": "perhaps"}, {}, 400),
         ("decisions", {"id": "a", "status": "accepted", "answers": [1]}, {}, 400),
+        ("decisions", {"id": "a", "status": "accepted", "answers": "a week"}, {}, 400),
+        ("decisions", {"id": "a", "status": "accepted", "answers": {"a week": 1}}, {}, 400),
         ("decisions", ["a"], {}, 400),
     ],
 )  # fmt: skip
@@ -177,6 +180,27 @@ def test_what_does_not_come_from_the_page_decides_nothing(
     with listen(review, 0) as server:
         assert call(server.url + path, body, **headers)[0] == expected
     assert review.counts["pending"] == 3
+
+
+@pytest.mark.parametrize("length", ["x", "-1", "1_0", "²", "9" * 5000])
+def test_a_length_that_is_no_number_gets_a_reply(file: Path, length: str) -> None:
+    with listen(opened(file), 0) as server:
+        address = httpx.URL(server.url)
+        head = (
+            f"POST /decisions HTTP/1.0\r\nHost: 127.0.0.1:{address.port}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+        )
+        with socket.create_connection((address.host, address.port or 0), timeout=20) as connection:
+            connection.sendall(head.encode())
+            assert b" 400 " in connection.makefile("rb").readline()
+
+
+def test_json_that_is_too_deep_is_refused(file: Path) -> None:
+    with listen(opened(file), 0) as server:
+        kind = {"content-type": "application/json"}
+        url = f"{server.url}decisions"
+        deep = httpx.post(url, content="[" * 60_000, headers=kind, timeout=20)
+    assert deep.status_code == 400
 
 
 def test_the_command_serves_the_page_until_it_is_interrupted(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -51,11 +52,34 @@ def test_what_is_said_is_appended_with_its_time_and_without_the_person(
     assert "testclient" not in path.read_text()
 
 
-def test_only_the_owner_can_read_the_file(german_soviet: Index, tmp_path: Path) -> None:
-    path = tmp_path / "feedback.jsonl"
-    path.touch(mode=0o644)
-    create_app(german_soviet, Settings(feedback=path))
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+def test_only_the_owner_can_read_a_new_file_and_an_old_one_keeps_its_mode(
+    german_soviet: Index, tmp_path: Path
+) -> None:
+    new, old = tmp_path / "new.jsonl", tmp_path / "old.jsonl"
+    old.touch()
+    old.chmod(0o640)
+    for path in (new, old):
+        create_app(german_soviet, Settings(feedback=path))
+    assert stat.S_IMODE(new.stat().st_mode) == 0o600
+    assert stat.S_IMODE(old.stat().st_mode) == 0o640
+
+
+def test_what_is_not_a_regular_file_is_refused_and_left_as_it_is(
+    german_soviet: Index, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe, 0o644)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    mode = pipe.stat().st_mode
+    try:
+        for path in (pipe, Path(os.devnull), tmp_path):
+            with pytest.raises(InputError, match="cannot be written"):
+                create_app(german_soviet, Settings(feedback=path))
+    finally:
+        os.close(reader)
+    with pytest.raises(InputError, match="cannot be written"):
+        create_app(german_soviet, Settings(feedback=pipe))  # nobody reads it
+    assert pipe.stat().st_mode == mode
 
 
 def test_without_the_setting_nothing_is_stored_and_the_page_is_told(german_soviet: Index) -> None:

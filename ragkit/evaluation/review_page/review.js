@@ -4,6 +4,7 @@ const $ = (id) => document.getElementById(id);
 let items = [];
 let at = 0;
 let busy = false;
+let shown = ""; // the field of the answers as it was filled
 
 function show() {
   const item = items[at];
@@ -16,6 +17,7 @@ function show() {
   $("by").textContent = item.by ? `by ${item.by}` : "";
   $("question").value = item.question;
   $("answers").value = item.answers.join(" | ");
+  shown = $("answers").value;
   $("answer-row").hidden = !item.answerable;
   $("note").textContent = item.answerable
     ? ""
@@ -56,12 +58,12 @@ async function decide(status) {
   if (busy || !item) return;
   busy = true;
   const question = $("question").value.trim();
-  const answers = $("answers").value.split("|").map((one) => one.trim()).filter(Boolean);
+  const answers = edited(item);
   try {
     const response = await fetch("decisions", {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ id: item.id, status, question, answers: item.answerable ? answers : [] }),
+      body: JSON.stringify({ id: item.id, status, question, answers }),
     });
     const content = await response.json();
     if (!response.ok) throw new Error(content.error);
@@ -75,6 +77,13 @@ async function decide(status) {
   } finally {
     busy = false;
   }
+}
+
+/** The answers, as they are unless their field was changed: one of them may have a "|" in it. */
+function edited(item) {
+  const { value } = $("answers");
+  if (value === shown) return item.answers;
+  return value.split("|").map((one) => one.trim()).filter(Boolean);
 }
 
 /** The next question that waits for a decision; the same one if none does. */
@@ -100,7 +109,7 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.target.matches("textarea, input")) {
     if (event.key === "Escape") event.target.blur();
-    if (event.key !== "Enter" || event.shiftKey) return;
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
     decide("accepted");
     return;

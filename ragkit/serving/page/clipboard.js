@@ -11,10 +11,10 @@ export async function copy(text, node, { name, said }) {
   } catch {
     return byHand(text, node, name); // without HTTPS, or inside a site that forbids it
   }
-  const words = node.textContent;
+  node.dataset.label ??= node.textContent; // which a second click would find to be "Copied"
   node.textContent = "Copied";
   said(`${name} copied`);
-  setTimeout(() => (node.textContent = words), LASTS);
+  setTimeout(() => (node.textContent = node.dataset.label), LASTS);
 }
 
 function byHand(text, node, name) {

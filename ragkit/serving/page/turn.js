@@ -117,7 +117,7 @@ export class Turn {
     if (!choices.length) return null;
     const question = "Which do you mean?";
     const items = choices.map((choice) => {
-      const ask = () => this.#does.ask(choice.question);
+      const ask = () => this.#does.ask(choice.question, choice.question);
       return h("li", {}, button({ class: "quiet", dir: "auto", lang: "", onclick: ask }, choice.label));
     });
     return h(
