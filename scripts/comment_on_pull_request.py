@@ -16,6 +16,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +37,19 @@ def main() -> int:
     body = comment_body(mark, arguments.file.read_text(encoding="utf-8"))
     try:
         print(post(event["pull_request"]["number"], mark, body))
-    except urllib.error.HTTPError as error:
-        if error.code != 403:
-            raise
-        # Jobs for a fork's pull request get a token that may only read: that is no failure.
-        print("::warning title=ragkit gate::The token may not write comments on pull requests.")
+    except (OSError, HTTPException, ValueError) as error:
+        # The gate decides on the job, and a comment does not.
+        print(f"::warning title=ragkit gate::{reason(error)}")
     return 0
+
+
+def reason(error: Exception) -> str:
+    """Return in a line why there is no comment."""
+    if isinstance(error, urllib.error.HTTPError) and error.code == 403:
+        # As for a fork's pull request, whose jobs get a token that may only read.
+        return "The token may not write comments on pull requests."
+    cause = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"No comment was posted on the pull request ({cause})."
 
 
 def comment_body(mark: str, text: str) -> str:

@@ -134,27 +134,44 @@ def test_a_set_that_cannot_be_used_stops_the_job_with_its_message(project: Path)
 
 def test_a_token_that_may_only_read_is_a_warning(project: Path) -> None:
     with comments_api() as comments:
-        comments.refuses = True
+        comments.refuses = 403
         job = run(project, comments.url)
     assert job.status == 0, job.log
-    assert "::warning title=ragkit gate::" in job.log
+    assert "::warning title=ragkit gate::The token may not write" in job.log
+
+
+def test_a_comment_that_fails_is_a_warning(tmp_path: Path) -> None:
+    with comments_api() as comments:
+        comments.refuses = 502
+        failing = comment(tmp_path, comments.url, "x")
+    gone = comment(tmp_path, comments.url, "x")
+    assert failing.startswith("::warning title=ragkit gate::No comment was posted")
+    assert "502" in failing
+    assert gone.startswith("::warning title=ragkit gate::No comment was posted")
+    assert failing.count("\n") == gone.count("\n") == 1
+
+
+def comment(folder: Path, api: str, text: str) -> str:
+    """Run the script, which may not fail, and return what it prints."""
+    file, event = folder / "summary.md", folder / "event.json"
+    file.write_text(text)
+    event.write_text('{"pull_request": {"number": 7}}')
+    script = ROOT / "scripts" / "comment_on_pull_request.py"
+    done = subprocess.run(
+        [sys.executable, str(script), str(file), "--name", "a--b"],
+        check=True, timeout=60, stdout=subprocess.PIPE, text=True, env={
+            **os.environ, "GITHUB_API_URL": api, "GITHUB_REPOSITORY": REPOSITORY,
+            "GITHUB_EVENT_PATH": str(event), "GITHUB_TOKEN": "t",
+        },
+    )  # fmt: skip
+    return done.stdout
 
 
 def test_a_comment_that_github_would_refuse_for_its_length_is_cut(
     tmp_path: Path,
 ) -> None:
-    long = tmp_path / "long.md"
-    long.write_text("x" * 70_000)
-    event = tmp_path / "event.json"
-    event.write_text('{"pull_request": {"number": 7}}')
     with comments_api() as comments:
-        subprocess.run(
-            [sys.executable, str(ROOT / "scripts" / "comment_on_pull_request.py"), str(long), "--name", "a--b"],
-            check=True, timeout=60, env={
-                **os.environ, "GITHUB_API_URL": comments.url, "GITHUB_REPOSITORY": REPOSITORY,
-                "GITHUB_EVENT_PATH": str(event), "GITHUB_TOKEN": "t",
-            },
-        )  # fmt: skip
+        comment(tmp_path, comments.url, "x" * 70_000)
     [body] = comments.bodies
     assert len(body) <= 65_536
     assert body.startswith("<!-- ragkit gate: a- -b -->")

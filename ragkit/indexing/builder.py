@@ -475,7 +475,8 @@ def build_and_publish(
     """Build an index of documents and publish it; the write lock must be held.
 
     Args:
-        inputs: as of ``SourceIterator``: what is known of a file once ``documents`` is exhausted.
+        inputs: as of ``SourceIterator``: what is known of a file once ``documents`` is exhausted;
+            other files have what their ``SourceFile`` says.
         previous: as for ``build_data``.
         old: the index whose data ``previous`` is, if it is the published one and intact.
         chunk_encoder: as for ``build_data``.
@@ -553,7 +554,9 @@ def _write_tables(
         chunk_encoder=chunk_encoder,
     )  # fmt: skip
     return data, tuple(
-        replace(origin, inputs=None if origin.path is None else inputs.get(origin.path))
+        origin
+        if origin.path is None
+        else replace(origin, inputs=inputs.get(origin.path, origin.inputs))
         for origin in origins
     )
 

@@ -100,9 +100,10 @@ def _from_sources(
         pending = {path: iter(documents) for path, documents in loaded.items()}
         documents = [next(pending[source.path]) for source in sources]
         if [origin.sha256 for _, origin in documents] == [source.sha256 for source in sources]:
-            # A file named alone may have another default id than in its folder.
+            # A file named alone may have another default id than in its folder. What it was parsed
+            # with is not what it was parsed with then, so that its digest no longer holds.
             return [
-                (replace(document, id=source.document_id), source)
+                (replace(document, id=source.document_id), replace(source, inputs=None))
                 for (document, _), source in zip(documents, sources, strict=True)
             ]
     raise IndexDamagedError(

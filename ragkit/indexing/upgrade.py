@@ -65,7 +65,10 @@ def upgrade(directory: Path, *, progress: Progress | None = None) -> bool:
             record.get("memory"),
         )
         encoder = recorded_encoder(Fingerprint.from_dict(record["encoder"]))
-        build_and_publish(directory, iter_sources(paths), encoder, settings, progress=progress)
+        documents = iter_sources(paths)
+        build_and_publish(
+            directory, documents, encoder, settings, inputs=documents.inputs, progress=progress
+        )
     return True
 
 

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from ragkit import Document, Encoder, Index, IndexDamagedError, IndexNotFoundError, load_encoder
 from ragkit.cli import cli
+from ragkit.index.manifest import Manifest
 from ragkit.storage import checksums
 from support.corpora import TEXTS, Counting, many
 from support.parts import make_model, manifest_of
@@ -82,6 +83,19 @@ def test_only_chunks_in_damaged_blocks_are_read_by_the_model_again(
     assert Index.repair(path, encoder=counting) == ["tokens.npy"]
     assert 0 < counting.read < len(built) / 2
     assert Index.open(path, encoder=int8).generation == built.generation
+
+
+def test_a_repaired_index_still_knows_which_files_need_no_parsing(
+    tmp_path: Path, int8: Encoder
+) -> None:
+    path, folder = tmp_path / "i", sources(tmp_path / "s")
+    Index.build(folder, path, encoder=int8)
+    before = [source.inputs for source in Manifest.load(path).sources]
+    [tokens] = path.glob("*/tokens.npy")
+    flip(tokens, tokens.stat().st_size // 2)
+    assert Index.repair(path, encoder=int8) == ["tokens.npy"]
+    assert None not in before
+    assert [source.inputs for source in Manifest.load(path).sources] == before
 
 
 def test_texts_that_are_damaged_come_from_the_sources(tmp_path: Path, int8: Encoder) -> None:

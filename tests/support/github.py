@@ -30,7 +30,7 @@ class Comments:
     bodies: list[str] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
     tokens: set[str | None] = field(default_factory=set)
-    refuses: bool = False
+    refuses: int | None = None
 
 
 def _handler(comments: Comments) -> type[BaseHTTPRequestHandler]:
@@ -60,7 +60,7 @@ def _handler(comments: Comments) -> type[BaseHTTPRequestHandler]:
         def _reply(self, status: int, content: Any) -> None:
             comments.requests.append((self.command, urlsplit(self.path).path))
             comments.tokens.add(self.headers["authorization"])
-            self.send_response(403 if comments.refuses else status)
+            self.send_response(comments.refuses or status)
             self.end_headers()
             self.wfile.write(json.dumps(content).encode())
 
