@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ragkit.answering.answer import Remark
 from ragkit.conversation.turn_model import load_turn_model
 from ragkit.conversation.turns import Turn
+from ragkit.retrieval import MAX_QUESTION
 from ragkit.text.languages import language_of
 from ragkit.types import Said
 
@@ -36,7 +37,8 @@ class Understanding(NamedTuple):
     """What a turn asks.
 
     Attributes:
-        standalone: the question by itself; None in a language that the model does not read.
+        standalone: the question by itself; None where the model cannot say it: in a language that
+            it does not read, or where it lacks words and none are found.
         remark: which remark the turn is; None if it is a question.
         before: what to encode in front of the question, if it may need what was said.
 
@@ -54,16 +56,26 @@ def understand(turns: Sequence[Turn], question: str) -> Understanding:
         return Understanding(None, before=_in_front(turns) if is_short else ())
     earlier = [text for turn in turns for text in (turn.standalone, turn.answer) if text]
     understood, remark = load_turn_model().understand(question, earlier)
-    before = _in_front(turns) if understood.alone < _STANDS_ALONE else ()
-    return Understanding(understood.standalone, remark, before)
+    if understood.alone >= _STANDS_ALONE:
+        return Understanding(understood.standalone, remark)
+    is_reworded = _has_more_words(understood.standalone, question)
+    return Understanding(understood.standalone if is_reworded else None, remark, _in_front(turns))
+
+
+def _has_more_words(standalone: str, question: str) -> bool:
+    added = set(_words(standalone)) - set(_words(question))
+    return bool(added) and len(standalone) <= MAX_QUESTION
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+(?:-\w+)*", text.casefold())
 
 
 def _is_readable(question: str) -> bool:
     """Whether a turn is English: it has a word that shows it, and none that shows another."""
-    words = re.findall(r"\w+(?:-\w+)*", question.casefold())
     if language_of(question) not in {_LANGUAGE, None}:
         return False
-    return not _ENGLISH.isdisjoint(words)
+    return not _ENGLISH.isdisjoint(_words(question))
 
 
 def _in_front(turns: Sequence[Turn]) -> tuple[Said, ...]:

@@ -834,7 +834,7 @@ def test_a_library_is_imported_only_when_its_format_is_read(tmp_path: Path) -> N
     (tmp_path / "a.txt").write_text("text")
     code = (
         "import sys; from ragkit.corpus import load_sources; load_sources('a.txt'); "
-        "print({'justhtml', 'pypdfium2', 'mammoth', 'markdown_it', 'yaml', 'bz2'} & set(sys.modules))"
+        "print({'justhtml', 'pypdfium2', 'mammoth', 'markdown_it', 'yaml'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)  # fmt: skip
     assert done.stdout.strip() == "set()"

@@ -455,7 +455,7 @@ def test_a_conversation_speaks_through_the_model(german_soviet: Index) -> None:
         talk = Conversation(german_soviet, llm=model(to))
         assert talk.ask(RAPALLO).text.startswith("The treaty was signed")
         talk.ask("and who signed for the germans?")
-    assert RAPALLO in to.requests[1]["messages"][1]["content"]
+    assert "Rapallo" in to.requests[1]["messages"][1]["content"]
 
 
 def test_a_model_rewrites_follow_ups_and_only_those(german_soviet: Index) -> None:
@@ -477,7 +477,8 @@ def test_a_rewriting_that_is_no_question_is_not_used(german_soviet: Index, reply
         talk = Conversation(german_soviet, rewriter=ragkit.rewriter(model(to)))
         talk.ask(RAPALLO)
         answer = talk.ask("why?")
-    assert answer.standalone.startswith(RAPALLO)
+    assert reply.text not in answer.standalone or not reply.text.strip()
+    assert "Rapallo" in answer.standalone
 
 
 def test_any_object_with_a_name_and_a_stream_is_a_language_model(german_soviet: Index) -> None:
