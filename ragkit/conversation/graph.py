@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ragkit.encoding.bert import attend, embed, feed_forward, project
+from ragkit.encoding.bert import embed, encode, parted
 from ragkit.encoding.graph import GraphBuilder, ModelWeights
 
 if TYPE_CHECKING:
@@ -67,15 +67,9 @@ def _layers(
     turn = embed(graph, body, "turn", "turn_positions")
     earlier = embed(graph, body, "said", "said_positions", segment=1)
     hidden = graph.node("Concat", [turn, earlier], axis=1)
-    for layer in range(described["layers"]):
-        prefix = f"encoder.layer.{layer}."
-        query, key, value = project(graph, body, prefix, hidden)
-        mixed = attend(graph, query, key, value, "mask", heads=described["heads"])
-        hidden = feed_forward(graph, body, prefix, mixed, hidden)
-    lengths = [graph.node("Shape", [name], start=1, end=2) for name in ("turn", "said")]
-    sizes = graph.node("Concat", lengths, axis=0)
-    turn, earlier = graph.nodes_of("Split", [hidden, sizes], 2, axis=1)
-    return turn, earlier
+    layers = range(described["layers"])
+    hidden = encode(graph, body, hidden, "mask", layers=layers, heads=described["heads"])
+    return parted(graph, hidden, "turn", "said")
 
 
 def _pointers(

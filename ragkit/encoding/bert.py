@@ -18,7 +18,16 @@ from ragkit.encoding.graph import GraphBuilder, ModelWeights
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-__all__ = ["attend", "bert_graph", "embed", "feed_forward", "first_position", "project"]
+__all__ = [
+    "attend",
+    "bert_graph",
+    "embed",
+    "encode",
+    "feed_forward",
+    "first_position",
+    "parted",
+    "project",
+]
 
 _PLACES = "embeddings.position_embeddings.weight"
 
@@ -50,11 +59,8 @@ def bert_graph(
     heads = config["num_attention_heads"]
     places = weights[_PLACES][first_position(config) :]
     hidden = embed(graph, {**weights, _PLACES: places}, "input_ids", "positions")
-    for layer in range(config["num_hidden_layers"]):
-        prefix = f"encoder.layer.{layer}."
-        query, key, value = project(graph, weights, prefix, hidden)
-        mixed = attend(graph, query, key, value, "attention_mask", heads=heads)
-        hidden = feed_forward(graph, weights, prefix, mixed, hidden)
+    layers = range(config["num_hidden_layers"])
+    hidden = encode(graph, weights, hidden, "attention_mask", layers=layers, heads=heads)
     width = int(config["hidden_size"])
     if projection is not None:
         hidden, width = graph.projected(hidden, projection), len(projection)
@@ -80,6 +86,26 @@ def embed(
     places = weights[_PLACES] + own
     at = graph.node("Gather", [graph.constant(places), positions])
     return graph.normalised(graph.node("Add", [words, at]), weights, "embeddings.")
+
+
+def encode(
+    graph: GraphBuilder, weights: ModelWeights, x: str, mask: str, *, layers: range, heads: int
+) -> str:
+    """Add layers in which all tokens attend to each other; ``mask`` as of ``attend``."""
+    for layer in layers:
+        prefix = f"encoder.layer.{layer}."
+        query, key, value = project(graph, weights, prefix, x)
+        mixed = attend(graph, query, key, value, mask, heads=heads)
+        x = feed_forward(graph, weights, prefix, mixed, x)
+    return x
+
+
+def parted(graph: GraphBuilder, joined: str, first: str, second: str) -> tuple[str, str]:
+    """Split the tokens of ``joined`` into those of two inputs, ``(rows, tokens)`` each."""
+    lengths = [graph.node("Shape", [name], start=1, end=2) for name in (first, second)]
+    sizes = graph.node("Concat", lengths, axis=0)
+    one, other = graph.nodes_of("Split", [joined, sizes], 2, axis=1)
+    return one, other
 
 
 def project(graph: GraphBuilder, weights: ModelWeights, prefix: str, x: str) -> list[str]:

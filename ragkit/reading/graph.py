@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ragkit.encoding.bert import attend, embed, feed_forward, project
+from ragkit.encoding.bert import attend, embed, encode, feed_forward, parted, project
 from ragkit.encoding.graph import GraphBuilder, ModelWeights
 
 if TYPE_CHECKING:
@@ -85,20 +85,8 @@ def _layers(
     if apart == layers:
         return window, asked
     joined = graph.node("Concat", [window, asked], axis=1)
-    for layer in range(apart, layers):
-        prefix = f"encoder.layer.{layer}."
-        query, key, value = project(graph, body, prefix, joined)
-        mixed = attend(graph, query, key, value, both, heads=heads)
-        joined = feed_forward(graph, body, prefix, mixed, joined)
-    return _parted(graph, joined)
-
-
-def _parted(graph: GraphBuilder, joined: str) -> tuple[str, str]:
-    """The window's part of the tokens, and the question's."""
-    lengths = [graph.node("Shape", [name], start=1, end=2) for name in ("windows", "asked")]
-    sizes = graph.node("Concat", lengths, axis=0)
-    window, asked = graph.nodes_of("Split", [joined, sizes], 2, axis=1)
-    return window, asked
+    joined = encode(graph, body, joined, both, layers=range(apart, layers), heads=heads)
+    return parted(graph, joined, "windows", "asked")
 
 
 def _heads(
