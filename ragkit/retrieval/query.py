@@ -8,6 +8,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -162,13 +163,30 @@ def encode_questions(
     front, as the chunks were, so that "the pact" means the same on both sides; the tokens of the
     title itself are then dropped.
     """
+    asked = [_Asked(before, question) for question in questions]
+    return _encode(data, encoder, asked, config, conditions)
+
+
+class _Asked(NamedTuple):
+    before: Sequence[Said]
+    question: str
+
+    @property
+    def text(self) -> str:
+        return " ".join([*(turn.text for turn in self.before), self.question])
+
+
+def _encode(
+    data: IndexData,
+    encoder: Encoder,
+    asked: Sequence[_Asked],
+    config: RetrievalConfig,
+    conditions: Conditions | None,
+) -> list[Query]:
     title = data.title_of(conditions)
     front = "" if title is None else f"{title}. "
-    history = "".join(f"{turn.text} " for turn in before)
-    encoded = encoder.encode(
-        [front + history + question for question in questions], role="question"
-    )
-    texts = [" ".join([*(turn.text for turn in before), question]) for question in questions]
+    texts = [one.text for one in asked]
+    encoded = encoder.encode([front + text for text in texts], role="question")
     words = [words_of(text) for text in texts]
     spellings = [alternatives_of(text, own) for text, own in zip(texts, words, strict=True)]
     stems = list({stem for question in spellings for own in question for stem in own})
@@ -181,7 +199,7 @@ def encode_questions(
     return [
         _query(without_front(one, len(front)), question, text, own, before=before,
                frequencies=frequencies, chunks=chunks, config=config)
-        for one, question, text, own in zip(encoded, questions, texts, words, strict=True)
+        for one, (before, question), text, own in zip(encoded, asked, texts, words, strict=True)
     ]  # fmt: skip
 
 
@@ -202,11 +220,11 @@ def encode_turn(
     the other is all.
     """
     if standalone is None or not before:
-        asked = question if standalone is None else standalone
-        [query] = encode_questions(data, encoder, [asked], config, before, conditions=conditions)
+        wording = question if standalone is None else standalone
+        [query] = encode_questions(data, encoder, [wording], config, before, conditions=conditions)
         return replace(query, question=question)
-    [in_talk] = encode_questions(data, encoder, [question], config, before, conditions=conditions)
-    [alone] = encode_questions(data, encoder, [standalone], config, conditions=conditions)
+    asked = [_Asked(before, question), _Asked((), standalone)]
+    in_talk, alone = _encode(data, encoder, asked, config, conditions)
     shift = len(in_talk.text) + 1
     words = [
         word and word._replace(start=word.start + shift, end=word.end + shift)
