@@ -10,12 +10,13 @@ import click
 
 import ragkit
 from ragkit.answering.answer import Answer
+from ragkit.answering.cited import cited_passages
 from ragkit.answering.confidence import in_words
 from ragkit.answering.generated import GOOD
 from ragkit.cli.output import use_colour
 from ragkit.cli.places import citation_json, place_of, with_paths
 from ragkit.cli.wrapping import Paragraph, printable, printable_lines, text_width, wrap, wrap_lines
-from ragkit.conversation.transcript import Source, Transcript, cited_passages, lettered
+from ragkit.conversation.transcript import Source, Transcript, lettered
 
 if TYPE_CHECKING:
     from ragkit.answering.answer import Passage

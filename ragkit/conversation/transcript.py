@@ -14,13 +14,14 @@ from typing import Any, NamedTuple
 
 from ragkit.answering import render
 from ragkit.answering.answer import Answer, Choice, Passage
+from ragkit.answering.cited import cited_passages
 from ragkit.answering.generated import GOOD, Sentence
 from ragkit.citations.urls import encode_url, is_web_url
 from ragkit.conversation.conversation import Conversation
 from ragkit.errors import InputError
 from ragkit.types import Citation
 
-__all__ = ["Source", "Transcript", "cited_passages", "lettered"]
+__all__ = ["Source", "Transcript", "lettered"]
 
 
 class Source(NamedTuple):
@@ -199,26 +200,6 @@ class Transcript:
         ]
         if parts:
             yield " ".join(parts)
-
-
-def cited_passages(answer: Answer) -> tuple[Passage, ...]:
-    """Return the passages that an answer shows as its sources, in the order of their numbers.
-
-    Of an answer that a language model wrote, they are those that its sentences cite; of another
-    one, all passages. A question without an answer has the nearest passage alone.
-    """
-    if not answer.answered and not answer.reply:
-        return answer.passages[:1]
-    if answer.generated is None:
-        return answer.passages
-    ranks = dict.fromkeys(
-        rank
-        for sentence in answer.generated.sentences
-        if sentence.kept and sentence.status in GOOD
-        for rank in sentence.passages
-    )
-    passages = {passage.rank: passage for passage in answer.passages}
-    return tuple(passages[rank] for rank in ranks if rank in passages)
 
 
 def lettered(choices: Sequence[Choice]) -> Iterator[tuple[str, Choice]]:

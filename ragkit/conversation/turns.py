@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ragkit.answering.answer import Answer, Passage
+from ragkit.answering.answer import Answer
+from ragkit.answering.cited import cited_passages
 from ragkit.citations.passage_ids import format_passage_id
 
 __all__ = ["Turn"]
@@ -42,7 +43,7 @@ class Turn:
         """Return what is remembered of an answer."""
         if not answer.answered:
             return cls(answer.question, answer.standalone, ())
-        passage = _quoted(answer)
+        passage = (cited_passages(answer) or answer.passages)[0]
         citation = passage.citation
         return cls(
             answer.question,
@@ -78,10 +79,3 @@ class Turn:
         if not isinstance(turn.confidence, (int, float)):
             raise TypeError("confidence must be a number")
         return turn
-
-
-def _quoted(answer: Answer) -> Passage:
-    """The passage that the answer, or a language model's first supported sentence, quotes."""
-    sentences = answer.generated.sentences if answer.generated else ()
-    ranks = [rank for sentence in sentences if sentence.kept for rank in sentence.passages]
-    return answer.passages[ranks[0] - 1 if ranks else 0]

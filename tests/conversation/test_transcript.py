@@ -12,8 +12,9 @@ from markdown_it import MarkdownIt
 
 from ragkit import Answer, Citation, Conversation, Document, Index, InputError
 from ragkit.answering.answer import Abstention, Choice, Remark
+from ragkit.answering.cited import cited_passages
 from ragkit.answering.generated import Generated, Sentence, Support
-from ragkit.conversation.transcript import Transcript, cited_passages
+from ragkit.conversation.transcript import Transcript
 
 LEAGUE = "When did the USSR join the League of Nations?"
 RAPALLO = "Who signed the Treaty of Rapallo?"
