@@ -40,11 +40,10 @@ def choices_of(question: str, passages: Sequence[Passage], *, answered: bool) ->
         answered: whether the first passage answers it; if not, other documents do not either.
 
     """
-    named = _named(question, passages)
-    if len(named) > 1 or not answered:
-        return named[:_MOST] if len(named) > 1 else ()
-    documents = _by_document(question, passages)
-    return documents[:_MOST] if len(documents) > 1 else ()
+    choices = _named(question, passages)
+    if len(choices) < 2 and answered:
+        choices = _by_document(question, passages)
+    return choices[:_MOST] if len(choices) > 1 else ()
 
 
 def _named(question: str, passages: Sequence[Passage]) -> tuple[Choice, ...]:
@@ -82,9 +81,9 @@ def _by_document(question: str, passages: Sequence[Passage]) -> tuple[Choice, ..
     documents: set[str] = set()
     for passage in passages:
         citation, phrase = passage.citation, passage.phrase and passage.quote(passage.phrase)
-        named = citation.title.casefold() in question.casefold()
-        is_new = citation.document_id not in documents and phrase
-        if phrase and is_new and not named and _answers_as_well(passage, passages[0]):
+        is_named = citation.title.casefold() in question.casefold()
+        is_new = citation.document_id not in documents
+        if phrase and is_new and not is_named and _answers_as_well(passage, passages[0]):
             asked = f"{question.rstrip('?. ')} ({citation.title})?"
             label = f"{citation.title}: {phrase}"
             choices.setdefault(phrase.casefold(), Choice(label, asked, passage.rank))

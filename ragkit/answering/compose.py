@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
-from ragkit.answering.answer import Abstention, Answer, Passage
+from ragkit.answering.answer import Abstention, Answer, Choice, Passage
 from ragkit.answering.choices import choices_of
 from ragkit.answering.confidence import confidence, default_threshold
 from ragkit.index import IndexData
@@ -47,7 +46,9 @@ _KINDS = (
 )
 
 
-_READINGS = 5  # passages in which a question's readings are looked for, however few are returned
+_READINGS = 5
+"""Passages in which a question's readings are looked for, however few are returned."""
+
 ANSWERS = 0.5
 """Chance from which on a passage after the first is taken to answer as well, so that its words are
 marked. The first answers if the question is answered."""
@@ -77,8 +78,7 @@ def compose(data: IndexData, result: Result, *, k: int, threshold: float | None)
     nearest = passages_of(data, result, max(k, _READINGS), answered=answered)
     passages, choices = nearest[:k], choices_of(query.standalone, nearest, answered=answered)
     if not answered:
-        answer = _abstention(query, probability, passages, _why_not(result))
-        return replace(answer, choices=choices)
+        return _abstention(query, probability, passages, _why_not(result), choices)
     best = passages[0]
     text = " ".join([best.quote(span) for span in best.highlights])
     short = best.phrase and data.document(best.citation.document_id).cite(best.phrase)
@@ -136,11 +136,16 @@ def _lead_of(documents: Mapping[str, Document], chunk: Chunk) -> Citation | None
 
 
 def _abstention(
-    query: Query, probability: float, passages: tuple[Passage, ...], reason: Abstention
+    query: Query,
+    probability: float,
+    passages: tuple[Passage, ...],
+    reason: Abstention,
+    choices: tuple[Choice, ...] = (),
 ) -> Answer:
     return Answer(
-        query.question, False, "", probability, passages, reason, standalone=query.standalone
-    )
+        query.question, False, "", probability, passages, reason, standalone=query.standalone,
+        choices=choices,
+    )  # fmt: skip
 
 
 def _marked(
