@@ -151,9 +151,15 @@ class SourceIterator(Iterator[tuple[Document, SourceFile]]):
             documents = self._parsed.documents(inputs) if self._parsed else None
             for document in documents or _parse(parser, file, content, metadata):
                 yield document, SourceFile(document.id, file.path, sha256)
-        with suppress(SourceError), opened(file.path) as content:
-            if sha256_of(content) == sha256:  # else what was parsed may be neither
-                self.inputs[file.path] = inputs
+        # What was parsed while the file changed may be neither the old file nor the new one.
+        if documents is not None or _has_sha256(file.path, sha256):
+            self.inputs[file.path] = inputs
+
+
+def _has_sha256(path: Path, sha256: str) -> bool:
+    with suppress(SourceError), opened(path) as content:
+        return sha256_of(content) == sha256
+    return False
 
 
 def _distinct(
