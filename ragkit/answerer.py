@@ -91,8 +91,8 @@ class Answerer:
                 "date": {"min": "1922"}}``: equal to one of several values, or within a range. All
                 conditions must hold.
             before: what was said before, which the question may refer to.
-            standalone: the question by itself, as it was understood; it is retrieved for instead,
-                or with ``before``, as well. ``Conversation`` sets both.
+            standalone: the question rewritten to stand alone. It replaces ``question`` in
+                retrieval; with ``before``, both are matched. ``Conversation`` sets both.
             llm: a ``ChatModel``, or the name of one of OpenAI's, that writes the answer from the
                 passages unless ragkit itself abstains. Each of its sentences is checked against the
                 passages; if none is left, the answer abstains.

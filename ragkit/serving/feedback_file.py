@@ -21,7 +21,7 @@ from ragkit.errors import InputError
 __all__ = ["Feedback", "FeedbackFile", "NotStoredError", "Verdict", "load_feedback"]
 
 _TEXTS = ("question", "standalone", "short", "text", "comment", "generation", "time")
-_MODE = 0o600  # questions and comments are nobody else's business
+_MODE = 0o600  # questions and comments are for their owner alone
 
 
 class Verdict(StrEnum):
