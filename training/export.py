@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 from safetensors.torch import save_file
+from torch import Tensor, nn
 
-from training.model import MISSES, Reader, load_reader, shipped_alone
+from training.model import MISSES, load_reader, shipped_alone
 from training.sources import sha256
 from training.windows import QUESTION_TOKENS, TITLE_TOKENS, WINDOW_TOKENS, model_folder
 
@@ -25,42 +27,55 @@ LARGEST: Final = 25 * 2**20
 def export(checkpoint: Path, out: Path) -> dict[str, Any]:
     """``reader.safetensors`` and ``reader.json``; what the second says."""
     reader = load_reader(checkpoint)
-    out.mkdir(parents=True, exist_ok=True)
-    weights = out / "reader.safetensors"
-    kept = {
-        name: tensor.to(torch.float16).contiguous()
-        for name, tensor in sorted(reader.state_dict().items())
-        if not shipped_alone(name)
-    }
-    save_file(kept, weights, metadata={"format": "pt"})
-    if weights.stat().st_size > LARGEST:
-        raise ValueError(f"{weights} is larger than what may ship")
-    content = _described(reader, weights)
-    (out / "reader.json").write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
-    return content
-
-
-def _described(reader: Reader, weights: Path) -> dict[str, Any]:
-    config = reader.body.config
-    return {
-        "base": "sentence-transformers/all-MiniLM-L6-v2",
-        "base_sha256": sha256(model_folder() / "model.safetensors"),
-        "sha256": sha256(weights),
-        "dtype": "float16",
+    weights = own_weights(reader)
+    content = {
+        **write_weights(weights, out / "reader.safetensors"),
         **asdict(reader.design),
-        "layers": config.num_hidden_layers,
-        "heads": config.num_attention_heads,
-        "width": config.hidden_size,
-        "epsilon": config.layer_norm_eps,
-        "parameters": sum(
-            t.numel() for name, t in reader.state_dict().items() if not shipped_alone(name)
-        ),
+        **shape_of(reader.body),
+        "parameters": sum(tensor.numel() for tensor in weights.values()),
         "input": "[CLS] question [SEP] as segment 0, [CLS] title / window [SEP] as segment 1",
         "question_tokens": QUESTION_TOKENS,
         "title_tokens": TITLE_TOKENS,
         "window_tokens": WINDOW_TOKENS,
         "kinds": list(MISSES),
     }
+    write_description(content, out / "reader.json")
+    return content
+
+
+def own_weights(model: nn.Module) -> dict[str, Tensor]:
+    """What a model does not share with all-MiniLM-L6-v2."""
+    return {name: t for name, t in model.state_dict().items() if not shipped_alone(name)}
+
+
+def write_weights(weights: Mapping[str, Tensor], file: Path) -> dict[str, Any]:
+    """Write weights in half precision; what a description says of them."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    halved = {name: t.to(torch.float16).contiguous() for name, t in sorted(weights.items())}
+    save_file(halved, file, metadata={"format": "pt"})
+    if file.stat().st_size > LARGEST:
+        raise ValueError(f"{file} is larger than what may ship")
+    return {
+        "base": "sentence-transformers/all-MiniLM-L6-v2",
+        "base_sha256": sha256(model_folder() / "model.safetensors"),
+        "sha256": sha256(file),
+        "dtype": "float16",
+    }
+
+
+def shape_of(body: Any) -> dict[str, Any]:
+    """The sizes by which a graph of the layers is built."""
+    config = body.config
+    return {
+        "layers": config.num_hidden_layers,
+        "heads": config.num_attention_heads,
+        "width": config.hidden_size,
+        "epsilon": config.layer_norm_eps,
+    }
+
+
+def write_description(content: Mapping[str, Any], file: Path) -> None:
+    file.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ In the upper ones all attend to all.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -106,8 +106,8 @@ class Reader(nn.Module):
         alone, asked_mask = batch.window_mask.bool(), batch.asked_mask.bool()
         both = torch.cat([alone.index_select(0, batch.of), asked_mask], dim=1)
         windows, questions = Packed.of(alone), Packed.of(asked_mask)
-        window = windows.pack(self._embedded(batch.windows, 1))
-        asked = questions.pack(self._embedded(batch.asked, 0))
+        window = windows.pack(embedded(self.body, batch.windows, 1))
+        asked = questions.pack(embedded(self.body, batch.asked, 0))
         for layer in layers[:apart]:
             own = layer.attention.self
             before = (windows.pad(own.key(window)), windows.pad(own.value(window)))
@@ -125,23 +125,13 @@ class Reader(nn.Module):
             joined = joint.pad(packed)
         return joined[:, :width], joined[:, width:]
 
-    def _embedded(self, ids: Tensor, segment: int) -> Tensor:
-        types = torch.full_like(ids, segment)
-        return self.body.embeddings(ids, token_type_ids=types)  # type: ignore[no-any-return]
-
     def save(self, folder: Path) -> None:
         """Weights without the word embeddings, and the design, as two files."""
-        folder.mkdir(parents=True, exist_ok=True)
-        kept = {k: v.contiguous() for k, v in self.state_dict().items() if not shipped_alone(k)}
-        save_file(kept, folder / "reader.safetensors")
+        save_weights(self, folder / "reader.safetensors")
         (folder / "design.json").write_text(json.dumps(asdict(self.design)) + "\n")
 
     def restore(self, folder: Path) -> None:
-        missing, unexpected = self.load_state_dict(
-            load_file(folder / "reader.safetensors"), strict=False
-        )
-        if unexpected or any(not shipped_alone(name) for name in missing):
-            raise ValueError(f"not this reader's weights: {missing} {unexpected}")
+        load_weights(self, load_file(folder / "reader.safetensors"))
 
 
 @dataclass(frozen=True)
@@ -218,6 +208,29 @@ def save_base(folder: Path) -> None:
     """all-MiniLM-L6-v2 in half precision, half as large: to train where its package is not."""
     body = body_of(model_folder()).half()
     body.save_pretrained(folder)
+
+
+def embedded(body: Any, ids: Tensor, segment: int) -> Tensor:
+    """Token ids as the first layer reads them; ``segment``: which of the two texts they are."""
+    types = torch.full_like(ids, segment)
+    return body.embeddings(ids, token_type_ids=types)  # type: ignore[no-any-return]
+
+
+def save_weights(model: nn.Module, file: Path) -> None:
+    """All weights but the word embeddings."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    kept = {k: v.contiguous() for k, v in model.state_dict().items() if not shipped_alone(k)}
+    save_file(kept, file)
+
+
+def load_weights(
+    model: nn.Module, weights: Mapping[str, Tensor], *, without: frozenset[str] = frozenset()
+) -> None:
+    """Load what ``save_weights`` saved; ``without``: parts that keep the weights they have."""
+    missing, unexpected = model.load_state_dict(dict(weights), strict=False)
+    lacking = [n for n in missing if not shipped_alone(n) and n.split(".")[0] not in without]
+    if unexpected or lacking:
+        raise ValueError(f"not this model's weights: {lacking} {unexpected}")
 
 
 def shipped_alone(name: str) -> bool:

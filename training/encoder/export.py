@@ -11,49 +11,37 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-import torch
-from safetensors.torch import save_file
-
 from ragkit.encoding.encoder import load_tokenizer
 from training.encoder.model import TokenEncoder, load_token_encoder
 from training.encoder.texts import WINDOW, silent_ids
-from training.model import shipped_alone
+from training.export import own_weights, write_description, write_weights
 from training.sources import sha256
 from training.windows import model_folder
 
-LARGEST: Final = 25 * 2**20
 BASE: Final = "sentence_transformers."
 
 
 def export(checkpoint: Path, out: Path) -> dict[str, Any]:
     """What ``encoder.json`` says."""
     encoder = load_token_encoder(checkpoint)
-    out.mkdir(parents=True, exist_ok=True)
-    weights = out / "layers.safetensors"
-    named = {
+    weights = {
         name.removeprefix("body."): t
-        for name, t in encoder.state_dict().items()
-        if not shipped_alone(name) and not name.endswith("scale")
+        for name, t in own_weights(encoder).items()
+        if not name.endswith("scale")
     }
-    kept = {name: t.to(torch.float16).contiguous() for name, t in sorted(named.items())}
-    save_file(kept, weights, metadata={"format": "pt"})
-    if weights.stat().st_size > LARGEST:
-        raise ValueError(f"{weights} is larger than what may ship")
+    written = write_weights(weights, out / "layers.safetensors")
     modules = _modules(encoder)
     for name, own in modules.items():
         path = out / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps(own, indent=1) + "\n", encoding="utf-8")
     content = {
-        "base": "sentence-transformers/all-MiniLM-L6-v2",
-        "base_sha256": sha256(model_folder() / "model.safetensors"),
-        "sha256": sha256(weights),
-        "dtype": "float16",
+        **written,
         "dimension": encoder.design.dimension,
-        "parameters": sum(t.numel() for t in kept.values()),
+        "parameters": sum(t.numel() for t in weights.values()),
         "files": {name: sha256(out / name) for name in modules},
     }
-    (out / "encoder.json").write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+    write_description(content, out / "encoder.json")
     return content
 
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.model import Packed, body_of, read_on, shipped_alone
+from training.model import Packed, body_of, load_weights, read_on, save_weights
 from training.windows import model_folder
 
 TOKENS: Final = 3072
@@ -84,17 +84,11 @@ class TokenEncoder(nn.Module):
         self.projection.weight.copy_(components[: self.design.dimension])
 
     def save(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        kept = {k: v.contiguous() for k, v in self.state_dict().items() if not shipped_alone(k)}
-        save_file(kept, folder / "encoder.safetensors")
+        save_weights(self, folder / "encoder.safetensors")
         (folder / "design.json").write_text(json.dumps(asdict(self.design)) + "\n")
 
     def restore(self, folder: Path) -> None:
-        missing, unexpected = self.load_state_dict(
-            load_file(folder / "encoder.safetensors"), strict=False
-        )
-        if unexpected or any(not shipped_alone(name) for name in missing):
-            raise ValueError(f"not this encoder's weights: {missing} {unexpected}")
+        load_weights(self, load_file(folder / "encoder.safetensors"))
 
 
 def _parts(ids: Tensor, mask: Tensor, counted: Tensor) -> Iterator[tuple[Tensor, ...]]:

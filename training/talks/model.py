@@ -15,15 +15,16 @@ from pathlib import Path
 from typing import Self
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ragkit.conversation.edits import AFTER, BEFORE
-from training.model import Packed, body_of, read_on, shipped_alone
+from training.model import Packed, body_of, embedded, load_weights, read_on, save_weights
 from training.talks.examples import KINDS
 from training.windows import model_folder
 
 OUTSIDE = -1e4
+HEADS = ("words", "pointers", "spans", "dense", "kind")
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,8 @@ class TurnModel(nn.Module):
     def _read(self, batch: Batch) -> tuple[Tensor, Tensor]:
         mask = torch.cat([batch.turn_mask, batch.said_mask], dim=1).bool()
         joint = Packed.of(mask)
-        states = torch.cat([self._embedded(batch.turns, 0), self._embedded(batch.said, 1)], dim=1)
+        parts = [embedded(self.body, batch.turns, 0), embedded(self.body, batch.said, 1)]
+        states = torch.cat(parts, dim=1)
         packed = joint.pack(states)
         for layer in self.body.encoder.layer:
             packed = read_on(layer, packed, joint, mask)
@@ -98,23 +100,13 @@ class TurnModel(nn.Module):
         width = batch.turns.shape[1]
         return states[:, :width], states[:, width:]
 
-    def _embedded(self, ids: Tensor, segment: int) -> Tensor:
-        types = torch.full_like(ids, segment)
-        return self.body.embeddings(ids, token_type_ids=types)  # type: ignore[no-any-return]
-
     def save(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        kept = {k: v.contiguous() for k, v in self.state_dict().items() if not shipped_alone(k)}
-        save_file(kept, folder / "turns.safetensors")
+        save_weights(self, folder / "turns.safetensors")
 
-    def restore(self, file: Path, *, body_alone: bool = False) -> None:
-        """Load weights; ``body_alone``: of another model of the same body, without its heads."""
-        weights = load_file(file)
-        if body_alone:
-            weights = {n: w.float() for n, w in weights.items() if n.startswith("body.")}
-        missing, unexpected = self.load_state_dict(weights, strict=False)
-        heads = {"words", "pointers", "spans", "dense", "kind"} if body_alone else set()
-        if unexpected or any(
-            not shipped_alone(n) and n.split(".")[0] not in heads for n in missing
-        ):
-            raise ValueError(f"not this model's weights: {missing} {unexpected}")
+    def restore(self, folder: Path) -> None:
+        load_weights(self, load_file(folder / "turns.safetensors"))
+
+    def begin_with(self, reader: Path) -> None:
+        """Load the layers of the reader's weights; the heads stay as they are."""
+        body = {n: w.float() for n, w in load_file(reader).items() if n.startswith("body.")}
+        load_weights(self, body, without=frozenset(HEADS))

@@ -99,7 +99,7 @@ class Run:
         self.folder, self.minutes = folder, minutes
         folder.mkdir(parents=True, exist_ok=True)
         self.model = TurnModel()
-        self.model.restore(READER, body_alone=True)
+        self.model.begin_with(READER)
         for module in self.model.modules():
             if isinstance(module, torch.nn.Dropout):
                 module.p = DROPOUT
@@ -113,7 +113,7 @@ class Run:
         last = folder / "last.pt"
         if last.exists():
             saved = torch.load(last, weights_only=True)
-            self.model.restore(folder / "last" / "turns.safetensors")
+            self.model.restore(folder / "last")
             self.optimizer.load_state_dict(saved["optimizer"])
             self.seconds, self.step, self.best = saved["seconds"], saved["step"], saved["best"]
         self.stopped = False
