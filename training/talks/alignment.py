@@ -29,7 +29,7 @@ _AS = {
 }  # fmt: skip
 
 
-Said = tuple[list[str], list[Span]]
+Utterance = tuple[list[str], list[Span]]
 """An utterance's words and where they stand."""
 
 
@@ -86,7 +86,7 @@ def align(question: str, rewrite: str, history: Sequence[str]) -> Aligned:
     return Aligned(frozenset(removed), tuple(inserted), frozenset(unknown))
 
 
-def _inserted(at: int, run: list[str], said: Sequence[Said]) -> Inserted | None:
+def _inserted(at: int, run: list[str], said: Sequence[Utterance]) -> Inserted | None:
     for begin, end in _parts(len(run)):
         part = run[begin:end]
         if all(word in CONNECTING or not word[0].isalnum() for word in part):
@@ -106,7 +106,7 @@ def _parts(length: int) -> Iterator[tuple[int, int]]:
             yield begin, begin + size
 
 
-def _places(part: list[str], said: Sequence[Said]) -> Iterator[tuple[int, int, int]]:
+def _places(part: list[str], said: Sequence[Utterance]) -> Iterator[tuple[int, int, int]]:
     size = len(part)
     for number, (own, spans) in enumerate(said):
         for begin in range(len(own) - size + 1):

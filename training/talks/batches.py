@@ -51,8 +51,9 @@ class Rows:
     def laid(self, example: Example) -> LaidOut:
         return laid_out(self.tokenizer, example.question, example.history)
 
-    def of(self, example: Example) -> Row:
-        laid = self.laid(example)
+    def of(self, example: Example, laid: LaidOut | None = None) -> Row:
+        """``laid``: what ``self.laid`` returned for the example, if it was asked already."""
+        laid = laid or self.laid(example)
         aligned = align(example.question, example.rewrite, example.history)
         count = len(laid.words)
         removed = [IGNORED] * len(laid.turn)

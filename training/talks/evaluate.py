@@ -1,7 +1,8 @@
 """Measures a turn model that was exported: ``python -m training.talks.evaluate --data DIR``.
 
-Three tables: token F1 of standalone questions on conversations held out; what the library finds in
-conversations about articles held out; and the same on ``eval/conversations.jsonl``.
+What it prints: token F1 of standalone questions on conversations held out, and how many remarks are
+recognised; what the library finds in conversations about articles held out, as they were typed and
+rewritten by hand; and the same on ``eval/conversations.jsonl``.
 """
 
 from __future__ import annotations
@@ -17,58 +18,35 @@ from ragkit.conversation.turns import Turn
 from ragkit.conversation.understanding import understand
 from ragkit.default import default_index
 from ragkit.evaluation import evaluate_index, load_set
-from ragkit.evaluation.measures import token_f1
 from training.sources import article_of, load_contrast, read_lines
 from training.splits import load_splits
 from training.talks.examples import Example, load_examples
+from training.talks.measure import scores_of
 
 ROOT = Path(__file__).parents[2]
 Table = dict[str, list[float]]
 
 
-def rewriting(examples: Iterable[Example]) -> dict[str, Table]:
-    """By source: token F1 of the model, of the last two questions glued, and of the turn alone."""
+BEFORE_REMARK = (
+    Turn(
+        "Who signed the Treaty of Rapallo?",
+        "Who signed the Treaty of Rapallo?",
+        (),
+        "Rathenau signed it.",
+    ),
+)
+
+
+def understanding(examples: Iterable[Example]) -> dict[str, Table]:
+    """By source: the scores of what the library understands."""
     sums: dict[str, Table] = defaultdict(lambda: defaultdict(list))
     for example in examples:
-        if not example.history or example.source == "remarks":
-            continue
         # Each utterance as a turn's question: the model reads them all alike.
-        turns = [Turn(text, text, ()) for text in example.history]
+        turns = [Turn(text, text, ()) for text in example.history] or BEFORE_REMARK
         meant = understand(turns, example.question)
-        standalone = meant.standalone or example.question
-        one = sums[example.source]
-        one["taken for a remark"].append(float(meant.remark is not None))
-        if _plain(example.question) == _plain(example.rewrite):
-            one["left as it stands"].append(float(_plain(standalone) == _plain(example.question)))
-            continue
-        for name, text in (
-            ("F1", standalone),
-            ("F1 glued", f"{example.history[-2:][0]} {example.question}"),
-            ("F1 turn alone", example.question),
-        ):
-            one[name].append(token_f1(text, [example.rewrite]))
-    return sums
-
-
-def remarks(examples: Iterable[Example]) -> Table:
-    """How many remarks are recognised by their kind, and how many questions are taken for one."""
-    sums: Table = defaultdict(list)
-    before = [
-        Turn(
-            "Who signed the Treaty of Rapallo?",
-            "Who signed the Treaty of Rapallo?",
-            (),
-            "Rathenau signed it.",
-        )
-    ]
-    for example in examples:
-        if example.source != "remarks":
-            continue
-        found = understand(before, example.question).remark
-        kind = "none" if found is None else found.value
-        name = "questions taken for a remark" if example.kind == "none" else "remarks recognised"
-        right = kind == example.kind
-        sums[name].append(float(not right if example.kind == "none" else right))
+        kind = "none" if meant.remark is None else meant.remark.value
+        for name, score in scores_of(example, meant.standalone or example.question, kind):
+            sums[example.source][name].append(score)
     return sums
 
 
@@ -93,7 +71,9 @@ def finding(
     text_of: dict[str, str],
     ask_of: Callable[[], Callable[[dict[str, Any]], Answer]],
 ) -> dict[str, Table]:
-    """By kind of turn: whether a passage of the gold paragraph with the answer is first, …"""
+    """By kind of turn: whether a passage of the gold paragraph that has the answer is first, or
+    among the first five, and what is refused.
+    """
     sums: dict[str, Table] = defaultdict(lambda: defaultdict(list))
     for talk in talks:
         ask = ask_of()
@@ -159,18 +139,13 @@ def show(title: str, table: dict[str, Table]) -> None:
         )
 
 
-def _plain(text: str) -> str:
-    return " ".join(text.lower().rstrip("?. ").split())
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the folder of the public sets")
     parser.add_argument("--split", default="test")
     options = parser.parse_args()
     examples = [e for e in load_examples(options.data, None) if e.split == options.split]
-    show("standalone questions", rewriting(examples))
-    show("remarks", {"": remarks(examples)})
+    show("standalone questions and remarks", understanding(examples))
     for name, table in in_talks(options.split).items():
         show(f"conversations about articles held out, {name}", table)
     show("eval/", on_eval())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 
@@ -20,7 +20,7 @@ def predictions(model: TurnModel, rows: Rows, examples: Sequence[Example]) -> li
     found = []
     for example in examples:
         laid = rows.laid(example)
-        row = rows.of(example)
+        row = rows.of(example, laid)
         with torch.inference_mode():
             scores = model(batch_of([row]))
         numbers = TurnScores(*(getattr(scores, name)[0].numpy() for name in TurnScores._fields))
@@ -31,33 +31,42 @@ def predictions(model: TurnModel, rows: Rows, examples: Sequence[Example]) -> li
 
 
 def measured(model: TurnModel, rows: Rows, examples: Sequence[Example]) -> dict[str, float]:
-    """``f1`` over questions that need others; ``same``: how many of the rest stay as they are;
-    the same by source; ``kinds``: how many remarks are recognised, ``wrong``: how many questions
-    are taken for one.
-    """
+    """The mean of each of ``scores_of``, and of F1 by source."""
     sums: dict[str, list[float]] = defaultdict(list)
-    for example, (text, kind) in zip(examples, predictions(model, rows, examples), strict=True):
-        if example.source == "remarks":
-            sums["kinds" if example.kind != "none" else "wrong"].append(
-                float(kind == example.kind) if example.kind != "none" else float(kind != "none")
-            )
-            continue
-        if example.history:
-            sums["wrong"].append(float(kind != "none"))
-            same = _plain(example.question) == _plain(example.rewrite)
-            if same:
-                sums["same"].append(float(_plain(text) == _plain(example.question)))
-            else:
-                f1 = token_f1(text, [example.rewrite])
-                sums["f1"].append(f1)
-                sums[example.source].append(f1)
-                sums["glued"].append(
-                    token_f1(
-                        " ".join([*example.history[-2:-1], example.question]), [example.rewrite]
-                    )
-                )
-                sums["unchanged"].append(token_f1(example.question, [example.rewrite]))
+    for example, found in zip(examples, predictions(model, rows, examples), strict=True):
+        for name, score in scores_of(example, *found):
+            sums[name].append(score)
+            if name == "F1":
+                sums[f"F1, {example.source}"].append(score)
     return {name: round(sum(values) / len(values), 3) for name, values in sorted(sums.items())}
+
+
+def scores_of(example: Example, standalone: str, kind: str) -> Iterator[tuple[str, float]]:
+    """What one turn shows, by name; a turn without a history shows nothing unless it is a remark.
+
+    F1 is against what a person wrote: of the model, of the last two questions glued, and of the
+    turn alone.
+    """
+    if example.source == "remarks":
+        is_question = example.kind == "none"
+        right = float(kind == example.kind)
+        yield (
+            ("questions taken for a remark", 1 - right)
+            if is_question
+            else (
+                "remarks recognised",
+                right,
+            )
+        )
+    elif example.history:
+        yield "taken for a remark", float(kind != "none")
+        if _plain(example.question) == _plain(example.rewrite):
+            yield "left as it stands", float(_plain(standalone) == _plain(example.question))
+            return
+        yield "F1", token_f1(standalone, [example.rewrite])
+        glued = f"{example.history[-2:][0]} {example.question}"
+        yield "F1 glued", token_f1(glued, [example.rewrite])
+        yield "F1 turn alone", token_f1(example.question, [example.rewrite])
 
 
 def _plain(text: str) -> str:

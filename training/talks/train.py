@@ -179,8 +179,8 @@ def train(run: Run, examples: Sequence[Example], *, every: float = 4.0) -> None:
         if ended or now - noted > every * 60:
             found = measured(run.model, rows, choose)
             run.log(measured=found)
-            if found["f1"] > run.best:
-                run.best = found["f1"]
+            if found["F1"] > run.best:
+                run.best = found["F1"]
                 run.model.save(run.folder / "best")
             run.save()
             noted = clock = time.monotonic()
