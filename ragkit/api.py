@@ -46,7 +46,7 @@ from ragkit.indexing import (
     is_remote,
 )
 from ragkit.indexing.reports import IndexInfo, UpdateReport
-from ragkit.reading import Reader, load_reader
+from ragkit.reading import SHIPPED, Reader, load_reader
 from ragkit.timing import LAP
 from ragkit.types import Anchor, Citation
 
@@ -72,7 +72,7 @@ class Index(Answerer):
         chunker: Chunker | None = None,
         config: RetrievalConfig | None = None,
         reranker: Reranker | str | None = None,
-        reader: Reader | str | None = None,
+        reader: Reader | str | None = SHIPPED,
         memory: int | str | None = None,
         compact: bool = False,
         progress: Progress | None = None,
@@ -95,8 +95,8 @@ class Index(Answerer):
             chunker: settings that cut documents into chunks.
             config: the free parameters of retrieval.
             reranker: a cross-encoder, or its folder or hub name, that reranks the best 50 chunks.
-            reader: reads the best passages: ``"shipped"`` for the one that ragkit carries, the
-                folder of one, or a ``Reader``; None answers by similarity alone.
+            reader: reads the best passages for the words that answer: ``"shipped"``, the one that
+                ragkit carries; the folder of one; or a ``Reader``. None: similarity alone decides.
             memory: memory budget of a process that answers questions, in bytes or as ``"2GiB"``
                 (the default). It and the size of the corpus decide how vectors are searched.
             compact: make the index about half as large, with 2 bits instead of 4 for each
@@ -192,7 +192,7 @@ class Index(Answerer):
                 progress=progress, chunk_encoder=chunk_encoder, strict=strict,
                 drop_missing=drop_missing,
             )  # fmt: skip
-        updated = cls(opened, builder if builder is encoder else None)
+        updated = cls(opened, builder if builder is encoder else None, reader=load_reader())
         updated._update_report = UpdateReport.compare(
             before.sources, opened.sources, changed=opened.changed
         )
@@ -205,7 +205,7 @@ class Index(Answerer):
         *,
         encoder: Encoder | str | None = None,
         reranker: Reranker | str | None = None,
-        reader: Reader | str | None = None,
+        reader: Reader | str | None = SHIPPED,
         check_sources: bool = True,
         require_fresh: bool = False,
     ) -> Index:

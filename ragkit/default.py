@@ -14,7 +14,7 @@ from ragkit.api import Index
 from ragkit.errors import InputError
 from ragkit.index import Where
 from ragkit.quotes.report import QuoteReport
-from ragkit.reading import Reader
+from ragkit.reading import SHIPPED, Reader
 
 __all__ = [
     "IndexLike",
@@ -98,7 +98,7 @@ def default_index() -> Index:
 
 
 def open_index(
-    index: IndexLike, *, reader: Reader | str | None = None, require_fresh: bool = False
+    index: IndexLike, *, reader: Reader | str | None = SHIPPED, require_fresh: bool = False
 ) -> Index:
     """Return the Index that ``index`` names; with ``reader`` unless it is an Index already.
 
@@ -107,7 +107,7 @@ def open_index(
     Raises what ``Index.open`` raises.
     """
     if index is None:
-        return default_index() if reader is None else default_index().with_reader(reader)
+        return default_index() if reader == SHIPPED else default_index().with_reader(reader)
     if isinstance(index, Index):
         return index
     if isinstance(index, (str, os.PathLike)):

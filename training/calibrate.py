@@ -2,7 +2,9 @@
 
 ``python -m training.calibrate WEIGHTS --data DIR`` asks the questions of split ``calibrate`` of an
 index of their articles, fits what a late interaction score counts beside a logit, then the logistic
-regression of the confidence and its threshold, and writes them into ``WEIGHTS/reader.json``.
+regression of the confidence and its threshold, and writes them into ``WEIGHTS/reader.json``. The
+threshold lets through most of the answerable questions of these articles, and of the development
+questions of ``eval/``, which avoid the words of their article.
 ``--measure test`` asks the questions of another split and prints what comes out.
 """
 
@@ -20,8 +22,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from ragkit import Document, Index
+from ragkit import Document, Index, default_index
 from ragkit.answering.confidence import confidence, features
+from ragkit.evaluation import load_questions
 from ragkit.evaluation.measures import token_f1
 from ragkit.reading import Calibration, Reader, Result
 from ragkit.reading.passages import SURE, _ordered
@@ -35,6 +38,7 @@ SOURCES: Final = ("contrast", "squad2", "nq", "squad1", "paraphrase")
 NAMES: Final = ("read", "far")
 SHARES: Final = (0.3, 0.5, 0.7)
 ANSWERED: Final = 0.87  # of answerable questions, at the threshold
+SEED: Final = Path(__file__).parent.parent / "eval" / "questions.jsonl"
 START: Final = Calibration(10.0, (0.0, -99.0), dict.fromkeys(NAMES, 0.0), 0.0, 0.5)
 """What fitting begins with: never sure, so that all is read that may be read."""
 
@@ -191,11 +195,21 @@ def fit(outcomes: Sequence[Outcome]) -> Calibration:
     logits = rows @ weights + intercept
     chances = 1 / (1 + np.exp(-logits))
     answerable = np.array([o.answerable for o in ordered])
-    threshold = float(np.quantile(chances[answerable], 1 - ANSWERED))
+    threshold = threshold_of(chances[answerable])
     named = dict(zip(NAMES, [round(float(w), 4) for w in weights], strict=True))
-    return replace(
-        calibration, weights=named, intercept=round(intercept, 4), threshold=round(threshold, 3)
-    )
+    return replace(calibration, weights=named, intercept=round(intercept, 4), threshold=threshold)
+
+
+def threshold_of(answerable: npt.ArrayLike) -> float:
+    """The confidence that ``ANSWERED`` of the answerable questions, by their confidences, reach."""
+    return round(float(np.quantile(answerable, 1 - ANSWERED)), 3)
+
+
+def seed_confidences(reader: Reader) -> list[float]:
+    """Confidences of the answerable development questions of ``eval/``."""
+    index = default_index().with_reader(reader)
+    questions = load_questions(SEED).of_split("dev")
+    return [a.confidence for a in index.ask_many([q.text for q in questions if q.answerable])]
 
 
 def _balanced(outcomes: Sequence[Outcome], share: float = 0.5) -> npt.NDArray[np.float64]:
@@ -307,10 +321,8 @@ def main() -> None:
     parser.add_argument("--sources", nargs="+", default=list(SOURCES))
     options = parser.parse_args()
     path = options.weights / "reader.json"
-    described = json.loads(path.read_text())
     if not options.measure:
-        described["calibration"] = vars_of(START)
-    path.write_text(json.dumps(described, indent=1, sort_keys=True) + "\n")
+        write_calibration(path, START)
     reader = ShippedReader(options.weights)
     sources, splits = load_all(options.data), load_splits()
     split = options.measure or "calibrate"
@@ -320,10 +332,19 @@ def main() -> None:
         for outcome in asked(corpus_of(sources[name], splits, split), name, reader, options.most)
     ]
     calibration = reader.calibration if options.measure else fit(outcomes)
-    described["calibration"] = vars_of(calibration)
-    path.write_text(json.dumps(described, indent=1, sort_keys=True) + "\n")
+    write_calibration(path, calibration)
+    if not options.measure:
+        seed = seed_confidences(ShippedReader(options.weights))
+        calibration = replace(calibration, threshold=min(calibration.threshold, threshold_of(seed)))
+        write_calibration(path, calibration)
     print(json.dumps({"split": split, **vars_of(calibration)}))
     print(json.dumps(figures(outcomes, calibration), indent=1))
+
+
+def write_calibration(path: Path, calibration: Calibration) -> None:
+    """Into a reader's description."""
+    described = json.loads(path.read_text()) | {"calibration": vars_of(calibration)}
+    path.write_text(json.dumps(described, indent=1, sort_keys=True) + "\n")
 
 
 def vars_of(calibration: Calibration) -> dict[str, Any]:

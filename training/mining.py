@@ -61,7 +61,7 @@ def mine(batch: Batch, depth: int = DEPTH, most: int | None = None) -> list[dict
     from ragkit import Document, Index
 
     documents = [Document(id=p.id, title=p.title, text=p.text) for p in batch.paragraphs]
-    index = Index.build(documents)
+    index = Index.build(documents, reader=None)
     found: list[dict[str, object]] = []
     for question in _some(batch.questions, most):
         passages = index.search(question.text, k=depth + 4)

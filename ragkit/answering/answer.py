@@ -114,6 +114,7 @@ class Abstention(StrEnum):
     OFF_TOPIC = "nothing in it is about this"
     NOT_STATED = "it is about this, but does not say it"
     CONTRADICTED = "it says otherwise"
+    SEVERAL_READINGS = "it can be read in several ways"
     UNSUPPORTED = "the language model said nothing that the passages support"
     REFUSED = "the language model refused"
     NO_QUESTION = "it asks nothing of the documents"

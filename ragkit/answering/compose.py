@@ -78,7 +78,8 @@ def compose(data: IndexData, result: Result, *, k: int, threshold: float | None)
     nearest = passages_of(data, result, max(k, _READINGS), answered=answered)
     passages, choices = nearest[:k], choices_of(query.standalone, nearest, answered=answered)
     if not answered:
-        return _abstention(query, probability, passages, _why_not(result), choices)
+        reason = Abstention.SEVERAL_READINGS if choices else _why_not(result)
+        return _abstention(query, probability, passages, reason, choices)
     best = passages[0]
     text = " ".join([best.quote(span) for span in best.highlights])
     short = best.phrase and data.document(best.citation.document_id).cite(best.phrase)

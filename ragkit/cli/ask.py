@@ -131,6 +131,7 @@ def _print_answer(answer: Answer, index: ragkit.Index) -> None:
     click.secho(wrap(head, text_width()), bold=not answer.short, color=use_colour())
     sure = f"confidence {answer.confidence:.2f} ({in_words(answer.confidence)})"
     click.secho(sure, dim=True, color=use_colour())
+    _print_choices(answer)
     for passage in answer.passages:
         click.echo()
         click.echo(_headline(passage), color=use_colour())
@@ -138,6 +139,14 @@ def _print_answer(answer: Answer, index: ragkit.Index) -> None:
             click.secho(_indented(passage.lead.quote), dim=True, color=use_colour())
         click.echo(_indented(" … ".join(passage.quote(span) for span in passage.highlights)))
         _print_place(passage.citation, index)
+
+
+def _print_choices(answer: Answer) -> None:
+    """Print what to ask for each reading of a question that has several."""
+    if answer.choices:
+        click.echo("\nWhich is meant? Ask one of these:")
+    for choice in answer.choices:
+        click.echo(wrap(choice.question, text_width(), indent=" " * 4, first="  - "))
 
 
 def _indented(text: str) -> str:

@@ -54,9 +54,9 @@ index_option = click.option(
 reader_option = click.option(
     "--reader/--no-reader",
     "reads",
-    default=False,
-    help="Read the best passages for the words that answer, or answer by similarity alone "
-    "(default).",
+    default=True,
+    help="Read the best passages for the words that answer (default), or answer by similarity "
+    "alone.",
 )
 threshold_option = click.option(
     "--threshold", type=float, help="Abstain if the confidence is below this value (0–1)."
@@ -104,17 +104,15 @@ def llm_options(command: Command) -> Command:
 
 
 def opened(index_path: Path | None, *, reads: bool, require_fresh: bool) -> Index:
-    """Return the index that ``--index`` names, with the reader if it ``reads``."""
+    """Return the index that ``--index`` names, without its reader unless it ``reads``."""
     from ragkit.default import open_index
 
     return with_reader(open_index(index_path, require_fresh=require_fresh), reads=reads)
 
 
 def with_reader(index: Index, *, reads: bool) -> Index:
-    """Return the index, with the reader that ragkit carries if it ``reads``."""
-    from ragkit.reading import SHIPPED
-
-    return index.with_reader(SHIPPED) if reads else index
+    """Return the index as it is if it ``reads``, otherwise without a reader."""
+    return index if reads else index.with_reader(None)
 
 
 def language_model(name: str | None, url: str | None) -> LanguageModel | None:

@@ -90,10 +90,10 @@ def serve(
     from ragkit.serving.sockets import host_names
 
     options: dict[str, Any] = {"threshold": threshold, "timeout": timeout}
-    options["reader"] = SHIPPED if reads else None
     settings = Settings(
         token=token,
         origins=origins,
+        reader=SHIPPED if reads else None,
         hosts=(*Settings().hosts, *host_names(host), *hosts),
         unsupported=unsupported,
         log_questions=log_questions,

@@ -14,6 +14,7 @@ from ragkit.default import IndexLike, open_index
 from ragkit.errors import RagkitError
 from ragkit.index import Manifest
 from ragkit.indexing import is_remote
+from ragkit.reading import SHIPPED
 
 __all__ = ["ReloadingIndex"]
 
@@ -30,7 +31,7 @@ class ReloadingIndex:
     def __init__(
         self,
         index: IndexLike,
-        reader: str | None = None,
+        reader: str | None = SHIPPED,
         *,
         require_fresh: bool = False,
         on_reload: Callable[[bool], None],

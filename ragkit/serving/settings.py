@@ -9,6 +9,7 @@ from math import inf
 
 from ragkit.errors import InputError
 from ragkit.grounding import Policy, check_policy
+from ragkit.reading import SHIPPED
 from ragkit.retrieval import check_threshold
 from ragkit.serving.middleware import check_token
 
@@ -29,7 +30,7 @@ class Settings:
             embed the widget.
         hosts: Host names that the server answers to; ``*`` allows any. The check protects a server
             on loopback from web pages that rebind their name to it.
-        reader: As for ``Index.open``: ``"shipped"``, or the folder of one.
+        reader: As for ``Index.open``: ``"shipped"``, the folder of one, or None.
         threshold: As for ``ask``; a request may override it.
         unsupported: As for ``ask``.
         max_body: Longest request body.
@@ -53,7 +54,7 @@ class Settings:
     origins: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
     threshold: float | None = None
-    reader: str | None = None
+    reader: str | None = SHIPPED
     unsupported: Policy = "drop"
     max_body: int = 256 * 1024
     timeout: float = 90.0
