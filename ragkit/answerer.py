@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, Literal, TypedDict, TypeVar, Unpack, cast
 
 from ragkit.answering import DEPTH, compose, passages_of
 from ragkit.answering.answer import Answer, Passage
@@ -30,13 +30,15 @@ from ragkit.retrieval import (
     encode_turn,
     retrieve,
 )
-from ragkit.timing import LAP
+from ragkit.timing import LAP, Operation, Part, observer
 from ragkit.types import Citation, Document, Said
 
 if TYPE_CHECKING:
     from ragkit.indexing.remote import RemoteIndex
 
 __all__ = ["Answerer", "Options"]
+
+T = TypeVar("T")
 
 
 class Options(TypedDict, total=False):
@@ -135,6 +137,30 @@ class Answerer:
             checked; then its Answer. Without ``llm``, the first alone.
 
         """
+        steps = self._answer(
+            question,
+            k=k,
+            threshold=threshold,
+            where=where,
+            before=before,
+            standalone=standalone,
+            llm=llm,
+            unsupported=unsupported,
+        )
+        return self._watched("ask", k, [standalone or question], steps)
+
+    def _answer(
+        self,
+        question: str,
+        *,
+        k: int,
+        threshold: float | None,
+        where: Where | None,
+        before: Sequence[Said],
+        standalone: str | None,
+        llm: LanguageModel | str | None,
+        unsupported: Policy,
+    ) -> Iterator[Answer | Sentence]:
         if unsupported != "drop":
             check_policy(unsupported)
         model = ChatModel(llm) if isinstance(llm, str) else llm
@@ -151,7 +177,7 @@ class Answerer:
         )  # fmt: skip
         [result] = self._retrieve(data, [query], max(k, DEPTH), allowed)
         answer = self._composed(data, result, k, threshold)
-        LAP.get()("compose the answer")
+        LAP.get()(Part.COMPOSE)
         yield answer
         if model is not None and answer.answered:
             yield from generate_answer(model, answer, unsupported)
@@ -167,14 +193,21 @@ class Answerer:
         """Answer several questions, encoded in one batch; answers are in the order asked."""
         if isinstance(questions, str):
             raise InputError("questions is one str; expected a list of them. Use ask for one.")
+        steps = self._answer_many(questions, k, threshold, where)
+        [answers] = self._watched("ask_many", k, questions, steps)
+        return answers
+
+    def _answer_many(
+        self, questions: Sequence[str], k: int, threshold: float | None, where: Where | None
+    ) -> Iterator[list[Answer]]:
         check_k(k)
         check_threshold(threshold)
         cleaned = [clean_question(question) for question in questions]
         data = self._data
         results = self._find(data, cleaned, max(k, DEPTH), where)
         answers = [self._composed(data, one, k, threshold) for one in results]
-        LAP.get()("compose the answer")
-        return answers
+        LAP.get()(Part.COMPOSE)
+        yield answers
 
     async def aask(self, question: str, **options: Unpack[Options]) -> Answer:
         """Answer as ``ask`` does, without blocking the event loop."""
@@ -184,10 +217,31 @@ class Answerer:
 
     def search(self, question: str, *, k: int = 5, where: Where | None = None) -> list[Passage]:
         """Return the ``k`` best passages alone, best first; ``where`` as for ``ask``."""
+        [passages] = self._watched("search", k, [question], self._search(question, k, where))
+        return passages
+
+    def _search(self, question: str, k: int, where: Where | None) -> Iterator[list[Passage]]:
         data = self._data
         cleaned = clean_question(question)
         [result] = self._find(data, [cleaned], max(check_k(k), DEPTH), where)
-        return list(passages_of(data, result, k))
+        passages = list(passages_of(data, result, k))
+        LAP.get()(Part.COMPOSE)
+        yield passages
+
+    def _watched(
+        self,
+        name: Literal["ask", "ask_many", "search"],
+        k: int,
+        questions: Sequence[str],
+        steps: Iterator[T],
+    ) -> Iterator[T]:
+        """Let the observer watch ``steps``, if there is one."""
+        watcher = observer()
+        if watcher is None:
+            return steps
+        text = "\n".join(map(str, questions))  # not checked yet
+        operation = Operation(name, k, self.generation, self._opened.fingerprint.name, text)
+        return watcher.watch(operation, steps)
 
     def _composed(self, data: IndexData, result: Result, k: int, threshold: float | None) -> Answer:
         answer = compose(data, result, k=k, threshold=threshold)
@@ -322,8 +376,11 @@ class Answerer:
     def _retrieve(
         self, data: IndexData, queries: Sequence[Query], depth: int, allowed: AllowedChunks | None
     ) -> list[Result]:
-        LAP.get()("encode the question")
+        LAP.get()(Part.ENCODE)
         retrieved = [
             (query, retrieve(data, query, depth, self._reranker, allowed)) for query in queries
         ]
-        return read_results(data, retrieved, self._reader)
+        results = read_results(data, retrieved, self._reader)
+        if self._reader is not None:
+            LAP.get()(Part.READ)
+        return results

@@ -30,6 +30,7 @@ from ragkit.errors import InputError
 from ragkit.grounding import LanguageModel, Policy, rewrite_question
 from ragkit.index import Where
 from ragkit.retrieval import check_k, check_threshold, clean_question
+from ragkit.timing import LAP, Operation, Part, observer
 
 __all__ = ["MAX_TURNS", "Conversation", "Rewriter", "rewriter"]
 
@@ -153,10 +154,23 @@ class Conversation:
 
         The arguments are those of ``ask``. The question is remembered when the stream has ended.
         """
+        steps = self._steps(question, k, threshold, where, standalone)
+        watcher = observer()
+        return steps if watcher is None else watcher.watch(Operation("turn", k), steps)
+
+    def _steps(
+        self,
+        question: str,
+        k: int,
+        threshold: float | None,
+        where: Where | None,
+        standalone: str | None,
+    ) -> Iterator[Answer | Sentence]:
         asked = clean_question(question)
         understanding = (
             Understanding(asked) if standalone is not None else understand(self.turns, asked)
         )
+        LAP.get()(Part.UNDERSTAND)
         if understanding.remark is not None:
             check_k(k)
             check_threshold(threshold)

@@ -5,7 +5,15 @@ Optional: the rest of the library works without a language model.
 
 from __future__ import annotations
 
-from ragkit.grounding.chat_model import CANCELLED, ChatModel, LanguageModel, Message, Piece
+from ragkit.grounding.chat_model import (
+    CANCELLED,
+    Call,
+    ChatModel,
+    LanguageModel,
+    Message,
+    Piece,
+    Usage,
+)
 from ragkit.grounding.generation import (
     Policy,
     check_policy,
@@ -17,12 +25,14 @@ from ragkit.grounding.support import SupportChecker
 
 __all__ = [
     "CANCELLED",
+    "Call",
     "ChatModel",
     "LanguageModel",
     "Message",
     "Piece",
     "Policy",
     "SupportChecker",
+    "Usage",
     "check_policy",
     "generate_answer",
     "generate_sentences",

@@ -8,16 +8,28 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ragkit.errors import InputError, LanguageModelError, MissingExtraError
+from ragkit.timing import observer
 
 if TYPE_CHECKING:
     from openai import OpenAI, Stream
 
-__all__ = ["CANCELLED", "ChatModel", "LanguageModel", "Message", "Piece"]
+__all__ = [
+    "CANCELLED",
+    "Call",
+    "ChatModel",
+    "LanguageModel",
+    "Message",
+    "Piece",
+    "Usage",
+    "reply_of",
+]
 
 Message = Mapping[str, str]
 """``{"role": "system" | "user" | "assistant", "content": text}``"""
@@ -38,6 +50,13 @@ _MALFORMED = (ValueError, TypeError, AttributeError, LookupError, RecursionError
 """What the client or this module raises when a stream is not in the expected form."""
 
 
+class Usage(NamedTuple):
+    """Tokens that one call read and wrote, as its server counts them."""
+
+    input_tokens: int
+    output_tokens: int
+
+
 class Piece(NamedTuple):
     """A part of a streamed reply.
 
@@ -46,11 +65,13 @@ class Piece(NamedTuple):
         finish: None but in the last piece, which says why the reply ended: ``stop`` (complete),
             ``length`` (the model's own limit), ``cut`` (broken off, or over a limit here) or
             ``refused``.
+        usage: in the last piece, the tokens of the whole call where they are known.
 
     """
 
     text: str
     finish: str | None = None
+    usage: Usage | None = None
 
 
 class LanguageModel(Protocol):
@@ -69,6 +90,21 @@ class LanguageModel(Protocol):
 
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a language model, for the observer (``ragkit.timing``)."""
+
+    model: LanguageModel
+    messages: Sequence[Message]
+
+
+def reply_of(model: LanguageModel, messages: Sequence[Message]) -> Iterator[Piece]:
+    """Call a language model, and let the observer watch if there is one. Raises as ``stream``."""
+    pieces = model.stream(messages)
+    watcher = observer()
+    return pieces if watcher is None else watcher.watch(Call(model, messages), pieces)
 
 
 class ChatModel:
@@ -104,7 +140,8 @@ class ChatModel:
                 between calls grow.
             max_tokens: limit of the reply; None leaves it to the server.
             options: sent with each request (``seed``, ``top_p``, ``extra_body`` …); the
-                temperature is 0 by default.
+                temperature is 0 by default. ``stream_options={"include_usage": True}`` lets
+                servers that can count tokens report them (``Piece.usage``).
 
         Raises:
             InputError: an argument is not valid.
@@ -123,6 +160,11 @@ class ChatModel:
     def name(self) -> str:
         """Name of the model, as its server calls it."""
         return self._name
+
+    @property
+    def base_url(self) -> str | None:
+        """Address of the endpoint; None means OpenAI's own."""
+        return self._base_url
 
     def stream(self, messages: Sequence[Message]) -> Iterator[Piece]:
         """Yield the reply as it is written.
@@ -171,7 +213,8 @@ class ChatModel:
             raise self._failed(error, retry=False) from error
         try:
             with stream:
-                yield from _pieces(_bounded(stream, deadline), deadline)
+                bounded = _bounded(stream, deadline)
+                yield from _pieces(bounded, deadline, has_usage_last=self._has_usage_last)
         except (OpenAIError, *_MALFORMED) as error:
             raise self._failed(error, retry=True) from error
 
@@ -182,6 +225,12 @@ class ChatModel:
             f"without llm to get the passages alone."
         )
         return LanguageModelError(message) if retry else _PermanentError(message)
+
+    @property
+    def _has_usage_last(self) -> bool:
+        """Whether the server was asked for a last chunk with the tokens that it counted."""
+        options = self._request.get("stream_options")
+        return isinstance(options, Mapping) and options.get("include_usage") is True
 
     @cached_property
     def _client(self) -> OpenAI:
@@ -237,7 +286,7 @@ def _bounded(stream: Any, deadline: float) -> Any:
     return stream
 
 
-def _pieces(stream: Stream[Any], deadline: float) -> Iterator[Piece]:
+def _pieces(stream: Stream[Any], deadline: float, *, has_usage_last: bool) -> Iterator[Piece]:
     """Yield the stream's text; ``cut`` if it ends without a reason for ending.
 
     Raises ValueError if it ends, or the time is up, before any text.
@@ -257,13 +306,33 @@ def _pieces(stream: Stream[Any], deadline: float) -> Iterator[Piece]:
         if length > MAX_CHARACTERS:
             yield Piece("", "cut")
             return
-        if piece.text or piece.finish:
-            yield piece
         if piece.finish:
+            usage = _usage(chunk) or (_last_usage(stream, deadline) if has_usage_last else None)
+            yield piece._replace(usage=usage)
             return
+        if piece.text:
+            yield piece
     if not length:
         raise ValueError("the stream ended, or went on for too long, before any text")
     yield Piece("", "cut")
+
+
+def _last_usage(stream: Stream[Any], deadline: float) -> Usage | None:
+    """Return the usage in what is left of a stream whose text is complete."""
+    with suppress(Exception):  # the reply is complete, whatever becomes of its statistics
+        for chunk in stream:
+            usage = _usage(chunk)
+            if usage or time.monotonic() > deadline:
+                return usage
+    return None
+
+
+def _usage(chunk: Any) -> Usage | None:
+    counted = getattr(chunk, "usage", None)
+    tokens = [getattr(counted, name, None) for name in ("prompt_tokens", "completion_tokens")]
+    if not all(isinstance(number, int) and number >= 0 for number in tokens):
+        return None
+    return Usage(*tokens)  # type: ignore[arg-type] # checked above
 
 
 def _piece(choice: Any) -> Piece:

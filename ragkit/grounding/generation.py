@@ -14,7 +14,7 @@ from typing import Literal, get_args
 from ragkit.answering.answer import Abstention, Answer, Passage
 from ragkit.answering.generated import GOOD, Generated, Sentence
 from ragkit.errors import InputError
-from ragkit.grounding.chat_model import LanguageModel, Message, Piece
+from ragkit.grounding.chat_model import LanguageModel, Message, Piece, reply_of
 from ragkit.grounding.markers import ends_with_marker, leading_markers_length
 from ragkit.grounding.support import SupportChecker
 from ragkit.text.sentences import split_sentences
@@ -97,7 +97,7 @@ def generate_sentences(
     """
     checker = SupportChecker(passages)
     yielded: set[str] = set()
-    reply = _complete_sentences(model.stream(answer_prompt(question, passages)))
+    reply = _complete_sentences(reply_of(model, answer_prompt(question, passages)))
     while True:
         try:
             text = next(reply)
@@ -162,7 +162,7 @@ def rewrite_question(model: LanguageModel, history: Sequence[str], question: str
         {"role": "system", "content": _REWRITE_SYSTEM},
         {"role": "user", "content": f"Questions before:\n{earlier}\n\nLast question: {question}"},
     ]
-    pieces = list(model.stream(messages))
+    pieces = list(reply_of(model, messages))
     reply = "".join(piece.text for piece in pieces).strip().strip('"“”')
     is_complete = bool(pieces) and pieces[-1].finish == "stop"
     is_question = 0 < len(reply) <= _MAX_REWRITTEN and "\n" not in reply
@@ -208,7 +208,7 @@ def _without_reasoning(pieces: Iterator[Piece]) -> Iterator[Piece]:
         if _THINK.startswith(start) and not piece.finish and _END_OF_THINK not in buffer:
             continue
         text = buffer.partition(_END_OF_THINK)[2] if start == _THINK else buffer
-        yield Piece(text, piece.finish)
+        yield piece._replace(text=text)
         break
     yield from pieces
 

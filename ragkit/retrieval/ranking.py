@@ -29,7 +29,7 @@ from ragkit.retrieval.query import Query
 from ragkit.retrieval.rerank import RERANKED, rerank
 from ragkit.retrieval.scoring import ScoredChunk, approximate_scores, exact_scores
 from ragkit.storage.arrays import Integers
-from ragkit.timing import LAP
+from ragkit.timing import LAP, Part
 
 __all__ = ["CANDIDATES", "EXACT", "LIKENESS", "Retrieved", "distinct", "retrieve", "score_chunks"]
 
@@ -95,7 +95,11 @@ def retrieve(
         exact *= 2
         scored = score_chunks(data, query, exact, allowed)
         unique = distinct(data, scored, number)
-    return Retrieved(unique, rerank(data, query, unique, reranker) if reranker else unique)
+    if reranker is None:
+        return Retrieved(unique, unique)
+    reranked = rerank(data, query, unique, reranker)
+    LAP.get()(Part.RERANK)
+    return Retrieved(unique, reranked)
 
 
 def score_chunks(
@@ -105,14 +109,14 @@ def score_chunks(
     lap = LAP.get()
     weights = query.stem_weights()
     candidates = _candidates(data, query, weights, max(k, CANDIDATES), allowed)
-    lap("candidates by vector and words")
+    lap(Part.CANDIDATES)
     if not len(candidates[0]):
         return []
     chunks = _most_promising(data, query, weights, candidates, max(k, EXACT))
-    lap("approximate scores")
+    lap(Part.APPROXIMATE)
     blocks = np.split(chunks, range(_BLOCK, len(chunks), _BLOCK))
     scored = [one for b in blocks for one in exact_scores(query, b, data.token_vectors(b))]
-    lap("late interaction")
+    lap(Part.EXACT)
     return sorted(scored, key=lambda one: (-one.score, one.chunk))[:k]
 
 

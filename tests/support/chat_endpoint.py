@@ -16,7 +16,10 @@ __all__ = ["Endpoint", "Reply", "endpoint"]
 
 @dataclass
 class Reply:
-    """One reply. ``status`` other than 200 has no stream; ``finish`` None leaves it without an end."""
+    """One reply. ``status`` other than 200 has no stream; ``finish`` None leaves it without an end.
+
+    ``usage`` is sent in a chunk of its own, to who asks for it, as OpenAI's does.
+    """
 
     text: str = ""
     finish: str | None = "stop"
@@ -26,6 +29,7 @@ class Reply:
     refusal: str | None = None
     raw: bytes | None = None
     reset: bool = False
+    usage: dict[str, int] | None = None
 
 
 @dataclass
@@ -41,15 +45,15 @@ class Endpoint:
         return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
 
 
+_COMMON = {"id": "x", "object": "chat.completion.chunk", "created": 0, "model": "m"}
+
+
 def _chunk(delta: dict[str, Any], finish: str | None) -> bytes:
     choice = {"index": 0, "delta": delta, "finish_reason": finish}
-    content = {
-        "id": "x",
-        "object": "chat.completion.chunk",
-        "created": 0,
-        "model": "m",
-        "choices": [choice],
-    }
+    return _data({**_COMMON, "choices": [choice]})
+
+
+def _data(content: dict[str, Any]) -> bytes:
     return b"data: " + json.dumps(content).encode() + b"\n\n"
 
 
@@ -68,8 +72,10 @@ def _handler(endpoint: Endpoint) -> type[BaseHTTPRequestHandler]:
             self.send_response(reply.status)
             self.send_header("content-type", "text/event-stream")
             self.end_headers()
+            options = endpoint.requests[-1].get("stream_options") or {}
+            usage = reply.usage if options.get("include_usage") else None
             try:
-                for part in self._parts(reply):
+                for part in self._parts(reply, usage):
                     self.wfile.write(part)
                     self.wfile.flush()
                     time.sleep(reply.pause)
@@ -77,7 +83,7 @@ def _handler(endpoint: Endpoint) -> type[BaseHTTPRequestHandler]:
                 pass  # the client has gone
 
         @staticmethod
-        def _parts(reply: Reply) -> Iterator[bytes]:
+        def _parts(reply: Reply, usage: dict[str, int] | None) -> Iterator[bytes]:
             if reply.status != 200:
                 yield b'{"error": {"message": "no"}}'
                 return
@@ -91,6 +97,8 @@ def _handler(endpoint: Endpoint) -> type[BaseHTTPRequestHandler]:
                 yield _chunk({"content": reply.text[start : start + reply.piece]}, None)
             if reply.finish:
                 yield _chunk({}, reply.finish)
+                if usage:
+                    yield _data({**_COMMON, "choices": [], "usage": usage})
                 yield b"data: [DONE]\n\n"
 
     return Handler
