@@ -115,12 +115,20 @@ def with_reader(index: Index, *, reads: bool) -> Index:
     return index if reads else index.with_reader(None)
 
 
-def language_model(name: str | None, url: str | None) -> LanguageModel | None:
-    """Return the model that ``--llm`` and ``--llm-url`` name, or None without ``--llm``."""
+def language_model(
+    name: str | None, url: str | None, *, counts_tokens: bool = False
+) -> LanguageModel | None:
+    """Return the model that ``--llm`` and ``--llm-url`` name, or None without ``--llm``.
+
+    If it ``counts_tokens``, its server is asked to report them; few servers refuse to.
+    """
     from ragkit.grounding import ChatModel
 
     if name is None and url is not None:
         raise InputError(
             f"--llm-url {url} has no --llm beside it; expected the model's name as well."
         )
-    return None if name is None else ChatModel(name, base_url=url)
+    options: dict[str, Any] = {}
+    if counts_tokens:
+        options["stream_options"] = {"include_usage": True}
+    return None if name is None else ChatModel(name, base_url=url, **options)

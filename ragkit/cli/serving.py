@@ -19,6 +19,7 @@ from ragkit.cli.options import (
 
 if TYPE_CHECKING:
     from ragkit.grounding import Policy
+    from ragkit.serving.log_format import LogFormat
 
 __all__ = ["mcp", "serve"]
 
@@ -72,6 +73,19 @@ origins_option = click.option(
 )
 @click.option("--log-questions", is_flag=True, help="Log the questions that people ask.")
 @click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Format of messages on standard error. Each request is a line of JSON in either.",
+)
+@click.option(
+    "--otel/--no-otel",
+    default=None,
+    help="Export traces and metrics over OTLP, to the collector that the OTEL_* environment "
+    "variables name, or else to port 4318 of this machine. By default only if they name one.",
+)
+@click.option(
     "--feedback",
     type=click.Path(path_type=Path),
     help="File to append readers' feedback to, as JSON Lines. Without it, the page offers no "
@@ -81,13 +95,14 @@ def serve(
     *, index_path: Path | None, require_fresh: bool, host: str, port: int, hosts: tuple[str, ...],
     origins: tuple[str, ...], token: str | None, reads: bool, threshold: float | None,
     llm_name: str | None, llm_url: str | None, unsupported: Policy, timeout: float | None,
-    log_questions: bool, feedback: Path | None,
+    log_questions: bool, log_format: LogFormat, otel: bool | None, feedback: Path | None,
 ) -> None:  # fmt: skip
     """Serve the chat page, its widget for other sites, and the HTTP API."""
     from ragkit.reading import SHIPPED
     from ragkit.serving import Settings
     from ragkit.serving.server import run
     from ragkit.serving.sockets import host_names
+    from ragkit.telemetry.export import should_export
 
     options: dict[str, Any] = {"threshold": threshold, "timeout": timeout}
     settings = Settings(
@@ -101,7 +116,16 @@ def serve(
         require_fresh=require_fresh,
         **{name: value for name, value in options.items() if value is not None},
     )
-    run(index_path, settings, host=host, port=port, llm=language_model(llm_name, llm_url))
+    exports = should_export(otel)
+    run(
+        index_path,
+        settings,
+        host=host,
+        port=port,
+        llm=language_model(llm_name, llm_url, counts_tokens=exports),
+        log_format=log_format,
+        exports=exports,
+    )
 
 
 @click.command()

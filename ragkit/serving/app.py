@@ -24,7 +24,9 @@ except ImportError as error:
 import ragkit
 from ragkit.default import IndexLike
 from ragkit.grounding import LanguageModel
+from ragkit.serving.api_page import add_api_page
 from ragkit.serving.error_handlers import add_error_handlers
+from ragkit.serving.http_spans import HTTP_TELEMETRY
 from ragkit.serving.middleware import (
     BodyLimitMiddleware,
     HostMiddleware,
@@ -39,7 +41,8 @@ from ragkit.serving.state import ServerState
 __all__ = ["create_app"]
 
 _PAGE = Path(__file__).parent / "page"
-_PUBLIC_PATHS = ("/", "/embed", "/widget.js", "/healthz", "/readyz")
+_PUBLIC_PATHS = ("/", "/embed", "/widget.js", "/healthz", "/readyz", "/docs")
+_PUBLIC_FOLDERS = ("/static/", "/docs/")
 _DESCRIPTION = """Cited passages for questions about a corpus. Spans are half-open and count Unicode
 code points of a document's text; scores and confidences are higher where better."""
 
@@ -73,8 +76,9 @@ def create_app(
         version=ragkit.__version__,
         description=_DESCRIPTION,
         lifespan=_lifespan,
-        docs_url=None,  # both pages would load scripts from another host
+        docs_url=None,  # both pages would load scripts from another host; ours is api_page
         redoc_url=None,
+        telemetry=HTTP_TELEMETRY,
         separate_input_output_schemas=False,
     )
     app.state.ragkit = state
@@ -82,6 +86,7 @@ def create_app(
     for module in (ask, documents, conversations, feedback, chat_completions, health):
         app.include_router(module.router)
     _add_page(app)
+    add_api_page(app)
     _add_middleware(app, state)
     return app
 
@@ -112,8 +117,8 @@ def _add_page(app: FastAPI) -> None:
 
 
 def _is_public(path: str) -> bool:
-    """Return whether a path needs no token: the page, which asks for one, and the health checks."""
-    return path in _PUBLIC_PATHS or path.startswith("/static/")
+    """Return whether a path needs no token: the pages, which ask for one, and the health checks."""
+    return path in _PUBLIC_PATHS or path.startswith(_PUBLIC_FOLDERS)
 
 
 def _add_middleware(app: FastAPI, state: ServerState) -> None:

@@ -15,6 +15,7 @@ from starlette.routing import Match
 
 from ragkit.errors import FilterError, InputError, LanguageModelError, RagkitError
 from ragkit.serving.error_responses import UnsupportedParameterError, error_body
+from ragkit.serving.request_id import HEADER, REQUEST_ID
 from ragkit.serving.request_log import add_to_log
 from ragkit.serving.schemas import ProblemOut
 
@@ -100,7 +101,8 @@ def add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def _unexpected_error(_: Request, error: Exception) -> JSONResponse:
         _log.error("unexpected %s", type(error).__name__, exc_info=error)
-        return _response(500, "InternalError", "The server failed; its log says why.")
+        headers = {HEADER: REQUEST_ID.get() or ""}  # no middleware sees this response
+        return _response(500, "InternalError", "The server failed; its log says why.", headers)
 
 
 def _allowed_methods(app: FastAPI, request: Request) -> str:

@@ -1,6 +1,7 @@
 """The one shape of every error, and how a middleware sends one instead of calling the app.
 
-The body has OpenAI's shape: ``{"error": {"type", "message", "param", "code"}}``.
+The body has OpenAI's shape, ``{"error": {"type", "message", "param", "code"}}``, and in it the
+id of the request, ``request_id``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import NamedTuple
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import Message, Scope, Send
+
+from ragkit.serving.request_id import REQUEST_ID
 
 __all__ = ["ErrorResponse", "UnsupportedParameterError", "error_body", "send_error"]
 
@@ -30,7 +33,8 @@ class UnsupportedParameterError(HTTPException):
 def error_body(error_type: str, message: str, *, param: str | None = None) -> dict[str, object]:
     """Return the JSON body of an error; ``param`` names the parameter that is not supported."""
     code = _UNSUPPORTED if param else None
-    return {"error": {"type": error_type, "message": message, "param": param, "code": code}}
+    fields = {"type": error_type, "message": message, "param": param, "code": code}
+    return {"error": {**fields, "request_id": REQUEST_ID.get()}}
 
 
 class ErrorResponse(NamedTuple):

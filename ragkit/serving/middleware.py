@@ -40,6 +40,12 @@ _PAGE_POLICY = (
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 
+# Swagger UI writes HTML by itself, which it cleans with DOMPurify.
+_API_PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
 
 def path_in_app(scope: Scope) -> str:
     """Return the path inside the app, without the prefix that the app is mounted at."""
@@ -194,11 +200,14 @@ class SecurityHeadersMiddleware:
     def _add_headers(self, headers: MutableHeaders, path: str) -> None:
         for name, value in _SECURITY_HEADERS.items():
             headers.setdefault(name, value)
-        if path in ("/", "/embed"):
+        if path == "/docs":
+            headers["content-security-policy"] = _API_PAGE_POLICY
+            headers["cache-control"] = "no-cache"
+        elif path in ("/", "/embed"):
             ancestors = "'none'" if path == "/" else " ".join(["'self'", *self._frame_origins])
             headers["content-security-policy"] = f"{_PAGE_POLICY}; frame-ancestors {ancestors}"
             headers["cache-control"] = "no-cache"
-        elif path == "/widget.js" or path.startswith("/static/"):
+        elif path == "/widget.js" or path.startswith(("/static/", "/docs/")):
             headers["cross-origin-resource-policy"] = "cross-origin"
             headers["cache-control"] = "no-cache"
         else:

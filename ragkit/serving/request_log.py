@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import json
 import logging
-import secrets
 import time
 from typing import TYPE_CHECKING, Any
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ragkit.serving.http_spans import describe_request, trace_id
 from ragkit.serving.middleware import path_in_app
+from ragkit.serving.request_id import HEADER, REQUEST_ID, new_request_id
 
 if TYPE_CHECKING:
     from ragkit.serving.metrics import Metrics
 
-__all__ = ["ACCESS_LOGGER", "RequestLogMiddleware", "add_to_log"]
+__all__ = ["ACCESS_LOGGER", "TIME_FORMAT", "RequestLogMiddleware", "add_to_log"]
 
 ACCESS_LOGGER = "ragkit.serving.access"
 """The logger's name; its messages are the JSON objects."""
+
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+"""Of every line, in UTC."""
 
 _CLIENT_CLOSED = 499  # nginx's status for a client that left before its request was complete
 _log = logging.getLogger(ACCESS_LOGGER)
 
 
 class RequestLogMiddleware:
-    """Logs and counts each request, and gives it an id.
+    """Logs and counts each request, and gives it an id: its client's, or a new one.
 
     A log line has no query string, no body and no client address; the question is added only where
     the settings ask for it.
@@ -42,7 +46,9 @@ class RequestLogMiddleware:
             return
         started = time.perf_counter()
         path = path_in_app(scope)  # before a mount inside the app changes it
-        request_id = secrets.token_hex(8)
+        request_id = new_request_id(Headers(scope=scope))
+        REQUEST_ID.set(request_id)  # each request has a context of its own, which ends with it
+        describe_request(scope, request_id)
         status = 0
         seconds_to_response = 0.0
         scope.setdefault("state", {})["log"] = {}
@@ -51,7 +57,7 @@ class RequestLogMiddleware:
             nonlocal status, seconds_to_response
             if message["type"] == "http.response.start":
                 status, seconds_to_response = message["status"], time.perf_counter() - started
-                MutableHeaders(scope=message)["x-request-id"] = request_id
+                MutableHeaders(scope=message)[HEADER] = request_id
             await send(message)
 
         self._metrics.requests_in_progress.inc()
@@ -65,6 +71,8 @@ class RequestLogMiddleware:
             self._metrics.requests_in_progress.dec()
             self._metrics.count_request(method, route, status, seconds_to_response or seconds)
             line = {"id": request_id, "method": method, "route": route, "status": status}
+            if current := trace_id():
+                line["trace_id"] = current
             _write(line, seconds, scope["state"]["log"])
 
 
@@ -75,8 +83,9 @@ def add_to_log(scope: Scope, **fields: str) -> None:
 
 def _route(scope: Scope, path: str) -> str:
     """Return the route's pattern. A path could hold what a person typed, and paths are endless."""
-    if path.startswith("/static/"):
-        return "/static"
+    for folder in ("/static", "/docs"):
+        if path.startswith(f"{folder}/"):
+            return folder
     pattern = getattr(scope.get("route"), "path", None)
     return str(pattern) if pattern else "other"
 
@@ -87,6 +96,6 @@ def _method(scope: Scope) -> str:
 
 
 def _write(line: dict[str, Any], seconds: float, extra: dict[str, str]) -> None:
-    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    now = time.strftime(TIME_FORMAT, time.gmtime())
     fields = {"time": now, **line, "ms": round(seconds * 1000, 1), **extra}
     _log.info(json.dumps(fields, ensure_ascii=True))

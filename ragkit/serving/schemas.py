@@ -493,6 +493,7 @@ class Problem(BaseModel):
     message: str
     param: str | None
     code: str | None
+    request_id: str | None
 
 
 class ProblemOut(BaseModel):

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-import sys
+from contextlib import nullcontext
 
 from ragkit.default import IndexLike
 from ragkit.grounding import LanguageModel
 from ragkit.integrations.common import missing_extra
 from ragkit.serving.app import create_app
-from ragkit.serving.request_log import ACCESS_LOGGER
+from ragkit.serving.log_format import LogFormat, configure_logging
 from ragkit.serving.settings import Settings
 from ragkit.serving.sockets import host_names, listening_socket, url_of
+from ragkit.telemetry.export import exporting
 
 try:
     import uvicorn
@@ -34,6 +35,8 @@ def run(
     host: str = "127.0.0.1",
     port: int = 8000,
     llm: LanguageModel | None = None,
+    log_format: LogFormat = "text",
+    exports: bool = False,
 ) -> None:
     """Serve until SIGINT or SIGTERM; then finish the requests in progress, and return.
 
@@ -43,20 +46,24 @@ def run(
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one. The first line of the log has the address.
         llm: Language model that writes the answers; None quotes them from the corpus.
+        log_format: ``"json"`` makes a line of JSON of every message, not of requests alone.
+        exports: Whether to export spans and metrics, as ``ragkit.telemetry.exporting`` does.
 
     Raises:
-        InputError: The address cannot be listened on.
+        InputError: The address cannot be listened on, or the ``OTEL_*`` variables ask for what
+            there is not.
+        MissingExtraError: ``exports`` needs the extra ``otel``.
         RagkitError: As ``create_app`` raises.
 
     """
-    _configure_logging()
+    configure_logging(log_format)
     config = uvicorn_config(
         create_app(index, settings, llm=llm),
         client_timeout=settings.timeout + TIMEOUT_MARGIN,
         shutdown_timeout=SHUTDOWN_TIMEOUT,
         max_connections=MAX_CONNECTIONS,
     )
-    with listening_socket(host, port) as listener:
+    with exporting() if exports else nullcontext(), listening_socket(host, port) as listener:
         _log.info("listening on %s", url_of(listener))
         if warning := unreachable_warning(host, settings):
             _log.warning(warning)
@@ -69,16 +76,3 @@ def unreachable_warning(host: str, settings: Settings) -> str | None:
         return None
     names = ", ".join(settings.hosts)
     return f"only requests to {names} are answered; name others with --allow-host"
-
-
-def _configure_logging() -> None:
-    """Write each request as a bare line of JSON to standard error, for programs to parse."""
-    access_log = logging.getLogger(ACCESS_LOGGER)
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(message)s"))
-    access_log.handlers = [handler]
-    access_log.propagate = False
-    access_log.setLevel(logging.INFO)
-    uvicorn_log = logging.getLogger("uvicorn")
-    uvicorn_log.handlers = logging.getLogger("ragkit").handlers
-    uvicorn_log.setLevel(logging.WARNING)

@@ -5,8 +5,10 @@ The SDK and its exporters read the variables themselves: endpoint, headers, samp
 
 from __future__ import annotations
 
+import importlib.util
+import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,9 @@ from ragkit.telemetry import instrument, uninstrument
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
 
-__all__ = ["exporting", "is_export_configured"]
+__all__ = ["exporting", "should_export"]
+
+_log = logging.getLogger("ragkit.telemetry")
 
 _ENDPOINTS = (
     "OTEL_EXPORTER_OTLP_ENDPOINT",
@@ -27,10 +31,33 @@ _ENDPOINTS = (
 _PROTOCOL = "http/protobuf"
 
 
-def is_export_configured(environment: Mapping[str, str] = os.environ) -> bool:
-    """Return whether an environment names a collector, and does not switch the SDK off."""
-    is_off = environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
-    return not is_off and any(environment.get(name, "").strip() for name in _ENDPOINTS)
+def should_export(requested: bool | None) -> bool:
+    """Return whether to export: as requested, and without a request if the environment asks for it.
+
+    It does if it names a collector and does not switch the SDK off. Variables that are set for all
+    programs of a machine do not keep one from starting: without the extra, a warning is logged.
+    """
+    if requested is not None:
+        return requested
+    is_off = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    named = [name for name in _ENDPOINTS if os.environ.get(name, "").strip()]
+    if is_off or not named:
+        return False
+    if _is_installed():
+        return True
+    _log.warning(
+        "%s is set, but nothing is exported: the extra is not installed. Run: pip install "
+        "'ragkit-cited[otel]', or pass --no-otel.",
+        named[0],
+    )
+    return False
+
+
+def _is_installed() -> bool:
+    try:
+        return importlib.util.find_spec("opentelemetry.exporter.otlp.proto.http") is not None
+    except ModuleNotFoundError:  # not even its parent is
+        return False
 
 
 @contextmanager

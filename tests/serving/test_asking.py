@@ -100,7 +100,8 @@ def test_the_error_for_a_bad_body_says_what_is_wrong(
     response = web.post("/v1/ask", json=body)
     assert response.status_code == status
     assert says in response.json()["error"]["message"]
-    assert set(response.json()["error"]) == {"type", "message", "param", "code"}
+    fields = {"type", "message", "param", "code", "request_id"}
+    assert set(response.json()["error"]) == fields
 
 
 def test_the_error_for_a_body_that_is_not_json_says_so(web: TestClient) -> None:

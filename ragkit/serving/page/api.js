@@ -27,6 +27,12 @@ export const documentOf = async (id) => (await call(`documents/${encodeURICompon
 export const begin = async (signal) =>
   (await (await call("conversations", { body: {}, signal })).json()).id;
 
+/** The OpenAPI document. */
+export const description = async () => (await call("../openapi.json")).json();
+
+/** The header that carries the token, if there is one. */
+export const authorization = () => (token ? { Authorization: `Bearer ${token}` } : {});
+
 export const feedback = (body) => call("feedback", { body });
 
 /** Asks, and yields `[event, data]`: found, then sentences if a model writes, then answer. */
@@ -51,7 +57,7 @@ async function call(path, { body, signal, accept = "application/json" } = {}) {
     headers: {
       Accept: accept,
       ...(body && { "Content-Type": "application/json" }),
-      ...(token && { Authorization: `Bearer ${token}` }),
+      ...authorization(),
     },
     body: body && JSON.stringify(body),
     signal,

@@ -5,6 +5,7 @@ import { Article } from "./article.js";
 import { button, h } from "./dom.js";
 import { Sheet } from "./sheet.js";
 import { Thread } from "./thread.js";
+import { tokenFrom } from "./token.js";
 import * as trail from "./trail.js";
 import { Turn } from "./turn.js";
 
@@ -202,36 +203,11 @@ function fail(error, retry) {
 
 const sentenceCase = (words) => words.charAt(0).toUpperCase() + words.slice(1);
 
-/** Ask for the access token, until one is given. */
-function token(refused) {
-  return new Promise((resolve) => {
-    const field = h("input", {
-      id: "token",
-      type: "password",
-      required: true,
-      autocomplete: "off",
-    });
-    const send = (event) => {
-      event.preventDefault();
-      form.remove();
-      resolve(field.value.trim());
-      box.focus();
-    };
-    const why = refused
-      ? "This access token was refused."
-      : "This server asks for an access token.";
-    const name = h("label", { for: "token" }, "Access token");
-    const form = h(
-      "form",
-      { class: "alert", onsubmit: send },
-      h("p", { role: "alert" }, why),
-      name,
-      field,
-      h("button", { class: "quiet" }, "Continue"),
-    );
-    notices.replaceChildren(form);
-    field.focus();
-  });
+/** Ask for the access token; then the reader goes on typing. */
+async function token(refused) {
+  const typed = await tokenFrom(notices, refused);
+  box.focus();
+  return typed;
 }
 
 function said(words) {

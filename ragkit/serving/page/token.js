@@ -1,0 +1,33 @@
+// The form that asks for the access token.
+
+import { h } from "./dom.js";
+
+/** Show the form in `place`, and resolve with the token that is typed; it may be a wrong one. */
+export function tokenFrom(place, refused) {
+  return new Promise((resolve) => {
+    const field = h("input", {
+      id: "token",
+      type: "password",
+      required: true,
+      autocomplete: "off",
+    });
+    const send = (event) => {
+      event.preventDefault();
+      form.remove();
+      resolve(field.value.trim());
+    };
+    const why = refused
+      ? "This access token was refused."
+      : "This server asks for an access token.";
+    const form = h(
+      "form",
+      { class: "alert", onsubmit: send },
+      h("p", { role: "alert" }, why),
+      h("label", { for: "token" }, "Access token"),
+      field,
+      h("button", { class: "quiet" }, "Continue"),
+    );
+    place.replaceChildren(form);
+    field.focus();
+  });
+}
