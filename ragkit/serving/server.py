@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from contextlib import nullcontext
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
 from ragkit.default import IndexLike
 from ragkit.grounding import LanguageModel
@@ -63,11 +65,33 @@ def run(
         shutdown_timeout=SHUTDOWN_TIMEOUT,
         max_connections=MAX_CONNECTIONS,
     )
-    with exporting() if exports else nullcontext(), listening_socket(host, port) as listener:
+    exported = _exported() if exports else nullcontext()
+    with exported, listening_socket(host, port) as listener:
         _log.info("listening on %s", url_of(listener))
         if warning := unreachable_warning(host, settings):
             _log.warning(warning)
         uvicorn.Server(config).run(sockets=[listener])
+
+
+@contextmanager
+def _exported() -> Iterator[None]:
+    """Export while the block runs. What is left is sent before a signal ends the process.
+
+    uvicorn raises SIGTERM again after its graceful shutdown, which by default ends it at once.
+    """
+
+    def stop(*_: object) -> None:
+        raise SystemExit
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        with exporting():
+            yield
+    except SystemExit:
+        signal.signal(signal.SIGTERM, before)
+        signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def unreachable_warning(host: str, settings: Settings) -> str | None:

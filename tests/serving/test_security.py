@@ -110,7 +110,7 @@ def test_only_listed_origins_may_call_the_api_and_frame_the_page(german_soviet: 
 
 
 def test_every_response_has_the_security_headers_and_an_id(web: TestClient) -> None:
-    for path in ("/", "/embed", "/widget.js", "/static/page.js", "/v1/corpus", "/none", "/healthz"):
+    for path in ("/", "/embed", "/docs", "/widget.js", "/static/page.js", "/v1/corpus", "/none"):
         headers = web.get(path).headers
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "no-referrer"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -28,26 +27,12 @@ from support.http_api import (
     TOKEN,
     TRUE,
 )
+from support.server_process import address, serve
 
 
 def test_an_index_that_cannot_be_opened_is_not_served(tmp_path: Path) -> None:
     with pytest.raises(IndexNotFoundError):
         create_app(tmp_path)
-
-
-def serve(*arguments: str, **environment: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "ragkit", "serve", "--port", "0", *arguments],
-        stderr=subprocess.PIPE, text=True, env={**os.environ, **environment},
-    )  # fmt: skip
-
-
-def address(process: subprocess.Popen[str]) -> str:
-    assert process.stderr
-    for line in process.stderr:
-        if found := re.search(r"listening on (http://\S+)", line):
-            return found[1]
-    raise AssertionError("it did not start")
 
 
 @contextmanager
