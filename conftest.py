@@ -27,7 +27,11 @@ def pytest_unconfigure() -> None:
 
 
 # Browser tests are run by themselves (scripts/browser); a plain run needs none of their packages.
-_BROWSER_TESTS = ["tests/serving/test_page.py", "tests/evaluation/test_review_in_browser.py"]
+_BROWSER_TESTS = [
+    "tests/serving/test_page.py",
+    "tests/serving/test_api_page_in_browser.py",
+    "tests/evaluation/test_review_in_browser.py",
+]
 collect_ignore = [] if find_spec("axe_playwright_python") else _BROWSER_TESTS
 
 

@@ -89,8 +89,8 @@ def exporting() -> Iterator[None]:
     tracers = TracerProvider(resource=resource, shutdown_on_exit=False)
     if exports_spans:
         tracers.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    readers = [PeriodicExportingMetricReader(OTLPMetricExporter())] if exports_metrics else []
-    meters = MeterProvider(readers, resource, shutdown_on_exit=False)
+    periodic = [PeriodicExportingMetricReader(OTLPMetricExporter())] if exports_metrics else []
+    meters = MeterProvider(periodic, resource, shutdown_on_exit=False)
     trace.set_tracer_provider(tracers)
     metrics.set_meter_provider(meters)
     instrument(tracer_provider=tracers, meter_provider=meters)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,7 @@ from ragkit import Conversation, Index, InputError, LanguageModelError
 from ragkit.grounding import ChatModel, Message, Piece
 from ragkit.telemetry import CAPTURE_CONTENT, instrument, uninstrument
 from ragkit.telemetry.conventions import SCHEMA_URL
+from ragkit.timing import Part
 from support.chat_endpoint import Reply, endpoint
 from support.http_api import OFF_TOPIC, RAPALLO, TRUE, Scripted
 from support.parts import ROOT
@@ -356,3 +358,15 @@ def test_without_the_extra_the_error_has_the_install_line() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert done.stdout.count("pip install 'ragkit-cited[otel]'") == 2
+
+
+def test_the_reference_lists_every_name_and_no_other() -> None:
+    page = (ROOT / "docs/reference/telemetry.md").read_text(encoding="utf-8")
+    written = set(re.findall(r"`((?:gen_ai|ragkit|error|server)\.[a-z_.]+)`", page))
+    sources = (ROOT / "ragkit/telemetry").glob("*.py")
+    code = "".join(path.read_text(encoding="utf-8") for path in sources)
+    named = set(re.findall(r'"((?:gen_ai|ragkit|error|server)\.[a-z_.]+)"', code))
+    spans = {f"ragkit.{part.name.lower()}" for part in Part}
+    spans |= {f"ragkit.{name}" for name in ("ask", "ask_many", "search", "turn")}
+    assert written - {"ragkit.telemetry"} == (named - {"ragkit.telemetry"}) | spans
+    assert SCHEMA_URL in page
