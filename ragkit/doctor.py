@@ -25,7 +25,8 @@ _CORE = ("ragkit-cited", "numpy", "faiss-cpu", "onnxruntime", "tokenizers", "sen
 _EXTRAS = {
     "documents": ("pypdfium2", "mammoth", "justhtml"),
     "llm": ("openai",),
-    "serve": ("fastapi", "uvicorn"),
+    "serve": ("fastapi", "fastapi-swagger", "uvicorn"),
+    "otel": ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"),
     "mcp": ("mcp",),
     "milvus": ("pymilvus",),
     "ray": ("ray",),

@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def walk(browser: Browser, url: str) -> None:
-    """Take an answer, a follow-up question, a question without an answer, and a phone."""
+    """Take an answer, a follow-up question, one without an answer, a phone, and the API."""
     page = opened(browser, url, "light")
     ask(page, OFFICERS)
     picture(page, "page")
@@ -54,6 +54,9 @@ def walk(browser: Browser, url: str) -> None:
     page = opened(browser, url, "light", phone=True)
     ask(page, LEAGUE)
     picture(page, "phone")
+    page = opened(browser, f"{url}/docs", "light")
+    expect(page.get_by_text("/v1/conversations", exact=True).first).to_be_visible()
+    picture(page, "api")
 
 
 def opened(browser: Browser, url: str, scheme: str, *, phone: bool = False) -> Page:

@@ -368,6 +368,36 @@ def test_a_call_that_fails_before_its_first_word_is_made_again(german_soviet: In
         assert len(to.requests) == 2
 
 
+@pytest.mark.parametrize(
+    "after",
+    [
+        b"data: {]\n\n",
+        b'data: {"choices": [], "usage": {"prompt_tokens": -1, "completion_tokens": "many"}}\n\n',
+        b"",
+    ],
+)
+def test_a_reply_is_complete_whatever_follows_it(after: bytes) -> None:
+    chunk = {"choices": [{"index": 0, "delta": {"content": TRUE}, "finish_reason": "stop"}]}
+    raw = b"data: " + json.dumps(chunk).encode() + b"\n\n" + after
+    with endpoint([Reply(raw=raw)]) as to:
+        options = {"include_usage": True}
+        [piece] = ChatModel("m", base_url=to.url, stream_options=options).stream(
+            [{"role": "user", "content": "?"}]
+        )
+    assert piece == (TRUE, "stop", None)
+
+
+def test_tokens_are_those_that_the_server_counted() -> None:
+    usage = {"prompt_tokens": 7, "completion_tokens": 3}
+    with endpoint([Reply(TRUE, usage=usage)]) as to:
+        messages = [{"role": "user", "content": "?"}]
+        options = {"include_usage": True}
+        *_, counted = ChatModel("m", base_url=to.url, stream_options=options).stream(messages)
+        *_, uncounted = ChatModel("m", base_url=to.url).stream(messages)
+    assert counted.usage == (7, 3)
+    assert uncounted.usage is None
+
+
 def test_a_call_that_cannot_succeed_is_not_made_again(german_soviet: Index) -> None:
     for status in (400, 401, 404):
         with endpoint([Reply(status=status)]) as to:
