@@ -31,6 +31,7 @@ STAGES = [
     "ragkit.candidates",
     "ragkit.approximate",
     "ragkit.exact",
+    "ragkit.read",
     "ragkit.compose",
 ]
 
@@ -321,9 +322,10 @@ def test_a_turn_of_a_conversation_has_its_question_below_it(
     assert exported.children("retrieval") == STAGES
 
 
-def test_a_reader_has_a_stage(german_soviet: Index, exported: Exported) -> None:
-    german_soviet.with_reader("shipped").ask(RAPALLO)
-    assert exported.children("retrieval") == [*STAGES[:-1], "ragkit.read", STAGES[-1]]
+def test_without_a_reader_nothing_is_read(german_soviet: Index, exported: Exported) -> None:
+    german_soviet.with_reader(None).ask(RAPALLO)
+    stages = [stage for stage in STAGES if stage != "ragkit.read"]
+    assert exported.children("retrieval") == stages
 
 
 def test_nothing_is_traced_once_it_is_off(german_soviet: Index, exported: Exported) -> None:
