@@ -200,7 +200,7 @@ def fit(outcomes: Sequence[Outcome]) -> Calibration:
     return replace(calibration, weights=named, intercept=round(intercept, 4), threshold=threshold)
 
 
-def threshold_of(answerable: npt.ArrayLike) -> float:
+def threshold_of(answerable: Sequence[float] | npt.NDArray[np.float64]) -> float:
     """The confidence that ``ANSWERED`` of the answerable questions, by their confidences, reach."""
     return round(float(np.quantile(answerable, 1 - ANSWERED)), 3)
 
