@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from ragkit.corpus.left_out import LeftOut as LeftOut
     from ragkit.corpus.left_out import LeftOutFile as LeftOutFile
     from ragkit.corpus.parser import ParsedDocument as ParsedDocument
-    from ragkit.corpus.pdf_image import Box as Box
     from ragkit.corpus.pdf_image import PageImage as PageImage
     from ragkit.default import aask as aask
     from ragkit.default import ask as ask
@@ -86,7 +85,7 @@ _NAMES_OF = {
     "ragkit.conversation": "Conversation Turn rewriter",
     "ragkit.corpus.left_out": "LeftOut LeftOutFile",
     "ragkit.corpus.parser": "ParsedDocument",
-    "ragkit.corpus.pdf_image": "Box PageImage",
+    "ragkit.corpus.pdf_image": "PageImage",
     "ragkit.default": "aask ask ask_many check_quotes default_index",
     "ragkit.encoding": "Encoder Prompts Reranker load_encoder",
     "ragkit.errors": (

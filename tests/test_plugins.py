@@ -40,7 +40,16 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-cache-dir"]
     source = folder / "source"
     subprocess.run(["cp", "-r", str(EXAMPLE), str(source)], check=True)  # a build writes beside it
-    wheel = [*pip, "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(folder), str(source)]
+    wheel = [
+        *pip,
+        "wheel",
+        "-q",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        str(folder),
+        str(source),
+    ]
     subprocess.run(wheel, check=True)
     [built] = folder.glob("*.whl")
     site = folder / "site"
@@ -49,9 +58,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return site
 
 
-def run_ragkit(
-    *arguments: str, plugins: Path | None = None
-) -> subprocess.CompletedProcess[str]:
+def run_ragkit(*arguments: str, plugins: Path | None = None) -> subprocess.CompletedProcess[str]:
     path = os.pathsep.join([str(ROOT), *([str(plugins)] if plugins else [])])
     return subprocess.run(
         [sys.executable, "-m", "ragkit", *arguments], capture_output=True, text=True, check=False,
@@ -96,7 +103,9 @@ def test_the_example_reads_its_format_and_the_index_answers_from_it(
     (tmp_path / "films" / "notes.txt").write_text("A film of 1931.", encoding="utf-8")
     index = str(tmp_path / "index")
     ragkit_with(installed, "index", "build", str(tmp_path / "films"), "--out", index)
-    answer = ragkit_with(installed, "ask", "When did the keeper leave?", "--index", index, "-k", "1")
+    answer = ragkit_with(
+        installed, "ask", "When did the keeper leave?", "--index", index, "-k", "1"
+    )
     assert "Its keeper left in March." in answer.stdout
     assert "lighthouse § 0:00" in answer.stdout
     # The index needs the plugin only where it reads files.
@@ -111,7 +120,9 @@ def test_the_example_encodes_and_the_index_finds_its_encoder_again(
     index = str(tmp_path / "index")
     source = str(tmp_path / "notes.txt")
     ragkit_with(installed, "index", "build", source, "--out", index, "--model", "trigrams")
-    asked = ragkit_with(installed, "ask", "Which keepers left?", "--index", index, "--threshold", "0")
+    asked = ragkit_with(
+        installed, "ask", "Which keepers left?", "--index", index, "--threshold", "0"
+    )
     assert "The keeper left." in asked.stdout
     ragkit_with(installed, "index", "update", index)
     without = run_ragkit("ask", "Which keepers left?", "--index", index)
@@ -142,7 +153,9 @@ def test_a_plugin_that_cannot_be_imported_concerns_only_its_format(
 
 def test_two_plugins_for_one_suffix_are_both_named(plugins: Path, tmp_path: Path) -> None:
     for package in ("first-plugin", "second-plugin"):
-        make_plugin(plugins, package, f"[ragkit.formats]\n.two = {package.replace('-', '_')}:parse\n", "")
+        make_plugin(
+            plugins, package, f"[ragkit.formats]\n.two = {package.replace('-', '_')}:parse\n", ""
+        )
     (tmp_path / "a.two").write_text("Text.")
     with pytest.raises(PluginError, match=r"first-plugin 1\.0 and second-plugin 1\.0 both"):
         load_sources(tmp_path / "a.two")
@@ -168,7 +181,10 @@ def _file(path: Path) -> Path:
 
 
 PARSERS = {
-    "raise ValueError('odd bytes')": (SourceError, "a.own cannot be parsed by the plugin own-plugin"),
+    "raise ValueError('odd bytes')": (
+        SourceError,
+        "a.own cannot be parsed by the plugin own-plugin",
+    ),
     "yield 'text'": (PluginError, "as a str; expected ragkit.ParsedDocument"),
     "yield ParsedDocument('a\\0b', ())": (SourceError, "a.own"),
 }

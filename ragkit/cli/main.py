@@ -44,10 +44,14 @@ COMMANDS = Registry(
 class _Commands(click.Group):
     """The group of all commands, those of plugins listed by themselves and not imported for it."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's
         return sorted(COMMANDS.own)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's
+        cmd_name: str,
+    ) -> click.Command | None:
         plugin = COMMANDS.find(cmd_name)
         command = plugin and plugin.load()
         if plugin and not isinstance(command, click.Command):
@@ -66,7 +70,10 @@ class _Commands(click.Group):
                 formatter.write_dl(rows)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(ragkit.__version__, prog_name="ragkit")
 def cli() -> None:
     """Answer questions from your documents with exact citations, offline and without an API key."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+
 import ragkit
 
 __all__ = ["outline"]

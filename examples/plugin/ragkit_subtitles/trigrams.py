@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
 from ragkit import Encoder, Prompts
 from ragkit.encoding import Encoded, Fingerprint, Role, Runtime
 
@@ -20,7 +21,12 @@ _DIMENSION = 64
 _WORD = re.compile(r"\w+")
 
 
-def load(name: str, *, runtime: Runtime | None = None, prompts: Prompts | None = None) -> Encoder:
+def load(
+    name: str,
+    *,
+    runtime: Runtime | None = None,  # noqa: ARG001 - part of the interface
+    prompts: Prompts | None = None,  # noqa: ARG001
+) -> Encoder:
     """Return the encoder; it has one runtime and no prompts."""
     return _Trigrams(name)
 
@@ -35,7 +41,12 @@ class _Trigrams:
         # Raise the version whenever other vectors are computed: indexes are bound to it.
         self.fingerprint = Fingerprint(name, name, {"version": "1"})
 
-    def encode(self, texts: Sequence[str], *, role: Role = "passage") -> list[Encoded]:
+    def encode(
+        self,
+        texts: Sequence[str],
+        *,
+        role: Role = "passage",  # noqa: ARG002 - part of the interface
+    ) -> list[Encoded]:
         return [self._encode(text) for text in texts]
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
