@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ragkit.answering.generated import Generated as Generated
     from ragkit.answering.generated import Sentence as Sentence
     from ragkit.answering.generated import Support as Support
+    from ragkit.answering.saved_citations import citations_in as citations_in
     from ragkit.api import Index as Index
     from ragkit.chunking import Chunker as Chunker
     from ragkit.citations.reanchor import AnchorStatus as AnchorStatus
@@ -78,6 +79,7 @@ __version__ = "0.1.0"
 _NAMES_OF = {
     "ragkit.answering.answer": "Abstention Answer Choice Passage Remark",
     "ragkit.answering.generated": "Generated Sentence Support",
+    "ragkit.answering.saved_citations": "citations_in",
     "ragkit.api": "Index",
     "ragkit.chunking": "Chunker",
     "ragkit.citations.reanchor": "AnchorStatus",

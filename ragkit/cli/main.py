@@ -53,14 +53,16 @@ class _Commands(click.Group):
         cmd_name: str,
     ) -> click.Command | None:
         plugin = COMMANDS.find(cmd_name)
-        command = plugin and plugin.load()
-        if plugin and not isinstance(command, click.Command):
-            raise PluginError(
-                f"the command {cmd_name!r} of the plugin {plugin.package} is a "
-                f"{type(command).__name__}; expected a click.Command. Repair the plugin, or remove "
-                f"it: pip uninstall {plugin.package}"
-            )
-        return command
+        if plugin is None:
+            return None
+        command = plugin.load()
+        if isinstance(command, click.Command):
+            return command
+        raise PluginError(
+            f"the command {cmd_name!r} of the plugin {plugin.package} is a "
+            f"{type(command).__name__}; expected a click.Command. Repair the plugin, or remove it: "
+            f"pip uninstall {plugin.package}"
+        )
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super().format_commands(ctx, formatter)

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pypdfium2
 import pytest
-from corpus.test_pdf import pdf, text_lines
 
 from ragkit import Citation, Encoder, Index, IndexStaleError, InputError, PageImage, Span
 from ragkit.corpus.pdf_image import PixelBox
 from support.parts import ROOT
+from support.pdf_files import pdf, text_lines
 
 LEFT = [
     "The clock in the hall was made by a smith", "from Ulm, who signed it on the inner plate of",
