@@ -15,7 +15,6 @@ from ragkit.errors import InputError
 from ragkit.index import Where
 from ragkit.quotes.report import QuoteReport
 from ragkit.reading import SHIPPED, Reader
-from ragkit.reading import Reader
 from ragkit.types import Citation
 
 __all__ = [
