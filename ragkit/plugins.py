@@ -143,9 +143,9 @@ class Registry:
 
 def _installed(group: str) -> Iterator[Plugin]:
     """Yield the entry points of a group; the same package may be on the path twice."""
-    found = {
+    every = {
         Plugin(point.name, point.value, point.dist.name, point.dist.version)
         for point in entry_points(group=group)
         if point.dist is not None
     }
-    yield from sorted(found, key=lambda plugin: (plugin.name, plugin.package))
+    yield from sorted(every, key=lambda plugin: (plugin.name, plugin.package))

@@ -264,18 +264,18 @@ def _pixels(page: Any, bitmap: Any, box: list[float]) -> list[int]:
 def _png(bitmap: Any) -> bytes:
     """Encode a picture as PNG (ISO/IEC 15948): no filters, eight bits a channel."""
     channels, width = bitmap.n_channels, bitmap.width
-    kept = min(channels, 3)  # the fourth byte of a pixel is unused, since the page is opaque
+    used = min(channels, 3)  # the fourth byte of a pixel is unused, since the page is opaque
     data = bytes(bitmap.buffer)
     rows = []
     for number in range(bitmap.height):
         row = data[number * bitmap.stride :][: channels * width]
         if channels == 4:
-            thinned = bytearray(kept * width)
-            for channel in range(kept):
-                thinned[channel::kept] = row[channel::channels]
+            thinned = bytearray(used * width)
+            for channel in range(used):
+                thinned[channel::used] = row[channel::channels]
             row = bytes(thinned)
         rows.append(b"\0" + row)
-    head = struct.pack(">IIBBBBB", width, bitmap.height, 8, 0 if kept == 1 else 2, 0, 0, 0)
+    head = struct.pack(">IIBBBBB", width, bitmap.height, 8, 0 if used == 1 else 2, 0, 0, 0)
     chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(b"".join(rows))), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(_png_chunk(name, content) for name, content in chunks)
 
