@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ragkit.answering.generated import Generated as Generated
     from ragkit.answering.generated import Sentence as Sentence
     from ragkit.answering.generated import Support as Support
+    from ragkit.answering.saved_citations import citations_in as citations_in
     from ragkit.api import Index as Index
     from ragkit.chunking import Chunker as Chunker
     from ragkit.citations.reanchor import AnchorStatus as AnchorStatus
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from ragkit.conversation import rewriter as rewriter
     from ragkit.corpus.left_out import LeftOut as LeftOut
     from ragkit.corpus.left_out import LeftOutFile as LeftOutFile
+    from ragkit.corpus.parser import ParsedDocument as ParsedDocument
+    from ragkit.corpus.pdf_image import PageImage as PageImage
     from ragkit.default import aask as aask
     from ragkit.default import ask as ask
     from ragkit.default import ask_many as ask_many
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
     from ragkit.errors import InputError as InputError
     from ragkit.errors import LanguageModelError as LanguageModelError
     from ragkit.errors import MissingExtraError as MissingExtraError
+    from ragkit.errors import PluginError as PluginError
     from ragkit.errors import QuestionError as QuestionError
     from ragkit.errors import RagkitError as RagkitError
     from ragkit.errors import SourceError as SourceError
@@ -75,19 +79,23 @@ __version__ = "0.1.0"
 _NAMES_OF = {
     "ragkit.answering.answer": "Abstention Answer Choice Passage Remark",
     "ragkit.answering.generated": "Generated Sentence Support",
+    "ragkit.answering.saved_citations": "citations_in",
     "ragkit.api": "Index",
     "ragkit.chunking": "Chunker",
     "ragkit.citations.reanchor": "AnchorStatus",
     "ragkit.citations.verification": "Offsets Verification",
     "ragkit.conversation": "Conversation Turn rewriter",
     "ragkit.corpus.left_out": "LeftOut LeftOutFile",
+    "ragkit.corpus.parser": "ParsedDocument",
+    "ragkit.corpus.pdf_image": "PageImage",
     "ragkit.default": "aask ask ask_many check_quotes default_index",
     "ragkit.encoding": "Encoder Prompts Reranker load_encoder",
     "ragkit.errors": (
         "EncoderError FilterError IndexDamagedError IndexExistsError IndexLockedError "
         "IndexMismatchError "
         "IndexNotFoundError IndexReadError IndexServerError IndexStaleError IndexWriteError "
-        "InputError LanguageModelError MissingExtraError QuestionError RagkitError SourceError "
+        "InputError LanguageModelError MissingExtraError PluginError QuestionError RagkitError "
+        "SourceError "
         "StoreError WorkersError"
     ),
     "ragkit.grounding": "ChatModel LanguageModel",

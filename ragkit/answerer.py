@@ -12,7 +12,7 @@ from ragkit.answering.answer import Answer, Passage
 from ragkit.answering.generated import Sentence
 from ragkit.chunking import Chunker
 from ragkit.citations.passage_ids import parse_passage_id
-from ragkit.corpus import LeftOut
+from ragkit.corpus import LeftOut, SourceFile
 from ragkit.encoding import Encoder, Reranker, query_encoder
 from ragkit.errors import InputError
 from ragkit.grounding import ChatModel, LanguageModel, Policy, check_policy, generate_answer
@@ -31,9 +31,10 @@ from ragkit.retrieval import (
     retrieve,
 )
 from ragkit.timing import LAP, Operation, Part, observer
-from ragkit.types import Citation, Document, Said
+from ragkit.types import Citation, Document, Said, Span
 
 if TYPE_CHECKING:
+    from ragkit.corpus.pdf_image import PageImage
     from ragkit.indexing.remote import RemoteIndex
 
 __all__ = ["Answerer", "Options"]
@@ -286,6 +287,39 @@ class Answerer:
         if not isinstance(self._opened, LocalIndex):
             return None
         return next((s.path for s in self._opened.sources if s.document_id == document_id), None)
+
+    def page_images(
+        self, citation: Citation, *, highlights: Sequence[Span] = (), scale: float = 2.0
+    ) -> list[PageImage]:
+        """Return pictures of the pages of a PDF on which a citation stands, with it marked.
+
+        Args:
+            citation: of a document that came from a PDF, such as ``answer.passages[0].citation``.
+            highlights: spans to mark more strongly, such as ``answer.passages[0].highlights``.
+            scale: pixels a point, a 72nd of an inch; above 4,000 pixels a side it is reduced.
+
+        Returns:
+            A picture for each page, in order; a passage may go on over the end of one.
+
+        Raises:
+            InputError: the document is not from a PDF on this machine, or does not hold the quote.
+            IndexStaleError: the file changed since it was indexed, or is missing.
+            MissingExtraError: the extra ``documents`` is not installed.
+
+        """
+        from ragkit.corpus.pdf_image import page_images
+
+        document = self.document(citation.document_id)
+        citation.offsets(document)  # raises where the quote is not at its place
+        sources = self._opened.sources if isinstance(self._opened, LocalIndex) else ()
+        source = next((one for one in sources if one.document_id == document.id), None)
+        return page_images(
+            document,
+            source or SourceFile(document.id, None, ""),
+            citation.span,
+            highlights=highlights,
+            scale=scale,
+        )
 
     @property
     def left_out(self) -> LeftOut:

@@ -15,6 +15,7 @@ from ragkit.errors import InputError
 from ragkit.index import Where
 from ragkit.quotes.report import QuoteReport
 from ragkit.reading import SHIPPED, Reader
+from ragkit.types import Citation
 
 __all__ = [
     "IndexLike",
@@ -75,7 +76,7 @@ async def aask(question: str, *, index: IndexLike = None, **options: Unpack[Opti
 
 
 def check_quotes(
-    text: str, index: IndexLike = None, *, passages: Sequence[Passage] = ()
+    text: str, index: IndexLike = None, *, passages: Sequence[Passage | Citation] = ()
 ) -> QuoteReport:
     """Check whether each quotation in ``text`` is in the corpus, verbatim. No model is used.
 
@@ -83,7 +84,8 @@ def check_quotes(
         text: any text, such as a language model's answer. Its markers ``[1]``, ``[2, 3]`` refer to
             ``passages`` by rank.
         index: as for ``ask``.
-        passages: what the markers refer to, best given as ``answer.passages``.
+        passages: what the markers refer to: ``answer.passages``, or the citations that arrived from
+            a server (``citations_in``).
 
     """
     return open_index(index)._quotes.check(text, passages)

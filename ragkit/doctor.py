@@ -8,13 +8,17 @@ import os
 import platform
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from ragkit.conversation.turn_model import load_turn_model
+from ragkit.corpus.formats import FORMATS
 from ragkit.default import open_index
 from ragkit.encoding import load_encoder, usable_cpus
+from ragkit.encoding.models import ENCODERS
 from ragkit.errors import RagkitError
+from ragkit.plugins import Plugin, Registry
 from ragkit.reading import SHIPPED
 from ragkit.reading.reader import Window
 from ragkit.reading.shipped import load_reader
@@ -69,6 +73,7 @@ def examine(index: str | os.PathLike[str] | None = None) -> Iterator[Finding]:
 
     """
     yield from _packages()
+    yield from _plugins()
     yield _processor()
     yield _tried("model", _model)
     yield _tried("reader", _reader)
@@ -93,6 +98,20 @@ def _packages() -> Iterator[Finding]:
         f"not installed: {', '.join(lacking)}" if lacking else "all installed",
         f"To add them: pip install 'ragkit-cited[{','.join(lacking)}]'" if lacking else "",
     )
+
+
+def _plugins() -> Iterator[Finding]:
+    """Import each plugin; nothing if there is none."""
+    for kind in (FORMATS, ENCODERS, Registry("ragkit.commands", {})):
+        for plugin in kind.plugins():
+            yield _tried("plugin", partial(_plugin, kind, plugin))
+
+
+def _plugin(kind: Registry, plugin: Plugin) -> Finding:
+    kind.find(plugin.name)
+    plugin.load()
+    detail = f"{plugin.package} {plugin.version}: {plugin.name} ({kind.group})"
+    return Finding("plugin", "ok", detail)
 
 
 def _version(name: str) -> str | None:

@@ -17,6 +17,7 @@
     │   ├── IndexWriteError        it could not be written; what stood there still stands
     │   └── IndexServerError       the server that it lies on does not answer, or refuses
     ├── WorkersError               a cluster's workers cannot be reached, differ, or failed
+    ├── PluginError                another package's plugin fails, or two claim one name
     └── MissingExtraError          an optional dependency is not installed
 
 A message says what was found, what was expected and what to do. Catching ``RagkitError``
@@ -39,6 +40,7 @@ __all__ = [
     "InputError",
     "LanguageModelError",
     "MissingExtraError",
+    "PluginError",
     "QuestionError",
     "RagkitError",
     "SourceError",
@@ -117,6 +119,10 @@ class IndexServerError(StoreError):
 
 class WorkersError(RagkitError):
     """Workers cannot be reached, do not read as this process does, or failed."""
+
+
+class PluginError(RagkitError):
+    """A plugin cannot be imported or does not keep to its interface, or two claim one name."""
 
 
 class MissingExtraError(RagkitError, ImportError):

@@ -44,13 +44,16 @@ def check_contents(wheel: Path) -> None:
 
 
 def check_version(version: str) -> None:
-    """Refuse a version that the changelog or the citation file does not name."""
+    """Refuse a version that the changelog, the citation file or ``server.json`` does not name."""
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     if not re.search(rf"^## {re.escape(version)}\b", changelog, re.MULTILINE):
         raise SystemExit(f"CHANGELOG.md has no section for {version}; write one.")
     if f"\nversion: {version}\n" not in citation:
         raise SystemExit(f"CITATION.cff does not name version {version}; correct it.")
+    server = json.loads((ROOT / "server.json").read_text(encoding="utf-8"))
+    if not server["version"] == server["packages"][0]["version"] == version:
+        raise SystemExit(f"server.json does not name version {version}; correct it.")
 
 
 def write_provenance(folder: Path, files: list[Path], commit: str) -> None:

@@ -164,7 +164,9 @@ def _commands() -> Iterator[str]:
     from ragkit.cli import cli
 
     context = click.Context(cli, info_name="ragkit")
-    for name, command in sorted(cli.commands.items()):
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
+        assert command is not None, name  # noqa: S101 - it was just listed
         yield from _command(command, click.Context(command, parent=context, info_name=name))
 
 

@@ -115,6 +115,7 @@ class Abstention(StrEnum):
     NOT_STATED = "it is about this, but does not say it"
     CONTRADICTED = "it says otherwise"
     SEVERAL_READINGS = "it can be read in several ways"
+    COUNTING = "it does not state the number, which would have to be worked out from the rows"
     UNSUPPORTED = "the language model said nothing that the passages support"
     REFUSED = "the language model refused"
     NO_QUESTION = "it asks nothing of the documents"

@@ -10,11 +10,12 @@ only once in three, so there is none.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from ragkit.answering.answer import Abstention, Answer, Choice, Passage
 from ragkit.answering.choices import choices_of
 from ragkit.answering.confidence import confidence, default_threshold
+from ragkit.answering.counting import has_to_be_counted
 from ragkit.index import IndexData
 from ragkit.reading import Kind, Result
 from ragkit.retrieval import Query, ScoredChunk, matches_of
@@ -60,6 +61,9 @@ _REASONS = {
     Kind.CONTRADICTS: Abstention.CONTRADICTED,
 }
 
+_NO_NUMBER = (Abstention.OFF_TOPIC, Abstention.SEVERAL_READINGS)
+"""Reasons beside which it does not matter that rows would have to be counted."""
+
 
 def compose(data: IndexData, result: Result, *, k: int, threshold: float | None) -> Answer:
     """Return the answer that a ranking gives, or an abstention with the nearest passages.
@@ -77,12 +81,16 @@ def compose(data: IndexData, result: Result, *, k: int, threshold: float | None)
     answered = probability >= (default_threshold(result) if threshold is None else threshold)
     nearest = passages_of(data, result, max(k, _READINGS), answered=answered)
     passages, choices = nearest[:k], choices_of(query.standalone, nearest, answered=answered)
-    if not answered:
-        reason = Abstention.SEVERAL_READINGS if choices else _why_not(result)
-        return _abstention(query, probability, passages, reason, choices)
     best = passages[0]
+    document = data.document(best.citation.document_id)
+    why_not = None if answered else _why_not(result, choices)
+    if why_not not in _NO_NUMBER and has_to_be_counted(query.standalone, nearest, document):
+        why_not = Abstention.COUNTING
+        passages = passages_of(data, result, k, answered=False)
+    if why_not:
+        return _abstention(query, probability, passages, why_not, choices)
     text = " ".join([best.quote(span) for span in best.highlights])
-    short = best.phrase and data.document(best.citation.document_id).cite(best.phrase)
+    short = best.phrase and document.cite(best.phrase)
     return Answer(
         query.question, True, text, probability, passages, standalone=query.standalone, short=short,
         choices=choices,
@@ -165,8 +173,10 @@ def _marked(
     return best, None
 
 
-def _why_not(result: Result) -> Abstention:
+def _why_not(result: Result, choices: Sequence[Choice]) -> Abstention:
     """What kept a question with too little confidence from being answered."""
+    if choices:
+        return Abstention.SEVERAL_READINGS
     reading = result.readings.get(result.retrieved.ranking[0].chunk)
     kind = max(reading.kinds, key=reading.kinds.__getitem__) if reading else Kind.ANSWERS
     return _REASONS[kind]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -20,7 +21,7 @@ from ragkit.cli.options import (
     threshold_option,
     where_option,
 )
-from ragkit.cli.output import ExitStatus, print_json, print_timings, use_colour
+from ragkit.cli.output import ExitStatus, print_json, print_timings, use_colour, write_bytes
 from ragkit.cli.places import citation_json, local_path, place_of, relative_path, with_paths
 from ragkit.cli.wrapping import text_width, wrap
 from ragkit.errors import InputError
@@ -103,13 +104,21 @@ def quotes(text: BinaryIO, index_path: Path | None, as_json: bool) -> None:
 @click.command()
 @click.argument("passage")
 @index_option
+@click.option(
+    "--image",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write a picture of the page with the passage marked, as PNG. For PDFs; where the "
+    "passage is on several pages, the others are written beside it, with their numbers.",
+)
 @json_option
-def show(*, passage: str, index_path: Path | None, as_json: bool) -> None:
+def show(*, passage: str, index_path: Path | None, image: Path | None, as_json: bool) -> None:
     """Print the whole PASSAGE with this id: DOCUMENT#START-END, as `ask` prints it."""
     from ragkit.default import open_index
 
     index = open_index(index_path)
     citation = index.cite(passage)
+    if image is not None:
+        _write_images(index.page_images(citation), image)
     if as_json:
         print_json(citation_json(citation, index))
         return
@@ -118,6 +127,14 @@ def show(*, passage: str, index_path: Path | None, as_json: bool) -> None:
     if place:
         click.secho(place, dim=True, color=use_colour())
     click.echo(f"\n{citation.quote}")
+
+
+def _write_images(images: Sequence[ragkit.PageImage], path: Path) -> None:
+    """Write the first picture to ``path``, and the others beside it."""
+    for number, image in enumerate(images):
+        own = path.with_stem(f"{path.stem}-p{image.page}") if number else path
+        write_bytes(own, image.png)
+        click.echo(f"Wrote {own}: page {image.page}.", err=True)
 
 
 def _print_answer(answer: Answer, index: ragkit.Index) -> None:

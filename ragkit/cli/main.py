@@ -8,33 +8,77 @@ import sys
 import click
 
 import ragkit
-from ragkit.cli.ask import ask, quotes, show
-from ragkit.cli.chat import chat
-from ragkit.cli.doctor import doctor
-from ragkit.cli.evaluation import evaluation, tune
-from ragkit.cli.index import index
 from ragkit.cli.output import ExitStatus, log_to_terminal, use_colour
-from ragkit.cli.serving import mcp, serve
 from ragkit.errors import (
     EncoderError,
     LanguageModelError,
     MissingExtraError,
+    PluginError,
     RagkitError,
     StoreError,
     WorkersError,
 )
+from ragkit.plugins import Registry
 
-__all__ = ["cli", "main"]
+__all__ = ["COMMANDS", "cli", "main"]
+
+COMMANDS = Registry(
+    "ragkit.commands",
+    {
+        "ask": "ragkit.cli.ask:ask",
+        "chat": "ragkit.cli.chat:chat",
+        "show": "ragkit.cli.ask:show",
+        "quotes": "ragkit.cli.ask:quotes",
+        "index": "ragkit.cli.index:index",
+        "eval": "ragkit.cli.evaluation:evaluation",
+        "tune": "ragkit.cli.evaluation:tune",
+        "serve": "ragkit.cli.serving:serve",
+        "mcp": "ragkit.cli.serving:mcp",
+        "doctor": "ragkit.cli.doctor:doctor",
+    },
+    names=r"[a-z0-9][a-z0-9_-]*",
+)
+"""A command's name → the command, imported when it is called."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Commands(click.Group):
+    """The group of all commands, those of plugins listed by themselves and not imported for it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's
+        return sorted(COMMANDS.own)
+
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's
+        cmd_name: str,
+    ) -> click.Command | None:
+        plugin = COMMANDS.find(cmd_name)
+        if plugin is None:
+            return None
+        command = plugin.load()
+        if isinstance(command, click.Command):
+            return command
+        raise PluginError(
+            f"the command {cmd_name!r} of the plugin {plugin.package} is a "
+            f"{type(command).__name__}; expected a click.Command. Repair the plugin, or remove it: "
+            f"pip uninstall {plugin.package}"
+        )
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_commands(ctx, formatter)
+        rows = [(plugin.name, f"of {plugin.package}") for plugin in COMMANDS.plugins()]
+        if rows:
+            with formatter.section("Commands of plugins"):
+                formatter.write_dl(rows)
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(ragkit.__version__, prog_name="ragkit")
 def cli() -> None:
     """Answer questions from your documents with exact citations, offline and without an API key."""
-
-
-for command in (ask, chat, show, quotes, index, evaluation, tune, serve, mcp, doctor):
-    cli.add_command(command)
 
 
 def main() -> None:

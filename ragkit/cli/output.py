@@ -33,6 +33,7 @@ __all__ = [
     "progress_bar",
     "table_console",
     "use_colour",
+    "write_bytes",
     "write_text",
 ]
 
@@ -65,6 +66,12 @@ def write_text(path: Path, text: str) -> None:
     """Write a file in UTF-8; raise InputError if it cannot be written."""
     with naming_unwritable(path):
         path.write_text(text, encoding="utf-8")
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file; raise InputError if it cannot be written."""
+    with naming_unwritable(path):
+        path.write_bytes(content)
 
 
 def print_json(value: Any) -> None:

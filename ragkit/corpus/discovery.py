@@ -18,7 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from ragkit.corpus.formats import SUFFIXES, is_supported, split_suffix
+from ragkit.corpus.formats import is_supported, split_suffix, suffixes
 from ragkit.corpus.ids import choose_distinct, digest_id, slug, valid_unicode
 from ragkit.corpus.left_out import LeftOutBuilder
 from ragkit.corpus.metadata import METADATA_SUFFIX, load_metadata
@@ -94,14 +94,14 @@ def _matches(path: Path, left_out: LeftOutBuilder) -> list[_Match]:
 
 
 def _no_files(path: Path, left_out: LeftOutBuilder, *, is_pattern: bool) -> SourceError:
-    suffixes = ", ".join(SUFFIXES)
+    expected = ", ".join(suffixes())
     others = "".join(f" Left out: {line}." for line in left_out.build().lines())
     if is_pattern:
         return SourceError(
-            f"the pattern {path} matches no readable file ({suffixes}). Check the pattern.{others}"
+            f"the pattern {path} matches no readable file ({expected}). Check the pattern.{others}"
         )
     return SourceError(
-        f"the directory {path} holds no text file or other readable one ({suffixes}). Add such "
+        f"the directory {path} holds no text file or other readable one ({expected}). Add such "
         f"files, or name files elsewhere.{others}"
     )
 

@@ -18,6 +18,7 @@ from itertools import groupby
 from pathlib import Path
 
 from ragkit.corpus.discovery import DiscoveredFile
+from ragkit.corpus.formats import plugin_of
 from ragkit.corpus.metadata import FileMetadata, load_metadata
 from ragkit.corpus.source_file import SourceFile, opened, sha256_of
 from ragkit.types import Document
@@ -88,8 +89,10 @@ def digest_inputs(file: DiscoveredFile, sha256: str, metadata: FileMetadata) -> 
         metadata: what the file next to it sets.
 
     """
+    plugin = plugin_of(file.path)
+    parsed_by = plugin and [plugin.package, plugin.version]
     name = file.path.name
-    inputs = [_code_digest(), name, file.default_id, sha256, astuple(metadata)]
+    inputs = [_code_digest(), parsed_by, name, file.default_id, sha256, astuple(metadata)]
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:_DIGITS]
 
 

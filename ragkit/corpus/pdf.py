@@ -11,9 +11,10 @@ import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from io import BytesIO
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from ragkit.corpus.headings import sections_between, split_title
 from ragkit.corpus.parser import ParsedDocument
@@ -24,14 +25,16 @@ from ragkit.corpus.pdf_headings import (
     headings_by_outline,
 )
 from ragkit.corpus.pdf_margins import without_margins
-from ragkit.corpus.pdf_pages import Line, PdfContent, parse_pages
+from ragkit.corpus.pdf_pages import Box, Line, PdfContent, parse_pages
 from ragkit.corpus.pdf_text import JoinedText, with_notes_moved
 from ragkit.errors import SourceError
+from ragkit.text.spans import Span
 from ragkit.types import MetadataValue
 
-__all__ = ["parse"]
+__all__ = ["PlacedWord", "parse", "place_words"]
 
 _log = logging.getLogger("ragkit")
+_WORD = re.compile(r"\S+")
 _DATE = re.compile(r"(?:D:)?(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:(Z)|([+-]\d\d)'?(\d\d)?)?")
 # Titles that programs write when they know none.
 _NO_TITLE = re.compile(
@@ -43,8 +46,7 @@ _NO_TITLE = re.compile(
 def parse(file: BinaryIO, path: Path) -> Iterator[ParsedDocument]:
     """Yield one document."""
     content = parse_pages(file, path)
-    body = body_style(list(chain.from_iterable(content.pages)))
-    pages = without_margins(content.pages, body[0])
+    pages, body = _pages(content)
     empty = [number for number, lines in enumerate(pages, 1) if not lines]
     if len(empty) == len(pages):
         raise SourceError(
@@ -60,15 +62,54 @@ def parse(file: BinaryIO, path: Path) -> Iterator[ParsedDocument]:
     yield _document(content, pages, body)
 
 
-def _document(
+class PlacedWord(NamedTuple):
+    """A word of a PDF's text: its span, its page from 0, its line's number, and its box there."""
+
+    span: Span
+    page: int
+    line: int
+    box: Box
+
+
+def place_words(data: bytes, path: Path) -> tuple[str, list[PlacedWord]]:
+    """Return the text of a PDF as ``parse`` does, and where each of its words is drawn.
+
+    Both halves of a word that the end of a line breaks have a place.
+    """
+    content = parse_pages(BytesIO(data), path, with_boxes=True)
+    lines, joined, _ = _joined(content, *_pages(content))
+    words = []
+    for number, ((page, line), (start, end)) in enumerate(zip(lines, joined.spans, strict=True)):
+        places = zip(_WORD.finditer(line.text), line.boxes, strict=True)
+        for word, box in places:
+            span = Span(start + word.start(), min(start + word.end(), end))
+            words.append(PlacedWord(span, page, number, box))
+    return joined.text, words
+
+
+def _pages(content: PdfContent) -> tuple[list[list[Line]], tuple[float, bool]]:
+    """Return the lines of each page without margins, and the style of the text."""
+    body = body_style(list(chain.from_iterable(content.pages)))
+    return without_margins(content.pages, body[0]), body
+
+
+def _joined(
     content: PdfContent, pages: Sequence[Sequence[Line]], body: tuple[float, bool]
-) -> ParsedDocument:
+) -> tuple[list[PageLine], JoinedText, bool]:
+    """Return the lines in their final order, joined, and whether an outline names headings."""
     lines = [PageLine(number, line) for number, page in enumerate(pages) for line in page]
     lines = with_notes_moved(lines, body[0])
     outlined = headings_by_outline(lines, content.outline)
-    joined = JoinedText(lines, outlined or headings_by_font(lines, body), len(pages))
+    headings = outlined or headings_by_font(lines, body)
+    return lines, JoinedText(lines, headings, len(pages)), bool(outlined)
+
+
+def _document(
+    content: PdfContent, pages: Sequence[Sequence[Line]], body: tuple[float, bool]
+) -> ParsedDocument:
+    _, joined, is_outlined = _joined(content, pages, body)
     headings, heading_title = joined.headings, None
-    if not outlined:
+    if not is_outlined:
         headings, heading_title = split_title(joined.headings)
     title, metadata = _properties(content.properties)
     return ParsedDocument(

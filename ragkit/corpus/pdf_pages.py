@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from ragkit.corpus.decoding import replace_surrogates
 from ragkit.corpus.parser import requires_extra
 from ragkit.errors import SourceError
 
-__all__ = ["Line", "OutlineEntry", "PdfContent", "parse_pages"]
+__all__ = ["Box", "Line", "OutlineEntry", "PdfContent", "parse_pages", "run_pdfium"]
 
 _PROGRAM = Path(__file__).with_name("pdf_process.py")
 _ROW_HEIGHT = 0.5
@@ -32,6 +32,10 @@ _MIN_COLUMN_FILL = 0.55
 _MAX_COLUMN_DEPTH = 4
 
 
+Box = tuple[float, float, float, float]
+"""Left, bottom, right and top in points, on the page as it is before it is turned."""
+
+
 class Line(NamedTuple):
     """A line, or a part of one, of a page.
 
@@ -41,6 +45,7 @@ class Line(NamedTuple):
         size: size of its font in points.
         is_bold: whether all its words are bold.
         parts: texts with wide gaps between them that it consists of.
+        boxes: of each word, if they were asked for.
 
     """
 
@@ -51,6 +56,7 @@ class Line(NamedTuple):
     size: float
     is_bold: bool
     parts: tuple[str, ...] = ()
+    boxes: tuple[Box, ...] = ()
 
 
 class OutlineEntry(NamedTuple):
@@ -71,31 +77,37 @@ class PdfContent:
     properties: Mapping[str, str]
 
 
-def parse_pages(file: BinaryIO, path: Path) -> PdfContent:
-    """Return what a PDF holds.
+def parse_pages(file: BinaryIO, path: Path, *, with_boxes: bool = False) -> PdfContent:
+    """Return what a PDF holds; with boxes, lines have those of their words.
 
     Raises:
         SourceError: the file is damaged, encrypted, or takes too much time or memory.
         MissingExtraError: the library is not installed.
 
     """
-    with requires_extra("documents", path):
-        import pypdfium2  # noqa: F401
-    # -P: the folder of the program has modules named as those of the standard library.
-    command = [sys.executable, "-P", str(_PROGRAM)]
-    done = subprocess.run(command, input=file.read(), capture_output=True, check=False)  # noqa: S603
-    if done.returncode:
-        raise _unreadable(path, _ending(done.returncode, done.stderr))
-    content = json.loads(done.stdout)
-    if content.get("error") == "password":
-        raise SourceError(f"{path} is encrypted with a password. Save a copy without one.")
-    if "error" in content:
-        raise _unreadable(path, content["error"])
+    content = run_pdfium(file.read(), path, *(["--boxes"] if with_boxes else []))
     return PdfContent(
         [_reading_order([_line(*fields) for fields in page]) for page in content["pages"]],
         [OutlineEntry(level, _clean(title), *at) for level, title, *at in content["outline"]],
         {name: _clean(value) for name, value in content["properties"].items()},
     )
+
+
+def run_pdfium(data: bytes, path: Path, *arguments: str) -> dict[str, Any]:
+    """Run the program that reads PDFs on one, and return its result. Raises as ``parse_pages``."""
+    with requires_extra("documents", path):
+        import pypdfium2  # noqa: F401
+    # -P: the folder of the program has modules named as those of the standard library.
+    command = [sys.executable, "-P", str(_PROGRAM), *arguments]
+    done = subprocess.run(command, input=data, capture_output=True, check=False)  # noqa: S603
+    if done.returncode:
+        raise _unreadable(path, _ending(done.returncode, done.stderr))
+    content: dict[str, Any] = json.loads(done.stdout)
+    if content.get("error") == "password":
+        raise SourceError(f"{path} is encrypted with a password. Save a copy without one.")
+    if "error" in content:
+        raise _unreadable(path, content["error"])
+    return content
 
 
 def _unreadable(path: Path, reason: str) -> SourceError:
@@ -117,9 +129,10 @@ def _clean(text: str) -> str:
     return " ".join(replace_surrogates(text).replace("\0", "\ufffd").split())
 
 
-def _line(text: str, *place: float) -> Line:
-    left, baseline, right, size, is_bold = place
-    return Line(_clean(text), left, baseline, right, size, bool(is_bold))
+def _line(text: str, *place: Any) -> Line:
+    left, baseline, right, size, is_bold, *boxes = place
+    words = tuple([cast(Box, tuple(box)) for own in boxes for box in own])
+    return Line(_clean(text), left, baseline, right, size, is_bold, boxes=words)
 
 
 # --- Reading order
@@ -226,4 +239,5 @@ def _joined(row: Sequence[Line]) -> Line:
     is_bold = all(part.is_bold for part in row)
     parts = tuple([part.text for part in row])
     place = (row[0].left, widest.baseline, row[-1].right)
-    return Line(text, *place, widest.size, is_bold, parts)
+    boxes = tuple([box for part in row for box in part.boxes])
+    return Line(text, *place, widest.size, is_bold, parts, boxes)

@@ -39,6 +39,7 @@ class JoinedText:
     Attributes:
         text: the text.
         headings: with their spans in the text.
+        spans: of each line in the text; of a heading's lines too.
         pages: where each page begins in the text.
 
     """
@@ -56,10 +57,10 @@ class JoinedText:
             for number in range(heading.first, heading.last + 1)
         }
         self.text = ""
-        spans = self._joined()
-        self.headings = list(_with_spans(headings, spans, len(self.text)))
+        self.spans = self._joined()
+        self.headings = list(_with_spans(headings, self.spans, len(self.text)))
         starts: dict[int, int] = {}
-        for (page, _), (start, _) in zip(lines, spans, strict=True):
+        for (page, _), (start, _) in zip(lines, self.spans, strict=True):
             starts.setdefault(page, start)
         self.pages = _page_starts(starts, page_count, len(self.text))
 

@@ -23,12 +23,14 @@ from ragkit.encoding.onnx import OnnxEncoder
 from ragkit.encoding.prompts import find_prompts
 from ragkit.encoding.sentence_transformer import SentenceTransformerEncoder
 from ragkit.encoding.shipped import SHIPPED_MODEL, assembled, cached_model, shipped_fingerprint
-from ragkit.errors import EncoderError, InputError
+from ragkit.errors import EncoderError, InputError, PluginError
+from ragkit.plugins import Registry
 from ragkit.storage.checksums import file_sha256
 
 __all__ = [
     "BASE_MODEL",
     "DEFAULT_MODEL",
+    "ENCODERS",
     "Runtime",
     "base_model_folder",
     "find_model",
@@ -46,6 +48,11 @@ the fastest and smallest (cosine about 0.997)."""
 BASE_MODEL = "all-MiniLM-L6-v2"
 
 DEFAULT_MODEL = SHIPPED_MODEL
+
+_LOAD_MODEL = "ragkit.encoding.models:load_model"
+
+ENCODERS = Registry("ragkit.encoders", {SHIPPED_MODEL: _LOAD_MODEL, BASE_MODEL: _LOAD_MODEL})
+"""A model's name → a function that loads it, with the arguments of ``load_encoder``."""
 
 _BUNDLED: Mapping[str, str] = {
     "1_Pooling/config.json": "4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23",
@@ -72,7 +79,8 @@ def load_encoder(
     """Load an encoder to build an index with.
 
     Args:
-        name: the default model, a local folder, or a name on the model hub.
+        name: the default model, one that a plugin provides, a local folder, or a name on the model
+            hub. Write ``./name`` for a folder that has the name of a plugin's model.
         runtime: what runs the model; by default ``"int8"`` for a model that it can run, else
             ``"reference"``.
         prompts: put in front of questions and passages; by default those that the model's
@@ -86,11 +94,32 @@ def load_encoder(
         EncoderError: the model is missing, altered, has no safetensors weights, or is of a kind
             that ``runtime`` cannot run.
         InputError: there is no such runtime.
+        PluginError: a plugin provides the model and fails, or several do.
 
     """
     if runtime is not None and runtime not in get_args(Runtime):
         expected = ", ".join(map(repr, get_args(Runtime)))
         raise InputError(f"runtime is {runtime!r}; expected one of {expected}.")
+    plugin = ENCODERS.find(name)
+    if plugin is None:
+        return load_model(name, runtime=runtime, prompts=prompts)
+    encoder: Encoder = plugin.load()(name, runtime=runtime, prompts=prompts)
+    if plugin.is_foreign and encoder.fingerprint.source != name:
+        raise PluginError(
+            f"the encoder {name!r} of the plugin {plugin.package} says that its source is "
+            f"{encoder.fingerprint.source!r}; expected its own name, by which an index finds it "
+            f"again. Repair the plugin, or remove it: pip uninstall {plugin.package}"
+        )
+    return encoder
+
+
+def load_model(
+    name: str, *, runtime: Runtime | None = None, prompts: Prompts | None = None
+) -> Encoder:
+    """Load an encoder by its files: the models that ragkit knows, a folder, or one on the hub.
+
+    Arguments and errors are those of ``load_encoder``, whose registry has this function.
+    """
     fingerprint, directory = _locate(name, prompts)
     if runtime == "reference":
         return _reference_encoder(fingerprint, directory)
@@ -116,7 +145,7 @@ def query_encoder(fingerprint: Fingerprint) -> Encoder:
     """Load the encoder for questions to an index.
 
     That is the int8 export of the index's model. If there is no export yet, the model is located
-    and exported; a model that cannot be exported encodes the questions itself.
+    and exported; a model that cannot be exported, or is a plugin's, encodes the questions itself.
 
     Args:
         fingerprint: of the model that built the index.
@@ -132,6 +161,9 @@ def query_encoder(fingerprint: Fingerprint) -> Encoder:
     export = find_export(fingerprint, "int8")
     if export is not None:
         return OnnxEncoder(fingerprint, export)
+    plugin = ENCODERS.find(fingerprint.source)
+    if plugin is not None and plugin.is_foreign:
+        return load_encoder(fingerprint.source, prompts=fingerprint.prompts)
     located, directory = _locate(fingerprint.source, fingerprint.prompts)
     if directory is not None and why_not_exportable(directory) is not None:
         return _reference_encoder(located, directory)

@@ -21,7 +21,7 @@ from ragkit.quotes.corpus import TokenIndex, TokenRange
 from ragkit.quotes.judging import judge
 from ragkit.quotes.parsing import Quotation, parse_quotations, unattached_markers
 from ragkit.quotes.report import QuoteCheck, QuoteReport
-from ragkit.types import Document
+from ragkit.types import Citation, Document
 
 __all__ = ["QuoteChecker"]
 
@@ -50,7 +50,7 @@ class QuoteChecker:
     def __init__(self, documents: Sequence[Document]) -> None:
         self._index = TokenIndex(_checked_documents(documents))
 
-    def check(self, text: str, passages: Sequence[Passage] = ()) -> QuoteReport:
+    def check(self, text: str, passages: Sequence[Passage | Citation] = ()) -> QuoteReport:
         """Check each quotation of a text.
 
         Quotations are “…”, "…", „…“, «…» and ‘…’ inside one paragraph, and Markdown block quotes.
@@ -59,7 +59,8 @@ class QuoteChecker:
         Args:
             text: the text to check.
             passages: what the markers in the text cite: ``[n]`` directly after a quotation cites
-                ``passages[n - 1]``. If empty, markers are listed but not judged.
+                ``passages[n - 1]``, a passage or its citation. If empty, markers are listed but
+                not judged.
 
         Returns:
             The verdict on each quotation, and the markers that belong to none.
@@ -114,7 +115,7 @@ def _checked_documents(documents: object) -> tuple[Document, ...]:
 
 
 def _passage_ranges(index: TokenIndex, passages: object) -> list[TokenRange]:
-    if isinstance(passages, (str, Passage)) or not isinstance(passages, Sequence):
+    if isinstance(passages, (str, Passage, Citation)) or not isinstance(passages, Sequence):
         raise InputError(
             f"passages is a {type(passages).__name__}; expected a sequence of Passages. Pass "
             f"answer.passages, or [passage]."
@@ -123,12 +124,12 @@ def _passage_ranges(index: TokenIndex, passages: object) -> list[TokenRange]:
 
 
 def _passage_range(index: TokenIndex, passage: object, rank: int) -> TokenRange:
-    if not isinstance(passage, Passage):
+    if not isinstance(passage, (Passage, Citation)):
         raise InputError(
-            f"passage [{rank}] is a {type(passage).__name__}; expected a Passage. Pass "
-            f"answer.passages."
+            f"passage [{rank}] is a {type(passage).__name__}; expected a Passage or a Citation. "
+            f"Pass answer.passages."
         )
-    citation = passage.citation
+    citation = passage if isinstance(passage, Citation) else passage.citation
     number = index.numbers.get(citation.document_id)
     if number is None or index.documents[number].text[slice(*citation.span)] != citation.quote:
         raise InputError(

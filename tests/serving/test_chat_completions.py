@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from openai import BadRequestError, OpenAI
 
-from ragkit import Index
+from ragkit import Document, Index, check_quotes, citations_in
 from ragkit.conversation import MAX_TURNS
 from ragkit.serving import Settings
 from ragkit.serving.routes.chat_completions import MAX_HISTORY, recent_questions
@@ -63,6 +64,45 @@ def test_the_openai_client_can_stream(openai: OpenAI, german_soviet: Index) -> N
     assert text == german_soviet.ask(RAPALLO, k=3).to_markdown()
     assert chunks[-1].choices[0].finish_reason == "stop"
     assert len({chunk.id for chunk in chunks}) == 1
+
+
+@pytest.mark.parametrize("left", ["all", "message", "annotations"])
+def test_citations_hold_and_check_quotations_at_the_far_side(
+    openai: OpenAI, german_soviet: Index, left: str
+) -> None:
+    """Complete and streamed, even where programs in between leave only OpenAI's own fields."""
+    messages: Any = [{"role": "user", "content": RAPALLO}]
+    reply = openai.chat.completions.create(model="m", messages=messages)
+    *_, last = openai.chat.completions.create(model="m", messages=messages, stream=True)
+    expected = [one.citation for one in german_soviet.ask(RAPALLO, k=3).passages]
+    for whole in (json.loads(reply.to_json()), json.loads(last.to_json())):
+        if left != "all":
+            del whole["ragkit"]
+        message = whole["choices"][0].get("message") or whole["choices"][0]["delta"]
+        citations = citations_in(
+            {"all": whole, "message": message, "annotations": message["annotations"]}[left]
+        )
+        assert citations == (expected if left == "all" else expected[:1])
+        document = german_soviet.document(citations[0].document_id)
+        assert citations[0].verify(document).ok
+        highlight = message["annotations"][0]["url_citation"]["highlights"][0]
+        quoted = f"“{highlight['quote']}” [1]"
+        assert check_quotes(quoted, german_soviet, passages=citations).ok
+        altered = quoted.replace("Rathenau", "Ebert")
+        assert not check_quotes(altered, german_soviet, passages=citations).ok
+
+
+def test_a_document_without_a_web_address_has_the_address_of_its_passage() -> None:
+    document = Document("notes#1", "Notes", "The keeper of the lamp left in March 1951.")
+    with client(Index.build([document])) as web:
+        openai = OpenAI(base_url=f"{BASE}/v1", api_key="none", http_client=web)
+        messages: Any = [{"role": "user", "content": "When did the keeper of the lamp leave?"}]
+        message = openai.chat.completions.create(model="m", messages=messages).choices[0].message
+        assert message.annotations
+        place = message.annotations[0].url_citation
+        passage = web.get(place.url).json()
+    assert passage["citation"] == citations_in(json.loads(message.to_json()))[0].to_dict()
+    assert passage["citation"]["quote"] == document.text
 
 
 def test_a_model_streams_through_the_openai_client_checked(german_soviet: Index) -> None:

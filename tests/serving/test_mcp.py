@@ -28,9 +28,11 @@ from mcp.server.mcpserver import MCPServer
 from mcp.types import CallToolResult, ReadResourceResult, TextContent, TextResourceContents
 from starlette.types import ASGIApp
 
-from ragkit import Document, Index, IndexNotFoundError, InputError
+from ragkit import Document, Index, IndexNotFoundError, InputError, citations_in
 from ragkit.encoding import Encoder
+from ragkit.quotes.checker import QuoteChecker
 from ragkit.serving.mcp import http_app, mcp_server
+from ragkit.serving.mcp.results import ask_text
 from ragkit.serving.mcp.server import MAX_LISTED, MAX_PASSAGES
 from ragkit.serving.mcp.transports import SHUTDOWN_TIMEOUT
 
@@ -96,7 +98,10 @@ def test_ask_returns_the_answer_as_markdown_and_structured(
     result = call(server, "ask", mode=mode, question=QUESTION, k=2)
     answer = german_soviet.ask(QUESTION, k=2)
     content = structured(result)
-    assert text_of(result) == answer.to_markdown()
+    assert text_of(result).startswith(answer.to_markdown())
+    assert [line for line in text_of(result).splitlines() if line.startswith("- [")] == [
+        f"- [{passage.rank}] {passage.citation.passage_id}" for passage in answer.passages
+    ]
     assert content["answered"] is True
     assert content["reason"] is None
     assert (content["question"], content["standalone"]) == (QUESTION, QUESTION)
@@ -111,6 +116,44 @@ def test_ask_returns_the_answer_as_markdown_and_structured(
         assert shown["url"] == document.url
         assert shown["link"] == citation.deep_link(document, span=passage.highlights[0])
         assert shown["highlight"] == passage.quote(passage.highlights[0])
+
+
+def test_citations_hold_and_check_quotations_at_the_far_side(
+    server: MCPServer, german_soviet: Index
+) -> None:
+    """With nothing but what arrived: the result of ``ask``, and the documents by ``fetch``."""
+
+    async def steps(client: Client) -> tuple[dict[str, Any], list[Document]]:
+        asked = (await client.call_tool("ask", {"question": QUESTION, "k": 3})).model_dump(
+            mode="json", by_alias=True
+        )
+        ids = {passage["document_id"] for passage in asked["structuredContent"]["passages"]}
+        fetched = [structured(await client.call_tool("fetch", {"id": one})) for one in ids]
+        return asked, [Document(one["id"], one["title"], one["text"]) for one in fetched]
+
+    asked, documents = talk(server, steps)
+    citations = citations_in(json.loads(json.dumps(asked)))
+    assert citations == [one.citation for one in german_soviet.ask(QUESTION, k=3).passages]
+    [document] = documents
+    for citation in citations:
+        assert citation.verify(document).ok
+    [first, *_] = asked["structuredContent"]["passages"]
+    highlight = first["highlights"][0]
+    assert document.text[highlight["start"] : highlight["end"]] == highlight["quote"]
+    checker = QuoteChecker(documents)
+    assert checker.check(f"“{highlight['quote']}” [1]", citations).ok
+    assert not checker.check(f"“{highlight['quote']}” [2]", citations).ok
+    altered = highlight["quote"].replace("Rathenau", "Ebert")
+    assert not checker.check(f"“{altered}” [1]", citations).ok
+
+
+def test_a_document_without_a_web_address_is_cited_over_mcp(tiny: Encoder) -> None:
+    index = Index.build([Document("a", "A", "Here is a.")], encoder=tiny)
+    asked = structured(call(mcp_server(index), "ask", question="Here is a.", k=1))
+    assert asked["passages"][0]["url"] == "ragkit://documents/a"
+    [citation] = citations_in(asked)
+    assert citation.url is None
+    assert citation.verify(index.document("a")).ok
 
 
 def test_ask_says_where_the_corpus_does_not(server: MCPServer) -> None:
@@ -331,7 +374,7 @@ def test_sixteen_questions_at_once_are_answered_as_one_by_one(
         return await asyncio.gather(*calls)
 
     together = talk(server, steps, mode=mode)
-    alone = [german_soviet.ask(question, k=3).to_markdown() for question in questions]
+    alone = [ask_text(german_soviet.ask(question, k=3)) for question in questions]
     assert [text_of(result) for result in together] == alone * 4
 
 
@@ -406,7 +449,7 @@ def test_a_client_starts_the_server_and_talks_over_standard_streams(
         return asked, refused, await client.read_resource(f"ragkit://documents/{article.id}")
 
     asked, refused, read = talk(stdio(), steps)
-    assert text_of(asked) == german_soviet.ask(QUESTION, k=2).to_markdown()
+    assert text_of(asked) == ask_text(german_soviet.ask(QUESTION, k=2))
     assert refused.is_error
     assert body_of(read) == article.text
 
@@ -552,7 +595,7 @@ def test_a_client_talks_over_http(
 
     asked, read = talk(f"http://127.0.0.1:{open_port}/mcp", steps, mode=mode)
     answer = german_soviet.ask(QUESTION, k=2)
-    assert text_of(asked) == answer.to_markdown()
+    assert text_of(asked) == ask_text(answer)
     assert structured(asked)["text"] == answer.text
     assert body_of(read) == article.text
 
@@ -565,7 +608,7 @@ def test_many_clients_ask_over_http_at_once(open_port: int, german_soviet: Index
     async def all_of_them() -> list[CallToolResult]:
         return await asyncio.gather(*(one(q) for q in [QUESTION, OFF_TOPIC] * 4))
 
-    alone = [german_soviet.ask(q, k=2).to_markdown() for q in (QUESTION, OFF_TOPIC)]
+    alone = [ask_text(german_soviet.ask(q, k=2)) for q in (QUESTION, OFF_TOPIC)]
     assert [text_of(result) for result in asyncio.run(all_of_them())] == alone * 4
 
 

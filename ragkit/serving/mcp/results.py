@@ -18,6 +18,7 @@ __all__ = [
     "FetchResult",
     "SearchResult",
     "ask_result",
+    "ask_text",
     "document_uri",
     "fetch_result",
     "search_result",
@@ -27,10 +28,19 @@ DOCUMENT_URI = "ragkit://documents/"
 """The beginning of a document's URI; its percent-encoded id follows."""
 
 
+class HighlightResult(BaseModel):
+    """A sentence of a passage."""
+
+    start: int
+    end: int
+    quote: str
+
+
 class PassageResult(BaseModel):
     """A passage, verbatim. Offsets count Unicode code points of its document's text."""
 
     id: str = Field(description="The id for `fetch`: document#start-end.")
+    document_id: str = Field(description="The id for `fetch` of its whole document.")
     text: str
     label: str = Field(description="Title and heading path in one line.")
     title: str
@@ -38,9 +48,11 @@ class PassageResult(BaseModel):
     start: int
     end: int
     quote: str = Field(description="The document's text from start to end.")
+    page: int | None = Field(description="Page on which it begins, from 1, if there are pages.")
     url: str = Field(description="The document's address.")
     link: str = Field(description="The same address; where possible it scrolls to the highlight.")
     highlight: str = Field(description="The sentence most relevant to the question.")
+    highlights: list[HighlightResult] = Field(description="The same, with its place.")
 
 
 class AskResult(BaseModel):
@@ -94,6 +106,12 @@ def ask_result(answer: Answer, index: Index) -> AskResult:
     )
 
 
+def ask_text(answer: Answer) -> str:
+    """Return the answer for clients that show only text: Markdown, and the passages' ids."""
+    ids = "".join(f"\n- [{one.rank}] {one.citation.passage_id}" for one in answer.passages)
+    return f"{answer.to_markdown()}\nIds of the passages, for `fetch`:\n{ids}\n"
+
+
 def search_result(passages: list[Passage], index: Index) -> SearchResult:
     """Return the result of ``search``."""
     lines = [
@@ -133,6 +151,7 @@ def _passage_result(passage: Passage, index: Index) -> PassageResult:
     citation = passage.citation
     return PassageResult(
         id=passage.citation.passage_id,
+        document_id=citation.document_id,
         text=passage.text,
         label=citation.label,
         title=citation.title,
@@ -140,9 +159,14 @@ def _passage_result(passage: Passage, index: Index) -> PassageResult:
         start=citation.start,
         end=citation.end,
         quote=citation.quote,
+        page=citation.page,
         url=citation.url or document_uri(citation.document_id),
         link=_address(link_of(passage, index), citation),
         highlight=" … ".join(passage.quote(span) for span in passage.highlights),
+        highlights=[
+            HighlightResult(start=span.start, end=span.end, quote=passage.quote(span))
+            for span in passage.highlights
+        ],
     )
 
 

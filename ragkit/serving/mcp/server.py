@@ -24,6 +24,7 @@ from ragkit.serving.mcp.results import (
     FetchResult,
     SearchResult,
     ask_result,
+    ask_text,
     document_uri,
     fetch_result,
     search_result,
@@ -118,7 +119,7 @@ def _add_ask(server: MCPServer, index: Index, about: str) -> None:
         if k > MAX_PASSAGES:
             raise InputError(f"k is {k}; expected 1 to {MAX_PASSAGES}.")
         answer = index.ask(question, k=k)
-        return _tool_result(ask_result(answer, index), answer.to_markdown())
+        return _tool_result(ask_result(answer, index), ask_text(answer))
 
 
 # ChatGPT expects of `search` and `fetch` a structured result, and the same JSON as its only text.

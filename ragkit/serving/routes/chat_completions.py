@@ -2,7 +2,8 @@
 
 Reference: https://platform.openai.com/docs/api-reference/chat. The user's messages are the
 questions of a conversation; the last one is answered. Citations are Markdown, and annotations of
-the message (``url_citation``, offsets in code points of its content). Sampling settings are
+the message (``url_citation``, offsets in code points of its content), each with the whole citation,
+which ``citations_in`` reads where programs in between left nothing else. Sampling settings are
 ignored; what would change the kind of reply (tools, functions, other formats) is refused.
 """
 
@@ -22,6 +23,7 @@ from fastapi.responses import StreamingResponse
 from ragkit.answering.answer import Answer
 from ragkit.answering.render import sentence_markdown
 from ragkit.api import Index
+from ragkit.citations.urls import percent_encode
 from ragkit.conversation import MAX_TURNS, Conversation
 from ragkit.retrieval import is_askable
 from ragkit.serving.answer_responses import (
@@ -102,9 +104,11 @@ async def complete(state: CurrentState, request: Request, body: ChatIn) -> Any:
         state.workers.refuse_if_busy()
         wants_usage = body.stream_options is not None and body.stream_options.include_usage
         events = answer_events(state, request, start)
-        chunks = _chunks(events, index, include_usage=bool(wants_usage))
+        address = str(request.base_url)
+        chunks = _chunks(events, index, address, include_usage=bool(wants_usage))
         return StreamingResponse(chunks, media_type="text/event-stream")
-    return json_response(_completion(await complete_answer(state, start), index))
+    answer = await complete_answer(state, start)
+    return json_response(_completion(answer, index, str(request.base_url)))
 
 
 def _refuse_unsupported(body: ChatIn) -> None:
@@ -157,13 +161,13 @@ def _text(message: UserMessage) -> str:
     return "\n".join(part.text for part in message.content)
 
 
-def _completion(answer: Answer, index: Index) -> dict[str, Any]:
+def _completion(answer: Answer, index: Index, address: str) -> dict[str, Any]:
     markdown, content = answer.to_markdown(), answer_json(answer, index)
     message = {
         "role": "assistant",
         "content": markdown,
         "refusal": None,
-        "annotations": _annotations(markdown, answer, content),
+        "annotations": _annotations(markdown, answer, content, address),
     }
     choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
     return {
@@ -175,7 +179,11 @@ def _completion(answer: Answer, index: Index) -> dict[str, Any]:
 
 
 async def _chunks(
-    events: AsyncIterator[AnswerEvent | StreamFailure], index: Index, *, include_usage: bool
+    events: AsyncIterator[AnswerEvent | StreamFailure],
+    index: Index,
+    address: str,
+    *,
+    include_usage: bool,
 ) -> AsyncIterator[bytes]:
     """Yield the completion's content in pieces: each checked sentence, then the citations."""
     common = _common_fields("chat.completion.chunk")
@@ -200,7 +208,7 @@ async def _chunks(
     if answer is not None:
         markdown, content = answer.to_markdown(), answer_json(answer, index)
         yield chunk({"content": markdown.removeprefix(sent)})
-        annotations = _annotations(markdown, answer, content)
+        annotations = _annotations(markdown, answer, content, address)
         yield chunk({"annotations": annotations}, "stop", ragkit=content)
     if include_usage:
         yield _sse_data({**common, "choices": [], "usage": _USAGE})
@@ -220,25 +228,34 @@ def _sse_data(content: Any) -> bytes:
     return f"data: {json.dumps(content, ensure_ascii=False)}\n\n".encode()
 
 
-def _annotations(markdown: str, answer: Answer, content: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return a ``url_citation`` for each marker in the answer whose passage has a URL.
+def _annotations(
+    markdown: str, answer: Answer, content: dict[str, Any], address: str
+) -> list[dict[str, Any]]:
+    """Return a ``url_citation`` for each marker in the answer.
 
-    ``content`` is what ``answer_json`` returned for the answer; it has the links.
+    It has the link to the sentence; of a document without a web address, the passage's address on
+    this server. ``content`` is what ``answer_json`` returned for the answer; it has the links.
     """
     if not answer.answered:
         return []
-    links = {passage["rank"]: passage["link"] for passage in content["passages"]}
-    titles = {passage.rank: passage.citation.label for passage in answer.passages}
+    passages = {passage["rank"]: passage for passage in content["passages"]}
+    labels = {passage.rank: passage.citation.label for passage in answer.passages}
     text = markdown.partition("\n\n")[0]  # the answer itself, before its list of passages
     annotations = []
     for marker in _MARKER.finditer(text):
         rank = int(marker[1])
-        if links.get(rank):
-            citation = {
-                "start_index": marker.start(),
-                "end_index": marker.end(),
-                "title": titles[rank],
-                "url": links[rank],
-            }
-            annotations.append({"type": "url_citation", "url_citation": citation})
+        passage = passages.get(rank)
+        if passage is None:
+            continue
+        own = f"{address}v1/passages/{percent_encode(passage['id'])}"
+        citation = {
+            "start_index": marker.start(),
+            "end_index": marker.end(),
+            "title": labels[rank],
+            "url": passage["link"] or own,
+            "rank": rank,
+            "citation": passage["citation"],
+            "highlights": passage["highlights"],
+        }
+        annotations.append({"type": "url_citation", "url_citation": citation})
     return annotations

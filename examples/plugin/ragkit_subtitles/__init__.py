@@ -1,0 +1,1 @@
+"""An example plugin of ragkit: subtitles (.srt), the encoder "trigrams", ``ragkit outline``."""
