@@ -8,6 +8,7 @@ import sys
 import click
 
 import ragkit
+from ragkit.cli.access import access
 from ragkit.cli.ask import ask, quotes, show
 from ragkit.cli.chat import chat
 from ragkit.cli.doctor import doctor
@@ -33,7 +34,7 @@ def cli() -> None:
     """Answer questions from your documents with exact citations, offline and without an API key."""
 
 
-for command in (ask, chat, show, quotes, index, evaluation, tune, serve, mcp, doctor):
+for command in (ask, chat, show, quotes, index, evaluation, tune, serve, mcp, access, doctor):
     cli.add_command(command)
 
 
