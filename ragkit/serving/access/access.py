@@ -147,7 +147,7 @@ class Access:
     def warn_if_useless(self, index: Index) -> None:
         """Log a warning for each rule that lets read no document of ``index``."""
         for name, documents in self.readable(index):
-            if documents == 0:
+            if documents == 0 and len(index.documents):
                 _log.warning(
                     "access rule %r lets read no document: none fulfils its where. 'ragkit access "
                     "check' shows how many each rule lets read",
