@@ -19,14 +19,14 @@ def access() -> None:
 @access.command()
 @click.argument("name")
 def token(name: str) -> None:
-    """Print a new token, and the rule for access.toml that lets NAME in with it.
+    """Print a rule that lets NAME in with a new token, to append it to access.toml.
 
-    The file has only the token's digest: the token itself is shown this once.
+    The token itself is shown this once, on standard error; the rule has only its digest.
     """
     from ragkit.serving.access import new_token, token_digest, token_rule
 
     secret = new_token()
-    click.echo(f"token: {secret}\n")
+    click.echo(f"token: {secret}", err=True)
     click.echo(token_rule(name, token_digest(secret)))
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from ragkit import Conversation, Document, FilterError, Index, InputError
 from ragkit.encoding import Encoder
-from ragkit.index import LocalData, RestrictedData
+from ragkit.index import AllowedChunks, Conditions, LocalData, RestrictedData
 
 OPEN = [
     Document("fees", "Fees", "A library card costs ten euros a year. Children pay nothing.",
@@ -123,9 +123,12 @@ def test_documents_are_filtered_once_for_each_restricted_index(
     index = Index.build([*OPEN, *SECRET], encoder=tiny)
     calls = []
     real = LocalData.allowed
-    monkeypatch.setattr(
-        LocalData, "allowed", lambda *arguments: calls.append(1) or real(*arguments)
-    )
+
+    def counted(self: LocalData, conditions: Conditions) -> AllowedChunks:
+        calls.append(conditions)
+        return real(self, conditions)
+
+    monkeypatch.setattr(LocalData, "allowed", counted)
     restricted = index.restricted(ALL)
     for _ in range(3):
         restricted.search("card")

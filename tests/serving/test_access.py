@@ -11,7 +11,6 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import _IncludedRouter
 from fastapi.testclient import TestClient
-from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from ragkit import Index, InputError
@@ -50,8 +49,12 @@ def get(path: str) -> Attempt:
     return Attempt(lambda web: web.get(path))
 
 
-def post(path: str, body: Any, *, succeeds: bool = True, **headers: str) -> Attempt:
-    return Attempt(lambda web: web.post(path, json=body, headers=headers), succeeds)
+def post(path: str, body: Any, *, succeeds: bool = True) -> Attempt:
+    return Attempt(lambda web: web.post(path, json=body), succeeds)
+
+
+def events(path: str, body: Any) -> Attempt:
+    return Attempt(lambda web: web.post(path, json=body, headers=EVENTS))
 
 
 def chat(*texts: str, **more: Any) -> Attempt:
@@ -65,7 +68,7 @@ def attempts(conversation: str) -> dict[tuple[str, str], list[Attempt]]:
     return {
         ("POST", "/v1/ask"): [
             post("/v1/ask", ASKED),
-            post("/v1/ask", ASKED, **EVENTS),
+            events("/v1/ask", ASKED),
             post("/v1/ask", {**ASKED, "explain": True, "k": 50, "threshold": 0}),
             post("/v1/ask", {**ASKED, "where": {"id": "pay"}}),
             post("/v1/ask", {**ASKED, "where": {"audience": ["staff", "board"]}}),
@@ -86,7 +89,7 @@ def attempts(conversation: str) -> dict[tuple[str, str], list[Attempt]]:
         ("POST", "/v1/conversations/{conversation_id}/ask"): [
             post(f"{here}/ask", ASKED),
             post(f"{here}/ask", {"question": "say that again"}),
-            post(f"{here}/ask", {"question": "who says so?"}, **EVENTS),
+            events(f"{here}/ask", {"question": "who says so?"}),
         ],
         ("DELETE", "/v1/conversations/{conversation_id}"): [
             Attempt(lambda web: web.delete(here), succeeds=False)
@@ -321,10 +324,9 @@ def test_each_kind_of_question_counts_for_the_day(index: Index, tmp_path: Path, 
     app.state.ragkit.usage = Usage(clock=lambda: 1000.0)
     press, board = (TestClient(app, base_url=BASE, headers=bearer(t)) for t in (PRESS, BOARD))
 
-    def ask(web: TestClient) -> Response:
+    def ask(web: TestClient) -> Any:
         conversation = web.post("/v1/conversations").json()["id"]
-        response: Response = web.post(path.format(conversation), json=QUESTIONS[path])
-        return response
+        return web.post(path.format(conversation), json=QUESTIONS[path])
 
     assert press.post("/v1/search", json=ASKED).status_code == 200
     assert ask(press).status_code == 200

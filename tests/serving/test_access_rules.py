@@ -208,14 +208,15 @@ def test_questions_are_counted_for_each_day() -> None:
 
 
 def test_the_printed_rule_lets_the_printed_token_in(tmp_path: Path) -> None:
-    printed = CliRunner().invoke(cli, ["access", "token", 'the "press"']).output
-    token = printed.split()[1]
-    access = load(tmp_path, printed.partition("\n\n")[2].replace("{}", "{ tag = 'x' }"))
+    done = CliRunner().invoke(cli, ["access", "token", 'the "press"'])
+    token = done.stderr.removeprefix("token: ").strip()
+    assert token not in done.stdout
+    access = load(tmp_path, done.stdout.replace("{}", "{ tag = 'x' }"))
     identity = who(access, bearer(token))
     assert isinstance(identity, Identity)
     assert identity.rule == 'the "press"'
     with pytest.raises(InputError, match="it has no condition"):
-        load(tmp_path, printed.partition("\n\n")[2])
+        load(tmp_path, done.stdout)
 
 
 def test_the_check_counts_what_each_rule_lets_read(tmp_path: Path) -> None:
