@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,19 @@ def test_it_answers_as_an_index_of_these_documents_alone(
     assert [p.citation for p in restricted.search(question, where=narrower)] == [
         p.citation for p in alone.search(question, where=narrower)
     ]
+
+
+def test_every_part_of_a_corpus_answers_as_an_index_of_that_part(tiny: Encoder) -> None:
+    """Scores and confidences too, which would show words and titles of other documents."""
+    corpus = [SECRET[0], OPEN[0], SECRET[1], OPEN[1]]
+    whole = Index.build(corpus, encoder=tiny)
+    for number in range(1, len(corpus) + 1):
+        for part in combinations(corpus, number):
+            restricted = whole.restricted({"id": [document.id for document in part]})
+            alone = Index.build(list(part), encoder=tiny)
+            for question in ("Does Anna pay for the library?", "Quedlinburg euros"):
+                answers = [index.ask(question).to_dict() for index in (restricted, alone)]
+                assert answers[0] == answers[1]
 
 
 def test_it_lists_and_counts_these_documents_alone(every: Index, alone: Index) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -307,6 +308,15 @@ def test_a_mounted_app_is_enforced_too(served: Served) -> None:
     assert web.get("/rag/v1/documents").status_code == 401
     listed = web.get("/rag/v1/documents", headers=bearer(PRESS)).json()
     assert listed["total"] == 2
+
+
+def test_another_web_page_cannot_ask_with_a_visitors_session_at_the_proxy(served: Served) -> None:
+    """A page can send a simple request with the visitor's cookies; that must not be a question."""
+    web = served.client(PROXY, **STAFF, origin="https://evil.example")
+    simple = web.post("/v1/ask", content=json.dumps(ASKED), headers={"content-type": "text/plain"})
+    assert simple.status_code == 422
+    read = web.get("/v1/documents")  # the browser keeps it from the page
+    assert "access-control-allow-origin" not in read.headers
 
 
 QUESTIONS: dict[str, Any] = {
