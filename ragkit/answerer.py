@@ -18,7 +18,7 @@ from ragkit.errors import InputError
 from ragkit.grounding import ChatModel, LanguageModel, Policy, check_policy, generate_answer
 from ragkit.index import AllowedChunks, Conditions, IndexData, RetrievalConfig, Where
 from ragkit.index.filters import ValueKind, metadata_kinds
-from ragkit.indexing import LocalIndex
+from ragkit.indexing import LocalIndex, RestrictedIndex
 from ragkit.quotes.checker import QuoteChecker
 from ragkit.reading import Reader, Result, read_results
 from ragkit.retrieval import (
@@ -57,7 +57,7 @@ class Answerer:
 
     def __init__(
         self,
-        opened: LocalIndex | RemoteIndex,
+        opened: LocalIndex | RemoteIndex | RestrictedIndex,
         encoder: Encoder | None = None,
         *,
         reranker: Reranker | None = None,
@@ -251,7 +251,7 @@ class Answerer:
     @property
     def stale_sources(self) -> tuple[Path, ...]:
         """The source files that had changed when the index was opened."""
-        return self._opened.stale_sources if isinstance(self._opened, LocalIndex) else ()
+        return self._opened.stale_sources
 
     def document(self, document_id: str) -> Document:
         """Return the document that a citation names. Raises InputError if it is not here."""
@@ -280,8 +280,8 @@ class Answerer:
         It is a path of this machine, so citations and their JSON do not contain it.
 
         Returns:
-            The path, which may no longer exist; None for a document from memory or an index on a
-            server.
+            The path, which may no longer exist; None for a document from memory, an index on a
+            server or one that is restricted.
 
         """
         if not isinstance(self._opened, LocalIndex):
@@ -364,7 +364,7 @@ class Answerer:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of documents, chunks and sentences."""
+        """Number of documents, chunks and sentences; of a restricted index, not of sentences."""
         return dict(self._data.counts)
 
     def __len__(self) -> int:

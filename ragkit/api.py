@@ -31,9 +31,11 @@ from ragkit.encoding import (
 from ragkit.errors import InputError
 from ragkit.index import (
     DEFAULT_CONFIG,
+    Conditions,
     Manifest,
     Progress,
     RetrievalConfig,
+    Where,
     parse_memory,
     verify,
 )
@@ -42,6 +44,7 @@ from ragkit.indexing import (
     BuildSettings,
     ChunkEncoder,
     LocalIndex,
+    RestrictedIndex,
     check_encoder,
     is_remote,
 )
@@ -322,6 +325,36 @@ class Index(Answerer):
         resolved = _resolve_reader(reader)
         return Index(self._opened, self._encoder, reranker=self._reranker, reader=resolved)
 
+    def restricted(self, where: Where) -> Index:
+        """Return an index of only the documents that fulfil ``where``.
+
+        For whoever holds it the other documents do not exist: it answers, lists, counts and weights
+        words as an index of those documents alone would. It can be asked, but not saved or pushed.
+
+        Args:
+            where: as for ``ask``. A condition on a property that no document has is fulfilled by
+                none.
+
+        Raises:
+            FilterError: a condition is malformed.
+
+        Example:
+            >>> from ragkit import Document, Index
+            >>> index = Index.build([
+            ...     Document("fees", "Fees", "A card costs 10 euros.", metadata={"for": "all"}),
+            ...     Document("pay", "Pay", "Anna earns 3,000 euros.", metadata={"for": "staff"}),
+            ... ])
+            >>> [document.id for document in index.restricted({"for": "all"}).documents]
+            ['fees']
+
+        """
+        return Index(
+            RestrictedIndex.of(self._opened, Conditions.of(where)),
+            self._encoder,
+            reranker=self._reranker,
+            reader=self._reader,
+        )
+
     @property
     def weights(self) -> Weights:
         """Deprecated name of ``config``."""
@@ -336,6 +369,11 @@ class Index(Answerer):
     def _local(self) -> LocalIndex:
         if isinstance(self._opened, LocalIndex):
             return self._opened
+        if isinstance(self._opened, RestrictedIndex):
+            raise InputError(
+                "this index is restricted to some documents of another; expected a whole one to "
+                "copy. Build one from the sources of these documents."
+            )
         raise InputError(
             f"the index at {self._opened.location} is on a server; expected one on this machine to "
             f"copy. Build it here from its sources."

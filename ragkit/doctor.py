@@ -30,6 +30,7 @@ _EXTRAS = {
     "documents": ("pypdfium2", "mammoth", "justhtml"),
     "llm": ("openai",),
     "serve": ("fastapi", "fastapi-swagger", "uvicorn"),
+    "jwt": ("PyJWT", "cryptography"),
     "otel": ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"),
     "mcp": ("mcp",),
     "milvus": ("pymilvus",),

@@ -23,9 +23,9 @@ ROOMS = (
 # The same inside the two rooms that hold an index together.
 INDEX = (
     "config filters documents postings token_quantizer token_vectors vectors centroids protocol "
-    "journal local manifest publish milvus"
+    "journal local manifest restricted publish milvus"
 ).split()
-INDEXING = "pipeline builder repair upgrade reports ray_cluster ray remote".split()
+INDEXING = "pipeline builder repair upgrade reports ray_cluster ray remote restricted".split()
 # `import ragkit` and `from ragkit import Name` reach all of the public names, which end with these.
 PUBLIC = "conversation"
 

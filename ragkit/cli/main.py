@@ -34,6 +34,7 @@ COMMANDS = Registry(
         "tune": "ragkit.cli.evaluation:tune",
         "serve": "ragkit.cli.serving:serve",
         "mcp": "ragkit.cli.serving:mcp",
+        "access": "ragkit.cli.access:access",
         "doctor": "ragkit.cli.doctor:doctor",
     },
     names=r"[a-z0-9][a-z0-9_-]*",

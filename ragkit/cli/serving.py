@@ -15,7 +15,9 @@ from ragkit.cli.options import (
     llm_options,
     reader_option,
     threshold_option,
+    where_option,
 )
+from ragkit.errors import InputError
 
 if TYPE_CHECKING:
     from ragkit.grounding import Policy
@@ -34,6 +36,13 @@ token_option = click.option(
     callback=_token_or_variable,
     help="Access token that clients must send. Prefer the environment variable RAGKIT_TOKEN: other "
     "users of the machine can see a command's options.",
+)
+access_option = click.option(
+    "--access",
+    "access_file",
+    type=click.Path(path_type=Path),
+    help="File of rules, such as access.toml, that say who may read which documents; instead of a "
+    "token.",
 )
 host_option = click.option(
     "--host", default="127.0.0.1", show_default=True, help="Address to listen on."
@@ -63,6 +72,7 @@ origins_option = click.option(
 @hosts_option
 @origins_option
 @token_option
+@access_option
 @reader_option
 @threshold_option
 @llm_options
@@ -93,9 +103,10 @@ origins_option = click.option(
 )
 def serve(
     *, index_path: Path | None, require_fresh: bool, host: str, port: int, hosts: tuple[str, ...],
-    origins: tuple[str, ...], token: str | None, reads: bool, threshold: float | None,
-    llm_name: str | None, llm_url: str | None, unsupported: Policy, timeout: float | None,
-    log_questions: bool, log_format: LogFormat, otel: bool | None, feedback: Path | None,
+    origins: tuple[str, ...], token: str | None, access_file: Path | None, reads: bool,
+    threshold: float | None, llm_name: str | None, llm_url: str | None, unsupported: Policy,
+    timeout: float | None, log_questions: bool, log_format: LogFormat, otel: bool | None,
+    feedback: Path | None,
 ) -> None:  # fmt: skip
     """Serve the chat page, its widget for other sites, and the HTTP API."""
     from ragkit.reading import SHIPPED
@@ -107,6 +118,7 @@ def serve(
     options: dict[str, Any] = {"threshold": threshold, "timeout": timeout}
     settings = Settings(
         token=token,
+        access=access_file,
         origins=origins,
         reader=SHIPPED if reads else None,
         hosts=(*Settings().hosts, *host_names(host), *hosts),
@@ -141,6 +153,8 @@ def serve(
 @hosts_option
 @origins_option
 @token_option
+@access_option
+@where_option
 @click.option(
     "--name", default="ragkit", show_default=True, help="Name of the server, shown to clients."
 )
@@ -152,16 +166,27 @@ def serve(
 )
 def mcp(
     *, index_path: Path | None, require_fresh: bool, over_http: bool, host: str, port: int,
-    hosts: tuple[str, ...], origins: tuple[str, ...], token: str | None, name: str, about: str,
+    hosts: tuple[str, ...], origins: tuple[str, ...], token: str | None,
+    access_file: Path | None, conditions: tuple[str, ...], name: str, about: str,
 ) -> None:  # fmt: skip
     """Serve the corpus to MCP clients, on standard input and output or over HTTP.
 
     Tools: ask, search and fetch. Documents are resources.
     """
     from ragkit.default import open_index
+    from ragkit.index.filters import parse_where
+    from ragkit.serving.access import Access
     from ragkit.serving.mcp import serve_http, serve_stdio
 
+    if access_file is not None and not over_http:
+        raise InputError(
+            "--access is for --http: who starts a program on standard input and output is its only "
+            "caller. Restrict that one with --where."
+        )
+    access = None if access_file is None else Access.load(access_file)
     index = open_index(index_path, require_fresh=require_fresh)
+    if conditions:
+        index = index.restricted(parse_where(conditions, index.metadata))
     if not over_http:
         serve_stdio(index, name=name, about=about)
         return
@@ -170,6 +195,7 @@ def mcp(
         host=host,
         port=port,
         token=token,
+        access=access,
         allowed_hosts=hosts,
         allowed_origins=origins,
         name=name,

@@ -8,6 +8,7 @@ from ragkit.index.local import LocalData
 from ragkit.index.manifest import Manifest
 from ragkit.index.protocol import AllowedChunks, IndexData, Progress
 from ragkit.index.publish import verify, write_lock
+from ragkit.index.restricted import RestrictedData
 
 __all__ = [
     "DEFAULT_CONFIG",
@@ -18,6 +19,7 @@ __all__ = [
     "LocalData",
     "Manifest",
     "Progress",
+    "RestrictedData",
     "RetrievalConfig",
     "Where",
     "parse_memory",

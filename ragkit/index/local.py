@@ -109,6 +109,11 @@ class LocalData:
     def documents(self) -> Documents:
         return self._documents
 
+    @property
+    def properties(self) -> Sequence[str]:
+        names: Sequence[str] = self.about["properties"]
+        return names
+
     def __len__(self) -> int:
         return len(self._chunks)
 
@@ -127,12 +132,14 @@ class LocalData:
         texts = {document: self._documents[document].text for document in {row[0] for row in rows}}
         return [texts[row[0]][row[2] : row[3]] for row in rows]
 
-    def frequencies(self, stems: Sequence[str]) -> list[int]:
-        return self._postings.frequencies(stems)
+    def frequencies(self, stems: Sequence[str], allowed: AllowedChunks | None = None) -> list[int]:
+        if allowed is None:
+            return self._postings.frequencies(stems)
+        return self._postings.allowed_frequencies(stems, allowed.chunks)
 
     def allowed(self, conditions: Conditions) -> AllowedChunks:
         if len(self._documents):
-            check_properties(conditions, self.about["properties"])
+            check_properties(conditions, self.properties)
         documents = self._documents.matching(conditions)
         return AllowedChunks(documents[self._chunks[:][:, 0]], documents)
 

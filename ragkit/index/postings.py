@@ -74,6 +74,10 @@ class PostingLists(ABC):
     def frequencies(self, stems: Sequence[str]) -> list[int]:
         """Return for each stem the number of chunks that have it."""
 
+    def allowed_frequencies(self, stems: Sequence[str], allowed: NDArray[np.bool_]) -> list[int]:
+        """Return for each stem the number of allowed chunks that have it."""
+        return [int(np.count_nonzero(allowed[self.chunks_with(stem)])) for stem in stems]
+
     def best(
         self, weights: Mapping[str, float], number: int, allowed: NDArray[np.bool_] | None = None
     ) -> Integers:

@@ -5,7 +5,7 @@ A chunk is identified by its number, from 0, in the order of the corpus.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ragkit.encoding import Vectors
 from ragkit.index.centroids import CentroidRows
+from ragkit.index.documents import LazyDocuments
 from ragkit.index.filters import Conditions
 from ragkit.index.token_vectors import TokenRows
 from ragkit.storage.arrays import Integers
@@ -56,8 +57,13 @@ class IndexData(Protocol):
         ...
 
     @property
-    def documents(self) -> Sequence[Document]:
+    def documents(self) -> LazyDocuments:
         """All documents in the order of the corpus, each loaded when it is accessed."""
+        ...
+
+    @property
+    def properties(self) -> Iterable[str]:
+        """Names of the documents' metadata properties; these need not have the built-in ones."""
         ...
 
     def __len__(self) -> int:
@@ -83,7 +89,7 @@ class IndexData(Protocol):
         """Return the texts of the chunks with these numbers."""
         ...
 
-    def frequencies(self, stems: Sequence[str]) -> list[int]:
+    def frequencies(self, stems: Sequence[str], allowed: AllowedChunks | None = None) -> list[int]:
         """Return for each stem the number of chunks that have it."""
         ...
 

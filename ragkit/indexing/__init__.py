@@ -15,12 +15,14 @@ from ragkit.indexing.builder import (
 )
 from ragkit.indexing.pipeline import ChunkEncoder
 from ragkit.indexing.repair import repair
+from ragkit.indexing.restricted import RestrictedIndex
 from ragkit.indexing.upgrade import upgrade
 
 __all__ = [
     "BuildSettings",
     "ChunkEncoder",
     "LocalIndex",
+    "RestrictedIndex",
     "build",
     "check_encoder",
     "is_remote",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ragkit.encoding import Fingerprint
 from ragkit.index.milvus import MilvusLocation, OpenGeneration, open_data
@@ -62,6 +63,11 @@ class RemoteIndex:
             finally:
                 newest.lock.release()
         return newest.opened.data
+
+    @property
+    def stale_sources(self) -> tuple[Path, ...]:
+        """None: an index on a server has no sources to compare it with."""
+        return ()
 
     @property
     def generation(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, NamedTuple, cast
 
@@ -15,6 +16,7 @@ from ragkit.answering.generated import Sentence
 from ragkit.api import Index
 from ragkit.errors import RagkitError
 from ragkit.grounding import LanguageModel
+from ragkit.serving.access import Identity, too_many_questions
 from ragkit.serving.error_handlers import error_type_of, record_failure
 from ragkit.serving.error_responses import error_body
 from ragkit.serving.request_log import add_to_log
@@ -26,6 +28,7 @@ __all__ = [
     "ANSWER_OR_EVENTS",
     "AnswerEvent",
     "StreamFailure",
+    "admit_question",
     "answer_events",
     "answer_response",
     "ask_options",
@@ -33,7 +36,6 @@ __all__ = [
     "conditions",
     "json_response",
     "language_model",
-    "log_question",
 ]
 
 AnswerEvent = Answer | Sentence
@@ -78,8 +80,17 @@ def language_model(body: AskIn, state: ServerState) -> LanguageModel | None:
     return state.llm if body.generate else None
 
 
-def log_question(state: ServerState, request: Request, question: str) -> None:
-    """Add the question to the request's log line, if the settings allow it."""
+def admit_question(state: ServerState, request: Request, caller: Identity, question: str) -> None:
+    """Count the question, and add it to the request's log line if the settings allow it.
+
+    Raises:
+        HTTPException: 429 if the caller has asked as many questions as they may.
+
+    """
+    seconds = state.usage.count_question(caller.user, caller.limits)
+    if seconds:
+        headers = {"Retry-After": str(math.ceil(seconds))}
+        raise HTTPException(429, too_many_questions(caller), headers)
     if state.settings.log_questions:
         add_to_log(request.scope, question=question)
 

@@ -1,7 +1,7 @@
 """The ASGI app: JSON, server-sent events, OpenAI's chat completions, the page and the widget.
 
 Each route parses its request, calls the library in a worker thread and sends JSON. What applies to
-every request (limits, token, log, headers) is middleware.
+every request (limits, access, log, headers) is middleware.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from ragkit.serving.api_page import add_api_page
 from ragkit.serving.error_handlers import add_error_handlers
 from ragkit.serving.http_spans import HTTP_TELEMETRY
 from ragkit.serving.middleware import (
+    AccessMiddleware,
     BodyLimitMiddleware,
     HostMiddleware,
     SecurityHeadersMiddleware,
-    TokenMiddleware,
 )
 from ragkit.serving.request_log import RequestLogMiddleware
 from ragkit.serving.routes import ask, chat_completions, conversations, documents, feedback, health
@@ -117,7 +117,7 @@ def _add_page(app: FastAPI) -> None:
 
 
 def _is_public(path: str) -> bool:
-    """Return whether a path needs no token: the pages, which ask for one, and the health checks."""
+    """Return whether a path needs no identity: pages, which ask for a token, and health checks."""
     return path in _PUBLIC_PATHS or path.startswith(_PUBLIC_FOLDERS)
 
 
@@ -125,8 +125,10 @@ def _add_middleware(app: FastAPI, state: ServerState) -> None:
     """Add the middleware, innermost first: a request passes the last one added first."""
     settings = state.settings
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body, timeout=settings.timeout)
-    if settings.token:
-        app.add_middleware(TokenMiddleware, token=settings.token, is_public=_is_public)
+    if state.access:
+        app.add_middleware(
+            AccessMiddleware, access=state.access, usage=state.usage, is_public=_is_public
+        )
     app.add_middleware(
         CORSMiddleware,
         allow_origins=list(settings.origins),

@@ -28,17 +28,19 @@ _log = logging.getLogger("ragkit.serving")
 _DESCRIPTIONS = {
     400: "The question or another argument cannot be used.",
     401: "The access token is missing or wrong.",
+    403: "No access rule allows this.",
     404: "Nothing has this id.",
     408: "The body did not arrive in time.",
     409: "A condition names a property that no document of this corpus has.",
     413: "The body is too long.",
     422: "The body does not match the schema.",
+    429: "The caller has sent as many requests or questions as they may.",
     502: "The language model failed.",
     503: "Too many questions are in progress, or the index cannot be used; try again.",
     504: "The answer took too long.",
     507: "There is no room for more feedback, or its file cannot be written.",
 }
-_ALWAYS = (401, 408, 413, 422)  # errors that every operation may return
+_ALWAYS = (401, 403, 408, 413, 422, 429)  # errors that every operation may return
 
 
 def documented_errors(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The middleware that protects both servers: access token, host names, body size, headers.
+"""The middleware that protects both servers: access, host names, body size, headers.
 
 Each is plain ASGI, so that streamed responses are not buffered.
 """
@@ -6,23 +6,23 @@ Each is plain ASGI, so that streamed responses are not buffered.
 from __future__ import annotations
 
 import asyncio
-import hmac
+import math
 import re
 from collections.abc import Callable
+from typing import cast
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ragkit.errors import InputError
+from ragkit.serving.access import CALLER, Access, Identity, Usage
 from ragkit.serving.error_responses import ErrorResponse, send_error
 
 __all__ = [
+    "AccessMiddleware",
     "BodyLimitMiddleware",
     "HostMiddleware",
     "SecurityHeadersMiddleware",
-    "TokenMiddleware",
-    "check_token",
     "path_in_app",
 ]
 
@@ -53,49 +53,60 @@ def path_in_app(scope: Scope) -> str:
     return path[len(root) :] if root and path.startswith(f"{root}/") else path
 
 
-def check_token(token: str | None) -> None:
-    """Check that an HTTP header can carry the token; None stands for no token.
+class AccessMiddleware:
+    """Refuses requests that no access rule covers or that are too many; says who sends the others.
 
-    Raises:
-        InputError: The token is blank or has characters that are not printable ASCII.
-
+    The app finds the sender in ``current_identity()``.
     """
-    stripped = "x" if token is None else token.strip()
-    if not (stripped and stripped.isascii() and stripped.isprintable()):
-        raise InputError("the token is blank or not ASCII; expected for example 32 random letters.")
-
-
-class TokenMiddleware:
-    """Refuses requests without the access token (RFC 6750). Compares it in constant time."""
 
     def __init__(
-        self, app: ASGIApp, token: str, is_public: Callable[[str], bool] = lambda _: False
+        self,
+        app: ASGIApp,
+        *,
+        access: Access,
+        usage: Usage,
+        is_public: Callable[[str], bool] = lambda _: False,
     ) -> None:
         """Protect ``app``.
 
         Args:
             app: The app behind the check.
-            token: The access token; surrounding white space is ignored.
-            is_public: Whether a path needs no token.
+            access: Who may read what.
+            usage: Where requests are counted.
+            is_public: Whether a path needs no identity; it then has none.
 
         """
         self._app = app
-        self._token = token.strip().encode()
+        self._access = access
+        self._usage = usage
         self._is_public = is_public
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_public = scope["type"] != "http" or self._is_public(path_in_app(scope))
-        if is_public or self._has_token(Headers(scope=scope)):
+        if scope["type"] != "http" or self._is_public(path_in_app(scope)):
             await self._app(scope, receive, send)
-        else:
-            message = "The access token is missing or wrong; send 'Authorization: Bearer …'."
-            headers = {"www-authenticate": "Bearer"}
-            await send_error(scope, send, ErrorResponse(401, "UnauthorizedError", message, headers))
+            return
+        client = scope.get("client")
+        identity = self._access.identify(Headers(scope=scope), client[0] if client else None)
+        refusal = identity if isinstance(identity, ErrorResponse) else self._too_many(identity)
+        if refusal is not None:
+            await send_error(scope, send, refusal)
+            return
+        before = CALLER.set(cast("Identity", identity))
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            CALLER.reset(before)
 
-    def _has_token(self, headers: Headers) -> bool:
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        is_equal = hmac.compare_digest(token.strip().encode(), self._token)
-        return is_equal and scheme.lower() == "bearer"
+    def _too_many(self, identity: Identity) -> ErrorResponse | None:
+        seconds = self._usage.count_request(identity.user, identity.limits)
+        if not seconds:
+            return None
+        message = (
+            f"you have sent the {identity.limits.requests_per_minute} requests that you may send "
+            f"in a minute. Wait {math.ceil(seconds)} s."
+        )
+        headers = {"retry-after": str(math.ceil(seconds))}
+        return ErrorResponse(429, "TooManyRequestsError", message, headers)
 
 
 class HostMiddleware:

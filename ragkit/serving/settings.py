@@ -11,7 +11,7 @@ from ragkit.errors import InputError
 from ragkit.grounding import Policy, check_policy
 from ragkit.reading import SHIPPED
 from ragkit.retrieval import check_threshold
-from ragkit.serving.middleware import check_token
+from ragkit.serving.access.tokens import check_token
 
 __all__ = ["Settings"]
 
@@ -26,6 +26,7 @@ class Settings:
     Attributes:
         token: Access token. If set, every path but the page, the widget and the health checks
             needs ``Authorization: Bearer …``.
+        access: ``access.toml``, which says who may read which documents; instead of a token.
         origins: Other sites (``https://example.org``) that may call the API from a browser and
             embed the widget.
         hosts: Host names that the server answers to; ``*`` allows any. The check protects a server
@@ -51,6 +52,7 @@ class Settings:
     """
 
     token: str | None = None
+    access: str | os.PathLike[str] | None = None
     origins: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
     threshold: float | None = None
@@ -71,6 +73,11 @@ class Settings:
         check_threshold(self.threshold)
         check_policy(self.unsupported)
         check_token(self.token)
+        if self.token is not None and self.access is not None:
+            raise InputError(
+                "there is a token and an access file; expected one of them. The file can have a "
+                "token that reads everything."
+            )
         for name in ("hosts", "origins"):
             if isinstance(getattr(self, name), str):
                 raise InputError(f"{name} is a str; expected a tuple of str.")

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, HTTPException, Request
 
+from ragkit.api import Index
 from ragkit.default import IndexLike
 from ragkit.encoding import usable_cpus
 from ragkit.grounding import LanguageModel
+from ragkit.serving.access import (
+    EVERYONE,
+    Access,
+    Identity,
+    ReadableIndexes,
+    Usage,
+    current_identity,
+)
 from ragkit.serving.conversation_store import ConversationStore
 from ragkit.serving.feedback_file import FeedbackFile
 from ragkit.serving.metrics import Metrics
@@ -17,15 +27,21 @@ from ragkit.serving.reloading_index import ReloadingIndex
 from ragkit.serving.settings import Settings
 from ragkit.serving.worker_threads import WorkerThreads
 
-__all__ = ["CurrentState", "ServerState"]
+__all__ = ["Caller", "CurrentState", "ReadableIndex", "ServerState"]
 
 
 @dataclass(slots=True)
 class ServerState:
-    """What one app holds: the index, the language model, conversations, metrics, threads."""
+    """What one app holds: the index, the language model, conversations, metrics, threads.
+
+    ``index`` has all documents: routes take the ``ReadableIndex`` of their caller instead.
+    """
 
     settings: Settings
     index: ReloadingIndex
+    access: Access | None
+    readable: ReadableIndexes
+    usage: Usage
     llm: LanguageModel | None
     conversations: ConversationStore
     metrics: Metrics
@@ -37,18 +53,25 @@ class ServerState:
         """Open the index and set the limits.
 
         Raises:
-            RagkitError: As ``Index.open`` and ``FeedbackFile`` raise.
+            RagkitError: As ``Access.load``, ``Index.open`` and ``FeedbackFile`` raise.
 
         """
         metrics = Metrics()
+        access = _access_of(settings)
+        reloading = ReloadingIndex(
+            index,
+            settings.reader,
+            require_fresh=settings.require_fresh,
+            on_reload=metrics.count_reload,
+        )
+        if access is not None:
+            access.warn_if_useless(reloading.current)
         return cls(
             settings,
-            ReloadingIndex(
-                index,
-                settings.reader,
-                require_fresh=settings.require_fresh,
-                on_reload=metrics.count_reload,
-            ),
+            reloading,
+            access,
+            ReadableIndexes(lambda: reloading.current),
+            Usage(),
             llm,
             ConversationStore(capacity=settings.conversations, expiry=settings.expiry),
             metrics,
@@ -72,3 +95,36 @@ async def _state_of(request: Request) -> ServerState:  # async, or FastAPI start
 
 CurrentState = Annotated[ServerState, Depends(_state_of)]
 """A route's parameter of this type receives the app's state."""
+
+
+async def _caller_of(state: CurrentState) -> Identity:
+    if state.access is None:
+        return EVERYONE
+    try:
+        return current_identity()
+    except LookupError as error:  # a public path: its routes have no caller
+        raise HTTPException(401, "this path has no caller.") from error
+
+
+Caller = Annotated[Identity, Depends(_caller_of)]
+"""A route's parameter of this type receives who sent the request."""
+
+
+async def _readable_by(state: CurrentState, caller: Caller) -> Index:
+    if caller.where is None:
+        return state.index.current
+    # Finding the documents that a caller may read takes time when it is first done.
+    return await asyncio.to_thread(state.readable.of, caller)
+
+
+ReadableIndex = Annotated[Index, Depends(_readable_by)]
+"""A route's parameter of this type receives an index of the documents that its caller may read.
+
+It is one generation: a request takes it once and uses it throughout.
+"""
+
+
+def _access_of(settings: Settings) -> Access | None:
+    if settings.access is not None:
+        return Access.load(settings.access)
+    return None if settings.token is None else Access.of_token(settings.token)

@@ -46,29 +46,29 @@ def test_conversations_expire_and_make_room() -> None:
     now = 0.0
     store = ConversationStore(capacity=2, expiry=10, clock=lambda: now)
     turn = Turn("why?", "why?", ())
-    first = store.create()
+    first = store.create("me")
     now = 5.0
-    second = store.create()
-    store.add_turn(first, turn)
+    second = store.create("me")
+    store.add_turn(first, "me", turn)
     now = 14.0
-    assert store.turns(first) == (turn,)
-    third = store.create()
-    assert store.turns(second) is None  # silent longest
+    assert store.turns(first, "me") == (turn,)
+    third = store.create("me")
+    assert store.turns(second, "me") is None  # silent longest
     assert len(store) == 2
     now = 15.0
-    assert store.turns(first) is None
-    assert store.turns(third) == ()
-    store.add_turn(first, turn)
-    assert store.turns(first) is None
+    assert store.turns(first, "me") is None
+    assert store.turns(third, "me") == ()
+    store.add_turn(first, "me", turn)
+    assert store.turns(first, "me") is None
     assert len({first, second, third}) == 3
 
 
 def test_concurrent_questions_leave_the_last_turns() -> None:
     store = ConversationStore(capacity=2, expiry=10)
-    name = store.create()
+    name = store.create("me")
     turns = [Turn(f"{i}?", f"{i}?", ()) for i in range(20)]
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda turn: store.add_turn(name, turn), turns))
-    found = store.turns(name)
+        list(pool.map(lambda turn: store.add_turn(name, "me", turn), turns))
+    found = store.turns(name, "me")
     assert found is not None
     assert len(found) == len(set(found)) == MAX_TURNS

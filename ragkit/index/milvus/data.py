@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -107,6 +107,10 @@ class MilvusData:
     def documents(self) -> MilvusDocuments:
         return self._documents
 
+    @property
+    def properties(self) -> Iterable[str]:
+        return self._documents.properties
+
     def __len__(self) -> int:
         return self._counts["chunks"]
 
@@ -119,12 +123,14 @@ class MilvusData:
     def texts(self, numbers: Sequence[int]) -> list[str]:
         return [content.text for content in self._contents(numbers)]
 
-    def frequencies(self, stems: Sequence[str]) -> list[int]:
-        return self._postings.frequencies(stems)
+    def frequencies(self, stems: Sequence[str], allowed: AllowedChunks | None = None) -> list[int]:
+        if allowed is None:
+            return self._postings.frequencies(stems)
+        return self._postings.allowed_frequencies(stems, allowed.chunks)
 
     def allowed(self, conditions: Conditions) -> AllowedChunks:
         if len(self._documents):
-            check_properties(conditions, self._documents.properties)
+            check_properties(conditions, self.properties)
         documents = self._documents.matching(conditions)
         chunks = self._blobs.get_one(BlobKind.TABLE, TableBlob.CHUNKS, _only_array)
         return AllowedChunks(np.repeat(documents, chunks), documents)

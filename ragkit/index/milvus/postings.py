@@ -135,6 +135,10 @@ class MilvusPostings(PostingLists):
     def frequencies(self, stems: Sequence[str]) -> list[int]:
         return [0 if entry is None else entry.frequency for entry in self._find(stems)]
 
+    def allowed_frequencies(self, stems: Sequence[str], allowed: NDArray[np.bool_]) -> list[int]:
+        self._fetch(stems)  # all stems in one call, into the cache
+        return super().allowed_frequencies(stems, allowed)
+
     def best(
         self, weights: Mapping[str, float], number: int, allowed: NDArray[np.bool_] | None = None
     ) -> NDArray[np.int64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from asyncio import to_thread
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -18,6 +19,7 @@ import ragkit
 from ragkit.api import Index
 from ragkit.default import IndexLike, open_index
 from ragkit.errors import InputError
+from ragkit.serving.access import ReadableIndexes, Usage, current_identity, too_many_questions
 from ragkit.serving.mcp.results import (
     DOCUMENT_URI,
     AskResult,
@@ -31,7 +33,7 @@ from ragkit.serving.mcp.results import (
 )
 from ragkit.types import Document
 
-__all__ = ["MAX_LISTED", "MAX_PASSAGES", "mcp_server"]
+__all__ = ["MAX_LISTED", "MAX_PASSAGES", "CallersSource", "Source", "mcp_server", "server_of"]
 
 MAX_PASSAGES = 20
 """Maximum number of passages that ``ask`` returns."""
@@ -51,13 +53,47 @@ _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 
 
+class Source:
+    """What a server answers from. Over HTTP with access rules, each caller has an index."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+
+    def index(self) -> Index:
+        """Return the documents that the caller of this request may read."""
+        return self._index
+
+    def index_for_question(self) -> Index:
+        """Return the same, and count a question. Raises ToolError if it is one too many."""
+        return self._index
+
+
+class CallersSource(Source):
+    """What a server with access rules answers from."""
+
+    def __init__(self, index: Index, usage: Usage) -> None:
+        super().__init__(index)
+        self._readable = ReadableIndexes(lambda: index)
+        self._usage = usage
+
+    def index(self) -> Index:
+        return self._readable.of(current_identity())
+
+    def index_for_question(self) -> Index:
+        caller = current_identity()
+        if self._usage.count_question(caller.user, caller.limits):
+            raise ToolError(too_many_questions(caller))
+        return self.index()
+
+
 class _Server(MCPServer):
     """Lists the documents itself, since the SDK's own list has no sizes."""
 
-    documents: tuple[Resource, ...] = ()
+    source: Source
 
     async def list_resources(self) -> list[Resource]:
-        return list(self.documents)
+        index = await to_thread(self.source.index)
+        return [_resource(document) for document in index.documents[:MAX_LISTED]]
 
 
 def mcp_server(
@@ -76,7 +112,11 @@ def mcp_server(
         RagkitError: As ``Index.open`` raises.
 
     """
-    opened = open_index(index)
+    return server_of(Source(open_index(index)), name=name, about=about)
+
+
+def server_of(source: Source, *, name: str, about: str) -> MCPServer:
+    """Return an MCP server that answers from ``source``."""
     with _root_logger_unchanged():
         server = _Server(
             name,
@@ -88,14 +128,14 @@ def mcp_server(
             resource_security=ResourceSecurity(exempt_params={"id"}),  # a key, never a path
             subscriptions=False,  # the documents never change
         )
-    _add_ask(server, opened, about)
-    _add_search(server, opened, about)
-    _add_fetch(server, opened, about)
-    _add_documents(server, opened)
+    _add_ask(server, source, about)
+    _add_search(server, source, about)
+    _add_fetch(server, source, about)
+    _add_documents(server, source)
     return server
 
 
-def _add_ask(server: MCPServer, index: Index, about: str) -> None:
+def _add_ask(server: MCPServer, source: Source, about: str) -> None:
     @server.tool(
         title="Ask",
         description=(
@@ -118,6 +158,7 @@ def _add_ask(server: MCPServer, index: Index, about: str) -> None:
     ) -> Annotated[CallToolResult, AskResult]:
         if k > MAX_PASSAGES:
             raise InputError(f"k is {k}; expected 1 to {MAX_PASSAGES}.")
+        index = source.index_for_question()
         answer = index.ask(question, k=k)
         return _tool_result(ask_result(answer, index), ask_text(answer))
 
@@ -125,7 +166,7 @@ def _add_ask(server: MCPServer, index: Index, about: str) -> None:
 # ChatGPT expects of `search` and `fetch` a structured result, and the same JSON as its only text.
 
 
-def _add_search(server: MCPServer, index: Index, about: str) -> None:
+def _add_search(server: MCPServer, source: Source, about: str) -> None:
     @server.tool(
         title="Search",
         description=(
@@ -138,10 +179,11 @@ def _add_search(server: MCPServer, index: Index, about: str) -> None:
     def search(
         query: Annotated[str, Field(description="What to look for; a whole question is best.")],
     ) -> Annotated[CallToolResult, SearchResult]:
+        index = source.index_for_question()
         return _tool_result(search_result(index.search(query, k=_SEARCH_RESULTS), index))
 
 
-def _add_fetch(server: MCPServer, index: Index, about: str) -> None:
+def _add_fetch(server: MCPServer, source: Source, about: str) -> None:
     @server.tool(
         title="Fetch",
         description=f"Get a passage or a document of {about} by its id. {_NOT_INSTRUCTIONS}",
@@ -153,11 +195,11 @@ def _add_fetch(server: MCPServer, index: Index, about: str) -> None:
             str, Field(description="An id from `search` or `ask`, or a document's id.")
         ],
     ) -> Annotated[CallToolResult, FetchResult]:
-        return _tool_result(fetch_result(id, index))
+        return _tool_result(fetch_result(id, source.index()))
 
 
-def _add_documents(server: _Server, index: Index) -> None:
-    server.documents = tuple(_resource(document) for document in index.documents[:MAX_LISTED])
+def _add_documents(server: _Server, source: Source) -> None:
+    server.source = source
 
     @server.resource(
         f"{DOCUMENT_URI}{{id}}",
@@ -168,7 +210,7 @@ def _add_documents(server: _Server, index: Index) -> None:
     )
     def document_text(id: str) -> str:  # noqa: A002 - named by the template
         try:
-            return index.document(id).text
+            return source.index().document(id).text
         except InputError as error:
             raise ResourceNotFoundError(str(error)) from error
 

@@ -13,11 +13,13 @@ import uvicorn
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ragkit.default import IndexLike
+from ragkit.default import IndexLike, open_index
+from ragkit.errors import InputError
+from ragkit.serving.access import Access, Usage
 from ragkit.serving.connections import MAX_CONNECTIONS, uvicorn_config
 from ragkit.serving.error_responses import ErrorResponse, send_error
-from ragkit.serving.mcp.server import mcp_server
-from ragkit.serving.middleware import BodyLimitMiddleware, TokenMiddleware, check_token
+from ragkit.serving.mcp.server import CallersSource, Source, mcp_server, server_of
+from ragkit.serving.middleware import AccessMiddleware, BodyLimitMiddleware
 from ragkit.serving.sockets import host_names, listening_socket, url_of
 
 __all__ = ["SHUTDOWN_TIMEOUT", "http_app", "serve_http", "serve_stdio"]
@@ -59,6 +61,7 @@ def serve_http(
     host: str = "127.0.0.1",
     port: int = 8001,
     token: str | None = None,
+    access: Access | None = None,
     allowed_hosts: Sequence[str] = (),
     allowed_origins: Sequence[str] = (),
     name: str = "ragkit",
@@ -82,6 +85,7 @@ def serve_http(
     app = http_app(
         index,
         token=token,
+        access=access,
         allowed_hosts=[*allowed_hosts, *host_names(host)],
         allowed_origins=allowed_origins,
         name=name,
@@ -103,6 +107,7 @@ def http_app(
     index: IndexLike = None,
     *,
     token: str | None = None,
+    access: Access | None = None,
     allowed_hosts: Sequence[str] = (),
     allowed_origins: Sequence[str] = (),
     name: str = "ragkit",
@@ -115,24 +120,31 @@ def http_app(
     Args:
         index: As for ``ragkit.ask``.
         token: If given, each request must have the header ``Authorization: Bearer <token>``.
+        access: Who may read which documents; instead of a token.
         allowed_hosts: Host names of this server besides loopback's; ``*`` allows any.
         allowed_origins: Web sites that may call it, such as ``https://chat.example.org``.
         name: The server's name for clients.
         about: What the corpus is about; the model decides by it when to ask.
 
     Raises:
-        InputError: The token is blank.
+        InputError: The token is blank, or there are access rules as well.
         RagkitError: As ``Index.open`` raises.
 
     """
-    check_token(token)
-    app = mcp_server(index, name=name, about=about).streamable_http_app(
+    if token is not None and access is not None:
+        raise InputError("there is a token and access rules; expected one of them.")
+    rules = Access.of_token(token) if token is not None else access
+    opened, usage = open_index(index), Usage()
+    if rules is not None:
+        rules.warn_if_useless(opened)
+    source = Source(opened) if rules is None else CallersSource(opened, usage)
+    app = server_of(source, name=name, about=about).streamable_http_app(
         stateless_http=True,
         json_response=True,
         transport_security=_transport_security([*_LOOPBACK, *allowed_hosts], allowed_origins),
     )
     limited = BodyLimitMiddleware(_PostOnly(app), max_bytes=_MAX_BODY, timeout=_CLIENT_TIMEOUT)
-    return limited if token is None else TokenMiddleware(limited, token)
+    return limited if rules is None else AccessMiddleware(limited, access=rules, usage=usage)
 
 
 class _PostOnly:

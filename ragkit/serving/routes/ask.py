@@ -8,16 +8,16 @@ from fastapi import APIRouter, Request
 
 from ragkit.serving.answer_responses import (
     ANSWER_OR_EVENTS,
+    admit_question,
     answer_response,
     ask_options,
     conditions,
     language_model,
-    log_question,
 )
 from ragkit.serving.error_handlers import documented_errors
 from ragkit.serving.schemas import AnswerOut, AskIn, SearchIn, SearchOut
 from ragkit.serving.serialization import passage_json
-from ragkit.serving.state import CurrentState
+from ragkit.serving.state import Caller, CurrentState, ReadableIndex
 
 __all__ = ["router"]
 
@@ -29,10 +29,11 @@ router = APIRouter(prefix="/v1", tags=["ask"])
     response_model=AnswerOut,
     responses={**ANSWER_OR_EVENTS, **documented_errors(400, 409, 502, 503, 504)},
 )
-async def ask(state: CurrentState, request: Request, body: AskIn) -> Any:
+async def ask(
+    state: CurrentState, request: Request, caller: Caller, index: ReadableIndex, body: AskIn
+) -> Any:
     """Answer a question from the corpus, with cited passages."""
-    index = state.index.current
-    log_question(state, request, body.question)
+    admit_question(state, request, caller, body.question)
     return await answer_response(
         state,
         request,
@@ -48,10 +49,11 @@ async def ask(state: CurrentState, request: Request, body: AskIn) -> Any:
 
 
 @router.post("/search", responses=documented_errors(400, 409, 503, 504), response_model=SearchOut)
-async def search(state: CurrentState, request: Request, body: SearchIn) -> dict[str, Any]:
+async def search(
+    state: CurrentState, request: Request, caller: Caller, index: ReadableIndex, body: SearchIn
+) -> dict[str, Any]:
     """Find the best passages, without an answer."""
-    index = state.index.current
-    log_question(state, request, body.question)
+    admit_question(state, request, caller, body.question)
     where = conditions(body)
     passages = await state.workers.call(lambda: index.search(body.question, k=body.k, where=where))
     return {"passages": [passage_json(passage, index) for passage in passages]}

@@ -29,10 +29,10 @@ from ragkit.retrieval import is_askable
 from ragkit.serving.answer_responses import (
     AnswerEvent,
     StreamFailure,
+    admit_question,
     answer_events,
     complete_answer,
     json_response,
-    log_question,
 )
 from ragkit.serving.error_handlers import documented_errors
 from ragkit.serving.error_responses import UnsupportedParameterError, error_body
@@ -46,7 +46,7 @@ from ragkit.serving.schemas import (
     UserMessage,
 )
 from ragkit.serving.serialization import answer_json
-from ragkit.serving.state import CurrentState
+from ragkit.serving.state import Caller, CurrentState, ReadableIndex
 
 __all__ = ["MAX_HISTORY", "recent_questions", "router"]
 
@@ -88,12 +88,13 @@ async def model(name: Annotated[str, Path(examples=[_MODEL_ID])]) -> ModelLine:
     response_model=ChatOut,
     responses={**COMPLETION_OR_CHUNKS, **documented_errors(400, 502, 503, 504)},
 )
-async def complete(state: CurrentState, request: Request, body: ChatIn) -> Any:
+async def complete(
+    state: CurrentState, request: Request, caller: Caller, index: ReadableIndex, body: ChatIn
+) -> Any:
     """Answer the user's last message in the shape of OpenAI's API."""
     _refuse_unsupported(body)
     *previous, question = _questions(body.messages)
-    log_question(state, request, question)
-    index = state.index.current
+    admit_question(state, request, caller, question)
 
     def start() -> Iterator[AnswerEvent]:
         conversation = Conversation(index, llm=state.llm, unsupported=state.settings.unsupported)

@@ -8,17 +8,18 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Request
 
 from ragkit.conversation import Conversation, Turn
+from ragkit.serving.access import Identity
 from ragkit.serving.answer_responses import (
     ANSWER_OR_EVENTS,
     AnswerEvent,
+    admit_question,
     answer_response,
     ask_options,
     language_model,
-    log_question,
 )
 from ragkit.serving.error_handlers import documented_errors
 from ragkit.serving.schemas import AnswerOut, AskIn, ConversationOut
-from ragkit.serving.state import CurrentState, ServerState
+from ragkit.serving.state import Caller, CurrentState, ReadableIndex, ServerState
 
 __all__ = ["router"]
 
@@ -26,21 +27,21 @@ router = APIRouter(prefix="/v1/conversations", tags=["conversations"])
 
 
 @router.post("", status_code=201, responses=documented_errors())
-async def begin(state: CurrentState) -> ConversationOut:
-    """Begin a conversation. Whoever has its id can use it."""
-    return _conversation_out(state, state.conversations.create())
+async def begin(state: CurrentState, caller: Caller) -> ConversationOut:
+    """Begin a conversation. Whoever has its id can use it; with access rules, the caller alone."""
+    return _conversation_out(state, caller, state.conversations.create(caller.key))
 
 
 @router.get("/{conversation_id}", responses=documented_errors(404))
-async def look(state: CurrentState, conversation_id: str) -> ConversationOut:
+async def look(state: CurrentState, caller: Caller, conversation_id: str) -> ConversationOut:
     """Return the turns that the server remembers."""
-    return _conversation_out(state, conversation_id)
+    return _conversation_out(state, caller, conversation_id)
 
 
 @router.delete("/{conversation_id}", status_code=204, responses=documented_errors(404))
-async def end(state: CurrentState, conversation_id: str) -> None:
+async def end(state: CurrentState, caller: Caller, conversation_id: str) -> None:
     """Delete a conversation."""
-    if not state.conversations.delete(conversation_id):
+    if not state.conversations.delete(conversation_id, caller.key):
         raise _not_found(conversation_id)
 
 
@@ -49,11 +50,18 @@ async def end(state: CurrentState, conversation_id: str) -> None:
     response_model=AnswerOut,
     responses={**ANSWER_OR_EVENTS, **documented_errors(400, 404, 409, 502, 503, 504)},
 )
-async def ask(state: CurrentState, request: Request, conversation_id: str, body: AskIn) -> Any:
+async def ask(
+    *,
+    state: CurrentState,
+    request: Request,
+    caller: Caller,
+    index: ReadableIndex,
+    conversation_id: str,
+    body: AskIn,
+) -> Any:
     """Like /v1/ask, with follow-up questions understood from the questions before."""
-    turns = _turns(state, conversation_id)
-    log_question(state, request, body.question)
-    index = state.index.current
+    turns = _turns(state, caller, conversation_id)
+    admit_question(state, request, caller, body.question)
     conversation = Conversation(
         index,
         turns=turns,
@@ -64,13 +72,15 @@ async def ask(state: CurrentState, request: Request, conversation_id: str, body:
     def start() -> Iterator[AnswerEvent]:
         yield from conversation.stream(body.question, **ask_options(body, state))
         if conversation.turns != turns:  # a remark is not remembered
-            state.conversations.add_turn(conversation_id, conversation.turns[-1])
+            state.conversations.add_turn(conversation_id, caller.key, conversation.turns[-1])
 
     return await answer_response(state, request, index, start, explain=body.explain)
 
 
-def _conversation_out(state: ServerState, conversation_id: str) -> ConversationOut:
-    turns = _turns(state, conversation_id)
+def _conversation_out(
+    state: ServerState, caller: Identity, conversation_id: str
+) -> ConversationOut:
+    turns = _turns(state, caller, conversation_id)
     return ConversationOut.model_validate(
         {
             "id": conversation_id,
@@ -80,8 +90,8 @@ def _conversation_out(state: ServerState, conversation_id: str) -> ConversationO
     )
 
 
-def _turns(state: ServerState, conversation_id: str) -> tuple[Turn, ...]:
-    turns = state.conversations.turns(conversation_id)
+def _turns(state: ServerState, caller: Identity, conversation_id: str) -> tuple[Turn, ...]:
+    turns = state.conversations.turns(conversation_id, caller.key)
     if turns is None:
         raise _not_found(conversation_id)
     return turns

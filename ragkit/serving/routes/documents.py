@@ -11,7 +11,7 @@ from ragkit.errors import InputError
 from ragkit.serving.error_handlers import documented_errors
 from ragkit.serving.schemas import CorpusOut, DocumentOut, DocumentsOut, PassageAloneOut
 from ragkit.serving.serialization import document_json, document_summary
-from ragkit.serving.state import CurrentState
+from ragkit.serving.state import CurrentState, ReadableIndex
 
 __all__ = ["router"]
 
@@ -20,9 +20,8 @@ _DOCUMENTS_IN_CORPUS = 20  # how many `/corpus` names; `/documents` lists them a
 
 
 @router.get("/corpus", responses=documented_errors())
-async def corpus(state: CurrentState) -> CorpusOut:
+async def corpus(state: CurrentState, index: ReadableIndex) -> CorpusOut:
     """Describe the corpus: its generation, its size and its first documents."""
-    index = state.index.current
     first = index.documents[:_DOCUMENTS_IN_CORPUS]
     return CorpusOut.model_validate(
         {
@@ -38,12 +37,12 @@ async def corpus(state: CurrentState) -> CorpusOut:
 
 @router.get("/documents", responses=documented_errors())
 async def documents(
-    state: CurrentState,
+    index: ReadableIndex,
     offset: Annotated[int, Query(ge=0)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> DocumentsOut:
     """List the documents, from ``offset``, at most ``limit`` of them."""
-    every = state.index.current.documents
+    every = index.documents
     listed = [document_summary(document) for document in every[offset : offset + limit]]
     return DocumentsOut.model_validate({"documents": listed, "total": len(every)})
 
@@ -54,11 +53,11 @@ async def documents(
     response_model=DocumentOut,
 )
 async def document(
-    state: CurrentState, document_id: Annotated[str, Path(min_length=1)]
+    state: CurrentState, index: ReadableIndex, document_id: Annotated[str, Path(min_length=1)]
 ) -> dict[str, Any]:
     """Return one document: its text, and the same text as blocks to show on a page."""
     try:
-        content = state.index.current.document(document_id)
+        content = index.document(document_id)
     except InputError as error:
         raise HTTPException(404, str(error)) from error
     return await state.workers.call(lambda: document_json(content))
@@ -66,11 +65,10 @@ async def document(
 
 @router.get("/passages/{passage_id:path}", responses=documented_errors(404))
 async def passage(
-    state: CurrentState,
+    index: ReadableIndex,
     passage_id: Annotated[str, Path(min_length=1, examples=["article#120-480"])],
 ) -> PassageAloneOut:
     """Return the span that ``document#start-end`` names (``%23`` for ``#`` in a URL)."""
-    index = state.index.current
     try:
         citation = index.cite(passage_id)
     except InputError as error:

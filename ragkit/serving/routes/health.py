@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, HTTPException, Response
 from pydantic import BaseModel
 
 from ragkit.serving.error_handlers import documented_errors
-from ragkit.serving.state import CurrentState
+from ragkit.serving.state import Caller, CurrentState
 
 __all__ = ["router"]
 
@@ -46,8 +46,10 @@ async def readyz(state: CurrentState) -> ReadyOut:
     response_class=Response,
     responses={200: {"content": {"text/plain": {}}}, **documented_errors()},
 )
-async def metrics(state: CurrentState) -> Response:
+async def metrics(state: CurrentState, caller: Caller) -> Response:
     """Return the metrics in Prometheus's text format, version 0.0.4."""
+    if not caller.metrics:
+        raise HTTPException(403, "no rule lets you read the metrics; expected metrics = true.")
     index = state.index.current
     text = state.metrics.exposition(
         conversations=len(state.conversations), generation=index.generation, chunks=len(index)
