@@ -8,6 +8,7 @@ import click
 
 from ragkit.cli.options import index_option
 from ragkit.cli.output import naming_unwritable, progress_bar, use_colour
+from ragkit.commands import command
 from ragkit.errors import InputError
 
 __all__ = ["generate", "refuse_existing", "replace_option", "review"]
@@ -76,11 +77,12 @@ def generate(
         save_questions(proposals.questions, out)
     for reason, number in sorted(proposals.refused.items()):
         click.echo(f"Refused of the model's proposals: {number}, {reason}.", err=True)
-    index = "" if index_path is None else f" --index {index_path}"
+    index = () if index_path is None else ("--index", index_path)
+    review = command("ragkit eval review", out, "--out", "my-eval/questions.jsonl", *index)
     count = sum(question.answerable for question in proposals.questions)
     click.echo(
         f"Wrote {out}: {count} answerable and {len(proposals.questions) - count} unanswerable "
-        f"questions. Review them: ragkit eval review {out} --out my-eval/questions.jsonl{index}"
+        f"questions. Review them: {review}"
     )
 
 

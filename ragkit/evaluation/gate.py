@@ -73,7 +73,9 @@ class Verdict:
             raise GateError("the evaluation gate fails: " + "; ".join(self.reasons) + ".")
 
 
-def check_gate(report: Report, baseline: Report, floors: Mapping[str, Any]) -> Verdict:
+def check_gate(
+    report: Report, baseline: Report, floors: Mapping[str, Any], *, bless: str = "ragkit eval bless"
+) -> Verdict:
     """Compare a run with the baseline and the floors.
 
     The gate fails if a gated measure drops significantly, a must-pass question fails, a citation or
@@ -84,10 +86,11 @@ def check_gate(report: Report, baseline: Report, floors: Mapping[str, Any]) -> V
         report: the run.
         baseline: the recorded run over the same questions.
         floors: ``{"overall": {measure: value}, "categories": {category: {measure: value}}}``.
+        bless: the command that records a baseline of what was run, for a message.
 
     """
     comparisons = compare_reports(baseline, report)
-    gated = _Gated(report, baseline, {c.measure: c for c in comparisons})
+    gated = _Gated(report, baseline, {c.measure: c for c in comparisons}, bless)
     checks = _checks((o.id for o in report.outcomes if o.must_pass), floors)
     return Verdict(
         checks={name: reason_of(gated) for name, reason_of in checks.items()},
@@ -149,6 +152,7 @@ class _Gated(NamedTuple):
     report: Report
     baseline: Report
     comparisons: Mapping[str, Comparison]
+    bless: str
 
 
 def _checks(
@@ -175,7 +179,8 @@ def _other_questions(gated: _Gated) -> str | None:
     if before.questions == after.questions:
         return None
     return (
-        "the question set differs from the baseline's; if that is intended, run: ragkit eval bless"
+        f"the question set differs from the baseline's; if that is intended, record a new one: "
+        f"{gated.bless}"
     )
 
 
