@@ -135,7 +135,10 @@ def gate(
     questions, index = _load(set_path, index_path)
     report = _evaluate(questions, index, chatbot)
     with progress_bar("Comparing with the baseline"):
-        verdict = check_gate(report, baseline, load_folder_floors(set_path), bless=bless)
+        verdict = check_gate(
+            report, baseline, load_folder_floors(set_path), bless=bless,
+            paraphrases=chatbot is not None and chatbot.paraphrases,
+        )  # fmt: skip
     _write_reports(report, verdict, outputs)
     if as_json:
         print_json({"passed": verdict.passed, "reasons": verdict.reasons, "notes": verdict.notes})
