@@ -58,8 +58,8 @@ def add_sources(files: Sequence[Path], sources: Sources) -> list[Source]:
     """Return ``files`` and ``sources``, without the files that ``sources`` stand for as well."""
     listed = _listed(sources)
     paths = [Path(source) for source in listed if not isinstance(source, Document)]
-    found = discover(paths, LeftOutBuilder(strict=False)) if paths else []
-    again = {os.path.realpath(file.path) for own in found for file in own}
+    matches = discover(paths, LeftOutBuilder(strict=False)) if paths else []
+    again = {os.path.realpath(file.path) for own in matches for file in own}
     return [*(file for file in files if os.path.realpath(file) not in again), *listed]
 
 

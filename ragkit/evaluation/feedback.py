@@ -146,7 +146,7 @@ def _quoted(text: str, citation: Citation) -> Span | None:
 def _says(quotes: str, short: str) -> bool:
     """Whether the words of a short answer stand in the evidence; a single letter says nothing."""
     is_letter = len(short.strip()) == 1 and short.strip().isalpha() and short.isascii()
-    return not is_letter and contains(quotes, [short])
+    return not is_letter and contains(quotes, [short]) > 0
 
 
 def _distinct(texts: Iterable[str]) -> list[str]:

@@ -54,13 +54,13 @@ class ReloadingIndex:
         self._path = Path(cast("str", index)) if is_local else None
         self._reader = reader
         self._require_fresh = require_fresh
-        self._current = open_index(index, reader=reader, require_fresh=require_fresh)
-        self._on_reload = on_reload
         # The data may stay while its sources change, or are recorded anew.
         self._seen: tuple[bytes, list[tuple[int, int] | None]] | None = None
         if self._path is not None:
             manifest = Manifest.load(self._path)
             self._seen = (manifest.to_bytes(), _source_stats(self._path, manifest))
+        self._current = open_index(index, reader=reader, require_fresh=require_fresh)
+        self._on_reload = on_reload
 
     @property
     def current(self) -> Index:
@@ -101,7 +101,7 @@ _MOST_SOURCES = 2000
 
 
 def _source_stats(directory: Path, manifest: Manifest) -> list[tuple[int, int] | None]:
-    """Size and time of each source file, which tell when to compare its content; None if missing."""
+    """Size and time of each source file, which tell when to compare it; None if it is missing."""
     paths = dict.fromkeys(source.path for source in manifest.sources if source.path)
     return [_stat(directory / path) for path in islice(paths, _MOST_SOURCES)]
 
