@@ -30,8 +30,8 @@ def arguments(*paths: object) -> str:
     return " ".join(map(_quoted, paths))
 
 
-def beside(path: Path, suffix: str) -> Path:
-    """Return a path next to ``path`` that nothing lies at: its name, ``suffix``, maybe a number.
+def beside(path: Path, mark: str, *, suffix: str = "") -> Path:
+    """Return a path next to ``path`` that nothing lies at: its stem, ``mark``, maybe a number.
 
     Example:
         >>> beside(Path("docs/notes"), "-index").as_posix()
@@ -40,10 +40,10 @@ def beside(path: Path, suffix: str) -> Path:
     """
     whole = path if path.name not in ("", "..") else path.resolve()
     name = whole.stem if whole.is_file() else whole.name
-    number, free = 1, whole.parent / f"{name}{suffix}"
+    number, free = 1, whole.parent / f"{name}{mark}{suffix}"
     while free.exists():
         number += 1
-        free = whole.parent / f"{name}{suffix}-{number}"
+        free = whole.parent / f"{name}{mark}-{number}{suffix}"
     return free
 
 

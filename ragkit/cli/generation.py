@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
 from ragkit.cli.options import index_option
-from ragkit.cli.output import naming_unwritable, progress_bar, use_colour
+from ragkit.cli.output import ExitStatus, naming_unwritable, progress_bar, use_colour
 from ragkit.commands import command
 from ragkit.errors import InputError
 
@@ -93,10 +94,18 @@ def generate(
             open_index(index_path).documents, answerable=answerable, unanswerable=unanswerable,
             seed=seed, model=model, max_calls=max_calls, progress=show,
         )  # fmt: skip
-    with naming_unwritable(out):
-        save_questions(proposals.questions, out)
+    if len(proposals.questions):
+        with naming_unwritable(out):
+            save_questions(proposals.questions, out)
     for reason, number in sorted(proposals.refused.items()):
         click.echo(f"Refused of the model's proposals: {number}, {reason}.", err=True)
+    if not len(proposals.questions):
+        click.echo(
+            "No question can be proposed: the templates find names, dates, numbers and definitions "
+            "in English sentences. Write questions by hand, or have a model write them: --llm",
+            err=True,
+        )
+        sys.exit(ExitStatus.NEGATIVE)
     index = () if index_path is None else ("--index", index_path)
     review = command("ragkit eval review", out, "--out", "my-eval/questions.jsonl", *index)
     count = sum(question.answerable for question in proposals.questions)

@@ -106,7 +106,7 @@ def _kind(data: bytes, encoding: str) -> str:
 def _advice(data: bytes, name: str) -> str:
     """How to convert a file: into another one, since a shell empties that which it writes to."""
     file = Path(name)
-    converted = beside(file.with_suffix(""), f"-utf-8{file.suffix}")
+    converted = beside(file, "-utf-8", suffix=file.suffix)
     iconv = f"iconv -f {_likely_encoding(data)} -t utf-8 {arguments(file)} >"
     return f"If it is text, convert it, e.g.: {command(iconv, converted)}"
 

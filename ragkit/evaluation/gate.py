@@ -186,12 +186,24 @@ def _checks(
 
 def _other_questions(gated: _Gated) -> str | None:
     before, after = gated.baseline.configuration, gated.report.configuration
-    if before.questions == after.questions:
+    if before.questions == after.questions or _asked(gated.baseline) == _asked(gated.report):
         return None
     return (
         f"the question set differs from the baseline's; if that is intended, record a new one: "
         f"{gated.bless}"
     )
+
+
+def _asked(report: Report) -> list[object]:
+    """What was asked, with the gold as quotes: an edited document moves where they stand."""
+    return [
+        (
+            o.id, o.question, o.answerable, o.must_pass, o.category, o.split,
+            report.answers.get(o.id),
+            [(e.document_id, e.quote, e.part, e.relevance) for e in report.gold.get(o.id, ())],
+        )
+        for o in report.outcomes
+    ]  # fmt: skip
 
 
 def _invalid_citations(gated: _Gated) -> str | None:

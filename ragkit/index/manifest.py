@@ -36,6 +36,7 @@ __all__ = [
     "Manifest",
     "SourceRecord",
     "damaged_manifest",
+    "documents_of",
     "format_of",
     "recorded_ids",
     "unreadable_error",
@@ -192,9 +193,14 @@ def recorded_ids(directory: Path) -> frozenset[str]:
     """
     try:
         sources = json.loads((directory / MANIFEST).read_bytes())["sources"]
-        return frozenset(str(name) for source in sources for name in source["documents"])
+        return frozenset(str(name) for source in sources for name in documents_of(source))
     except (OSError, ValueError, KeyError, TypeError):
         return frozenset()
+
+
+def documents_of(source: Mapping[str, Any]) -> list[str]:
+    """Return the ids of the documents of a recorded source; formats 1 and 2 have one in each."""
+    return list(source["documents"]) if "documents" in source else [source["document_id"]]
 
 
 def format_of(directory: Path) -> int:

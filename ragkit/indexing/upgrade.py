@@ -22,7 +22,14 @@ from ragkit.corpus import SourceFile, iter_sources
 from ragkit.encoding import Fingerprint, recorded_encoder
 from ragkit.errors import IndexDamagedError, IndexMismatchError, IndexStaleError, SourceError
 from ragkit.index.config import RetrievalConfig
-from ragkit.index.manifest import FORMAT, MANIFEST, Manifest, damaged_manifest, format_of
+from ragkit.index.manifest import (
+    FORMAT,
+    MANIFEST,
+    Manifest,
+    damaged_manifest,
+    documents_of,
+    format_of,
+)
 from ragkit.index.protocol import Progress
 from ragkit.index.publish import draft_folder, open_tables_of, publish, write_lock
 from ragkit.indexing.builder import BuildSettings, build_and_publish
@@ -91,7 +98,7 @@ def _convert(directory: Path, record: Mapping[str, Any]) -> None:
 
 def _source_paths(directory: Path, record: Mapping[str, Any]) -> list[Path]:
     """The source files of an index, unchanged since it was built."""
-    paths = []
+    paths: dict[Path, None] = {}
     for source in record["sources"]:
         if source["path"] is None:
             raise IndexMismatchError(
@@ -111,17 +118,16 @@ def _source_paths(directory: Path, record: Mapping[str, Any]) -> list[Path]:
                 f"the source {path} has sha256 {actual[:16]}…, but the index at {directory} was "
                 f"built from {source['sha256'][:16]}…. {_how_to_build_anew(directory)}"
             )
-        paths.append(path)
-    return paths
+        paths[path] = None
+    return list(paths)
 
 
 def _ids_of_files(directory: Path, record: Mapping[str, Any]) -> dict[Path, str]:
     """The id of each file that is one document: what people said about it names it so."""
-    return {
-        directory / source["path"]: source["documents"][0]
-        for source in record["sources"]
-        if len(source["documents"]) == 1
-    }
+    ids: dict[Path, list[str]] = {}
+    for source in record["sources"]:
+        ids.setdefault(directory / source["path"], []).extend(documents_of(source))
+    return {path: names[0] for path, names in ids.items() if len(names) == 1}
 
 
 def _how_to_build_anew(directory: Path) -> str:

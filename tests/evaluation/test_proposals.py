@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from ragkit import Document, InputError
+from ragkit import Document, Encoder, Index, InputError
 from ragkit.cli import cli
 from ragkit.evaluation import (
     Proposals,
@@ -266,3 +266,14 @@ def test_the_command_says_what_a_model_will_cost_before_it_is_called(tmp_path: P
     first = done.output.splitlines()[0]
     assert first.startswith("m is called at most 3 times; each call reads at most")
     assert "--max-calls" in first
+
+
+def test_a_corpus_that_fits_no_template_is_told_from_a_success(
+    tmp_path: Path, tiny: Encoder
+) -> None:
+    index, out = tmp_path / "i", tmp_path / "p.jsonl"
+    Index.build([Document("a", "A", "Nothing much happens here, as you see.")], index, encoder=tiny)
+    done = CliRunner().invoke(cli, ["eval", "generate", "--index", str(index), "--out", str(out)])
+    assert done.exit_code == 1
+    assert "No question can be proposed" in done.output
+    assert not out.exists()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from ragkit import Document, Encoder, Index, IndexMismatchError, IndexStaleError
+from ragkit import Document, Encoder, Index, IndexExistsError, IndexMismatchError, IndexStaleError
 from ragkit.cli import cli
 from ragkit.index.manifest import FORMAT
 from support.parts import ROOT, rewrite_manifest
@@ -107,6 +107,15 @@ def test_an_index_of_an_earlier_format_without_its_source_is_refused_and_unchang
     with pytest.raises(IndexStaleError, match=r"hours\.txt does not exist.*Restore the file, or"):
         Index.upgrade(released)
     assert (released / "manifest.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("released", [1, 2, 3], indirect=True)
+def test_a_build_onto_an_index_of_an_earlier_format_drops_none_of_its_documents(
+    released: Path, tiny_model: Path
+) -> None:
+    (released.parent / "other.txt").write_text("Tea is made of leaves.")
+    with pytest.raises(IndexExistsError, match=r"1 in all \(hours\)"):
+        Index.build(released.parent / "other.txt", released, encoder=str(tiny_model))
 
 
 @pytest.mark.parametrize("released", [5], indirect=True)
