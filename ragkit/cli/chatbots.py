@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -146,7 +147,7 @@ def _parsed(body: str | None) -> Any:
 def _imported(name: str) -> Any:
     """Return the function that ``MODULE:FUNCTION`` names; modules of this folder come first."""
     module, _, attributes = name.partition(":")
-    sys.path.insert(0, os.curdir)
+    sys.path.insert(0, str(Path.cwd()))
     try:
         function: Any = import_module(module)
         for attribute in attributes.split("."):

@@ -153,10 +153,13 @@ def _live_line(label: str) -> Iterator[StageListener]:
 
         def show(name: str, done: int, total: int | None) -> None:
             nonlocal stage, since
-            if name != stage:
+            begins = name != stage
+            if begins:
                 stage, since = name, time.monotonic()
             amount = _amount(done, total, time.monotonic() - since)
-            bar.update(task, description=name, completed=done, total=total, amount=amount)
+            bar.update(
+                task, description=name, completed=done, total=total, amount=amount, refresh=begins
+            )
 
         yield show
 
