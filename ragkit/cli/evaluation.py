@@ -333,9 +333,16 @@ def _same_options(words: str) -> str:
         for option in context.command.params
         if context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
         and option.name not in _OUTPUTS
-        for argument in (option.opts[0], context.params[option.name or ""])
+        for argument in _typed(option, context.params[option.name or ""])
     ]
     return command(words, *typed)
+
+
+def _typed(option: click.Parameter, value: Any) -> tuple[object, ...]:
+    """An option as it was typed; a flag has no value, and a second name for no."""
+    if isinstance(value, bool):
+        return ((option.opts if value else option.secondary_opts)[0],)
+    return (option.opts[0], value)
 
 
 def _load(set_path: Path, index_path: Path | None) -> tuple[QuestionSet, Index]:

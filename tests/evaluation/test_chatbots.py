@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -447,7 +449,10 @@ def test_a_bot_that_paraphrases_passes_the_gate_if_it_is_said_to_and_a_floor_sti
     chosen = [line for line in lines if '"must_pass"' not in line][:4]
     Path("eval/questions.jsonl").write_text("\n".join(chosen), encoding="utf-8")
     bot = ["--callable", "other_bot:answer"]
-    assert CliRunner().invoke(cli, ["eval", "bless", *bot]).exit_code == 0
+    lacking = CliRunner().invoke(cli, ["eval", "gate", *bot, "--paraphrases", "--junit", "j.xml"])
+    [line] = re.findall("`ragkit (.*)`", str(lacking.exception))
+    assert line == "eval bless --callable other_bot:answer --paraphrases"
+    assert CliRunner().invoke(cli, shlex.split(line)).exit_code == 0
     strict = CliRunner().invoke(cli, ["eval", "gate", *bot])
     assert strict.exit_code == 1
     assert "FAIL citations do not resolve" in strict.output
