@@ -14,6 +14,11 @@ from ragkit.errors import InputError
 
 __all__ = ["generate", "refuse_existing", "replace_option", "review"]
 
+_NOTHING_EXTRACTED = (
+    "No question can be proposed: the templates find names, dates, numbers and definitions in "
+    "English sentences. Write questions by hand, or have a model write them: --llm"
+)
+_NOTHING_WRITTEN = "None of the model's proposals can be used. Try another model."
 _MAX_TOKENS = 1000
 """Most tokens of one reply of a model."""
 
@@ -100,11 +105,7 @@ def generate(
     for reason, number in sorted(proposals.refused.items()):
         click.echo(f"Refused of the model's proposals: {number}, {reason}.", err=True)
     if not len(proposals.questions):
-        click.echo(
-            "No question can be proposed: the templates find names, dates, numbers and definitions "
-            "in English sentences. Write questions by hand, or have a model write them: --llm",
-            err=True,
-        )
+        click.echo(_NOTHING_EXTRACTED if model is None else _NOTHING_WRITTEN, err=True)
         sys.exit(ExitStatus.NEGATIVE)
     index = () if index_path is None else ("--index", index_path)
     review = command("ragkit eval review", out, "--out", "my-eval/questions.jsonl", *index)

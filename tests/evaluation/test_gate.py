@@ -122,7 +122,12 @@ def test_a_citation_that_does_not_resolve_is_caught(
 def test_unresolved_gold_and_another_question_set_are_caught(report: Report) -> None:
     lost = replace(report, unresolved_gold=("weimar-001",))
     assert any("gold evidence does not resolve" in r for r in check_gate(lost, report, {}).reasons)
-    other = replace(report, configuration=replace(report.configuration, questions="x"))
+    first, *rest = report.outcomes
+    other = replace(
+        report,
+        configuration=replace(report.configuration, questions="x"),
+        outcomes=(replace(first, question="Another?"), *rest),
+    )
     assert any("bless" in r for r in check_gate(other, report, {}).reasons)
 
 
