@@ -249,6 +249,11 @@ class Answerer:
         return replace(answer, stale=True) if self.stale_sources else answer
 
     @property
+    def missing_sources(self) -> tuple[Path, ...]:
+        """Source files that were missing when the index was opened, or all of them if it moved."""
+        return self._opened.missing_sources if isinstance(self._opened, LocalIndex) else ()
+
+    @property
     def stale_sources(self) -> tuple[Path, ...]:
         """The source files that had changed when the index was opened."""
         return self._opened.stale_sources

@@ -159,6 +159,7 @@ class Index(Answerer):
         workers: str | None = None,
         strict: bool = False,
         drop_missing: bool = False,
+        add: bool = False,
     ) -> Index:
         """Update the index at ``path`` to match ``sources``; the result equals a fresh build.
 
@@ -176,8 +177,9 @@ class Index(Answerer):
             progress: as for ``build``.
             workers: as for ``build``.
             strict: as for ``build``.
-            drop_missing: without ``sources``, drop the documents of files that are no longer
-                there. Otherwise a missing file is an error.
+            drop_missing: without ``sources``, or with ``add``, drop the documents of files that
+                are no longer there. Otherwise a missing file is an error.
+            add: keep the files that it was built from, and add ``sources`` to them.
 
         Raises:
             RagkitError: what ``open`` and ``build`` raise.
@@ -193,7 +195,7 @@ class Index(Answerer):
             opened = indexing.update(
                 _path(path), sources, builder,
                 progress=progress, chunk_encoder=chunk_encoder, strict=strict,
-                drop_missing=drop_missing,
+                drop_missing=drop_missing, add=add,
             )  # fmt: skip
         updated = cls(opened, builder if builder is encoder else None, reader=load_reader())
         updated._update_report = UpdateReport.compare(

@@ -12,12 +12,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from ragkit.commands import command
 from ragkit.conversation.turn_model import load_turn_model
 from ragkit.corpus.formats import FORMATS
 from ragkit.default import open_index
 from ragkit.encoding import load_encoder, usable_cpus
 from ragkit.encoding.models import ENCODERS
 from ragkit.errors import RagkitError
+from ragkit.indexing import how_to_freshen, is_remote
 from ragkit.plugins import Plugin, Registry
 from ragkit.reading import SHIPPED
 from ragkit.reading.reader import Window
@@ -174,14 +176,16 @@ def _index(index: str | os.PathLike[str] | None) -> Finding:
     counts = ", ".join(f"{number} {what}" for what, number in opened.counts.items())
     if index is None:  # it comes with ragkit: nothing to update or to verify
         return Finding("index", "ok", f"{counts}; opened and asked")
+    if is_remote(index):  # which has neither sources nor files here
+        return Finding("index", "ok", f"{counts}; opened and asked")
     if stale := opened.stale_sources:
         return Finding(
             "index", "note", f"{counts}; {len(stale)} source files changed since it was built",
-            f"Run: ragkit index update {index}",
+            how_to_freshen(index, is_one_missing=not all(path.exists() for path in stale)),
         )  # fmt: skip
     return Finding(
         "index", "ok", f"{counts}; opened and asked",
-        f"To check every byte: ragkit index verify {index}",
+        f"To check every byte: {command('ragkit index verify', index)}",
     )  # fmt: skip
 
 

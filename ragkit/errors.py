@@ -13,6 +13,7 @@
     │   ├── IndexReadError         it could not be read here and now: permissions, file handles
     │   ├── IndexMismatchError     made by another model or another format
     │   ├── IndexStaleError        its source changed after it was built
+    │   ├── IndexExistsError       documents of an index that is there would be dropped
     │   ├── IndexLockedError       another process is writing it
     │   ├── IndexWriteError        it could not be written; what stood there still stands
     │   └── IndexServerError       the server that it lies on does not answer, or refuses
@@ -30,6 +31,7 @@ __all__ = [
     "EncoderError",
     "FilterError",
     "IndexDamagedError",
+    "IndexExistsError",
     "IndexLockedError",
     "IndexMismatchError",
     "IndexNotFoundError",

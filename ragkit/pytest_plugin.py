@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from ragkit.errors import RagkitError
     from ragkit.evaluation import Verdict
 
 __all__ = ["GateCheck", "GateCollector"]
@@ -74,7 +75,7 @@ class GateCollector(pytest.Collector):
         collector.folder = folder
         collector.index = session.config.getoption("--ragkit-index")
         try:
-            collector.check_names = _check_names(folder)
+            collector.check_names = _check_names(folder, collector.index)
         except InputError as error:
             raise pytest.UsageError(f"--ragkit: {error}") from error
         return collector
@@ -84,11 +85,15 @@ class GateCollector(pytest.Collector):
         return [GateCheck.from_parent(self, name=name) for name in self.check_names]
 
     @cached_property
-    def verdict(self) -> Verdict:
-        """The gate's verdict; the questions are asked when the first check runs."""
+    def verdict(self) -> Verdict | RagkitError:
+        """The gate's verdict, or why there is none; the first check asks the questions, once."""
+        from ragkit.errors import RagkitError
         from ragkit.evaluation import gate
 
-        return gate(self.folder, index=self.index)
+        try:
+            return gate(self.folder, index=self.index)
+        except RagkitError as error:
+            return error
 
 
 class GateCheck(pytest.Item):
@@ -102,9 +107,13 @@ class GateCheck(pytest.Item):
 
     def runtest(self) -> None:
         """Fail with the gate's own message."""
+        from ragkit.errors import RagkitError
         from ragkit.evaluation import GateError
 
-        reason = self.parent.verdict.checks[self.name]
+        verdict = self.parent.verdict
+        if isinstance(verdict, RagkitError):
+            raise verdict
+        reason = verdict.checks[self.name]
         if reason:
             raise GateError(reason)
 
@@ -121,12 +130,12 @@ class GateCheck(pytest.Item):
         return self.parent.folder, None, f"ragkit gate: {self.name}"
 
 
-def _check_names(folder: Path) -> tuple[str, ...]:
+def _check_names(folder: Path, index: Path | None) -> tuple[str, ...]:
     """Return the names of the folder's checks. Raises InputError if a file cannot be used."""
     from ragkit.evaluation import load_baseline, load_questions
     from ragkit.evaluation.gate import check_names
-    from ragkit.evaluation.harness import QUESTIONS, load_folder_floors
+    from ragkit.evaluation.harness import QUESTIONS, bless_command, load_folder_floors
 
     questions = load_questions(folder / QUESTIONS)
-    load_baseline(folder)
+    load_baseline(folder, bless=bless_command(folder, index))
     return check_names((q.id for q in questions if q.must_pass), load_folder_floors(folder))

@@ -184,3 +184,23 @@ def test_other_actions_are_pinned_to_a_commit() -> None:
     assert used
     for name in used:
         assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", name), name
+
+
+def test_two_gates_of_one_job_keep_their_files_comments_and_artifacts_apart(project: Path) -> None:
+    with comments_api() as comments:
+        first = run(project, comments.url)
+        second = run(project, comments.url, id="with reader/2")
+    assert (first.status, second.status) == (0, 0), first.log + second.log
+    assert first.outputs["folder"] != second.outputs["folder"]
+    assert second.outputs["folder"].endswith("/ragkit-report-with-reader-2")
+    uploads = [
+        used["name"] for job in (first, second) for n, used in job.used.items() if "upload" in n
+    ]
+    assert uploads == ["ragkit-report", "ragkit-report-with-reader-2"]
+    assert [body.splitlines()[0] for body in comments.bodies] == [
+        "<!-- ragkit gate: eval -->",
+        "<!-- ragkit gate: with reader/2 -->",
+    ]
+    third = run(project, event={}, id="b", index="", sources="handbook.md")
+    assert third.status == 0, third.log
+    assert (project / "runner-temp" / "ragkit-index-b").is_dir()

@@ -234,8 +234,12 @@ class Answer:
         return tuple([match.word for match in best if match.similarity < _UNMET])
 
     def to_markdown(self) -> str:
-        """The answer and its numbered citations, as CommonMark; corpus text is escaped."""
-        return render.markdown(self._markdown_head(), [one._quoted() for one in self.passages])
+        """The answer and its numbered citations, as CommonMark; corpus text is escaped.
+
+        It ends with a warning if the answer is ``stale``.
+        """
+        entries = render.markdown(self._markdown_head(), [one._quoted() for one in self.passages])
+        return f"{entries}\n{render.STALE}\n" if self.stale else entries
 
     def _repr_html_(self) -> str:
         return render.html(self._head(), [one._quoted() for one in self.passages])

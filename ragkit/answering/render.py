@@ -13,6 +13,7 @@ from ragkit.text.spans import Span
 from ragkit.types import Citation
 
 __all__ = [
+    "STALE",
     "Quoted",
     "abstention",
     "escape_markdown",
@@ -23,6 +24,7 @@ __all__ = [
 ]
 
 NO_ANSWER = "The corpus does not say."
+STALE = "The documents changed after they were indexed; this may be out of date."
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-!|~&])")
 
 

@@ -7,9 +7,11 @@ import json
 import os
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from ragkit.cli.options import Command
 from ragkit.errors import InputError
@@ -34,7 +36,12 @@ _OPTIONS = (
         help="Evaluate this Python function in place of the index: it takes a question and "
         "returns a text, or a dict with text, citations, answered and confidence.",
     ),
-    click.option("--endpoint-model", default="default", help="With --endpoint: name of the model."),
+    click.option(
+        "--endpoint-model",
+        default="default",
+        show_default=True,
+        help="With --endpoint: name of the model.",
+    ),
     click.option(
         "--body",
         metavar="JSON",
@@ -68,6 +75,13 @@ _OPTIONS = (
         metavar="TEXT",
         help="With --endpoint or --callable: a reply with this text in it is an abstention.",
     ),
+    click.option(
+        "--paraphrases",
+        is_flag=True,
+        help="With --endpoint or --callable: it cites in its own words, so that a citation which "
+        "is not verbatim in the corpus does not fail the gate by itself; a floor of `citation "
+        "validity` still can.",
+    ),
 )
 
 
@@ -78,13 +92,14 @@ def chatbot_options(command: Command) -> Command:
     def with_chatbot(
         *, endpoint: str | None, function: str | None, endpoint_model: str, body: str | None,
         text_path: str | None, citations_path: str | None, answered_path: str | None,
-        confidence_path: str | None, abstains_with: str | None, **rest: Any,
+        confidence_path: str | None, abstains_with: str | None, paraphrases: bool, **rest: Any,
     ) -> Any:  # fmt: skip
         from ragkit.evaluation import Chatbot, ChatEndpoint, ReplyPaths
         from ragkit.evaluation.endpoint import short_address
 
         if endpoint is not None and function is not None:
             raise InputError("--endpoint and --callable are both there; expected one of them.")
+        _refuse_stray(has_endpoint=endpoint is not None, has_function=function is not None)
         chatbot: Chatbot | None = None
         if endpoint is not None:
             call = ChatEndpoint(
@@ -94,14 +109,32 @@ def chatbot_options(command: Command) -> Command:
                 body=_parsed(body),
                 token=os.environ.get("RAGKIT_ENDPOINT_TOKEN"),
             )
-            chatbot = Chatbot(short_address(endpoint), call, abstains_with)
+            chatbot = Chatbot(short_address(endpoint), call, abstains_with, paraphrases)
         elif function is not None:
-            chatbot = Chatbot(function, _imported(function), abstains_with)
+            chatbot = Chatbot(function, _imported(function), abstains_with, paraphrases)
         return command(chatbot=chatbot, **rest)
 
     for option in reversed(_OPTIONS):
         with_chatbot = option(with_chatbot)
     return with_chatbot  # type: ignore[return-value]
+
+
+_OF_ENDPOINT = (
+    "endpoint_model", "body", "text_path", "citations_path", "answered_path", "confidence_path",
+)  # fmt: skip
+_OF_CHATBOT = ("abstains_with", "paraphrases")
+
+
+def _refuse_stray(*, has_endpoint: bool, has_function: bool) -> None:
+    """Raise InputError for an option of a chatbot without the chatbot: it would do nothing."""
+    context = click.get_current_context()
+    needed = dict.fromkeys(_OF_ENDPOINT, (has_endpoint, "--endpoint"))
+    either = (has_endpoint or has_function, "--endpoint or --callable")
+    for name, (is_there, expected) in (needed | dict.fromkeys(_OF_CHATBOT, either)).items():
+        is_typed = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if is_typed and not is_there:
+            option = f"--{name.replace('_', '-')}"
+            raise InputError(f"{option} has no {expected} beside it; expected that, or neither.")
 
 
 def _parsed(body: str | None) -> Any:
@@ -114,7 +147,7 @@ def _parsed(body: str | None) -> Any:
 def _imported(name: str) -> Any:
     """Return the function that ``MODULE:FUNCTION`` names; modules of this folder come first."""
     module, _, attributes = name.partition(":")
-    sys.path.insert(0, os.curdir)
+    sys.path.insert(0, str(Path.cwd()))
     try:
         function: Any = import_module(module)
         for attribute in attributes.split("."):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from ragkit.cli.chatbots import chatbot_options
 from ragkit.cli.generation import generate, refuse_existing, replace_option, review
@@ -21,6 +22,7 @@ from ragkit.cli.output import (
     table_console,
     write_text,
 )
+from ragkit.commands import command
 from ragkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -43,6 +45,9 @@ _output_options = [
     click.option("--markdown", type=click.Path(path_type=Path), help="Write a Markdown summary."),
     click.option("--html", type=click.Path(path_type=Path), help="Write an HTML page with plots."),
 ]
+
+
+_OUTPUTS = {"save", "junit", "markdown", "html", "as_json"}
 
 
 def _with_outputs(command: Any) -> Any:
@@ -125,10 +130,15 @@ def gate(
     from ragkit.evaluation.harness import load_folder_floors
     from ragkit.evaluation.render import changed_lines, comparison_table
 
-    baseline = load_baseline(set_path)
+    bless = _same_options("ragkit eval bless")
+    baseline = load_baseline(set_path, bless=bless)
     questions, index = _load(set_path, index_path)
     report = _evaluate(questions, index, chatbot)
-    verdict = check_gate(report, baseline, load_folder_floors(set_path))
+    with progress_bar("Comparing with the baseline"):
+        verdict = check_gate(
+            report, baseline, load_folder_floors(set_path), bless=bless,
+            paraphrases=chatbot is not None and chatbot.paraphrases,
+        )  # fmt: skip
     _write_reports(report, verdict, outputs)
     if as_json:
         print_json({"passed": verdict.passed, "reasons": verdict.reasons, "notes": verdict.notes})
@@ -315,12 +325,33 @@ for proposing in (generate, review):
     evaluation.add_command(proposing)
 
 
+def _same_options(words: str) -> str:
+    """Return a command with the options of this one that say what is measured."""
+    context = click.get_current_context()
+    typed = [
+        argument
+        for option in context.command.params
+        if context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
+        and option.name not in _OUTPUTS
+        for argument in _typed(option, context.params[option.name or ""])
+    ]
+    return command(words, *typed)
+
+
+def _typed(option: click.Parameter, value: Any) -> tuple[object, ...]:
+    """An option as it was typed; a flag has no value, and a second name for no."""
+    if isinstance(value, bool):
+        return ((option.opts if value else option.secondary_opts)[0],)
+    return (option.opts[0], value)
+
+
 def _load(set_path: Path, index_path: Path | None) -> tuple[QuestionSet, Index]:
     from ragkit.default import open_index
     from ragkit.evaluation import load_set
 
-    index = open_index(index_path)
-    return load_set(set_path, index), index
+    with progress_bar("Opening the index"):
+        index = open_index(index_path)
+        return load_set(set_path, index), index
 
 
 def _build(dataset: str) -> tuple[QuestionSet, Index]:
@@ -352,10 +383,12 @@ def _write_reports(
         "markdown": lambda: markdown(report, verdict),
         "html": lambda: html_report(report),
     }
-    for name, path in outputs.items():
-        if path is not None:
-            write_text(path, contents[name]())
-            click.echo(f"Wrote {path}.", err=True)
+    with progress_bar("Writing the reports"):
+        for name, path in outputs.items():
+            if path is not None:
+                write_text(path, contents[name]())
+    for path in filter(None, outputs.values()):
+        click.echo(f"Wrote {path}.", err=True)
 
 
 def _write_trec(report: Report, folder: Path) -> None:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
 from ragkit.cli.options import index_option
-from ragkit.cli.output import naming_unwritable, progress_bar, use_colour
+from ragkit.cli.output import ExitStatus, naming_unwritable, progress_bar, use_colour
+from ragkit.commands import command
 from ragkit.errors import InputError
 
 __all__ = ["generate", "refuse_existing", "replace_option", "review"]
+
+_NOTHING_EXTRACTED = (
+    "No question can be proposed: the templates find names, dates, numbers and definitions in "
+    "English sentences. Write questions by hand, or have a model write them: --llm"
+)
+_NOTHING_WRITTEN = "None of the model's proposals can be used. Try another model."
+_MAX_TOKENS = 1000
+"""Most tokens of one reply of a model."""
 
 replace_option = click.option(
     "--replace", is_flag=True, help="Overwrite the file of --out if it exists."
@@ -49,10 +59,15 @@ def refuse_existing(out: Path, *, replace: bool) -> None:
     help="With --llm: base URL of an OpenAI-compatible endpoint. Its key is taken from "
     "OPENAI_API_KEY.",
 )
+@click.option(
+    "--max-calls",
+    type=click.IntRange(min=1),
+    help="With --llm: most calls of the model (default: one for each of --answerable).",
+)
 @replace_option
 def generate(
     *, index_path: Path | None, out: Path, answerable: int, unanswerable: int, seed: int,
-    llm_name: str | None, llm_url: str | None, replace: bool,
+    llm_name: str | None, llm_url: str | None, max_calls: int | None, replace: bool,
 ) -> None:  # fmt: skip
     """Propose questions from the documents of an index, to be reviewed by a person.
 
@@ -61,26 +76,43 @@ def generate(
     """
     from ragkit.default import open_index
     from ragkit.evaluation import propose_questions, save_questions
+    from ragkit.evaluation.proposals import MOST_CHARACTERS, default_calls
     from ragkit.grounding import ChatModel
 
     if llm_url is not None and llm_name is None:
         raise InputError(f"--llm-url {llm_url} has no --llm beside it; expected the model's name.")
+    if max_calls is not None and llm_name is None:
+        raise InputError(f"--max-calls {max_calls} has no --llm beside it; expected both.")
     refuse_existing(out, replace=replace)
-    model = None if llm_name is None else ChatModel(llm_name, base_url=llm_url, max_tokens=1000)
+    model = None
+    if llm_name is not None:
+        model = ChatModel(llm_name, base_url=llm_url, max_tokens=_MAX_TOKENS)
+        calls = default_calls(answerable) if max_calls is None else max_calls
+        click.echo(
+            f"{llm_name} is called at most {calls:,} times; each call reads at most "
+            f"{MOST_CHARACTERS:,} characters and writes at most {_MAX_TOKENS:,} tokens. To limit "
+            f"that: --max-calls",
+            err=True,
+        )
     with progress_bar("Proposing") as show:
         proposals = propose_questions(
             open_index(index_path).documents, answerable=answerable, unanswerable=unanswerable,
-            seed=seed, model=model, progress=show,
+            seed=seed, model=model, max_calls=max_calls, progress=show,
         )  # fmt: skip
-    with naming_unwritable(out):
-        save_questions(proposals.questions, out)
+    if len(proposals.questions):
+        with naming_unwritable(out):
+            save_questions(proposals.questions, out)
     for reason, number in sorted(proposals.refused.items()):
         click.echo(f"Refused of the model's proposals: {number}, {reason}.", err=True)
-    index = "" if index_path is None else f" --index {index_path}"
+    if not len(proposals.questions):
+        click.echo(_NOTHING_EXTRACTED if model is None else _NOTHING_WRITTEN, err=True)
+        sys.exit(ExitStatus.NEGATIVE)
+    index = () if index_path is None else ("--index", index_path)
+    review = command("ragkit eval review", out, "--out", "my-eval/questions.jsonl", *index)
     count = sum(question.answerable for question in proposals.questions)
     click.echo(
         f"Wrote {out}: {count} answerable and {len(proposals.questions) - count} unanswerable "
-        f"questions. Review them: ragkit eval review {out} --out my-eval/questions.jsonl{index}"
+        f"questions. Review them: {review}"
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,7 +98,7 @@ def build(
     """
     from ragkit.encoding import DEFAULT_MODEL
 
-    with progress_bar("Encoding") as show:
+    with _writing("Encoding texts") as show:
         prompts = None
         if question_prompt is not None or passage_prompt is not None:
             prompts = ragkit.Prompts(question_prompt or "", passage_prompt or "")
@@ -121,19 +123,22 @@ def build(
 @click.option(
     "--drop-missing",
     is_flag=True,
-    help="Without SOURCES: drop the documents of files that are no longer there.",
+    help="Without SOURCES, or with --add: drop the documents of files that are no longer there.",
+)
+@click.option(
+    "--add", is_flag=True, help="Keep the files that it was built from, and add SOURCES to them."
 )
 @json_option
 def update(
     *, path: Path, sources: tuple[str, ...], runtime: Runtime | None, workers: str | None,
-    strict: bool, drop_missing: bool, as_json: bool,
+    strict: bool, drop_missing: bool, add: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Update the index at PATH to match SOURCES, or the files that it was built from.
 
-    Only chunks whose text changed are encoded. Documents that are not in SOURCES, or are left
-    out as by `build`, are removed.
+    Only chunks whose text changed are encoded. Without --add, documents that are not in SOURCES
+    are removed. Those that `build` would leave out are removed, too.
     """
-    with progress_bar("Encoding") as show:
+    with _writing("Encoding texts") as show:
         encoder = _encoder(path, runtime)
         updated = ragkit.Index.update(
             path,
@@ -143,6 +148,7 @@ def update(
             workers=workers,
             strict=strict,
             drop_missing=drop_missing,
+            add=add,
         )
     print_left_out(updated.left_out)
     changes = updated.update_report.counts if updated.update_report else {}
@@ -217,9 +223,18 @@ def reanchor(citations: Path, path: Path, as_json: bool) -> None:
 @json_option
 def verify(path: Path, as_json: bool) -> None:
     """Verify every file, the model and the sources of the index at PATH."""
-    verified = ragkit.Index.verify(path)
+    with progress_bar("Verifying files"):
+        verified = ragkit.Index.verify(path)
+    missing = verified.missing_sources
     if as_json:
-        print_json({"index": str(path), "ok": True, **verified.counts})
+        sources = {"missing_sources": [str(file) for file in missing]}
+        print_json({"index": str(path), "ok": True, **verified.counts, **sources})
+    elif missing:
+        click.echo(
+            f"{path} is intact: every file and the model match the manifest. Its sources are not "
+            f"where they were, so that they could not be compared: {len(missing)} files, such as "
+            f"{missing[0]}."
+        )
     else:
         click.echo(f"{path} is intact: every file, the model and the sources match the manifest.")
 
@@ -229,7 +244,7 @@ def verify(path: Path, as_json: bool) -> None:
 @click.argument("location")
 def push(path: Path, location: str) -> None:
     """Copy the index at PATH to a server, such as milvus://localhost:19530/name."""
-    with progress_bar("Pushing") as show:
+    with _writing("Pushing chunks") as show:
         ragkit.Index.open(path).push(location, progress=show)
     click.echo(f"Pushed {path} to {location.rpartition('@')[2]}.")
 
@@ -240,7 +255,7 @@ def push(path: Path, location: str) -> None:
 @json_option
 def repair(path: Path, runtime: Runtime | None, as_json: bool) -> None:
     """Repair the index at PATH from its intact files and its sources."""
-    with progress_bar("Encoding") as show:
+    with _writing("Encoding texts") as show:
         damaged = ragkit.Index.repair(path, encoder=_encoder(path, runtime), progress=show)
     if as_json:
         print_json({"index": str(path), "repaired": damaged})
@@ -255,7 +270,7 @@ def repair(path: Path, runtime: Runtime | None, as_json: bool) -> None:
 @json_option
 def upgrade(path: Path, as_json: bool) -> None:
     """Upgrade the index at PATH to the format of this version of ragkit."""
-    with progress_bar("Encoding") as show:
+    with _writing("Encoding texts") as show:
         upgraded = ragkit.Index.upgrade(path, progress=show)
     if as_json:
         print_json({"index": str(path), "upgraded": upgraded})
@@ -263,6 +278,17 @@ def upgrade(path: Path, as_json: bool) -> None:
         click.echo(f"Upgraded {path}.")
     else:
         click.echo(f"{path} has the current format; there was nothing to upgrade.")
+
+
+@contextmanager
+def _writing(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Show progress; say what an interruption leaves behind."""
+    try:
+        with progress_bar(label) as show:
+            yield show
+    except KeyboardInterrupt:
+        click.echo("The existing index is unchanged; run the command again to resume.", err=True)
+        raise
 
 
 def _encoder(path: Path, runtime: Runtime | None) -> ragkit.Encoder | None:

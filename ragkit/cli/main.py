@@ -88,10 +88,7 @@ def main() -> None:
     try:
         cli.main(standalone_mode=False)
     except click.exceptions.Abort:
-        click.echo(
-            "Interrupted. The existing index is unchanged; run the command again to resume.",
-            err=True,
-        )
+        click.echo("Interrupted.", err=True)
         sys.exit(ExitStatus.INTERRUPTED)
     except click.ClickException as error:
         error.show()

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ragkit.errors import InputError
+from ragkit.progress import StageListener, listening
 from ragkit.timing import Stage
 
 if TYPE_CHECKING:
@@ -95,11 +97,19 @@ def print_left_out(left_out: LeftOut) -> None:
 
 def log_to_terminal() -> None:
     """Show the library's log, such as a model being prepared, on standard error."""
-    handler = logging.StreamHandler()
+    handler = _StandardError()
     handler.setFormatter(logging.Formatter("ragkit: %(message)s"))
     logger = logging.getLogger("ragkit")
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
+
+
+class _StandardError(logging.Handler):
+    """Writes to what standard error is by then: a progress line puts messages above itself."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        sys.stderr.write(self.format(record) + "\n")
+        sys.stderr.flush()
 
 
 def use_colour() -> bool | None:
@@ -116,33 +126,82 @@ def table_console() -> Console:
 
 @contextmanager
 def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Show rate and remaining time on standard error, if that is a terminal.
+    """Show on standard error how far the work of the block is, from its beginning to its end.
+
+    On a terminal that is a line which goes on moving; elsewhere a plain line every ten seconds.
+    Stages that the library reports take the place of ``label``.
 
     Yields:
-        A function to call with (done, total).
+        A function to call with (done, total) of the stage ``label``.
 
     """
-    bar: Any = None
-    start = time.monotonic()
+    with _live_line(label) if _is_live() else _plain_lines(label) as show, listening(show):
+        yield lambda done, total: show(label, done, total)
 
-    def rate() -> str:
-        return f"{bar.pos / max(1e-9, time.monotonic() - start):.0f}/s" if bar is not None else ""
 
-    def show(done: int, total: int) -> None:
-        nonlocal bar
-        if bar is None:
-            bar = click.progressbar(
-                length=total,
-                label=label,
-                file=sys.stderr,
-                hidden=not sys.stderr.isatty(),
-                item_show_func=lambda _: rate(),
+def _is_live() -> bool:
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
+@contextmanager
+def _live_line(label: str) -> Iterator[StageListener]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24),
+        TextColumn("{task.fields[amount]}"), TimeElapsedColumn(),
+    )  # fmt: skip
+    console = Console(stderr=True, highlight=False)
+    # Standard output stays what it is: it may be a file, and JSON.
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bar:
+        task = bar.add_task(label, total=None, amount="")
+        stage, since = label, time.monotonic()
+
+        def show(name: str, done: int, total: int | None) -> None:
+            nonlocal stage, since
+            begins = name != stage
+            if begins:
+                stage, since = name, time.monotonic()
+            amount = _amount(done, total, time.monotonic() - since)
+            bar.update(
+                task, description=name, completed=done, total=total, amount=amount, refresh=begins
             )
-            bar.__enter__()
-        bar.update(done - bar.pos)
 
+        yield show
+
+
+_INTERVAL = 10.0
+"""Seconds between two lines where no terminal shows how far the work is."""
+
+
+@contextmanager
+def _plain_lines(label: str) -> Iterator[StageListener]:
+    state: tuple[str, int, int | None, float] = (label, 0, None, time.monotonic())
+    is_over = threading.Event()
+
+    def show(name: str, done: int, total: int | None) -> None:
+        nonlocal state
+        state = (name, done, total, state[3] if name == state[0] else time.monotonic())
+
+    def report() -> None:
+        while not is_over.wait(_INTERVAL):
+            name, done, total, since = state
+            click.echo(f"{name} … {_amount(done, total, time.monotonic() - since)}", err=True)
+
+    reporter = threading.Thread(target=report, daemon=True)
+    reporter.start()
     try:
         yield show
     finally:
-        if bar is not None:
-            bar.render_finish()
+        is_over.set()
+        reporter.join()
+
+
+def _amount(done: int, total: int | None, seconds: float) -> str:
+    """Return what is done of a stage, and how fast; empty where nothing is known of it."""
+    if not done and not total:
+        return ""
+    of = "" if total is None else f" of {total:,}"
+    rate = f", {done / seconds:,.0f}/s" if done and seconds >= 1 else ""
+    return f"{done:,}{of}{rate}"

@@ -17,6 +17,7 @@ from ragkit.answering.answer import Answer, Choice, Passage
 from ragkit.answering.cited import cited_passages
 from ragkit.answering.generated import GOOD, Sentence
 from ragkit.citations.urls import encode_url, is_web_url
+from ragkit.commands import command
 from ragkit.conversation.conversation import Conversation
 from ragkit.errors import InputError
 from ragkit.types import Citation
@@ -122,7 +123,8 @@ class Transcript:
                 file.write(text.rstrip("\n") + "\n")
         except FileExistsError as error:
             raise InputError(
-                f"{path} exists and is not overwritten. Use another name, or /save --force."
+                f"{path} exists and is not overwritten. Use another name, or overwrite it: "
+                f"{command('/save', path, end='--force')}"
             ) from error
         except OSError as error:
             raise InputError(

@@ -10,6 +10,7 @@ from ragkit.corpus.sources import (
     Source,
     SourceIterator,
     Sources,
+    add_sources,
     iter_sources,
     load_sources,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "SourceFile",
     "SourceIterator",
     "Sources",
+    "add_sources",
     "iter_sources",
     "load_sources",
     "slug",

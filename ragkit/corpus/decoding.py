@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import codecs
 import re
+from contextlib import suppress
+from pathlib import Path
 from typing import BinaryIO
 
+from ragkit.commands import arguments, beside, command
 from ragkit.corpus.headings import is_visible
 from ragkit.errors import SourceError
 
@@ -41,7 +44,6 @@ _BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-l
 # Those of UTF-32 first, since that of UTF-16 LE is the beginning of one.
 _UNICODE_MARKS = ((codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"),
                   *_BYTE_ORDER_MARKS)  # fmt: skip
-_ADVICE = "If it is text, convert it, e.g.: iconv -f {} -t utf-8 IN > OUT"
 _PRESCAN_BYTES = 1024
 """How far browsers look for a declaration: https://html.spec.whatwg.org/#prescan-a-byte-stream…"""
 _DECLARATION = re.compile(
@@ -61,8 +63,8 @@ def read_all(file: BinaryIO, name: str) -> bytes:
     if len(data) > _MAX_BYTES:
         raise SourceError(
             f"{name} has more than {_MAX_BYTES // 2**20} MiB, all of it one document; expected "
-            f"less. Split it into several files (text by: split -C 32m --additional-suffix=.txt IN "
-            f"OUT-)."
+            f"less. Split it into several files; text by "
+            f"{command('split -C 32m --additional-suffix=.txt', Path(name), Path(f'{name}-'))}."
         )
     return data
 
@@ -84,8 +86,13 @@ def decode(data: bytes, name: str) -> str:
     except UnicodeDecodeError as error:
         raise SourceError(
             f"{name} is {_kind(data, encoding)} (byte {data[error.start]:#04x} at offset "
-            f"{error.start}); expected UTF-8 text. {_advice(data)}"
+            f"{error.start}); expected UTF-8 text. {_advice(data, name)}"
         ) from error
+    if encoding == "utf-8" and b"\0" in data:
+        raise SourceError(
+            f"{name} is binary data (a NUL at offset {data.index(0)}); expected UTF-8 text. "
+            f"{_advice(data, name)}"
+        )
     refuse_unusable(text, name)
     return text
 
@@ -96,8 +103,21 @@ def _kind(data: bytes, encoding: str) -> str:
     return "binary data" if b"\0" in data else "not UTF-8"
 
 
-def _advice(data: bytes) -> str:
-    return _ADVICE.format("utf-16" if b"\0" in data else "latin1")
+def _advice(data: bytes, name: str) -> str:
+    """How to convert a file: into another one, since a shell empties that which it writes to."""
+    file = Path(name)
+    converted = beside(file, "-utf-8", suffix=file.suffix)
+    iconv = f"iconv -f {_likely_encoding(data)} -t utf-8 {arguments(file)} >"
+    return f"If it is text, convert it, e.g.: {command(iconv, converted)}"
+
+
+def _likely_encoding(data: bytes) -> str:
+    if b"\0" in data:
+        return "utf-16be" if data[:1] == b"\0" else "utf-16le"
+    with suppress(UnicodeDecodeError):
+        data.decode("cp1252")
+        return "cp1252"
+    return "latin1"
 
 
 def decode_html(data: bytes, name: str) -> str:
@@ -163,8 +183,8 @@ def refuse_unusable(text: str, name: str) -> None:
         )
     if "\0" in text:
         raise SourceError(
-            f"{name} is binary data (a NUL at offset {text.index(chr(0))}); expected UTF-8 text. "
-            f"{_ADVICE.format('utf-16')}"
+            f"{name} is binary data (a NUL at offset {text.index(chr(0))}); expected text. Save it "
+            f"as text, or leave it out of the sources."
         )
     refuse_surrogates(text, name)
 

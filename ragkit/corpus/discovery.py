@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from itertools import islice
@@ -51,12 +51,15 @@ class _Match(NamedTuple):
     root: Path | None
 
 
-def discover(paths: Sequence[Path], left_out: LeftOutBuilder) -> list[list[DiscoveredFile]]:
+def discover(
+    paths: Sequence[Path], left_out: LeftOutBuilder, *, ids: Mapping[Path, str] | None = None
+) -> list[list[DiscoveredFile]]:
     """Find the files that paths of files and folders, and patterns, stand for.
 
     Args:
         paths: all paths at once, since their files' default ids differ where possible.
         left_out: takes note of the files of folders and patterns that are left out.
+        ids: default ids that files have already, whatever else is among the sources.
 
     Returns:
         For each path its files, sorted.
@@ -67,11 +70,13 @@ def discover(paths: Sequence[Path], left_out: LeftOutBuilder) -> list[list[Disco
 
     """
     matches = [_matches(path, left_out) for path in paths]
-    ids = iter(choose_distinct([_possible_ids(*match) for own in matches for match in own]))
+    own_ids = {os.path.realpath(path): name for path, name in (ids or {}).items()}
+    every = [match for own in matches for match in own]
+    chosen = iter(choose_distinct([_possible_ids(*match, own_ids) for match in every]))
     return [
         [
             DiscoveredFile(match.path, name, match.root is None)
-            for match, name in zip(own, islice(ids, len(own)), strict=True)
+            for match, name in zip(own, islice(chosen, len(own)), strict=True)
         ]
         for own in matches
     ]
@@ -212,8 +217,10 @@ def _fixed_folder(pattern: Path) -> Path:
     return Path(*parts)
 
 
-def _possible_ids(path: Path, root: Path | None) -> tuple[str, ...]:
+def _possible_ids(path: Path, root: Path | None, own_ids: Mapping[str, str]) -> tuple[str, ...]:
     """Return names from short to long: name, with folders, with the root, with the suffix; digests.
+
+    A file that has an id already has no other choice.
 
     The root of a file that is a source itself is taken to be its folder's parent.
     """
@@ -221,6 +228,8 @@ def _possible_ids(path: Path, root: Path | None) -> tuple[str, ...]:
         set_id = load_metadata(path).id
         if set_id is not None:
             return (set_id,)
+    if own_ids and (own_id := own_ids.get(os.path.realpath(path))):
+        return (own_id,)
     stem, suffix = split_suffix(path)
     folder = Path(os.path.abspath(path)).parent  # noqa: PTH100 - resolve() fails for odd names
     root = folder.parent if root is None else Path(os.path.abspath(root))  # noqa: PTH100

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
@@ -36,6 +37,7 @@ __all__ = [
     "Source",
     "SourceIterator",
     "Sources",
+    "add_sources",
     "iter_sources",
     "load_sources",
 ]
@@ -52,8 +54,21 @@ def load_sources(sources: Sources, *, strict: bool = False) -> list[tuple[Docume
     return list(iter_sources(sources, strict=strict))
 
 
+def add_sources(files: Sequence[Path], sources: Sources) -> list[Source]:
+    """Return ``files`` and ``sources``, without the files that ``sources`` stand for as well."""
+    listed = _listed(sources)
+    paths = [Path(source) for source in listed if not isinstance(source, Document)]
+    matches = discover(paths, LeftOutBuilder(strict=False)) if paths else []
+    again = {os.path.realpath(file.path) for own in matches for file in own}
+    return [*(file for file in files if os.path.realpath(file) not in again), *listed]
+
+
 def iter_sources(
-    sources: Sources, *, strict: bool = False, parsed: ParsedFiles | None = None
+    sources: Sources,
+    *,
+    strict: bool = False,
+    parsed: ParsedFiles | None = None,
+    ids: Mapping[Path, str] | None = None,
 ) -> SourceIterator:
     """Load the documents of all sources, one at a time.
 
@@ -66,6 +81,7 @@ def iter_sources(
         sources: one source or several.
         strict: raise the error of a file that would be left out.
         parsed: files that are not parsed again while what their documents follow from is the same.
+        ids: as for ``discover``.
 
     Returns:
         An iterator over each document and where it comes from, in the order of the sources.
@@ -77,7 +93,7 @@ def iter_sources(
         MissingExtraError: while iterating: the library that parses a format is not installed.
 
     """
-    return SourceIterator(sources, strict=strict, parsed=parsed)
+    return SourceIterator(sources, strict=strict, parsed=parsed, ids=ids)
 
 
 class SourceIterator(Iterator[tuple[Document, SourceFile]]):
@@ -85,13 +101,22 @@ class SourceIterator(Iterator[tuple[Document, SourceFile]]):
 
     Attributes:
         inputs: ``digest_inputs`` of each file whose documents were all yielded.
+        sources: the sources, as they were named.
 
     """
 
-    def __init__(self, sources: Sources, *, strict: bool, parsed: ParsedFiles | None) -> None:
+    def __init__(
+        self,
+        sources: Sources,
+        *,
+        strict: bool,
+        parsed: ParsedFiles | None,
+        ids: Mapping[Path, str] | None,
+    ) -> None:
         self.inputs: dict[Path, str] = {}
-        self._sources = _listed(sources)
+        self.sources: Sequence[Source] = _listed(sources)
         self._parsed = parsed
+        self._ids = ids
         self._left_out = LeftOutBuilder(strict=strict)
         self._documents = self._load()
 
@@ -109,7 +134,7 @@ class SourceIterator(Iterator[tuple[Document, SourceFile]]):
 
         None if they are not, or if that is not known without parsing a file.
         """
-        if self._parsed is None or any(isinstance(source, Document) for source in self._sources):
+        if self._parsed is None or any(isinstance(source, Document) for source in self.sources):
             return None
         files = [file for own in self._files for file in own]
         with suppress(SourceError):  # a file cannot be read, which iterating reports
@@ -119,13 +144,13 @@ class SourceIterator(Iterator[tuple[Document, SourceFile]]):
     @cached_property
     def _files(self) -> list[list[DiscoveredFile]]:
         """For each source that is a path, the files that it stands for."""
-        paths = [Path(source) for source in self._sources if not isinstance(source, Document)]
-        return discover(paths, self._left_out) if paths else []
+        paths = [Path(source) for source in self.sources if not isinstance(source, Document)]
+        return discover(paths, self._left_out, ids=self._ids) if paths else []
 
     def _load(self) -> Iterator[tuple[Document, SourceFile]]:
         files = iter(self._files)
         origins: dict[str, SourceFile] = {}
-        for source in self._sources:
+        for source in self.sources:
             if isinstance(source, Document):
                 yield from _distinct([_from_memory(source)], origins)
                 continue

@@ -6,7 +6,6 @@ like any quotation; what a reply lacks makes measures absent, never zero.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -26,8 +25,6 @@ from ragkit.types import Citation, Document
 
 __all__ = ["Chatbot", "Reply", "evaluate_chatbot"]
 
-_MARKDOWN_ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
-"""A character that Markdown takes literally: chatbots write Markdown, the corpus may not."""
 _OPTIONAL_FIELDS = frozenset({"citations", "answered", "confidence"})
 _MARKS = ("span precision", "span recall", "highlight", "short token F1")
 """Measures of the words that ragkit marks in a passage."""
@@ -62,12 +59,15 @@ class Chatbot:
             ``Reply``.
         abstains_with: a reply that contains this text is an abstention, unless it says itself
             whether it answered; None if no text tells.
+        paraphrases: whether it cites in its own words, so that the gate does not fail for a
+            citation alone that is not verbatim in the corpus.
 
     """
 
     name: str
     reply: Callable[[str], object]
     abstains_with: str | None = None
+    paraphrases: bool = False
 
     def ask(self, question: str) -> Reply:
         """Ask one question.
@@ -222,9 +222,6 @@ class _Citations:
         if check.status in (QuoteStatus.VERBATIM, QuoteStatus.STITCHED):
             place = max(check.spans, key=lambda place: place.span.end - place.span.start)
             return self._documents[place.document_id].cite(place.span)
-        plain = _MARKDOWN_ESCAPE.sub(r"\1", check.text)
-        if plain != check.text:
-            return self._cited(self._checker.check_quote(plain))
         return _unresolved(check.text, check.spans[0] if check.spans else None)
 
 

@@ -16,9 +16,11 @@ from typing import Any
 
 from ragkit.api import Index
 from ragkit.errors import InputError
+from ragkit.evaluation.measures import contains
 from ragkit.evaluation.questions import Evidence, Question, question_dict
 from ragkit.serving.feedback_file import Feedback, Verdict
 from ragkit.text.spans import Span
+from ragkit.text.words import words_of
 from ragkit.types import Citation
 
 __all__ = ["TO_REVIEW", "CandidateQuestion", "candidate_questions", "save_candidates"]
@@ -95,7 +97,7 @@ def _candidate(key: str, records: Sequence[Feedback], index: Index) -> Candidate
         text=first.standalone,
         answerable=not is_settled or first.answered,
         answers=tuple(
-            short for short in _distinct(one.short for one in records) if short in quotes
+            short for short in _distinct(one.short for one in records) if _says(quotes, short)
         ),
         evidence=evidence,
         category=LIKED if is_settled else TO_REVIEW,
@@ -130,11 +132,21 @@ def _evidence(record: Feedback, index: Index) -> Evidence | None:
     return Evidence(citation.document_id, span.start, span.end, quote)
 
 
+_MIN_WORDS = 2
+"""Words of a quote that is evidence: fewer stand in many places for other reasons."""
+
+
 def _quoted(text: str, citation: Citation) -> Span | None:
-    """Return where a passage has the text, or None if it has not."""
-    at = citation.quote.find(text) if text else -1
+    """Return where a passage has the text, or None if it has not, or if it is too short."""
+    at = citation.quote.find(text) if len(words_of(text)) >= _MIN_WORDS else -1
     start = citation.start + at
     return Span(start, start + len(text)) if at >= 0 else None
+
+
+def _says(quotes: str, short: str) -> bool:
+    """Whether the words of a short answer stand in the evidence; a single letter says nothing."""
+    is_letter = len(short.strip()) == 1 and short.strip().isalpha() and short.isascii()
+    return not is_letter and contains(quotes, [short]) > 0
 
 
 def _distinct(texts: Iterable[str]) -> list[str]:

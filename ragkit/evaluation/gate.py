@@ -73,7 +73,14 @@ class Verdict:
             raise GateError("the evaluation gate fails: " + "; ".join(self.reasons) + ".")
 
 
-def check_gate(report: Report, baseline: Report, floors: Mapping[str, Any]) -> Verdict:
+def check_gate(
+    report: Report,
+    baseline: Report,
+    floors: Mapping[str, Any],
+    *,
+    bless: str = "ragkit eval bless",
+    paraphrases: bool = False,
+) -> Verdict:
     """Compare a run with the baseline and the floors.
 
     The gate fails if a gated measure drops significantly, a must-pass question fails, a citation or
@@ -84,11 +91,17 @@ def check_gate(report: Report, baseline: Report, floors: Mapping[str, Any]) -> V
         report: the run.
         baseline: the recorded run over the same questions.
         floors: ``{"overall": {measure: value}, "categories": {category: {measure: value}}}``.
+        bless: the command that records a baseline of what was run, for a message.
+        paraphrases: leave out the check that every citation resolves, for a chatbot that cites in
+            its own words. ragkit's own citations always resolve. A floor of ``citation validity``
+            says how many must.
 
     """
     comparisons = compare_reports(baseline, report)
-    gated = _Gated(report, baseline, {c.measure: c for c in comparisons})
+    gated = _Gated(report, baseline, {c.measure: c for c in comparisons}, bless)
     checks = _checks((o.id for o in report.outcomes if o.must_pass), floors)
+    if paraphrases:
+        del checks["citations"]
     return Verdict(
         checks={name: reason_of(gated) for name, reason_of in checks.items()},
         comparisons=tuple(comparisons),
@@ -149,6 +162,7 @@ class _Gated(NamedTuple):
     report: Report
     baseline: Report
     comparisons: Mapping[str, Comparison]
+    bless: str
 
 
 def _checks(
@@ -172,11 +186,24 @@ def _checks(
 
 def _other_questions(gated: _Gated) -> str | None:
     before, after = gated.baseline.configuration, gated.report.configuration
-    if before.questions == after.questions:
+    if before.questions == after.questions or _asked(gated.baseline) == _asked(gated.report):
         return None
     return (
-        "the question set differs from the baseline's; if that is intended, run: ragkit eval bless"
+        f"the question set differs from the baseline's; if that is intended, record a new one: "
+        f"{gated.bless}"
     )
+
+
+def _asked(report: Report) -> list[object]:
+    """What was asked, with the gold as quotes: an edited document moves where they stand."""
+    return [
+        (
+            o.id, o.question, o.answerable, o.must_pass, o.category, o.split,
+            report.answers.get(o.id),
+            [(e.document_id, e.quote, e.part, e.relevance) for e in report.gold.get(o.id, ())],
+        )
+        for o in report.outcomes
+    ]  # fmt: skip
 
 
 def _invalid_citations(gated: _Gated) -> str | None:

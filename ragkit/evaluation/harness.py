@@ -21,6 +21,7 @@ from typing import Any
 import ragkit
 from ragkit.answering.answer import Answer, Passage
 from ragkit.api import Index
+from ragkit.commands import command
 from ragkit.conversation import Conversation
 from ragkit.default import open_index
 from ragkit.errors import InputError
@@ -42,6 +43,7 @@ __all__ = [
     "FLOORS",
     "QUESTIONS",
     "AnswerFunction",
+    "bless_command",
     "configuration_of",
     "evaluate",
     "evaluate_index",
@@ -175,19 +177,31 @@ def load_set(path: Path, index: Index) -> QuestionSet:
     return load_questions(path, documents)
 
 
-def load_baseline(folder: Path) -> Report:
+def load_baseline(folder: Path, *, bless: str | None = None) -> Report:
     """Load the baseline of an evaluation folder.
+
+    Args:
+        folder: the folder.
+        bless: the command that records a baseline of the same index, for messages.
 
     Raises:
         InputError: the folder has no baseline, or the file is not a report.
 
     """
     path = folder / BASELINE
+    record = f"Record one: {bless or bless_command(folder)}"
     if not path.is_file():
-        raise InputError(
-            f"there is no baseline at {path}. Record one: ragkit eval bless --set {folder}"
-        )
-    return load_report(path)
+        raise InputError(f"there is no baseline at {path}. {record}")
+    try:
+        return load_report(path)
+    except InputError as error:
+        raise InputError(f"the baseline cannot be used: {error} {record}") from error
+
+
+def bless_command(folder: Path, index: object = None) -> str:
+    """Return the command that records a baseline; ``index``: a path, or else the default index."""
+    options = ("--index", index) if isinstance(index, (str, os.PathLike)) else ()
+    return command("ragkit eval bless --set", folder, *options)
 
 
 def save_baseline(report: Report, folder: Path) -> Path:
@@ -260,7 +274,9 @@ def gate(
     path = Path(folder)
     opened = open_index(index)
     report = evaluate_index(load_set(path / QUESTIONS, opened), opened, ask=ask)
-    return check_gate(report, load_baseline(path), load_folder_floors(path))
+    bless = bless_command(path, index)
+    baseline = load_baseline(path, bless=bless)
+    return check_gate(report, baseline, load_folder_floors(path), bless=bless)
 
 
 def _timed_answers(
@@ -296,13 +312,14 @@ def _schedule(
 def _check_measurable(questions: QuestionSet) -> None:
     if not len(questions):
         raise InputError(
-            f"{questions.name} has no question; expected at least one. See: ragkit eval lint"
+            f"{questions.name} has no question; expected at least one. Check the set: "
+            f"{command('ragkit eval lint --set FILE')}"
         )
     bare = [q.id for q in questions if q.answerable and not q.evidence]
     if bare:
         raise InputError(
             f"{questions.name} has no evidence for the answerable questions {', '.join(bare[:3])}. "
-            f"Add it, then check the set: ragkit eval lint"
+            f"Add it, then check the set: {command('ragkit eval lint --set FILE')}"
         )
 
 

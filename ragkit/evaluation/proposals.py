@@ -31,7 +31,7 @@ from ragkit.text.languages import language_of
 from ragkit.text.spans import Span
 from ragkit.types import Document
 
-__all__ = ["KINDS", "Proposals", "propose_questions"]
+__all__ = ["KINDS", "MOST_CHARACTERS", "Proposals", "default_calls", "propose_questions"]
 
 KINDS: Final = {
     "name": "swapped entity",
@@ -59,6 +59,9 @@ _TASK = """Write up to {number} questions that this passage answers, as a person
 not read it: in the language of the passage, but in other words. Reply with a JSON list only, each \
 item {{"question": "…", "answer": "a few words of the passage", "quote": "the sentence of the \
 passage that answers, letter by letter"}}."""
+
+MOST_CHARACTERS: Final = _MAX_PASSAGE + len(_SYSTEM) + len(_TASK)
+"""Most characters that a model reads in one call."""
 
 Item = TypeVar("Item")
 
@@ -97,6 +100,7 @@ def propose_questions(
     unanswerable: int = 25,
     seed: int = 0,
     model: LanguageModel | None = None,
+    max_calls: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Proposals:
     """Propose questions for a corpus.
@@ -108,6 +112,8 @@ def propose_questions(
         seed: the same seed gives the same questions, unless a model writes them.
         model: writes the answerable questions, in the language of the passages; None for the
             templates, which read English.
+        max_calls: most calls of the model, each of which reads a passage and asks for three
+            questions; None for ``default_calls(answerable)``.
         progress: called with the number of answerable questions and the number requested.
 
     Raises:
@@ -119,12 +125,18 @@ def propose_questions(
         raise InputError(
             f"answerable is {answerable}, unanswerable {unanswerable}; expected at least 1 and 0."
         )
+    if max_calls is not None and max_calls < 1:
+        raise InputError(f"max_calls is {max_calls}; expected at least 1.")
     rng = random.Random(seed)  # noqa: S311 - draws questions, no secrets
     passages = _drawn_passages(documents, rng)
     if not passages:
         raise InputError("the corpus has no paragraph of text; expected documents with sentences.")
     refused: Counter[str] = Counter()
-    candidates = _extracted(passages) if model is None else _written(passages, model, refused)
+    if model is None:
+        candidates = _extracted(passages)
+    else:
+        calls = default_calls(answerable) if max_calls is None else max_calls
+        candidates = _written(passages, model, refused, calls)
     chosen: list[Question] = []
     for question in islice(_distinct(candidates), answerable):
         chosen.append(question)
@@ -132,6 +144,15 @@ def propose_questions(
             progress(len(chosen), answerable)
     misses = islice(_distinct(_near_misses(chosen, passages, rng)), unanswerable)
     return Proposals(QuestionSet("proposals", (*chosen, *misses)), dict(refused))
+
+
+def default_calls(answerable: int) -> int:
+    """Return how often a model is called at most: once for each question that is asked for.
+
+    A call asks for three questions, of which one may be kept even if it writes many that are
+    refused.
+    """
+    return answerable
 
 
 def _drawn_passages(documents: Sequence[Document], rng: random.Random) -> list[_Passage]:
@@ -174,12 +195,11 @@ def _extracted(passages: Sequence[_Passage]) -> Iterator[Question]:
 
 
 def _written(
-    passages: Sequence[_Passage], model: LanguageModel, refused: Counter[str]
+    passages: Sequence[_Passage], model: LanguageModel, refused: Counter[str], calls: int
 ) -> Iterator[Question]:
     """Yield the model's questions that pass the checks; count the others by reason."""
-    for passage in passages:
-        if not _MIN_PASSAGE <= len(passage.text) <= _MAX_PASSAGE:
-            continue
+    readable = (p for p in passages if _MIN_PASSAGE <= len(p.text) <= _MAX_PASSAGE)
+    for passage in islice(readable, calls):
         for question, answer, quote in _model_proposals(model, passage.text):
             at = passage.text.find(quote)
             reason = _refusal(question, answer, quote, at)

@@ -223,7 +223,7 @@ def _numbered_lines(path: Path) -> Iterable[tuple[int, str]]:
     if not path.exists():
         raise InputError(
             f"there is no question set at {path}; expected a file with a JSON object for each "
-            f"question. Run this in the folder that has it, or name it: ragkit eval --set FILE"
+            f"question. Run this in the folder that has it, or name it: `ragkit eval --set FILE`"
         )
     try:
         text = path.read_text(encoding="utf-8")

@@ -275,8 +275,8 @@ def load_report(path: Path) -> Report:
         return _report_from(content)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
-            f"{path} is not an evaluation report ({type(error).__name__}: {error}). "
-            f"Create one: ragkit eval run --save {path}"
+            f"{path} is not an evaluation report ({type(error).__name__}: {error}); expected what "
+            f"`ragkit eval run --save FILE` writes. Create one in another file."
         ) from error
 
 

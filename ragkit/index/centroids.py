@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ragkit.encoding import Vectors
 from ragkit.index.token_vectors import TokenVectors
+from ragkit.progress import STAGE
 from ragkit.storage.arrays import Integers, Table, offsets_of, ranges, take_runs
 from ragkit.storage.tables import TableWriter
 
@@ -79,6 +80,7 @@ class CentroidIndex:
 
 def write_centroids(writer: TableWriter, tokens: TokenVectors, chunks: int) -> None:
     """Train the centroids on a sample of the tokens, then assign every token to its nearest."""
+    STAGE.get()("Training the approximate order", 0, None)
     quantizer = tokens.quantizer
     centroids = quantizer.rotate_back(_train(tokens)).astype(np.float16)
     writer.append("centroids.npy", centroids)
@@ -91,6 +93,7 @@ def write_centroids(writer: TableWriter, tokens: TokenVectors, chunks: int) -> N
     assign = _assignment(rotated)
     ends = {"bags.npy": 0, "within.npy": 0}
     for first in range(0, chunks, _CHUNKS):
+        STAGE.get()("Approximating chunks", first, chunks)
         numbers = np.arange(first, min(chunks, first + _CHUNKS))
         for runs in _assigned(tokens, numbers, assign, len(rotated)):
             writer.append(runs.name, runs.values.astype(ids))

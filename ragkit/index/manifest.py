@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ragkit.chunking import Chunker
+from ragkit.commands import beside, command
 from ragkit.encoding import Fingerprint
 from ragkit.errors import (
     IndexDamagedError,
@@ -34,6 +35,8 @@ __all__ = [
     "MANIFEST",
     "Manifest",
     "SourceRecord",
+    "damaged_manifest",
+    "documents_of",
     "format_of",
     "recorded_ids",
     "unreadable_error",
@@ -150,12 +153,12 @@ class Manifest:
         if version < FORMAT:
             raise IndexMismatchError(
                 f"{path} has format {version}; this version of ragkit expects format {FORMAT}. "
-                f"Upgrade the index: ragkit index upgrade {directory}"
+                f"Upgrade the index: {command('ragkit index upgrade', directory)}"
             )
         try:
             return cls.from_dict(unseal(data))
         except SealBrokenError as error:
-            raise _damaged(path, str(error)) from error
+            raise damaged_manifest(path, str(error)) from error
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Manifest:
@@ -190,9 +193,14 @@ def recorded_ids(directory: Path) -> frozenset[str]:
     """
     try:
         sources = json.loads((directory / MANIFEST).read_bytes())["sources"]
-        return frozenset(str(name) for source in sources for name in source["documents"])
+        return frozenset(str(name) for source in sources for name in documents_of(source))
     except (OSError, ValueError, KeyError, TypeError):
         return frozenset()
+
+
+def documents_of(source: Mapping[str, Any]) -> list[str]:
+    """Return the ids of the documents of a recorded source; formats 1 and 2 have one in each."""
+    return list(source["documents"]) if "documents" in source else [source["document_id"]]
 
 
 def format_of(directory: Path) -> int:
@@ -212,11 +220,18 @@ def _manifest_bytes(directory: Path) -> bytes:
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise IndexNotFoundError(
-            f"there is no index at {directory} (no {MANIFEST} in it). "
-            f"Build one: ragkit index build SOURCE… --out {directory}"
+            f"there is no index at {directory} (no {MANIFEST} in it). {_how_to_build(directory)}"
         ) from error
     except OSError as error:
         raise unreadable_error(path, error, f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _how_to_build(directory: Path) -> str:
+    """What to do where there is no index: files of another kind, or none, may be there."""
+    if directory.is_file() or (directory.is_dir() and any(directory.iterdir())):
+        build = command("ragkit index build", directory, "--out", beside(directory, "-index"))
+        return f"Name the folder of an index, or build one of what is there: {build}"
+    return f"Build one: {command('ragkit index build SOURCE… --out', directory)}"
 
 
 def _format_of(path: Path, data: bytes) -> int:
@@ -224,7 +239,9 @@ def _format_of(path: Path, data: bytes) -> int:
         content = json.loads(data)
         kind, version = content["kind"], content["format"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise _damaged(path, f"it is not a ragkit manifest ({type(error).__name__})") from error
+        raise damaged_manifest(
+            path, f"it is not a ragkit manifest ({type(error).__name__})"
+        ) from error
     if kind != KIND or not isinstance(version, int) or version > FORMAT:
         raise IndexMismatchError(
             f"{path} is a {kind!r} of format {version!r}; this version of ragkit reads {KIND!r} up "
@@ -263,8 +280,10 @@ def _grouped(sources: Sequence[SourceRecord]) -> list[dict[str, Any]]:
     ]
 
 
-def _damaged(path: Path, what: str) -> IndexDamagedError:
+def damaged_manifest(path: Path, what: str) -> IndexDamagedError:
+    """Return the error for a manifest that cannot be used."""
+    # A build in its place would not know which documents it drops.
     return IndexDamagedError(
-        f"{path} is damaged: {what}. Restore it, or rebuild: "
-        f"ragkit index build SOURCE… --out {path.parent}"
+        f"{path} is damaged: {what}. Restore it from a copy, or build the index anew beside it: "
+        f"{command('ragkit index build SOURCE… --out', beside(path.parent, '-rebuilt'))}"
     )

@@ -23,6 +23,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
+from ragkit.commands import command
 from ragkit.errors import (
     IndexDamagedError,
     IndexLockedError,
@@ -34,6 +35,7 @@ from ragkit.index.journal import JOURNAL
 from ragkit.index.local import LocalData
 from ragkit.index.manifest import KIND, MANIFEST, Manifest, unreadable_error
 from ragkit.index.vectors import VectorIndex
+from ragkit.progress import STAGE
 from ragkit.storage import checksums
 from ragkit.storage.arrays import Table
 from ragkit.storage.checksums import (
@@ -199,6 +201,7 @@ def publish(directory: Path, folder: Path, manifest: Manifest) -> None:
         IndexWriteError: the disk failed; the generation published before is still current.
 
     """
+    STAGE.get()("Publishing", 0, None)
     generation = directory / manifest.generation
     with _write_errors(directory):
         if generation.exists():
@@ -312,4 +315,5 @@ def _write_errors(directory: Path) -> Iterator[None]:
 
 
 def _remedy(directory: Path) -> str:
-    return f"Repair it from its intact files and its sources: ragkit index repair {directory}"
+    repair = command("ragkit index repair", directory)
+    return f"Repair it from its intact files and its sources: {repair}"

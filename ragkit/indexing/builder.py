@@ -12,12 +12,15 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ragkit.chunking import Chunker
+from ragkit.commands import arguments, command
 from ragkit.corpus import (
     LeftOut,
     ParsedFiles,
     Source,
     SourceFile,
+    SourceIterator,
     Sources,
+    add_sources,
     iter_sources,
 )
 from ragkit.encoding import Encoder, Fingerprint
@@ -47,6 +50,7 @@ from ragkit.index.publish import (
 )
 from ragkit.index.vectors import Layout, choose_layout
 from ragkit.indexing.pipeline import ChunkEncoder, PreviousBuild, build_data
+from ragkit.progress import STAGE
 from ragkit.storage.arrays import Table
 from ragkit.storage.checksums import FileRecord, file_records
 from ragkit.storage.tables import FolderTables, MemoryTables, TableWriter, copy_tables, is_equal
@@ -61,6 +65,7 @@ __all__ = [
     "build",
     "build_and_publish",
     "check_encoder",
+    "how_to_freshen",
     "is_remote",
     "open_index",
     "save",
@@ -102,6 +107,7 @@ class LocalIndex:
         left_out: what of its sources it does not contain; empty for an index that was opened.
         changed: ids of the documents that ``update`` replaced, whatever their sources' checksums.
         stale_sources: source files that had changed or were missing when it was opened.
+        missing_sources: source files that were missing then.
 
     """
 
@@ -113,6 +119,7 @@ class LocalIndex:
     left_out: LeftOut = field(default_factory=LeftOut)
     changed: Collection[str] = ()
     stale_sources: tuple[Path, ...] = ()
+    missing_sources: tuple[Path, ...] = ()
 
     def manifest(self, directory: Path = Path()) -> Manifest:
         """Return the manifest to publish in ``directory``."""
@@ -268,7 +275,7 @@ _SHOWN = 3
 
 
 def _with_all(
-    documents: Iterable[tuple[Document, SourceFile]], existing: frozenset[str], directory: Path
+    documents: SourceIterator, existing: frozenset[str], directory: Path
 ) -> Iterator[tuple[Document, SourceFile]]:
     """Yield documents. Raises IndexExistsError at the end if one of the existing ones is not there.
 
@@ -280,12 +287,21 @@ def _with_all(
         yield document, origin
     if missing:
         some = ", ".join([*sorted(missing)[:_SHOWN], *(["…"] if len(missing) > _SHOWN else [])])
+        sources = _as_arguments(documents.sources)
         raise IndexExistsError(
             f"the index at {directory} has documents that these sources lack, {len(missing)} in "
-            f"all ({some}); a build would drop them. To bring it up to date: ragkit index update "
-            f"{directory}. To add to it, name all sources: ragkit index update {directory} "
-            f"SOURCE…. To drop them: ragkit index build SOURCE… --out {directory} --replace"
+            f"all ({some}); a build would drop them. To bring it up to date: "
+            f"{command('ragkit index update', directory)}. To add to it: "
+            f"{command('ragkit index update', directory, end=f'--add {sources}')}. To drop them: "
+            f"{command(f'ragkit index build {sources} --out', directory, end='--replace')}"
         )
+
+
+def _as_arguments(sources: Sequence[Source]) -> str:
+    """The sources as a command line has them; a placeholder if they are many, or in memory."""
+    if len(sources) > _SHOWN or any(isinstance(source, Document) for source in sources):
+        return "SOURCE…"
+    return arguments(*sources)
 
 
 def update(
@@ -297,11 +313,13 @@ def update(
     chunk_encoder: ChunkEncoder | None = None,
     strict: bool = False,
     drop_missing: bool = False,
+    add: bool = False,
 ) -> LocalIndex:
     """Make the index in ``directory`` equal to a fresh build from ``sources``.
 
     ``sources``: None for the files that the index was built from; with ``drop_missing``, for those
-    of them that are still there.
+    of them that are still there. With ``add``, those files and ``sources``. Recorded files keep
+    the ids of their documents, which may follow from the folder that they were found in.
 
     Raises:
         RagkitError: what ``build`` and ``open_index`` raise.
@@ -310,10 +328,16 @@ def update(
     with write_lock(directory):
         old = open_index(directory)
         check_encoder(directory, encoder.fingerprint, old.fingerprint)
-        if sources is None:
-            sources = _recorded_files(directory, old.sources, drop_missing=drop_missing)
+        if add and sources is None:
+            raise InputError("there is nothing to add; expected sources beside --add.")
+        ids: Mapping[Path, str] = {}
+        if sources is None or add:
+            recorded = _recorded_files(directory, old.sources, drop_missing=drop_missing)
+            sources = recorded if sources is None else add_sources(recorded, sources)
+            ids = _ids_of_files(old.sources)
+        STAGE.get()("Comparing the sources", 0, None)
         parsed = ParsedFiles(old.sources, old.data.documents)
-        documents = iter_sources(sources, strict=strict, parsed=parsed)
+        documents = iter_sources(sources, strict=strict, parsed=parsed, ids=ids)
         origins = documents.unchanged() if _would_rebuild(old, encoder) else None
         if origins is not None:
             same = replace(old, sources=origins, fingerprint=encoder.fingerprint)
@@ -338,7 +362,7 @@ def _would_rebuild(index: LocalIndex, encoder: Encoder) -> bool:
 
 def _recorded_files(
     directory: Path, sources: Sequence[SourceFile], *, drop_missing: bool
-) -> list[Source]:
+) -> list[Path]:
     """The files that an index was built from, or with ``drop_missing`` those that are there.
 
     Raises SourceError if some are missing and may not be, or all are.
@@ -352,13 +376,23 @@ def _recorded_files(
     files = [path for path in paths if path]
     missing = [path for path in files if not path.exists()]
     if len(missing) == len(files) or (missing and not drop_missing):
+        drop = command("ragkit index update", directory, end="--drop-missing")
+        others = "" if len(missing) == len(files) else f", drop their documents: {drop}"
         raise SourceError(
             f"files that the index at {directory} was built from are missing: "
-            f"{_first_of(missing)}. Restore them; or drop their documents, if others are left: "
-            f"ragkit index update {directory} --drop-missing; or name the sources that it shall "
-            f"have: ragkit index update {directory} SOURCE…"
+            f"{_first_of(missing)}. Restore them{others}, or name all sources that it shall have: "
+            f"{command('ragkit index update', directory, end='SOURCE…')}"
         )
     return [path for path in files if path not in missing]
+
+
+def _ids_of_files(sources: Sequence[SourceFile]) -> dict[Path, str]:
+    """Return the id of each file that is one document."""
+    ids: dict[Path, list[str]] = {}
+    for source in sources:
+        if source.path:
+            ids.setdefault(source.path, []).append(source.document_id)
+    return {path: names[0] for path, names in ids.items() if len(names) == 1}
 
 
 def save(index: LocalIndex, directory: Path) -> None:
@@ -404,8 +438,8 @@ def check_encoder(
         raise IndexMismatchError(
             f"the index at {directory} was encoded by the model {expected.name!r} (fingerprint "
             f"{expected.digest[:16]}), but {actual.name!r} (fingerprint {actual.digest[:16]}) was "
-            f"given; their vectors cannot be compared. Use that model, or rebuild: "
-            f"ragkit index build SOURCE… --out {directory}"
+            f"given; their vectors cannot be compared. Use the model of the index, or rebuild it: "
+            f"{command('ragkit index build SOURCE… --out', directory, '--model', actual.source)}"
         )
 
 
@@ -423,6 +457,7 @@ def with_stale_sources(opened: LocalIndex, directory: Path, *, require_fresh: bo
     files = {(source.path, source.sha256): source for source in opened.sources}.values()
     paths = [source.path for source in files if source.path]
     missing = [path for path in paths if not path.exists()]
+    opened = replace(opened, missing_sources=tuple(missing))
     if len(missing) == len(paths):
         return opened
     changed = [source.path for source in files if source.path and _has_changed(source)]
@@ -441,11 +476,15 @@ def _stale_message(directory: Path, changed: Sequence[Path], missing: Sequence[P
         for paths, what in ((changed, "changed"), (missing, "was removed"))
         if paths
     ]
-    command = f"ragkit index update {directory}"
-    advice = f"Update it: {command}"
-    if missing:
-        advice = f"Restore what was removed, or drop its documents: {command} --drop-missing"
-    return f"{', and '.join(facts)}. {advice}"
+    return f"{', and '.join(facts)}. {how_to_freshen(directory, is_one_missing=bool(missing))}"
+
+
+def how_to_freshen(directory: str | os.PathLike[str] | None, *, is_one_missing: bool) -> str:
+    """Return what to do about an index whose sources changed, or one of which is missing."""
+    if is_one_missing:
+        drop = command("ragkit index update", directory, end="--drop-missing")
+        return f"Restore what was removed, or drop its documents: {drop}"
+    return f"Update it: {command('ragkit index update', directory)}"
 
 
 def _first_of(paths: Sequence[Path]) -> str:

@@ -33,6 +33,7 @@ from ragkit.index.protocol import Progress
 from ragkit.index.token_quantizer import TokenQuantizer
 from ragkit.index.token_vectors import TokenVectors, TokenVectorsBuilder
 from ragkit.index.vectors import Layout, QuerySample, VectorIndex, choose_layout
+from ragkit.progress import STAGE, counted
 from ragkit.storage.arrays import Integers, Table, offsets_of
 from ragkit.storage.tables import TableWriter, json_bytes
 from ragkit.text.words import stems_of
@@ -240,7 +241,7 @@ def _write_chunks(
     writer.append("sentences.npy", np.zeros((0, 2), np.int64))
     sizes: list[int] = []
     keys: list[Key] = []
-    for number, document in enumerate(documents):
+    for number, document in enumerate(counted("Reading documents", documents)):
         chunks = _chunks_of(document, encoder, chunker, previous)
         texts = _chunk_texts([(document, chunk) for chunk in chunks])
         for one in texts:
@@ -303,9 +304,11 @@ def _encode_missing(
     total, done = int(texts.sum()), 0
     count = {draft.keys[n].tobytes(): t for n, t in zip(missing, texts.tolist(), strict=True)}
     groups = (draft.texts_of(group) for group in _groups(missing, texts))
+    STAGE.get()("Encoding texts", 0, total)
     for keys, chunks in chunk_encoder(groups):
         journal.add(keys, chunks)
         done += sum(count[key] for key in keys)
+        STAGE.get()("Encoding texts", done, total)
         if progress:
             progress(done, total)
 
@@ -378,6 +381,7 @@ def _assemble(
     vectors = _write_encoded(
         draft, caches, writer, layout=layout, sample=sample, dimension=dimension
     )
+    STAGE.get()("Arranging the vectors", 0, None)
     index = VectorIndex.write(writer, layout, vectors, sample.queries(dimension))
     tables = {name: writer.table(name) for name in TokenVectors.names(quantizer)}
     tokens = TokenVectors(tables, quantizer, draft.first_sentences, draft.sentences, readings)
@@ -408,6 +412,7 @@ def _write_encoded(
     places = draft.sentences[:][draft.first_sentences[:-1], 0].tolist()
     vectors: list[Vectors] = [np.zeros((0, dimension), np.float32)]
     for start in range(0, len(draft.keys), _BLOCK):
+        STAGE.get()("Writing chunks", start, len(draft.keys))
         block = slice(start, start + _BLOCK)
         chunks = _look_up([key.tobytes() for key in draft.keys[block]], caches)
         own = [chunk.tokens for chunk in chunks]

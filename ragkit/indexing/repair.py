@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from ragkit.commands import command
 from ragkit.corpus import SourceFile, iter_sources
 from ragkit.encoding import Encoder
 from ragkit.errors import IndexDamagedError, SourceError
@@ -108,8 +109,9 @@ def _from_sources(
             ]
     raise IndexDamagedError(
         f"the index at {directory} cannot be repaired: {', '.join(damaged)} is damaged, and not "
-        f"all of its {len(paths)} source files are where and what they were. Restore them, or "
-        f"build the index from others: ragkit index build SOURCE… --out {directory}"
+        f"all of its {len(paths)} source files are where and what they were. Restore them and "
+        f"repair it then, or build the index from others: "
+        f"{command('ragkit index build SOURCE… --out', directory)}"
     )
 
 

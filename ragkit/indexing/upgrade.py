@@ -17,11 +17,19 @@ from pathlib import Path
 from typing import Any
 
 from ragkit.chunking import Chunker
+from ragkit.commands import beside, command
 from ragkit.corpus import SourceFile, iter_sources
 from ragkit.encoding import Fingerprint, recorded_encoder
 from ragkit.errors import IndexDamagedError, IndexMismatchError, IndexStaleError, SourceError
 from ragkit.index.config import RetrievalConfig
-from ragkit.index.manifest import FORMAT, MANIFEST, Manifest, format_of
+from ragkit.index.manifest import (
+    FORMAT,
+    MANIFEST,
+    Manifest,
+    damaged_manifest,
+    documents_of,
+    format_of,
+)
 from ragkit.index.protocol import Progress
 from ragkit.index.publish import draft_folder, open_tables_of, publish, write_lock
 from ragkit.indexing.builder import BuildSettings, build_and_publish
@@ -53,7 +61,7 @@ def upgrade(directory: Path, *, progress: Progress | None = None) -> bool:
         try:
             record = unseal((directory / MANIFEST).read_bytes())
         except SealBrokenError as error:
-            raise IndexDamagedError(f"{directory / MANIFEST} is damaged: {error}.") from error
+            raise damaged_manifest(directory / MANIFEST, str(error)) from error
         if record["format"] == _CONVERTED:
             with suppress(IndexDamagedError):  # then it is built again, as an older one is
                 _convert(directory, record)
@@ -65,7 +73,7 @@ def upgrade(directory: Path, *, progress: Progress | None = None) -> bool:
             record.get("memory"),
         )
         encoder = recorded_encoder(Fingerprint.from_dict(record["encoder"]))
-        documents = iter_sources(paths)
+        documents = iter_sources(paths, ids=_ids_of_files(directory, record))
         build_and_publish(
             directory, documents, encoder, settings, inputs=documents.inputs, progress=progress
         )
@@ -90,7 +98,7 @@ def _convert(directory: Path, record: Mapping[str, Any]) -> None:
 
 def _source_paths(directory: Path, record: Mapping[str, Any]) -> list[Path]:
     """The source files of an index, unchanged since it was built."""
-    paths = []
+    paths: dict[Path, None] = {}
     for source in record["sources"]:
         if source["path"] is None:
             raise IndexMismatchError(
@@ -102,13 +110,28 @@ def _source_paths(directory: Path, record: Mapping[str, Any]) -> list[Path]:
             actual = SourceFile("", path, source["sha256"]).current_sha256()
         except SourceError as error:
             raise IndexStaleError(
-                f"the source {path} of the index at {directory} cannot be loaded: {error}"
+                f"the index at {directory} has format {record['format']} and has to be built "
+                f"again, but: {error} {_how_to_build_anew(directory)}"
             ) from error
         if actual != source["sha256"]:
             raise IndexStaleError(
                 f"the source {path} has sha256 {actual[:16]}…, but the index at {directory} was "
-                f"built from {source['sha256'][:16]}…. Build a new index from the changed sources: "
-                f"ragkit index build SOURCE… --out OTHER"
+                f"built from {source['sha256'][:16]}…. {_how_to_build_anew(directory)}"
             )
-        paths.append(path)
-    return paths
+        paths[path] = None
+    return list(paths)
+
+
+def _ids_of_files(directory: Path, record: Mapping[str, Any]) -> dict[Path, str]:
+    """The id of each file that is one document: what people said about it names it so."""
+    ids: dict[Path, list[str]] = {}
+    for source in record["sources"]:
+        ids.setdefault(directory / source["path"], []).extend(documents_of(source))
+    return {path: names[0] for path, names in ids.items() if len(names) == 1}
+
+
+def _how_to_build_anew(directory: Path) -> str:
+    return (
+        f"Restore the file, or build a new index from the changed sources beside it: "
+        f"{command('ragkit index build SOURCE… --out', beside(directory, '-new'))}"
+    )

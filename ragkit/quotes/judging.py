@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -18,6 +19,9 @@ __all__ = ["judge"]
 _MIN_WORDS = 3
 _MIN_CHARACTERS = 12
 
+_MARKDOWN_ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
+"""A character that Markdown takes literally."""
+
 
 def judge(index: TokenIndex, quotation: Quotation, passages: Sequence[TokenRange]) -> QuoteCheck:
     """Look a quotation up and decide its status.
@@ -28,8 +32,12 @@ def judge(index: TokenIndex, quotation: Quotation, passages: Sequence[TokenRange
         passages: the tokens of each passage, by rank; if empty, markers are not judged.
 
     """
-    quote = QuoteTokens.split(list(tokenize(quotation.content)))
-    verdict = _verdict(index, quotation, quote, passages)
+    verdict = _verdict(index, quotation, passages)
+    if verdict.status in (QuoteStatus.ALTERED, QuoteStatus.ABSENT):
+        # Markdown, which ragkit's own answers are as well, escapes punctuation of the corpus.
+        plain = _MARKDOWN_ESCAPE.sub(r"\1", quotation.content)
+        if plain != quotation.content:
+            verdict = _verdict(index, quotation._replace(content=plain), passages)
     return QuoteCheck(
         text=quotation.text,
         start=quotation.start,
@@ -53,9 +61,8 @@ class _Verdict(NamedTuple):
     reason: str = ""
 
 
-def _verdict(
-    index: TokenIndex, quotation: Quotation, quote: QuoteTokens, passages: Sequence[TokenRange]
-) -> _Verdict:
+def _verdict(index: TokenIndex, quotation: Quotation, passages: Sequence[TokenRange]) -> _Verdict:
+    quote = QuoteTokens.split(list(tokenize(quotation.content)))
     if _is_short(quotation.content, quote):
         return _Verdict(QuoteStatus.SHORT, reason="too short to look up")
     match = _exact_verdict(index, quotation, quote, passages, whole_sentences=True)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ragkit.progress import counted
+
 __all__ = [
     "BLOCK",
     "SUMS",
@@ -81,7 +83,7 @@ def file_records(folder: Path) -> dict[str, FileRecord]:
     Everything is on the disk, not only in its cache, when this returns.
     """
     records = {}
-    for path in sorted(folder.iterdir()):
+    for path in counted("Securing files", sorted(folder.iterdir())):
         size = path.stat().st_size
         whole, sums = block_digests(path)
         records[path.name] = FileRecord(size, whole)
@@ -102,7 +104,7 @@ def verify_files(folder: Path, records: Mapping[str, FileRecord], names: Iterabl
         FileUnreadableError: a file is missing or cannot be read.
 
     """
-    for name in names:
+    for name in counted("Verifying files", names):
         path, expected = folder / name, records[name]
         with unreadable(path):
             actual = FileRecord(path.stat().st_size, file_sha256(path))

@@ -153,3 +153,15 @@ def test_candidates_that_are_reviewed_are_not_overwritten_unless_told(
     assert stored.read_text() == line
     assert imported(out, "--replace").exit_code == 0
     assert len(load_questions(out)) == 1
+
+
+@pytest.mark.parametrize("text", ["I", "t", "is"])
+def test_a_letter_or_a_word_is_no_gold(index: Index, text: str) -> None:
+    record = replace(about(index, FLOUR), text=text, short=text, generation="another")
+    [candidate] = candidate_questions([record], index)
+    assert candidate.needs_review
+    same = replace(about(index, FLOUR), text="Flour, water.", short="a")
+    [liked] = candidate_questions([same], index)
+    assert liked.question.answers == ()  # "a" stands in many words
+    [evidence] = liked.question.evidence
+    assert len(evidence.quote) > len("Flour, water.")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -418,9 +420,44 @@ def test_the_command_line_evaluates_an_endpoint(origin: str, tmp_path: Path) -> 
         (["--endpoint", "http://127.0.0.1:9", "--callable", "json:dumps"], "expected one of them"),
         (["--endpoint", "http://127.0.0.1:9", "--body", "{"], "--body is not JSON"),
         (["--endpoint", "http://127.0.0.1:9", "--body", "{}"], "no {question}"),
+        (["--text-path", "answer"], "--text-path has no --endpoint beside it"),
+        (["--endpoint-model", "m"], "--endpoint-model has no --endpoint beside it"),
+        (["--callable", "json:dumps", "--body", "{}"], "--body has no --endpoint beside it"),
+        (["--abstains-with", "no"], "--abstains-with has no --endpoint or --callable beside it"),
+        (["--paraphrases"], "--paraphrases has no --endpoint or --callable beside it"),
     ],
 )
 def test_options_that_cannot_be_used_say_why(arguments: list[str], message: str) -> None:
     done = CliRunner().invoke(cli, ["eval", "--set", str(ROOT / "eval"), *arguments])
     assert isinstance(done.exception, InputError), done.output
     assert message in str(done.exception)
+
+
+PARAPHRASES = """
+def answer(question):
+    return {"text": "In spring 1922.", "citations": ["German officers went to Russia in spring 1922"]}
+"""
+
+
+def test_a_bot_that_paraphrases_passes_the_gate_if_it_is_said_to_and_a_floor_still_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("other_bot.py").write_text(PARAPHRASES, encoding="utf-8")
+    Path("eval").mkdir()
+    lines = (ROOT / "eval" / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+    chosen = [line for line in lines if '"must_pass"' not in line][:4]
+    Path("eval/questions.jsonl").write_text("\n".join(chosen), encoding="utf-8")
+    bot = ["--callable", "other_bot:answer"]
+    lacking = CliRunner().invoke(cli, ["eval", "gate", *bot, "--paraphrases", "--junit", "j.xml"])
+    [line] = re.findall("`ragkit (.*)`", str(lacking.exception))
+    assert line == "eval bless --callable other_bot:answer --paraphrases"
+    assert CliRunner().invoke(cli, shlex.split(line)).exit_code == 0
+    strict = CliRunner().invoke(cli, ["eval", "gate", *bot])
+    assert strict.exit_code == 1
+    assert "FAIL citations do not resolve" in strict.output
+    assert CliRunner().invoke(cli, ["eval", "gate", *bot, "--paraphrases"]).exit_code == 0
+    Path("eval/floors.json").write_text('{"overall": {"citation validity": 0.5}}')
+    floored = CliRunner().invoke(cli, ["eval", "gate", *bot, "--paraphrases"])
+    assert floored.exit_code == 1
+    assert "citation validity of overall is 0.000, below its floor 0.5" in floored.output

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ragkit import Answer, Index, InputError, Passage
+from ragkit import Answer, Document, Encoder, Index, InputError, Passage
 from ragkit.evaluation import (
+    Evidence,
     GateError,
     Question,
     QuestionSet,
@@ -22,6 +23,7 @@ from ragkit.evaluation import (
     load_floors,
 )
 from ragkit.evaluation.harness import save_baseline
+from ragkit.evaluation.questions import resolve
 
 
 def rerun(
@@ -120,7 +122,12 @@ def test_a_citation_that_does_not_resolve_is_caught(
 def test_unresolved_gold_and_another_question_set_are_caught(report: Report) -> None:
     lost = replace(report, unresolved_gold=("weimar-001",))
     assert any("gold evidence does not resolve" in r for r in check_gate(lost, report, {}).reasons)
-    other = replace(report, configuration=replace(report.configuration, questions="x"))
+    first, *rest = report.outcomes
+    other = replace(
+        report,
+        configuration=replace(report.configuration, questions="x"),
+        outcomes=(replace(first, question="Another?"), *rest),
+    )
     assert any("bless" in r for r in check_gate(other, report, {}).reasons)
 
 
@@ -152,3 +159,21 @@ def test_floors_that_could_never_apply_are_refused(tmp_path: Path, floors: str) 
     path.write_text(floors, encoding="utf-8")
     with pytest.raises(InputError, match="holds no valid floors"):
         load_floors(path)
+
+
+def test_an_edit_that_moves_the_gold_is_not_another_question_set(tiny: Encoder) -> None:
+    """The baseline of before the edit still holds: the same is asked, and quotes the same."""
+    text = "The library opens at nine. On Sundays it is closed."
+    quote = "On Sundays it is closed."
+    asked = Question("q", "When is it closed?", True, evidence=(Evidence("hours", -1, -1, quote),))
+
+    def run(text: str, question: Question) -> Report:
+        documents = [Document("hours", "Library", text)]
+        index = Index.build(documents, encoder=tiny)
+        questions = resolve(QuestionSet("set", (question,)), {d.id: d for d in documents})
+        return evaluate_index(questions, index)
+
+    moved = check_gate(run(f"Welcome! {text}", asked), run(text, asked), {})
+    assert moved.checks["question set"] is None
+    other = check_gate(run(text, replace(asked, text="When may I come?")), run(text, asked), {})
+    assert "differs from the baseline's" in str(other.checks["question set"])

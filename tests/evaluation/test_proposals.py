@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from ragkit import Document, InputError
+from ragkit import Document, Encoder, Index, InputError
 from ragkit.cli import cli
 from ragkit.evaluation import (
     Proposals,
@@ -205,9 +205,10 @@ def test_the_command_line_asks_a_model_and_says_what_was_refused(tmp_path: Path)
         done = CliRunner().invoke(
             cli, ["eval", "generate", "--out", str(out), "--llm", "m", "--llm-url", to.url]
         )
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == 1, done.output
     assert "the quote is not in the passage" in done.output
-    assert "Wrote" in done.output
+    assert "None of the model's proposals can be used" in done.output
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(
@@ -215,6 +216,7 @@ def test_the_command_line_asks_a_model_and_says_what_was_refused(tmp_path: Path)
     [
         (["--llm-url", "http://127.0.0.1:9/v1"], "--llm"),
         (["--answerable", "0"], "expected at least 1"),
+        (["--max-calls", "3"], "--max-calls 3 has no --llm beside it"),
         (["--out", "no/such/folder.jsonl"], "folder.jsonl cannot be written"),
     ],
 )
@@ -225,3 +227,53 @@ def test_arguments_that_cannot_be_used_are_named(
     done = CliRunner().invoke(cli, ["eval", "generate", "--out", "x.jsonl", *arguments])
     assert isinstance(done.exception, InputError)
     assert message in str(done.exception)
+
+
+def test_a_model_is_not_called_more_often_than_is_allowed() -> None:
+    refused = Writer("I will not.")
+    paragraphs = "\n\n".join(
+        f"Oven {n} bakes bread for the {n}th street of the town of Brot, every single morning."
+        for n in range(9)
+    )
+    many = Document("ovens", "Ovens", paragraphs)
+    propose_questions([many], answerable=4, unanswerable=0, model=refused)
+    assert len(refused.asked) == 4
+    refused.asked.clear()
+    propose_questions([many], answerable=4, unanswerable=0, model=refused, max_calls=2)
+    assert len(refused.asked) == 2
+    with pytest.raises(InputError, match="max_calls is 0"):
+        propose_questions([many], model=refused, max_calls=0)
+
+
+def test_the_command_says_what_a_model_will_cost_before_it_is_called(tmp_path: Path) -> None:
+    out = tmp_path / "proposals.jsonl"
+    with endpoint([json.dumps([GOOD])]) as to:
+        done = CliRunner().invoke(
+            cli,
+            [
+                "eval",
+                "generate",
+                "--out",
+                str(out),
+                "--llm",
+                "m",
+                "--llm-url",
+                to.url,
+                "--max-calls",
+                "3",
+            ],
+        )
+    first = done.output.splitlines()[0]
+    assert first.startswith("m is called at most 3 times; each call reads at most")
+    assert "--max-calls" in first
+
+
+def test_a_corpus_that_fits_no_template_is_told_from_a_success(
+    tmp_path: Path, tiny: Encoder
+) -> None:
+    index, out = tmp_path / "i", tmp_path / "p.jsonl"
+    Index.build([Document("a", "A", "Nothing much happens here, as you see.")], index, encoder=tiny)
+    done = CliRunner().invoke(cli, ["eval", "generate", "--index", str(index), "--out", str(out)])
+    assert done.exit_code == 1
+    assert "No question can be proposed" in done.output
+    assert not out.exists()

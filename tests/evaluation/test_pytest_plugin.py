@@ -119,3 +119,25 @@ def test_pytest_without_the_option_does_not_load_the_evaluation(tmp_path: Path) 
         "import sys\n\ndef test_cheap() -> None:\n    assert 'ragkit.evaluation' not in sys.modules\n"
     )
     assert "1 passed" in run_pytest(tmp_path).stdout
+
+
+def test_questions_are_asked_once_even_if_that_fails(project: Path) -> None:
+    (project / "conftest.py").write_text(
+        """
+import ragkit.evaluation
+from ragkit.errors import InputError
+
+
+def gate(*_, **__):
+    with open("runs", "a") as file:
+        file.write("run ")
+    raise InputError("the chatbot is down.")
+
+
+ragkit.evaluation.gate = gate
+"""
+    )
+    done = run_pytest(project, "--ragkit", "eval", "--ragkit-index", "idx")
+    assert "12 failed" in done.stdout
+    assert "the chatbot is down." in done.stdout
+    assert (project / "runs").read_text() == "run "

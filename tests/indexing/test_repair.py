@@ -160,7 +160,7 @@ def test_what_is_no_index_and_a_damaged_manifest_are_told(tmp_path: Path, int8: 
         Index.repair(tmp_path / "none", encoder=int8)
     Index.build([Document("a", "A", TEXTS[0])], tmp_path / "i", encoder=int8)
     (tmp_path / "i" / "manifest.json").write_bytes(b"{")
-    with pytest.raises(IndexDamagedError, match="rebuild"):
+    with pytest.raises(IndexDamagedError, match="build the index anew beside it"):
         Index.repair(tmp_path / "i", encoder=int8)
 
 

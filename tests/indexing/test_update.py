@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import random
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -283,8 +285,8 @@ def test_the_cure_for_a_changed_source_cures_it_and_loses_nothing(three: Path) -
     (three / "b.txt").write_text("Bees make honey.", encoding="utf-8")
     with pytest.raises(IndexStaleError) as stale:
         Index.open(three / "i", require_fresh=True)
-    command = str(stale.value).split("Update it: ragkit ")[1]
-    run(*command.split())
+    [command] = re.findall(r"Update it: `ragkit (.*)`", str(stale.value))
+    run(*shlex.split(command))
     opened = Index.open(three / "i")
     assert [d.id for d in opened.documents] == ["a", "b", "c"]
     assert opened.documents[1].text == "Bees make honey."

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import shutil
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from ragkit import Document, Encoder, Index, IndexMismatchError, IndexStaleError
+from ragkit import Document, Encoder, Index, IndexExistsError, IndexMismatchError, IndexStaleError
 from ragkit.cli import cli
 from ragkit.index.manifest import FORMAT
 from support.parts import ROOT, rewrite_manifest
 
+FORMATS = ROOT / "tests" / "data" / "formats"
 REBUILT = 3
 """The newest format that nothing is converted from."""
 
@@ -71,6 +74,75 @@ def test_a_damaged_index_of_format_4_is_built_again_from_its_sources(tmp_path: P
     assert Index.verify(index).ask("When is it closed?").text == "On Sundays it is closed."
 
 
+@pytest.fixture
+def released(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """The folder of an index that the code of that format wrote, next to its source."""
+    shutil.unpack_archive(FORMATS / f"format-{request.param}.tar.xz", tmp_path, filter="data")
+    return tmp_path / "index"
+
+
+@pytest.mark.parametrize("released", [1, 2, 3], indirect=True)
+def test_an_index_of_each_earlier_format_is_refused_by_name_and_upgraded_as_the_error_says(
+    released: Path,
+) -> None:
+    with pytest.raises(IndexMismatchError) as refused:
+        Index.open(released)
+    number = json.loads((released / "manifest.json").read_text())["format"]
+    assert f"has format {number}" in str(refused.value)
+    [line] = re.findall(r"`ragkit (.*)`", str(refused.value))
+    done = CliRunner().invoke(cli, shlex.split(line), catch_exceptions=False)
+    assert done.exit_code == 0
+    opened = Index.verify(released)
+    assert [document.id for document in opened.documents] == ["hours"]
+    assert opened.ask("When is it closed?").text == "On Sundays it is closed."
+    assert Index.info(released).to_dict()["format"] == FORMAT
+
+
+@pytest.mark.parametrize("released", [1, 2, 3], indirect=True)
+def test_an_index_of_an_earlier_format_without_its_source_is_refused_and_unchanged(
+    released: Path,
+) -> None:
+    (released.parent / "hours.txt").unlink()
+    before = (released / "manifest.json").read_bytes()
+    with pytest.raises(IndexStaleError, match=r"hours\.txt does not exist.*Restore the file, or"):
+        Index.upgrade(released)
+    assert (released / "manifest.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("released", [1, 2, 3], indirect=True)
+def test_a_build_onto_an_index_of_an_earlier_format_drops_none_of_its_documents(
+    released: Path, tiny_model: Path
+) -> None:
+    (released.parent / "other.txt").write_text("Tea is made of leaves.")
+    with pytest.raises(IndexExistsError, match=r"1 in all \(hours\)"):
+        Index.build(released.parent / "other.txt", released, encoder=str(tiny_model))
+
+
+@pytest.mark.parametrize("released", [5], indirect=True)
+def test_the_first_index_of_the_current_format_is_opened_as_it_is(released: Path) -> None:
+    assert not Index.upgrade(released)
+    assert Index.verify(released).ask("When is it closed?").text == "On Sundays it is closed."
+
+
+def test_an_index_of_each_format_is_kept() -> None:
+    kept = {int(path.name.split("-")[1].split(".")[0]) for path in FORMATS.iterdir()}
+    assert kept | {4} == set(range(1, FORMAT + 1))  # format 4 has a folder of its own
+
+
+def test_an_upgrade_keeps_the_ids_of_documents_that_their_folder_gave(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "docs" / name).mkdir(parents=True)
+        (tmp_path / "docs" / name / "hours.txt").write_text(f"The {name} opens at nine.")
+    Index.build(tmp_path / "docs", tmp_path / "i", encoder=str(tiny_model))
+    shutil.rmtree(tmp_path / "docs" / "b")
+    Index.update(tmp_path / "i", drop_missing=True)
+    rewrite_manifest(tmp_path / "i", format=REBUILT)
+    Index.upgrade(tmp_path / "i")
+    assert [document.id for document in Index.open(tmp_path / "i").documents] == ["a-hours"]
+
+
 def test_an_older_index_names_the_command_that_upgrades_it(built: Path) -> None:
     rewrite_manifest(built, format=FORMAT - 1)
     with pytest.raises(IndexMismatchError, match=rf"format {FORMAT - 1}.*ragkit index upgrade"):
@@ -91,7 +163,7 @@ def test_upgrading_gives_the_index_that_a_fresh_build_would_give(built: Path) ->
 def test_a_changed_source_is_not_mixed_into_an_upgrade(built: Path) -> None:
     rewrite_manifest(built, format=REBUILT)
     (built.parent / "rivers.txt").write_text("The Rhine is long.", encoding="utf-8")
-    with pytest.raises(IndexStaleError, match="Build a new index"):
+    with pytest.raises(IndexStaleError, match="build a new index"):
         Index.upgrade(built)
 
 

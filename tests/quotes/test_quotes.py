@@ -13,6 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ragkit import Citation, Document, InputError, Passage
+from ragkit.answering.render import escape_markdown
 from ragkit.quotes.checker import QuoteChecker
 from ragkit.quotes.exact import MAX_PLACES
 from ragkit.quotes.report import QuoteCheck, QuoteReport, QuoteStatus
@@ -161,6 +162,9 @@ def test_an_altered_quotation_has_the_most_similar_place(
         ("… entry is free on Sundays …", "verbatim"),
         ("*Entry is free on Sundays*", "verbatim"),
         ("elephants never forget their keepers", "absent"),
+        (r"Entry is free on Sundays\,", "verbatim"),
+        (r"Bears sleep\… and wolves howl", "altered"),  # Markdown escapes ASCII punctuation alone
+        (r"Entry is free on\-Sundays", "altered"),
     ],
 )
 def test_spellings_may_differ_and_words_may_not(zoo: QuoteChecker, said: str, status: str) -> None:
@@ -505,3 +509,21 @@ def _seconds(checker: QuoteChecker, text: str) -> float:
     start = time.perf_counter()
     checker.check(text)
     return time.perf_counter() - start
+
+
+def test_ragkits_own_answers_in_markdown_are_verbatim() -> None:
+    text = "The Molotov-Ribbentrop pact (23 August) cost 3.5 % *more* than [planned] & agreed!"
+    pact = Document("pact", "Pact", text)
+    quoted = f"> {escape_markdown(text)} [1]"
+    assert "\\-" in quoted
+    assert only(QuoteChecker([pact]).check(quoted)).status == "verbatim"
+    changed = quoted.replace("23", "24")
+    check = only(QuoteChecker([pact]).check(changed))
+    assert check.status == "altered"
+    assert "\\" not in check.diff
+
+
+def test_backslashes_of_the_documents_are_quoted_as_they_are() -> None:
+    path = Document("path", "Path", r"The files are in C:\_old\-files on that machine.")
+    checker = QuoteChecker([path])
+    assert only(checker.check(r"“in C:\_old\-files on that machine”")).status == "verbatim"

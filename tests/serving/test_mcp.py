@@ -701,3 +701,15 @@ def test_the_http_server_stops_when_interrupted() -> None:
         rest, _ = process.communicate()
     assert structured(asked)["answered"] is True
     assert (rest, process.returncode) == ("stopped\n", 0)
+
+
+def test_a_tool_says_that_the_sources_changed(tmp_path: Path) -> None:
+    source = tmp_path / "bread.txt"
+    source.write_text("Bread is made of flour.")
+    Index.build(source, tmp_path / "i")
+    fresh = call(mcp_server(tmp_path / "i"), "ask", question="What is bread made of?")
+    assert structured(fresh)["stale"] is False
+    source.write_text("Bread is made of rye.")
+    stale = call(mcp_server(tmp_path / "i"), "ask", question="What is bread made of?")
+    assert structured(stale)["stale"] is True
+    assert "changed after they were indexed" in text_of(stale)

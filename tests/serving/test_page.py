@@ -1412,3 +1412,36 @@ def test_the_example_of_a_website_has_the_chat(browser: Browser, index: Index) -
         frame.get_by_label("Your question").press("Enter")
         expect(frame.locator(".answer")).to_have_text(OFFICERS_WENT)
         context.close()
+
+
+def test_a_double_click_on_an_opinion_sends_it_once(
+    visit: Visit, listener: str, stored: Path
+) -> None:
+    before = len(list(load_feedback(stored))) if stored.exists() else 0
+    page = visit(f"{listener}/")
+    ask(page, OFFICERS)
+    page.get_by_role("button", name="Helpful", exact=True).dblclick()
+    expect(page.get_by_text("Thank you.")).to_be_visible()
+    assert len(list(load_feedback(stored))) == before + 1
+
+
+def test_a_draft_stays_through_a_reload_until_it_is_asked(visit: Visit, origin: str) -> None:
+    page = visit(f"{origin}/")
+    box = page.get_by_role("textbox").first
+    box.fill("When did the first")
+    page.reload()
+    expect(box).to_have_value("When did the first")
+    ask(page, OFFICERS)
+    expect(box).to_have_value("")
+    page.goto(f"{origin}/")
+    expect(box).to_have_value("")
+
+
+def test_a_stale_answer_says_so(visit: Visit, tmp_path: Path) -> None:
+    (tmp_path / "bread.txt").write_text("Bread is made of flour.")
+    Index.build(tmp_path / "bread.txt", tmp_path / "i")
+    (tmp_path / "bread.txt").write_text("Bread is made of rye.")
+    with listening(create_app(tmp_path / "i", Settings())) as address:
+        page = visit(f"{address}/")
+        ask(page, "What is bread made of?")
+        expect(page.get_by_text("changed after they were indexed")).to_be_visible()

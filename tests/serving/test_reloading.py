@@ -7,7 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from ragkit import Document, Index
+import pytest
+
+from ragkit import Document, Index, IndexStaleError
+from ragkit.answering.render import STALE
 from ragkit.serving import Settings
 from ragkit.serving.reloading_index import ReloadingIndex
 from support.http_api import (
@@ -66,3 +69,44 @@ def test_reloading_drops_no_request_and_mixes_no_generations(tmp_path: Path) -> 
     pairs = {(a["index_generation"], a["passages"][0]["text"]) for a in answers}
     assert {text for _, text in pairs} == set(texts)
     assert len({generation for generation, _ in pairs}) == len(pairs) == 2
+
+
+def test_an_answer_says_that_a_source_changed_while_the_server_ran_until_it_is_updated(
+    tmp_path: Path,
+) -> None:
+    source = tmp_path / "bread.txt"
+    source.write_text("Bread is made of flour.")
+    Index.build(source, tmp_path / "i")
+    index = ReloadingIndex(tmp_path / "i", on_reload=lambda _: None)
+
+    def is_stale() -> bool:
+        index.reload()
+        return index.current.ask("What is bread made of?", threshold=0).stale
+
+    assert not is_stale()
+    source.write_text("Bread is made of rye flour.")
+    assert is_stale()
+    Index.update(tmp_path / "i")
+    assert not is_stale()
+
+
+def test_a_stale_answer_says_so_on_every_way_out(tmp_path: Path) -> None:
+    for name in ("bread", "tea"):
+        (tmp_path / f"{name}.txt").write_text(f"The {name} is made of leaves and flour.")
+    Index.build([tmp_path / "bread.txt", tmp_path / "tea.txt"], tmp_path / "i")
+    (tmp_path / "tea.txt").unlink()
+    question = "What is bread made of?"
+    with client(tmp_path / "i", Settings(reload=0)) as web:
+        answer = web.post("/v1/ask", json={"question": question}).json()
+        assert answer["stale"] is True
+        assert STALE in answer["markdown"]
+        chat = {"model": "ragkit", "messages": [{"role": "user", "content": question}]}
+        reply = web.post("/v1/chat/completions", json=chat).json()
+        assert reply["choices"][0]["message"]["content"].rstrip().endswith(STALE)
+        streamed = web.post("/v1/chat/completions", json={**chat, "stream": True}).text
+        assert STALE in streamed
+        begun = web.post("/v1/conversations").json()["id"]
+        turn = web.post(f"/v1/conversations/{begun}/ask", json={"question": question})
+        assert turn.json()["stale"] is True
+    with pytest.raises(IndexStaleError, match=r"tea\.txt was removed"):
+        ReloadingIndex(tmp_path / "i", require_fresh=True, on_reload=lambda _: None)

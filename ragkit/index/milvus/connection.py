@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+from ragkit.commands import command
 from ragkit.errors import (
     IndexLockedError,
     IndexNotFoundError,
@@ -73,8 +74,8 @@ def _raise_if_locked(location: MilvusLocation) -> None:
     except DataDirLockedError as error:
         raise IndexLockedError(
             f"another process has {location.uri} open; milvus-lite allows one process at a time. "
-            f"Close it there, or start a server for several: milvus-lite server --data-dir "
-            f"{location.uri} --host 127.0.0.1"
+            f"Close it there, or start a server for several: "
+            f"{command('milvus-lite server --data-dir', location.uri, end='--host 127.0.0.1')}"
         ) from error
     except Exception as error:  # milvus-lite's own types, and those of its libraries
         raise server_error(location, "opening the file", str(error)) from error

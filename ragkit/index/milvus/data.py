@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ragkit.commands import command
 from ragkit.encoding import Vectors
 from ragkit.errors import IndexDamagedError, IndexNotFoundError
 from ragkit.index.centroids import CentroidRows
@@ -242,7 +243,7 @@ def _published(server: Server) -> Generation:
 
 def _not_found(location: MilvusLocation) -> IndexNotFoundError:
     return IndexNotFoundError(
-        f"there is no index at {location}. Push one: ragkit index push INDEX {location}"
+        f"there is no index at {location}. Push one: {command('ragkit index push INDEX', location)}"
     )
 
 

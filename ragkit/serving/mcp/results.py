@@ -65,6 +65,9 @@ class AskResult(BaseModel):
     text: str = Field(description='The answer, verbatim from the first passage, or "".')
     confidence: float = Field(description="From 0 to 1.")
     reason: str | None = Field(description="Why it was not answered.")
+    stale: bool = Field(
+        description="True where the sources changed after they were indexed: it may be outdated."
+    )
     passages: list[PassageResult]
 
 
@@ -102,6 +105,7 @@ def ask_result(answer: Answer, index: Index) -> AskResult:
         text=answer.text,
         confidence=answer.confidence,
         reason=answer.reason.value if answer.reason else None,
+        stale=answer.stale,
         passages=[_passage_result(passage, index) for passage in answer.passages],
     )
 

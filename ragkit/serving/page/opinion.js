@@ -8,8 +8,15 @@ const LONGEST = 2000; // characters of a comment; the server's limit
 /** Two thumbs and "This is wrong", about what `answer` returns by then. */
 export function opinion(answer) {
   const box = h("div", { class: "opinion", role: "group", "aria-label": "Your opinion" });
+  let sending = false; // a double click says it once
   const send = async (verdict, comment = "") => {
-    await feedback(record(answer(), verdict, comment));
+    if (sending) return;
+    sending = true;
+    try {
+      await feedback(record(answer(), verdict, comment));
+    } finally {
+      sending = false;
+    }
     const thanks = h("p", { class: "soft", tabindex: "-1" }, "Thank you.");
     box.replaceChildren(thanks);
     thanks.focus();

@@ -12,6 +12,7 @@ import { Turn } from "./turn.js";
 const at = (id) => document.getElementById(id);
 const [box, notices, go] = [at("question"), at("notices"), at("go")];
 const embedded = location.pathname.endsWith("/embed");
+const DRAFT = "ragkit-draft";
 const touch = matchMedia("(pointer: coarse)");
 
 const article = new Article(at("text"));
@@ -27,6 +28,7 @@ api.lock.ask = token;
 trail.adopt();
 listen();
 takeOver();
+restoreDraft();
 start();
 
 async function start() {
@@ -222,6 +224,7 @@ function busy(yes) {
 function write(text) {
   box.value = text;
   fit();
+  keepDraft();
 }
 
 /** The box is as high as what is typed. */
@@ -232,6 +235,7 @@ function fit() {
 
 function listen() {
   box.addEventListener("input", fit);
+  box.addEventListener("input", keepDraft);
   box.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
@@ -256,6 +260,25 @@ function takeOver() {
   if (!box.value.trim() || !box.value.endsWith("\n")) return;
   write(box.value.trim());
   eager = true;
+}
+
+/** What was typed and not asked stays through a reload, in this tab alone. */
+function restoreDraft() {
+  const draft = stored(() => sessionStorage.getItem(DRAFT));
+  if (draft && !box.value && !eager) write(draft);
+}
+
+function keepDraft() {
+  stored(() => sessionStorage.setItem(DRAFT, box.value));
+}
+
+/** Browsers may forbid storage, above all inside another site. */
+function stored(use) {
+  try {
+    return use();
+  } catch {
+    return null;
+  }
 }
 
 /** Opened or come back to inside another site: the question box is where to begin. */

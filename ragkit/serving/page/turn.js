@@ -4,6 +4,7 @@ import { button, dressed, h, label, marks, outside, phrases, spoken, table } fro
 import { opinion } from "./opinion.js";
 
 const OTHERWISE = "it says otherwise"; // the reason of an answer that contradicts its question
+const STALE = "The documents changed after they were indexed; this may be out of date.";
 const AROUND = 110; // how many characters of a passage are shown around its highlight
 const FENCE = /^[ \t]*(`{3,}|~{3,}).*$/m;
 const WARNINGS = {
@@ -66,7 +67,10 @@ export class Turn {
     this.#speaking = speaking;
     this.#shown = answer;
     const head = [this.#understood(answer), reply(answer), this.#choices(answer)];
-    this.#body.replaceChildren(...[...head, ...this.#parts(answer, speaking)].filter(Boolean));
+    const stale = answer.stale && h("p", { class: "soft stale", role: "note" }, STALE);
+    this.#body.replaceChildren(
+      ...[...head, ...this.#parts(answer, speaking), stale].filter(Boolean),
+    );
   }
 
   #parts(answer, speaking) {
