@@ -38,7 +38,15 @@ from ragkit.reading import Result
 from ragkit.reading.reader import sigmoid
 from ragkit.retrieval import ScoredChunk
 
-__all__ = ["DEPTH", "THRESHOLD", "confidence", "default_threshold", "features", "in_words"]
+__all__ = [
+    "DEPTH",
+    "THRESHOLD",
+    "confidence",
+    "default_threshold",
+    "features",
+    "in_words",
+    "log_odds",
+]
 
 THRESHOLD = 0.19
 """Below this confidence an answer abstains, with the default model and without a reader. Chosen on
@@ -78,7 +86,7 @@ def confidence(result: Result) -> float:
     own = features(result)
     fitted = result.calibration or _without_reader(result)
     logit = sum(w * own[name] for name, w in fitted.weights.items()) + fitted.intercept
-    return sigmoid(logit if result.query.is_in_vocabulary else logit - _NO_WORD)
+    return _tuned(result, logit if result.query.is_in_vocabulary else logit - _NO_WORD)
 
 
 def features(result: Result) -> dict[str, float]:
@@ -98,8 +106,27 @@ def features(result: Result) -> dict[str, float]:
 
 
 def default_threshold(result: Result) -> float:
-    """Return the confidence below which an answer abstains if the caller names none."""
-    return (result.calibration or _without_reader(result)).threshold
+    """Return the confidence below which an answer abstains if the caller names none.
+
+    Tuning changes it as it changes the confidence, so that the same questions are answered.
+    """
+    return _tuned(result, log_odds((result.calibration or _without_reader(result)).threshold))
+
+
+def log_odds(chance: float) -> float:
+    """Return the logit of a chance; ``sigmoid`` gives the chance again.
+
+    >>> round(log_odds(0.75), 2)
+    1.1
+    """
+    clipped = min(max(chance, 1e-9), 1 - 1e-9)
+    return math.log(clipped / (1 - clipped))
+
+
+def _tuned(result: Result, logit: float) -> float:
+    """The chance of a logit, as ``ragkit tune`` fitted it to the questions of this index."""
+    config = result.query.config
+    return sigmoid(config.slope * logit + config.shift)
 
 
 def _without_reader(result: Result) -> _Fitted:

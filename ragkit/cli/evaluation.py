@@ -240,13 +240,14 @@ def bless(*, set_path: Path, index_path: Path | None, chatbot: Chatbot | None) -
 @_split_option
 @json_option
 def tune(set_path: Path, index_path: Path, split: str | None, as_json: bool) -> None:
-    """Fit the retriever's parameters to a question set.
+    """Fit the parameters of score and confidence to a question set.
 
     They are saved in the index only if they are significantly better on questions that they were
     not fitted to.
     """
     from dataclasses import asdict
 
+    from ragkit.evaluation.tuning import EACH
     from ragkit.evaluation.tuning import tune as fit
 
     questions, index = _load(set_path, index_path)
@@ -257,15 +258,21 @@ def tune(set_path: Path, index_path: Path, split: str | None, as_json: bool) -> 
     if as_json:
         print_json(asdict(tuning))
         return
-    c = tuning.held_out
-    click.echo(
-        f"RR on held-out questions: {c.before:.3f} → {c.after:.3f} ({c.difference:+.3f}, 95 % "
-        f"interval {c.low:+.3f} … {c.high:+.3f}, p {c.p:.3f}, {c.n} questions)."
-    )
+    for c in filter(None, (tuning.held_out, tuning.confidence)):
+        click.echo(
+            f"{c.measure} on held-out questions: {c.before:.3f} → {c.after:.3f} "
+            f"({c.difference:+.3f}, 95 % interval {c.low:+.3f} … {c.high:+.3f}, p {c.p:.3f}, "
+            f"{c.n} questions)."
+        )
+    if tuning.confidence is None:
+        click.echo(
+            f"Confidence stays as it is: to fit it, the set needs {EACH} questions whose first "
+            f"passage is right and {EACH} others, such as questions without an answer."
+        )
     if tuning.gained:
         click.echo(f"Saved {tuning.chosen}.")
     else:
-        click.echo(f"The gain is not significant: {tuning.before} stays.")
+        click.echo(f"No gain is significant: {tuning.before} stays.")
 
 
 @evaluation.command()

@@ -60,7 +60,7 @@ def separation_warning(report: Report) -> str | None:
     return (
         f"confidence cannot tell the unanswerable questions of this set: AUROC {one.auroc:.2f}, "
         f"95 % interval {one.low:.2f} to {one.high:.2f}, all of it below {SEPARABLE}. Do not rely "
-        f"on abstention for them, or turn on a reader."
+        f"on abstention for them; if the reader is off, turn it on."
     )
 
 

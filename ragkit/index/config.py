@@ -18,7 +18,7 @@ _UNITS = {**_BINARY, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 
 @dataclass(frozen=True, slots=True)
 class RetrievalConfig:
-    """The two free parameters of the score (``retrieval.scoring`` has the formula).
+    """The free parameters of the score (``retrieval.scoring`` has the formula) and the confidence.
 
     They are recorded in the manifest, so that an index keeps its own. The defaults were chosen on
     the ``dev`` questions and on XQuAD; ``ragkit tune`` fits them to other questions.
@@ -26,17 +26,26 @@ class RetrievalConfig:
     Attributes:
         reverse: weight of the reverse direction beside the forward one, 0–2.
         idf_power: a word's weight is its inverse document frequency to this power, 0–2.
+        slope: the log-odds of a confidence are multiplied by it, more than 0, at most 10.
+        shift: is added to them then, −10 to 10.
 
     """
 
     reverse: float = 0.5
     idf_power: float = 0.5
+    slope: float = 1.0
+    shift: float = 0.0
 
     def __post_init__(self) -> None:
         if not (0 <= self.reverse <= 2 and 0 <= self.idf_power <= 2):
             raise InputError(
                 f"RetrievalConfig(reverse={self.reverse}, idf_power={self.idf_power}): expected "
                 f"both from 0 to 2."
+            )
+        if not (0 < self.slope <= 10 and -10 <= self.shift <= 10):
+            raise InputError(
+                f"RetrievalConfig(slope={self.slope}, shift={self.shift}): expected a slope above "
+                f"0, at most 10, and a shift from -10 to 10."
             )
 
 

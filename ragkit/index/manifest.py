@@ -116,7 +116,7 @@ class Manifest:
                 "runtime": self.runtime,
             },
             "chunker": self.chunker.to_dict(),
-            "weights": {"reverse": self.config.reverse, "rarity": self.config.idf_power},
+            "weights": _weights(self.config),
             "dense": {"similarity": "cosine", **asdict(self.search)},
             "tokens": {
                 "bits": self.token_bits,
@@ -167,7 +167,7 @@ class Manifest:
             encoder=Fingerprint.from_dict(content["encoder"]),
             dimension=int(content["encoder"]["dimension"]),
             chunker=Chunker(**content["chunker"]),
-            config=RetrievalConfig(content["weights"]["reverse"], content["weights"]["rarity"]),
+            config=_config(content["weights"]),
             search=SearchSettings(
                 **{k: v for k, v in content["dense"].items() if k != "similarity"}
             ),
@@ -286,4 +286,18 @@ def damaged_manifest(path: Path, what: str) -> IndexDamagedError:
     return IndexDamagedError(
         f"{path} is damaged: {what}. Restore it from a copy, or build the index anew beside it: "
         f"{command('ragkit index build SOURCE… --out', beside(path.parent, '-rebuilt'))}"
+    )
+
+
+def _weights(config: RetrievalConfig) -> dict[str, float]:
+    """A confidence as it was fitted to no questions is not written: older versions know none."""
+    own = {"reverse": config.reverse, "rarity": config.idf_power}
+    if (config.slope, config.shift) == (1.0, 0.0):
+        return own
+    return {**own, "slope": config.slope, "shift": config.shift}
+
+
+def _config(weights: Mapping[str, float]) -> RetrievalConfig:
+    return RetrievalConfig(
+        weights["reverse"], weights["rarity"], weights.get("slope", 1.0), weights.get("shift", 0.0)
     )

@@ -125,7 +125,7 @@ class Query:
         weights: ``(t,)``, the weight of each token; they sum to 1.
         words: for each token the word that it is a piece of, None for punctuation.
         is_in_vocabulary: whether any of these words occurs in the corpus.
-        reverse: weight of the reverse direction beside the forward one.
+        config: the free parameters of the index.
 
     """
 
@@ -137,7 +137,12 @@ class Query:
     weights: NDArray[np.float32]
     words: tuple[Word | None, ...]
     is_in_vocabulary: bool
-    reverse: float
+    config: RetrievalConfig
+
+    @property
+    def reverse(self) -> float:
+        """Weight of the reverse direction beside the forward one."""
+        return self.config.reverse
 
     def stem_weights(self) -> dict[str, float]:
         """Return the sum of the token weights of each stem."""
@@ -294,7 +299,7 @@ def _query(
     in_vocabulary = any(word is not None and frequencies[word.stem] for word in owners)
     return Query(
         question, text, text, encoded.vector, encoded.tokens, weights, tuple(owners), in_vocabulary,
-        config.reverse,
+        config,
     )  # fmt: skip
 
 
