@@ -175,9 +175,9 @@ def _words(token: str, after: str, *, starts_sentence: bool) -> Iterator[ClaimWo
     bare = re.split(r"['’]", token)[0] if token.lower().endswith(("'s", "’s", "'", "’")) else token
     lower = bare.lower()
     is_capital = bare[:1].isupper()
-    # "May 16" and "in May" are the month; "May I …" is not, nor is "I" a name.
-    is_month = is_capital and (not starts_sentence or after[:1].isdigit()) and lower != "i"
-    if lower in _STOP and not is_month:
+    # "May 16" and "in May" are the month, "the US" is a name; "May I …" and "In 1922" are neither.
+    is_month = lower == "may" and after[:1].isdigit()
+    if lower in _STOP and not (is_capital and lower != "i" and (is_month or not starts_sentence)):
         return
     if lower == "not" or (starts_sentence and after == "," and lower.endswith("ly")):
         return  # "not only …", "Additionally, …"
