@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ragkit.default import ask as ask
     from ragkit.default import ask_many as ask_many
     from ragkit.default import check_quotes as check_quotes
+    from ragkit.default import check_support as check_support
     from ragkit.default import default_index as default_index
     from ragkit.encoding import Encoder as Encoder
     from ragkit.encoding import Prompts as Prompts
@@ -88,7 +89,7 @@ _NAMES_OF = {
     "ragkit.corpus.left_out": "LeftOut LeftOutFile",
     "ragkit.corpus.parser": "ParsedDocument",
     "ragkit.corpus.pdf_image": "PageImage",
-    "ragkit.default": "aask ask ask_many check_quotes default_index",
+    "ragkit.default": "aask ask ask_many check_quotes check_support default_index",
     "ragkit.encoding": "Encoder Prompts Reranker load_encoder",
     "ragkit.errors": (
         "EncoderError FilterError IndexDamagedError IndexExistsError IndexLockedError "

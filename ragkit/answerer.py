@@ -98,7 +98,7 @@ class Answerer:
                 retrieval; with ``before``, both are matched. ``Conversation`` sets both.
             llm: a ``ChatModel``, or the name of one of OpenAI's, that writes the answer from the
                 passages unless ragkit itself abstains. Each of its sentences is checked against the
-                passages; if none is left, the answer abstains.
+                passages, with the reader if there is one; if none is left, the answer abstains.
             unsupported: ``"drop"`` or ``"mark"`` sentences that the passages do not support.
 
         Raises:
@@ -181,7 +181,7 @@ class Answerer:
         LAP.get()(Part.COMPOSE)
         yield answer
         if model is not None and answer.answered:
-            yield from generate_answer(model, answer, unsupported)
+            yield from generate_answer(model, answer, unsupported, self._reader)
 
     def ask_many(
         self,

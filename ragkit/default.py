@@ -10,8 +10,10 @@ from typing import Unpack
 
 from ragkit.answerer import Options
 from ragkit.answering.answer import Answer, Passage
+from ragkit.answering.generated import Sentence
 from ragkit.api import Index
 from ragkit.errors import InputError
+from ragkit.grounding import check_sentences
 from ragkit.index import Where
 from ragkit.quotes.report import QuoteReport
 from ragkit.reading import SHIPPED, Reader
@@ -23,6 +25,7 @@ __all__ = [
     "ask",
     "ask_many",
     "check_quotes",
+    "check_support",
     "default_index",
     "open_index",
 ]
@@ -89,6 +92,31 @@ def check_quotes(
 
     """
     return open_index(index)._quotes.check(text, passages)
+
+
+def check_support(
+    text: str, index: IndexLike = None, *, passages: Sequence[Passage]
+) -> list[Sentence]:
+    """Check whether the passages support each sentence of ``text``, as those of ``llm`` are.
+
+    Args:
+        text: any text, such as a language model's answer. Its markers ``[1]``, ``[2, 3]`` refer to
+            ``passages`` by rank.
+        index: as for ``ask``; its reader reads too, if it was opened with one.
+        passages: what the text may say, best given as ``answer.passages``.
+
+    Returns:
+        Each sentence that has a letter or a digit, in order, with its verdict.
+
+    Example:
+        >>> from ragkit import ask, check_support
+        >>> passages = ask("Who signed the Treaty of Rapallo?").passages
+        >>> [sentence] = check_support("Hitler signed it in 1922 [1].", passages=passages)
+        >>> sentence.status.value, sentence.reason
+        ('unsupported', 'the passage does not contain Hitler')
+
+    """
+    return check_sentences(text, passages, open_index(index)._reader)
 
 
 @lru_cache(maxsize=1)

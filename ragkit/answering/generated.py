@@ -14,12 +14,14 @@ class Support(StrEnum):
 
     Verbatim: its words stand there as they are. Supported: its names, numbers and nearly all its
     words do, none denied. Misattributed: not in the passages it names, but in another.
+    Contradicted: its words stand in them, but put together otherwise, as the reader found.
     Unsupported: in none. What this cannot tell, says ``grounding/support.py``.
     """
 
     VERBATIM = "verbatim"
     SUPPORTED = "supported"
     MISATTRIBUTED = "misattributed"
+    CONTRADICTED = "contradicted"
     UNSUPPORTED = "unsupported"
 
 

@@ -17,6 +17,7 @@ from ragkit.grounding.chat_model import (
 from ragkit.grounding.generation import (
     Policy,
     check_policy,
+    check_sentences,
     generate_answer,
     generate_sentences,
     rewrite_question,
@@ -34,6 +35,7 @@ __all__ = [
     "SupportChecker",
     "Usage",
     "check_policy",
+    "check_sentences",
     "generate_answer",
     "generate_sentences",
     "rewrite_question",

@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 
 from ragkit.text.words import words_of
 
-__all__ = ["ClaimWord", "claim_words", "fold"]
+__all__ = ["NUMBER_WORDS", "STOP_WORDS", "ClaimWord", "claim_words", "fold"]
 
 _NEGATION_REACH = 3
 """How many words a "not" negates."""
 
-_STOP = frozenset(
+STOP_WORDS = frozenset(
     """a about according again also although an and answer any are as at be became because been
     being both but by can could did do does each for from further had has have having he her here
     hers herself him himself his how however i if in into is it its itself just may me might must
@@ -38,7 +38,7 @@ _CONJUNCTIONS = frozenset(["and", "but"])  # a negation ends here
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 _ONES = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen
 fifteen sixteen seventeen eighteen nineteen""".split()
-_NUMBER_WORDS = {word: str(value) for value, word in enumerate(_ONES)} | {
+NUMBER_WORDS = {word: str(value) for value, word in enumerate(_ONES)} | {
     word: str(10 * value) for value, word in enumerate(_TENS, start=2)
 }
 _AFTER_PRONOUN_ONE = frozenset("of another by who that which is was".split())  # "one of them"
@@ -143,7 +143,7 @@ def _number(token: str, before: str, after: str) -> str | None:
         return token
     if token.lower() == "one" and after.lower() in _AFTER_PRONOUN_ONE:
         return None
-    return _NUMBER_WORDS.get(token.lower())
+    return NUMBER_WORDS.get(token.lower())
 
 
 def _units(tokens: Sequence[str], first: int) -> Sequence[str]:
@@ -177,7 +177,7 @@ def _words(token: str, after: str, *, starts_sentence: bool) -> Iterator[ClaimWo
     is_capital = bare[:1].isupper()
     # "May 16" and "in May" are the month, "the US" is a name; "May I …" and "In 1922" are neither.
     is_month = lower == "may" and after[:1].isdigit()
-    if lower in _STOP and not (is_capital and lower != "i" and (is_month or not starts_sentence)):
+    if lower in STOP_WORDS and not (is_capital and lower != "i" and (is_month or not starts_sentence)):
         return
     if lower == "not" or (starts_sentence and after == "," and lower.endswith("ly")):
         return  # "not only …", "Additionally, …"

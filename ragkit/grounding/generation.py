@@ -17,6 +17,7 @@ from ragkit.errors import InputError
 from ragkit.grounding.chat_model import LanguageModel, Message, Piece, reply_of
 from ragkit.grounding.markers import ends_with_marker, leading_markers_length
 from ragkit.grounding.support import SupportChecker
+from ragkit.reading import Reader
 from ragkit.text.sentences import split_sentences
 from ragkit.text.spans import Span
 
@@ -24,6 +25,7 @@ __all__ = [
     "Policy",
     "answer_prompt",
     "check_policy",
+    "check_sentences",
     "generate_answer",
     "generate_sentences",
     "rewrite_question",
@@ -75,7 +77,12 @@ def answer_prompt(question: str, passages: Sequence[Passage]) -> list[Message]:
 
 
 def generate_sentences(
-    model: LanguageModel, question: str, passages: Sequence[Passage], *, policy: Policy
+    model: LanguageModel,
+    question: str,
+    passages: Sequence[Passage],
+    *,
+    policy: Policy,
+    reader: Reader | None = None,
 ) -> Generator[Sentence, None, str]:
     """Let a language model answer from passages, and check each sentence of its reply.
 
@@ -84,6 +91,7 @@ def generate_sentences(
         question: the question, understandable by itself.
         passages: what the model may use; its markers refer to their ranks.
         policy: what happens to sentences that the passages do not support.
+        reader: as for ``SupportChecker``.
 
     Yields:
         Each sentence as soon as it is complete, with its verdict; a repeated one once.
@@ -95,7 +103,7 @@ def generate_sentences(
         LanguageModelError: the model cannot be reached, or refuses the request.
 
     """
-    checker = SupportChecker(passages)
+    checker = SupportChecker(passages, reader)
     yielded: set[str] = set()
     reply = _complete_sentences(reply_of(model, answer_prompt(question, passages)))
     while True:
@@ -111,19 +119,22 @@ def generate_sentences(
 
 
 def generate_answer(
-    llm: LanguageModel, answer: Answer, policy: Policy
+    llm: LanguageModel, answer: Answer, policy: Policy, reader: Reader | None = None
 ) -> Iterator[Answer | Sentence]:
     """Yield each sentence that the model writes, checked, and then the answer that is left.
 
     Args:
         answer: what ragkit answers by itself; its passages are what the model may use.
         policy: what becomes of sentences that the passages do not support.
+        reader: as for ``SupportChecker``.
 
     Raises:
         LanguageModelError: the endpoint cannot be reached, refuses the call, or breaks off.
 
     """
-    writing = generate_sentences(llm, answer.standalone, answer.passages, policy=policy)
+    writing = generate_sentences(
+        llm, answer.standalone, answer.passages, policy=policy, reader=reader
+    )
     sentences: list[Sentence] = []
     while True:
         try:
@@ -140,6 +151,15 @@ def generate_answer(
         return
     reason = Abstention.REFUSED if finish == "refused" else Abstention.UNSUPPORTED
     yield replace(answer, answered=False, text="", reason=reason, generated=generated)
+
+
+def check_sentences(
+    text: str, passages: Sequence[Passage], reader: Reader | None = None
+) -> list[Sentence]:
+    """Check each sentence of a text, as if a language model had written it."""
+    checker = SupportChecker(passages, reader)
+    checked = [checker.check(sentence) for sentence, _ in _split_reply(text)]
+    return [sentence for sentence in checked if sentence]
 
 
 def rewrite_question(model: LanguageModel, history: Sequence[str], question: str) -> str | None:

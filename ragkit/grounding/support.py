@@ -1,13 +1,14 @@
-"""Check whether a passage supports a sentence, by its words: strict, fast, without a model.
+"""Check whether a passage supports a sentence: by its words, and with a reader how they belong.
 
 A passage supports a sentence if it contains each number (with its unit), each name, nearly all
 other words (stemmed) and, verbatim, each quotation of the sentence, and if no word is negated in
 only one of the two. Names and words may be in the title and the headings too, numbers may not: an
 article on 1918–1941 does not support each date.
 
-The check cannot detect that a sentence combines the passage's own words wrongly ("Chicherin signed
-for Germany", of a passage that says the opposite with the same words). It stops what a model made
-up; it does not judge meaning. Where that matters, show the passage, which every answer has.
+Words alone cannot tell that a sentence combines the passage's own words wrongly ("Chicherin signed
+for Germany", of a passage that says the opposite with the same words). With a reader, a sentence
+that its words support and that is none of the passage's own is read as well (``claim_reading``). That
+catches many of these sentences and not all; show the passage, which every answer has.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from functools import cached_property
 
 from ragkit.answering.answer import Passage
 from ragkit.answering.generated import GOOD, Sentence, Support
+from ragkit.grounding.claim_reading import ClaimReader
 from ragkit.grounding.claim_words import ClaimWord, claim_words, fold
 from ragkit.grounding.markers import strip_markers
 from ragkit.quotes.checker import QuoteChecker
 from ragkit.quotes.report import QuoteStatus
+from ragkit.reading import Reader
 from ragkit.text.sentences import split_sentences
 from ragkit.text.spans import Span
 from ragkit.types import Document
@@ -42,9 +45,16 @@ _Verdict = tuple[Support, tuple[int, ...]]
 class SupportChecker:
     """Checks a language model's sentences against the passages that it was prompted with."""
 
-    def __init__(self, passages: Sequence[Passage]) -> None:
-        """Prepare ``passages``; markers in sentences refer to their ranks."""
+    def __init__(self, passages: Sequence[Passage], reader: Reader | None = None) -> None:
+        """Prepare ``passages``; markers in sentences refer to their ranks.
+
+        Args:
+            passages: what the sentences may say.
+            reader: reads what the words of a passage support; None for the words alone.
+
+        """
         self._evidence = {passage.rank: _Evidence.of(passage) for passage in passages}
+        self._claims = ClaimReader(reader) if reader else None
 
     def check(self, sentence: str, *, keep_all: bool = False) -> Sentence | None:
         """Judge one sentence.
@@ -66,19 +76,40 @@ class SupportChecker:
     def _judge(self, text: str, cited: Sequence[int]) -> tuple[Support, tuple[int, ...], str]:
         claim = _Claim.of(text)
         valid = [rank for rank in cited if rank in self._evidence]
-        if not cited:
-            if verdict := self._supported_by_one(claim, list(self._evidence)):
-                status, supporting = verdict
-                return status, supporting[:1], "the model cited no passage; this one supports it"
-        elif verdict := self._supported(claim, valid):
+        if cited:
+            by_words = self._supported(claim, valid)
+        else:
+            by_words = self._supported_by_one(claim, list(self._evidence))
+        verdict, objection = self._read(claim, by_words)
+        if verdict and cited:
             others = [rank for rank in cited if rank not in verdict[1]]
             return *verdict, f"not supported by {_markers(others)}" if others else ""
-        uncited = [rank for rank in self._evidence if rank not in valid]
-        elsewhere = self._supported_by_one(claim, uncited)
+        if verdict:
+            reason = "the model cited no passage; this one supports it"
+            return verdict[0], verdict[1][:1], reason
+        uncited = [rank for rank in self._evidence if rank not in valid] if cited else []
+        elsewhere, _ = self._read(claim, self._supported_by_one(claim, uncited))
         if elsewhere:
             reason = f"supported by {_markers(elsewhere[1][:1])}, not by {_markers(cited)}"
             return Support.MISATTRIBUTED, tuple(valid), reason
+        if by_words:
+            return Support.CONTRADICTED, by_words[1], objection
         return Support.UNSUPPORTED, tuple(valid), self._why_unsupported(claim, valid)
+
+    def _read(self, claim: _Claim, by_words: _Verdict | None) -> tuple[_Verdict | None, str]:
+        """Return which of the passages still support a claim when it is read, or the objection."""
+        if self._claims is None or by_words is None or by_words[0] is Support.VERBATIM:
+            return by_words, ""
+        ranks = by_words[1]
+        alone = [(rank,) for rank in ranks if claim.is_supported_by([self._evidence[rank]])]
+        objections = {
+            group: self._claims.objection(
+                claim.text, [self._evidence[rank].passage for rank in group]
+            )
+            for group in alone or [ranks]
+        }
+        left = tuple(rank for group, objection in objections.items() if not objection for rank in group)
+        return ((Support.SUPPORTED, left), "") if left else (None, next(iter(objections.values())))
 
     def _supported_by_one(self, claim: _Claim, ranks: Sequence[int]) -> _Verdict | None:
         """Return the passages that support a claim, each by itself."""

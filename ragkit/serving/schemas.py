@@ -225,7 +225,7 @@ class SentenceOut(BaseModel):
     """A sentence of a language model, and the result of its check."""
 
     text: str
-    status: Literal["verbatim", "supported", "misattributed", "unsupported"]
+    status: Literal["verbatim", "supported", "misattributed", "contradicted", "unsupported"]
     passages: list[int]
     kept: bool
     reason: str

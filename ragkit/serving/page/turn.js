@@ -10,6 +10,7 @@ const FENCE = /^[ \t]*(`{3,}|~{3,}).*$/m;
 const WARNINGS = {
   unsupported: "not supported by the passages",
   misattributed: "not in the passage it cites",
+  contradicted: "the passage says otherwise",
 };
 let number = 0;
 

@@ -1,0 +1,204 @@
+"""Whether a passage says what a claim says, its words put together in the same way; with a reader.
+
+Each name, date and number of a claim is asked for, in the claim's own words with a question word in
+its place ("Chicherin signed for Germany." → "What signed for Germany?", "Chicherin signed for
+what?"), and the reader points at the words of the passage that answer. It is an old way to check
+summaries (Wang et al. 2020, QAGS; Durmus et al. 2020, FEQA). Beside it stands what the words around
+each part say (``claim_places``). A logistic regression over both judges the claim.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from ragkit.answering.answer import Passage
+from ragkit.grounding.claim_parts import Part, agrees, parts_of, question_about
+from ragkit.grounding.claim_places import Rival, Worded, exchanged, rival_of, worded_sentences
+from ragkit.reading import Kind, Reader, Reading, Window
+from ragkit.reading.windows import windows_by_promise
+from ragkit.text.languages import language_of, script_of
+from ragkit.text.sentences import split_sentences
+from ragkit.text.spans import Span
+
+__all__ = ["THRESHOLD", "ClaimReader", "Doubts"]
+
+MOST_PARTS: Final = 20
+"""Parts of a claim that are judged at most, so that no sentence takes long."""
+
+MOST_ASKED: Final = 6
+"""Parts of a claim that are asked for at most: those that fit worst."""
+
+MOST_PASSAGES: Final = 3
+"""Passages of which the best window is read at most."""
+
+THRESHOLD: Final = 0.723
+"""Chance above which the gate objects: 4 % of the faithful claims that it was set on are above."""
+
+# As ``python -m benchmarks.claims --fit`` finds them for the shipped reader.
+_WEIGHTS: Final = {
+    "misplaced": 4.102,
+    "exchanged": 6.986,
+    "contested": 0.170,
+    "disagreeing": 1.388,
+    "doubted": 0.205,
+}
+_INTERCEPT: Final = -0.662
+_UNCONTESTED: Final = -3.0  # the logit of a claim of which no part is contested
+
+
+@dataclass(frozen=True)
+class _PartRead:
+    """A part of a claim, and what the passage has in its place.
+
+    Attributes:
+        part: the part.
+        rival: by the words around it.
+        reading: of the window that answers best, if it was asked for.
+        pointed: the words that the reader points at.
+
+    """
+
+    part: Part
+    rival: Rival
+    reading: Reading | None = None
+    pointed: str = ""
+
+    @property
+    def is_other(self) -> bool:
+        """Whether the reader points at something else."""
+        return self.reading is not None and not agrees(self.part.sort, self.part.text, self.pointed)
+
+    @property
+    def other(self) -> str:
+        """What it points at, if that is another name, date or number."""
+        if not self.is_other:
+            return ""
+        own = [p.text for p in parts_of(self.pointed) if p.sort is self.part.sort]
+        return own[0] if own else ""
+
+
+@dataclass(frozen=True)
+class Doubts:
+    """What speaks against a claim.
+
+    Attributes:
+        misplaced: how much better another part fits the words around one of the claim's, −1 to 1.
+        exchanged: how much better it fits with two of its parts exchanged, 0 to 1.
+        contested: logit of the surest reading that points at another name, date or number.
+        disagreeing: share, 0–1, of the parts asked for where the reader points elsewhere.
+        doubted: mean logit that the passage does not answer.
+        reason: for people.
+
+    """
+
+    misplaced: float
+    exchanged: float
+    contested: float
+    disagreeing: float
+    doubted: float
+    reason: str = ""
+
+    @property
+    def chance(self) -> float:
+        """Chance, 0–1, that the claim is put together wrongly."""
+        logit = _INTERCEPT + sum(w * getattr(self, name) for name, w in _WEIGHTS.items())
+        return 1 / (1 + math.exp(-logit))
+
+
+class ClaimReader:
+    """Reads claims together with the passages that have their words."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._sentences: dict[str, list[Worded]] = {}
+
+    def objection(self, claim: str, passages: Sequence[Passage]) -> str:
+        """Return why the passages together do not say what the claim says; ``""`` if they may.
+
+        A claim or a passage in no language of the reader is not judged, nor one without any name,
+        date or number.
+        """
+        doubts = self.doubts(claim, passages)
+        return doubts.reason if doubts and doubts.chance > THRESHOLD else ""
+
+    def doubts(self, claim: str, passages: Sequence[Passage]) -> Doubts | None:
+        """Return what speaks against a claim; None if it cannot be judged."""
+        readable = [passage for passage in passages if self._is_readable(claim, passage)]
+        worded = Worded.of(claim)
+        if not worded.parts or not readable or len(readable) < len(passages):
+            return None
+        sentences = [one for passage in readable for one in self._sentences_of(passage.text)]
+        rivals = [
+            _PartRead(part, rival_of(worded, part, sentences)) for part in worded.parts[:MOST_PARTS]
+        ]
+        read = self._asked(claim, worded, rivals, readable[:MOST_PASSAGES])
+        return _doubts(read, exchanged(worded, sentences))
+
+    def _is_readable(self, claim: str, passage: Passage) -> bool:
+        language = language_of(passage.text)
+        own = language_of(claim, least=2)
+        if language not in self._reader.languages:
+            return False
+        return own == language if own else script_of(claim) == script_of(passage.text)
+
+    def _sentences_of(self, text: str) -> list[Worded]:
+        if text not in self._sentences:
+            self._sentences[text] = worded_sentences(text)
+        return self._sentences[text]
+
+    def _asked(
+        self, claim: str, worded: Worded, parts: Sequence[_PartRead], passages: Sequence[Passage]
+    ) -> list[_PartRead]:
+        """Ask the best window of each passage for the parts that fit worst, in one batch."""
+        chosen = sorted(parts, key=lambda one: -one.rival.margin)[:MOST_ASKED]
+        windows = [self._window(worded, passage) for passage in passages]
+        questions = [question_about(claim, one.part) for one in chosen]
+        readings = self._reader.read([(q, window) for q in questions for window in windows])
+        read = []
+        for number, one in enumerate(chosen):
+            own = readings[number * len(windows) : (number + 1) * len(windows)]
+            best, window = max(zip(own, windows, strict=True), key=lambda pair: pair[0].logit)
+            pointed = window.text[best.span.start : best.span.end]
+            read.append(_PartRead(one.part, one.rival, best, pointed))
+        return read
+
+    def _window(self, claim: Worded, passage: Passage) -> Window:
+        """Return the sentences that have most of the claim's words."""
+        text = passage.text
+        spans = [Span(*span) for span in split_sentences(text, Span(0, len(text)))]
+        scores = [
+            sum(stem in sentence.places for stem in set(claim.stems))
+            for sentence in self._sentences_of(text)
+        ]
+        [tokens] = self._reader.token_spans([text])
+        [best] = islice(windows_by_promise(spans, scores, tokens, self._reader.window_tokens), 1)
+        return Window(passage.citation.title, text[best.start : best.end])
+
+
+def _doubts(read: Sequence[_PartRead], turned: float) -> Doubts:
+    logits = [one.reading.logit for one in read if one.reading]
+    contested = [one.reading.logit for one in read if one.reading and one.other]
+    return Doubts(
+        max(one.rival.margin for one in read),
+        turned,
+        max(contested, default=_UNCONTESTED),
+        sum(one.is_other for one in read) / len(read),
+        -sum(logits) / len(logits),
+        _reason(read),
+    )
+
+
+def _reason(read: Sequence[_PartRead]) -> str:
+    """Name the part that the reader contests most, else the one that fits worst."""
+    contested = [one for one in read if one.reading and one.other]
+    if contested:
+        one = max(contested, key=lambda one: one.reading.logit if one.reading else 0.0)
+        return f"the passage says {one.other}, not {one.part.text}"
+    one = max(read, key=lambda one: one.rival.margin)
+    if one.rival.margin > 0:
+        return f"in the passage {one.rival.text} stands there, not {one.part.text}"
+    return "the passage has these words, put together otherwise"
