@@ -1,7 +1,7 @@
 """Make pairs of claims from SQuAD: a faithful one, and the same with something exchanged.
 
-Faithful ones are a question and its answer as a sentence, and a clause of the passage, cut out of its
-sentence, turned round, or made active from passive. Wrong ones are made from them: two names
+Faithful ones are a question and its answer as a sentence, and a clause of the passage, cut out of
+its sentence, turned round, or made active from passive. Wrong ones are made from them: two names
 exchanged, or a name, a date or a number exchanged for another one of the same passage. So the words
 of both stand in the passage, and words alone cannot tell them apart; a pair in which they can is
 left out. ``python -m benchmarks.claims.makers --data DIR`` writes ``pairs.jsonl.gz``.
@@ -16,6 +16,7 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from ragkit.answering.answer import Passage
@@ -31,16 +32,20 @@ from training.splits import load_splits
 
 PAIRS = Path(__file__).parent / "pairs.jsonl.gz"
 MOST = {"asked": 300, "clause": 300}  # pairs of each way in each split
-_MONTH = (
-    "January|February|March|April|May|June|July|August|September|October|November|December"
-)
+_MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
 _DATE = re.compile(rf"\b(?:(?:{_MONTH}) \d{{1,2}}, \d{{4}}|\d{{1,2}} (?:{_MONTH}) \d{{4}})\b")
 _PLACED = re.compile(r"(?:in|on|at|by|during|from|near|since|after|before|around|between) ")
 _PRONOUN = re.compile(r"\b(?:he|she|it|they|this|that|these|those|his|her|their|its)\b", re.I)
-_IRREGULAR = "born|held|built|won|sent|sold|led|made|known|given|taken|found|written|begun|lost|put|set|shown|chosen|brought|bought|taught|drawn|driven|hit|cut|read|paid"
-_ENDS = re.compile(
-    rf"$|[,.;)]|['’]s? | (?:of|in|on|at|by|to|for|from|with|as|and|or|was|were|is|are|has|had|have|who|that|[a-z]+ed|{_IRREGULAR})\b"
+_IRREGULAR = (
+    "born|held|built|won|sent|sold|led|made|known|given|taken|found|written|begun|lost|put|set|"
+    "shown|chosen|brought|bought|taught|drawn|driven|hit|cut|read|paid"
 )
+_ENDS = re.compile(
+    r"$|[,.;)]|['’]s? | (?:of|in|on|at|by|to|for|from|with|as|and|or|was|were|is|are|has|had|have|"
+    rf"who|that|[a-z]+ed|{_IRREGULAR})\b"
+)
+"""What follows a name that stands alone."""
+
 _ADJECTIVE = re.compile(r"(?:ish|ese|[iae]ans?|ic|\w+s')$")
 _DONE = rf"(?:[a-z]+ed|{_IRREGULAR})"
 
@@ -71,20 +76,37 @@ def sentence_of(question: str, answer: str, passage: str) -> str | None:
     """
     answer = answer.strip(" .,")
     asked = question.strip().rstrip("?").strip()
-    for rule in (_by_subject, _by_did, _by_was):
-        made = rule(asked, answer, passage)
+    for made in (
+        _by_subject(asked, answer),
+        _by_did(asked, answer, passage),
+        _by_was(asked, answer),
+    ):
         if made:
             return made[0].upper() + made[1:] + "."
     return None
 
 
-def _by_subject(asked: str, answer: str, passage: str) -> str | None:
+def _by_subject(asked: str, answer: str) -> str | None:
     match = re.fullmatch(r"(?:Who|What|Which [a-z]+|What [a-z]+) (([a-z]+) .+)", asked)
-    if not match or match[2] in {"do", "does", "did", "if", "about", "for", "would", "could", "can"}:
+    if not match or match[2] in {
+        "do",
+        "does",
+        "did",
+        "if",
+        "about",
+        "for",
+        "would",
+        "could",
+        "can",
+    }:
         return None
     verb = match[2]
     if verb in {"was", "were", "is", "are", "has", "have", "had"}:
-        if not re.match(rf"{verb} (?:the [a-z]+ .*[a-z]+ (?:of|in|for) .*\w|{_DONE} (?:in|by|to|as|for|at|from|on) .+)", match[1]):
+        if not re.match(
+            rf"{verb} (?:the [a-z]+ .*[a-z]+ (?:of|in|for) .*\w"
+            rf"|{_DONE} (?:in|by|to|as|for|at|from|on) .+)",
+            match[1],
+        ):
             return None
         if re.search(r" (?:of|in|for|to|by|with|as|from|at|on|called|named)$", asked):
             return None
@@ -94,7 +116,11 @@ def _by_subject(asked: str, answer: str, passage: str) -> str | None:
 
 
 def _by_did(asked: str, answer: str, passage: str) -> str | None:
-    match = re.fullmatch(r"(When|Where|In (?:what|which) (?:year|city|country|month)|On what date|Who|What) did (.+)", asked)
+    match = re.fullmatch(
+        r"(When|Where|In (?:what|which) (?:year|city|country|month)|On what date|Who|What) "
+        r"did (.+)",
+        asked,
+    )
     if not match:
         return None
     words = match[2].split(" ")
@@ -104,16 +130,20 @@ def _by_did(asked: str, answer: str, passage: str) -> str | None:
             subject, rest = " ".join(words[:place]), " ".join(words[place + 1 :])
             said = f"{subject} {past_of(verb)}"
             if match[1] in {"Who", "What"}:
-                if re.search(r"\b(?:of|in|for|to|by|with|as|from|at|on|about|into)$", asked) or rest:
+                if (
+                    re.search(r"\b(?:of|in|for|to|by|with|as|from|at|on|about|into)$", asked)
+                    or rest
+                ):
                     return None
                 return f"{said} {answer}"
             return f"{said} {rest} {_placed(answer)}".replace("  ", " ")
     return None
 
 
-def _by_was(asked: str, answer: str, passage: str) -> str | None:
+def _by_was(asked: str, answer: str) -> str | None:
     match = re.fullmatch(
-        rf"(?:When|Where|In (?:what|which) (?:year|city|country|month)|On what date) (was|were) (.+?) ({_DONE})(| .+)",
+        r"(?:When|Where|In (?:what|which) (?:year|city|country|month)|On what date) "
+        rf"(was|were) (.+?) ({_DONE})(| .+)",
         asked,
     )
     if not match or match[4].endswith((" in", " on", " at", " from")):
@@ -137,16 +167,23 @@ def clauses_of(sentence: str) -> Iterator[str]:
     """
     bare = re.sub(r" \([^)]*\)", "", sentence).rstrip(".").strip()
     part = re.sub(r", (?:which|who|whose|where|although|while|whereas) .*$", "", bare)
-    moved = re.fullmatch(r"((?:In|On|At|During|From|After|By) [^,]{3,40}), ((?:the |an? )?[^,]+)", part)
+    moved = re.fullmatch(
+        r"((?:In|On|At|During|From|After|By) [^,]{3,40}), ((?:the |an? )?[^,]+)", part
+    )
     if moved:
         subject = moved[2] if moved[2][:1].isupper() else moved[2][0].upper() + moved[2][1:]
         yield f"{subject} {moved[1][0].lower()}{moved[1][1:]}."
     passive = re.search(
-        rf"^((?:The |An? )?[\w'’ -]{{3,40}}?) (?:was|were) ([a-z]+ed) by ((?:the )?[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)*)(?= in | on |$|,)",
+        r"^((?:The |An? )?[\w'’ -]{3,40}?) (?:was|were) ([a-z]+ed) by "
+        r"((?:the )?[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)*)(?= in | on |$|,)",
         part,
     )
     if passive:
-        whom = passive[1] if re.match("[A-Z].*[A-Z]", passive[1]) and not passive[1].startswith(("The ", "A ")) else passive[1][0].lower() + passive[1][1:]
+        whom = (
+            passive[1]
+            if re.match("[A-Z].*[A-Z]", passive[1]) and not passive[1].startswith(("The ", "A "))
+            else passive[1][0].lower() + passive[1][1:]
+        )
         yield f"{passive[3][0].upper()}{passive[3][1:]} {passive[2]} {whom}."
     if part != bare and len(part.split()) > 4:
         yield f"{part}."
@@ -163,12 +200,23 @@ def wrongs_of(claim: str, passage: str, rng: random.Random) -> Iterator[tuple[st
         for a, b in names_in(claim)
         if claim[a:b] in named and _ENDS.match(claim[b:]) and (not a or claim[a - 1] == " ")
     ]
-    for (a, b), (c, d) in zip(names, names[1:], strict=False):
-        if not SYMMETRIC.search(claim[b:c]) and re.search(rf" (?:{_DONE}|\w+s) ", claim[b:c]) and not _share(claim[a:b], claim[c:d]):
+    for (a, b), (c, d) in pairwise(names):
+        if (
+            not SYMMETRIC.search(claim[b:c])
+            and re.search(rf" (?:{_DONE}|\w+s) ", claim[b:c])
+            and not _share(claim[a:b], claim[c:d])
+        ):
             yield "roles", claim[:a] + claim[c:d] + claim[b:c] + claim[a:b] + claim[d:]
             break
     for a, b in rng.sample(names, len(names)):
-        fit = sorted(o for o in named if o not in claim and not _share(o, claim) and len(o.split()) == len(claim[a:b].split()) and len(o) > 3)
+        fit = sorted(
+            o
+            for o in named
+            if o not in claim
+            and not _share(o, claim)
+            and len(o.split()) == len(claim[a:b].split())
+            and len(o) > 3
+        )
         if fit:
             yield "name", claim[:a] + rng.choice(fit) + claim[b:]
             break
@@ -212,6 +260,7 @@ def _share(one: str, other: str) -> bool:
 
 
 def asked_claims(paragraph: Paragraph, questions: Sequence[Question]) -> Iterator[str]:
+    """The questions on a paragraph with their answers, as sentences."""
     for question in questions:
         if question.answer and len(question.answer.split()) <= 8:
             said = sentence_of(question.text, question.answer, paragraph.text)
@@ -219,12 +268,10 @@ def asked_claims(paragraph: Paragraph, questions: Sequence[Question]) -> Iterato
                 yield said
 
 
-def clause_claims(paragraph: Paragraph, questions: Sequence[Question]) -> Iterator[str]:
+def clause_claims(paragraph: Paragraph) -> Iterator[str]:
+    """Other ways to say the clauses of a paragraph."""
     for a, b in split_sentences(paragraph.text, Span(0, len(paragraph.text))):
         yield from clauses_of(paragraph.text[a:b])
-
-
-WAYS = {"asked": asked_claims, "clause": clause_claims}
 
 
 def passage_of(title: str, text: str) -> Passage:
@@ -243,9 +290,12 @@ def make_pairs(
             sentence = checker.check(claim)
             return sentence is not None and sentence.status is Support.SUPPORTED
 
-        for way, claims in WAYS.items():
+        for way, claims in (
+            ("asked", asked_claims(paragraph, questions)),
+            ("clause", clause_claims(paragraph)),
+        ):
             used: set[str] = set()
-            for claim in claims(paragraph, questions):
+            for claim in claims:
                 if not stands(claim):
                     continue
                 for kind, wrong in wrongs_of(claim, paragraph.text, rng):

@@ -1,4 +1,4 @@
-"""What of a claim can be exchanged for another: its names, dates and numbers; and how to ask for one.
+"""What of a claim can be exchanged: its names, dates and numbers; and how to ask for one.
 
 English, by rules, as ``claim_words``.
 """
@@ -6,13 +6,13 @@ English, by rules, as ``claim_words``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
 from ragkit.grounding.claim_words import NUMBER_WORDS, STOP_WORDS, claim_words
 
-__all__ = ["Part", "Sort", "agrees", "parts_of", "question_about"]
+__all__ = ["Part", "Sort", "agrees", "enumerations_of", "parts_of", "question_about"]
 
 _ASKED_AROUND: Final = 14  # words on each side of the question word; a reader reads 40 tokens
 _PREFIX: Final = 4  # letters that a country and its people share at least
@@ -28,7 +28,8 @@ _DATE: Final = re.compile(
 _UNIT: Final = r"(?:hundred|thousand|million|billion|trillion)s?"
 _WORDED: Final = "|".join(NUMBER_WORDS)
 _NUMBER: Final = re.compile(
-    rf"(?<![\w.,])(?:(?:US)?[$€£¥])?\d+(?:[,.]\d+)*{_ORDINAL}(?: ?%| percent| per cent)?(?: {_UNIT})?(?!\w)"
+    rf"(?<![\w.,])(?:(?:US)?[$€£¥])?\d+(?:[,.]\d+)*{_ORDINAL}"
+    rf"(?: ?%| percent| per cent)?(?: {_UNIT})?(?!\w)"
     rf"|\b(?:{_WORDED})(?:-(?:{_WORDED}))?(?: {_UNIT})?\b",
     re.IGNORECASE,
 )
@@ -44,6 +45,17 @@ _OPENERS: Final = frozenset(
 )
 """Words that begin a sentence and are no names."""
 
+_PEOPLE: Final = re.compile(
+    r"[A-Z][a-z]+(?:ish|ese|ians?|eans?|icans?|iet|ermans?|omans?|orman|ench|utch|reek|wiss|raqis?"
+    r"|sraelis?)"
+)
+"""A word that says of which country something is: German is exchanged for Soviet, not Otto."""
+
+_PERSON: Final = re.compile(r"[A-Z][\w.'-]+(?: [A-Z][\w.'-]*){1,2}")
+_BEFORE_PLACE: Final = re.compile(
+    r"\b(?:in|at|to|from|near|into|of|on|across|through|for|as|the|an?) $", re.IGNORECASE
+)
+_AND: Final = re.compile(r",? (?:and|or) (?:the |an? )?|, (?:the |an? )?")
 _ARTICLE: Final = re.compile(r"\b(?:[Tt]he|[Aa]n?) $")
 _WORD: Final = re.compile(r"[^\W_]+")
 
@@ -52,6 +64,7 @@ class Sort(StrEnum):
     """What a part of a claim is."""
 
     NAME = "name"
+    PEOPLE = "people"
     DATE = "date"
     NUMBER = "number"
 
@@ -81,8 +94,29 @@ def parts_of(text: str) -> list[Part]:
     ):
         for start, end in spans:
             if all(end <= part.start or part.end <= start for part in parts):
-                parts.append(Part(sort, start, end, text[start:end]))
+                own = text[start:end]
+                is_people = sort is Sort.NAME and _PEOPLE.fullmatch(own)
+                parts.append(Part(Sort.PEOPLE if is_people else sort, start, end, own))
     return sorted(parts, key=lambda part: part.start)
+
+
+def enumerations_of(text: str, parts: Sequence[Part]) -> list[tuple[Part, ...]]:
+    """Return the parts, those that a text enumerates together: "A, B and C".
+
+    Example:
+        >>> text = "Otto and Anna met Karl."
+        >>> [[part.text for part in own] for own in enumerations_of(text, parts_of(text))]
+        [['Otto', 'Anna'], ['Karl']]
+
+    """
+    groups: list[tuple[Part, ...]] = []
+    for part in parts:
+        last = groups[-1][-1] if groups else None
+        if last and last.sort is part.sort and _AND.fullmatch(text[last.end : part.start]):
+            groups[-1] += (part,)
+        else:
+            groups.append((part,))
+    return groups
 
 
 def _names(text: str) -> Iterator[tuple[int, int]]:
@@ -107,7 +141,7 @@ def agrees(sort: Sort, one: str, other: str) -> bool:
     """Return whether two texts have the same name, date or number: one may say less of it.
 
     Example:
-        >>> agrees(Sort.NAME, "Rathenau", "Walther Rathenau"), agrees(Sort.NAME, "Pope Pius", "Pope John")
+        >>> agrees(Sort.NAME, "Rathenau", "Walther Rathenau"), agrees(Sort.NAME, "Otto II", "Otto V")
         (True, False)
         >>> agrees(Sort.DATE, "16 April 1922", "April 16"), agrees(Sort.NUMBER, "six", "6 others")
         (True, True)
@@ -115,9 +149,10 @@ def agrees(sort: Sort, one: str, other: str) -> bool:
         (True, True)
 
     """
-    words = _names_words if sort is Sort.NAME else _figures
+    is_name = sort in (Sort.NAME, Sort.PEOPLE)
+    words = _names_words if is_name else _figures
     mine, yours = words(one), words(other)
-    if sort is Sort.NAME and (_initials(one) in yours or _initials(other) in mine):
+    if is_name and (_initials(one) in yours or _initials(other) in mine):
         return True
     short, long = sorted((mine, yours), key=len)
     return bool(short) and all(any(_is_same(a, b) for b in long) for a in short)
@@ -152,29 +187,33 @@ def _is_same(one: str, other: str) -> bool:
     return least >= _PREFIX and one[: max(_PREFIX, least - 2)] == other[: max(_PREFIX, least - 2)]
 
 
-def question_about(claim: str, part: Part) -> str:
-    """Return the claim as a question: a question word in place of the part.
+def question_about(claim: str, parts: Sequence[Part]) -> str:
+    """Return the claim as a question: a question word in place of parts that it enumerates.
 
     Example:
-        >>> claim = "Rathenau signed the treaty in 1922."
-        >>> [question_about(claim, part) for part in parts_of(claim)]
-        ['What signed the treaty in 1922?', 'Rathenau signed the treaty in what year?']
+        >>> claim = "Walther Rathenau signed the treaty in 1922."
+        >>> [question_about(claim, [part]) for part in parts_of(claim)]
+        ['Who signed the treaty in 1922?', 'Walther Rathenau signed the treaty in what year?']
 
     """
-    before, after = claim[: part.start], claim[part.end :].rstrip(" .!?")
-    if part.sort is Sort.NAME:
+    before, after = claim[: parts[0].start], claim[parts[-1].end :].rstrip(" .!?")
+    word = _question_word(parts[0], before)
+    if parts[0].sort is Sort.NAME:
         before = _ARTICLE.sub("", before)
     left = " ".join(before.split()[-_ASKED_AROUND:])
     right = " ".join(after.split()[:_ASKED_AROUND])
     gap = " " if after[:1].isspace() else ""
-    asked = f"{left} {_question_word(part)}{gap}{right}".strip()
+    asked = f"{left} {word}{gap}{right}".strip()
     return asked[0].upper() + asked[1:] + "?"
 
 
-def _question_word(part: Part) -> str:
+def _question_word(part: Part, before: str) -> str:
     text = part.text.lower()
     if part.sort is Sort.NAME:
-        return "what"
+        is_person = _PERSON.fullmatch(part.text) and not _BEFORE_PLACE.search(before)
+        return "who" if is_person else "what"
+    if part.sort is Sort.PEOPLE:
+        return "which"
     if part.sort is Sort.DATE:
         return "what year" if text[:4].isdigit() else "what date"
     if "%" in text or "cent" in text:

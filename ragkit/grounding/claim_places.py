@@ -25,6 +25,7 @@ _FARTHEST: Final = 20  # words on each side that are compared
 _NEAR: Final = 3  # words after which the next one counts half
 _MOST_PARTS: Final = 20  # of a claim, to exchange two of
 _MOST_EXCHANGED: Final = 10  # pairs of parts, the nearest first
+_PRIOR: Final = 1.0  # weight that matches nothing: few words around tell little
 _OTHER_SIDE: Final = 0.6  # what a word counts on the other side: passive, relative clause
 
 
@@ -121,7 +122,11 @@ def _own_fit(claim: Worded, part: Part, sentences: Sequence[Worded]) -> float:
     """Return how well a part fits where the passage has it, 0–1."""
     around = list(_around(claim, claim.range_of(part.start, part.end)))
     return max(
-        (_fit(around, sentence, own) for sentence in sentences for own in _own(claim, part, sentence)),
+        (
+            _fit(around, sentence, own)
+            for sentence in sentences
+            for own in _own(claim, part, sentence)
+        ),
         default=0.0,
     )
 
@@ -131,7 +136,7 @@ def _own(claim: Worded, part: Part, sentence: Worded) -> Iterator[range]:
     for other in sentence.parts:
         if other.sort is part.sort and agrees(part.sort, part.text, other.text):
             yield sentence.range_of(other.start, other.end)
-    if part.sort is Sort.NAME:
+    if part.sort in (Sort.NAME, Sort.PEOPLE):
         yield from (range(number, number + 1) for number in _mentions(claim, part, sentence))
 
 
@@ -162,16 +167,20 @@ def _way(number: int, own: range) -> tuple[int, int]:
 
 
 def _fit(around: Sequence[_Near], sentence: Worded, own: range) -> float:
-    """Return the share, 0–1, of the words around that are around a place too, near ones first."""
+    """Return how many of the words around, 0–1, are around a place too; near ones count most."""
     if not own:
         return 0.0
     total = 0.0
     for near in around:
         total += _weight(near.away) * max(
-            (_likeness(near, *_way(n, own)) for n in sentence.places.get(near.stem, ()) if n not in own),
+            (
+                _likeness(near, *_way(n, own))
+                for n in sentence.places.get(near.stem, ())
+                if n not in own
+            ),
             default=0.0,
         )
-    return total / (sum(_weight(near.away) for near in around) or 1.0)
+    return total / (_PRIOR + sum(_weight(near.away) for near in around))
 
 
 def _weight(away: int) -> float:

@@ -177,7 +177,9 @@ def _words(token: str, after: str, *, starts_sentence: bool) -> Iterator[ClaimWo
     is_capital = bare[:1].isupper()
     # "May 16" and "in May" are the month, "the US" is a name; "May I …" and "In 1922" are neither.
     is_month = lower == "may" and after[:1].isdigit()
-    if lower in STOP_WORDS and not (is_capital and lower != "i" and (is_month or not starts_sentence)):
+    if lower in STOP_WORDS and not (
+        is_capital and lower != "i" and (is_month or not starts_sentence)
+    ):
         return
     if lower == "not" or (starts_sentence and after == "," and lower.endswith("ly")):
         return  # "not only …", "Additionally, …"

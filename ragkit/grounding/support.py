@@ -7,8 +7,8 @@ article on 1918–1941 does not support each date.
 
 Words alone cannot tell that a sentence combines the passage's own words wrongly ("Chicherin signed
 for Germany", of a passage that says the opposite with the same words). With a reader, a sentence
-that its words support and that is none of the passage's own is read as well (``claim_reading``). That
-catches many of these sentences and not all; show the passage, which every answer has.
+that its words support and that is none of the passage's own is read as well (``claim_reading``).
+That catches many of these sentences, not all; show the passage, which every answer has.
 """
 
 from __future__ import annotations
@@ -101,14 +101,18 @@ class SupportChecker:
         if self._claims is None or by_words is None or by_words[0] is Support.VERBATIM:
             return by_words, ""
         ranks = by_words[1]
-        alone = [(rank,) for rank in ranks if claim.is_supported_by([self._evidence[rank]])]
+        alone: list[tuple[int, ...]] = [
+            (rank,) for rank in ranks if claim.is_supported_by([self._evidence[rank]])
+        ]
         objections = {
             group: self._claims.objection(
                 claim.text, [self._evidence[rank].passage for rank in group]
             )
             for group in alone or [ranks]
         }
-        left = tuple(rank for group, objection in objections.items() if not objection for rank in group)
+        left = tuple(
+            rank for group, objection in objections.items() if not objection for rank in group
+        )
         return ((Support.SUPPORTED, left), "") if left else (None, next(iter(objections.values())))
 
     def _supported_by_one(self, claim: _Claim, ranks: Sequence[int]) -> _Verdict | None:

@@ -82,7 +82,9 @@ def test_a_contradicted_sentence_is_misattributed_if_another_passage_says_it(
     reader: Reader,
 ) -> None:
     other = passage("Gustav Stresemann signed for Soviet Russia, they say.", rank=2)
-    said = SupportChecker([passage(), other], reader).check("Stresemann signed for Soviet Russia [1].")
+    said = SupportChecker([passage(), other], reader).check(
+        "Stresemann signed for Soviet Russia [1]."
+    )
     assert said is not None
     assert (said.status, said.passages) == (Support.MISATTRIBUTED, (1,))
 
@@ -118,7 +120,7 @@ def test_a_claim_without_names_dates_and_numbers_is_not_judged(reader: Reader) -
 
 def test_each_part_is_asked_for_with_a_question_word_in_its_place() -> None:
     claim = "On 16 April 1922 the Germans of Rapallo paid $3 million for 12 ships, or 5%."
-    questions = {part.text: question_about(claim, part) for part in parts_of(claim)}
+    questions = {part.text: question_about(claim, [part]) for part in parts_of(claim)}
     assert questions["16 April 1922"].startswith("On what date the Germans")
     assert "paid how much for 12 ships" in questions["$3 million"]
     assert "for how many ships" in questions["12"]
@@ -127,7 +129,10 @@ def test_each_part_is_asked_for_with_a_question_word_in_its_place() -> None:
 
 def test_another_name_of_the_passage_fits_the_words_around_a_wrong_one_better() -> None:
     sentences = worded_sentences("Rathenau signed for Germany. Chicherin signed for Russia.")
-    right, wrong = Worded.of("Chicherin signed for Russia."), Worded.of("Rathenau signed for Russia.")
+    right, wrong = (
+        Worded.of("Chicherin signed for Russia."),
+        Worded.of("Rathenau signed for Russia."),
+    )
     assert [part.sort for part in right.parts] == [Sort.NAME, Sort.NAME]
     assert rival_of(right, right.parts[0], sentences).margin < 0
     rival = rival_of(wrong, wrong.parts[0], sentences)
@@ -160,7 +165,9 @@ def test_an_index_with_a_reader_drops_what_a_language_model_combines_wrongly(
     assert [s.kept for s in read.generated.sentences] == [False, True]
     assert read.text == "It was signed by Walther Rathenau. [1]"
     passages = read.passages
-    [checked] = check_support(WRONG_RAPALLO, german_soviet.with_reader("shipped"), passages=passages)
+    [checked] = check_support(
+        WRONG_RAPALLO, german_soviet.with_reader("shipped"), passages=passages
+    )
     assert checked.status is Support.CONTRADICTED
 
 
