@@ -141,8 +141,10 @@ def agrees(sort: Sort, one: str, other: str) -> bool:
     """Return whether two texts have the same name, date or number: one may say less of it.
 
     Example:
-        >>> agrees(Sort.NAME, "Rathenau", "Walther Rathenau"), agrees(Sort.NAME, "Otto II", "Otto V")
-        (True, False)
+        >>> agrees(Sort.NAME, "Rathenau", "Walther Rathenau")
+        True
+        >>> agrees(Sort.NAME, "Otto II", "Otto V")
+        False
         >>> agrees(Sort.DATE, "16 April 1922", "April 16"), agrees(Sort.NUMBER, "six", "6 others")
         (True, True)
         >>> agrees(Sort.NAME, "China", "the Chinese"), agrees(Sort.NAME, "US", "United States")
@@ -164,12 +166,12 @@ def _names_words(text: str) -> list[str]:
 
 def _figures(text: str) -> list[str]:
     """Digits of the numbers and names of the months of a text."""
-    found = []
+    figures = []
     for word in claim_words(text):
         digits = re.search(r"\d+(?:\.\d+)?", word.stem)
         if digits or re.fullmatch(_MONTH, word.text):
-            found.append(digits[0] if digits else word.stem)
-    return found
+            figures.append(digits[0] if digits else word.stem)
+    return figures
 
 
 def _initials(text: str) -> str:

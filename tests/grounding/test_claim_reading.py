@@ -107,7 +107,7 @@ def test_a_passage_in_another_language_is_left_to_the_words(reader: Reader) -> N
 
 def test_a_sentence_is_read_in_one_batch_of_a_few_windows(reader: Reader) -> None:
     counting = Counting(reader)
-    years = ", ".join(str(year) for year in range(1900, 1930))
+    years = " then ".join(str(year) for year in range(1900, 1930))
     long = f"The treaties of {years} were signed in Rapallo, says the minister for trade."
     many = [passage(f"{long} It is so. {TEXT}", rank=rank) for rank in range(1, 8)]
     ClaimReader(counting).objection(f"In Rapallo the treaties of {years} were signed.", many)
@@ -136,9 +136,10 @@ def test_another_name_of_the_passage_fits_the_words_around_a_wrong_one_better() 
     assert [part.sort for part in right.parts] == [Sort.NAME, Sort.NAME]
     assert rival_of(right, right.parts[0], sentences).margin < 0
     rival = rival_of(wrong, wrong.parts[0], sentences)
-    # "signed" and "Russia" stand around Chicherin as in the claim; around Rathenau "signed" alone.
+    # "signed" (weight 1) and "Russia" (3/4) stand around Chicherin as in the claim, around Rathenau
+    # "signed" alone; a weight of 1 always matches nothing.
     assert rival.text == "Chicherin"
-    assert rival.margin == pytest.approx(3 / 7)
+    assert rival.margin == pytest.approx((1.75 - 1) / 2.75)
 
 
 def test_a_claim_with_two_names_exchanged_fits_better_when_they_are_exchanged_back() -> None:
@@ -151,13 +152,11 @@ def test_an_index_with_a_reader_drops_what_a_language_model_combines_wrongly(
     german_soviet: Index,
 ) -> None:
     question = "Who signed the Treaty of Rapallo?"
-    wrong = "Gustav Stresemann signed it with Georgy Chicherin on April 16, 1922 [1][3]."
 
     def asked(index: Index) -> Answer:
         with endpoint([f"{WRONG_RAPALLO} It was signed by Walther Rathenau [1]."]) as to:
             return index.ask(question, llm=ChatModel("m", base_url=to.url, timeout=5, retries=0))
 
-    del wrong
     read, by_words = asked(german_soviet.with_reader("shipped")), asked(german_soviet)
     assert read.generated is not None
     assert by_words.generated is not None
