@@ -14,6 +14,7 @@ import gzip
 import json
 import random
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -31,7 +32,7 @@ from training.sources import FILES, Paragraph, Question, load_squad
 from training.splits import load_splits
 
 PAIRS = Path(__file__).parent / "pairs.jsonl.gz"
-MOST = {"asked": 300, "clause": 300}  # pairs of each way in each split
+MOST = {frozenset({"choose", "test"}): 300, frozenset({"calibrate"}): 200}  # pairs of each way
 _MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
 _DATE = re.compile(rf"\b(?:(?:{_MONTH}) \d{{1,2}}, \d{{4}}|\d{{1,2}} (?:{_MONTH}) \d{{4}})\b")
 _PLACED = re.compile(r"(?:in|on|at|by|during|from|near|since|after|before|around|between) ")
@@ -305,34 +306,49 @@ def make_pairs(
                         break
 
 
-def main() -> None:
-    """Write ``pairs.jsonl.gz``."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, default=PAIRS)
-    options = parser.parse_args()
-    rng, splits = random.Random(17), load_splits()  # noqa: S311
-    paragraphs = []
+def load_paragraphs(
+    data: Path, wanted: frozenset[str]
+) -> list[tuple[str, Paragraph, Sequence[Question]]]:
+    """Return the paragraphs of SQuAD whose articles are in some splits, with their questions."""
+    splits = load_splits()
+    paragraphs: list[tuple[str, Paragraph, Sequence[Question]]] = []
     for path, name in FILES.items():
         if not name.startswith("squad"):
             continue
-        source = load_squad(options.data / path, name)
+        source = load_squad(data / path, name)
         asked: dict[str, list[Question]] = {}
         for question in source.questions:
             asked.setdefault(question.paragraph, []).append(question)
         paragraphs += [
             (splits.of(p.article), p, asked.get(p.id, []))
             for p in source.paragraphs
-            if splits.of(p.article) in {"choose", "test"}
+            if splits.of(p.article) in wanted
         ]
+    return paragraphs
+
+
+def draw_pairs(data: Path, wanted: frozenset[str], most: int) -> Iterator[Pair]:
+    """Make at most so many pairs of each way for each of some splits."""
+    rng = random.Random(17)  # noqa: S311
+    paragraphs = load_paragraphs(data, wanted)
     rng.shuffle(paragraphs)
-    left = {(s, way): most for s in ("choose", "test") for way, most in MOST.items()}
+    drawn: Counter[tuple[str, str]] = Counter()
+    for pair in make_pairs(paragraphs, rng):
+        drawn[pair.split, pair.way] += 1
+        if drawn[pair.split, pair.way] <= most:
+            yield pair
+
+
+def main() -> None:
+    """Write ``pairs.jsonl.gz``."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=PAIRS)
+    options = parser.parse_args()
     with gzip.GzipFile(options.out, "wb", mtime=0) as file:
-        for pair in make_pairs(paragraphs, rng):
-            if left[pair.split, pair.way] > 0:
-                left[pair.split, pair.way] -= 1
+        for wanted, most in MOST.items():
+            for pair in draw_pairs(options.data, wanted, most):
                 file.write((json.dumps(vars(pair), ensure_ascii=False) + "\n").encode())
-    print("left", left)
 
 
 if __name__ == "__main__":
