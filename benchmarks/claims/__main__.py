@@ -119,7 +119,7 @@ def page(judged: Sequence[Judged]) -> str:
             "Pairs of claims on paragraphs of articles that the reader was not trained on, one",
             "faithful and one not; the words of both stand in the passage. Weights are fitted on",
             f"other articles ({size['choose']} pairs), thresholds are set on still others",
-            f"({size['calibrate']} pairs), so that {FALSE:.0%} of their faithful claims are objected",
+            f"({size['calibrate']} pairs): {FALSE:.0%} of their faithful claims are objected",
             "to. `python -m benchmarks.claims --save` measures it again.",
             "",
             "| pairs | judged by | false objections | wrong ones caught | AUROC |",
