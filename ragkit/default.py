@@ -102,7 +102,7 @@ def check_support(
     Args:
         text: any text, such as a language model's answer. Its markers ``[1]``, ``[2, 3]`` refer to
             ``passages`` by rank.
-        index: as for ``ask``; its reader reads too, if it was opened with one.
+        index: as for ``ask``; its reader reads the passages too, unless it was opened without one.
         passages: what the text may say, best given as ``answer.passages``.
 
     Returns:

@@ -28,7 +28,7 @@ from training.measures import auroc
 
 BY_HAND: Final = Path(__file__).parent / "by_hand.jsonl"
 PAGE: Final = Path(__file__).parent.parent / "results" / "claims.md"
-FALSE: Final = 0.04  # of the faithful claims that are objected to, where the threshold is set
+FALSE: Final = 0.03  # of the faithful claims that are objected to, where the threshold is set
 PLACES: Final = ("misplaced", "exchanged")
 READ: Final = ("contested", "disagreeing", "doubted")
 WAYS: Final = {

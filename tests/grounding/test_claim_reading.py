@@ -154,23 +154,21 @@ def test_an_index_with_a_reader_drops_what_a_language_model_combines_wrongly(
     question = "Who signed the Treaty of Rapallo?"
 
     def asked(index: Index) -> Answer:
-        with endpoint([f"{WRONG_RAPALLO} It was signed by Walther Rathenau [1]."]) as to:
+        with endpoint([f"{WRONG_THREAT} It was signed by Walther Rathenau [1]."]) as to:
             return index.ask(question, llm=ChatModel("m", base_url=to.url, timeout=5, retries=0))
 
-    read, by_words = asked(german_soviet.with_reader("shipped")), asked(german_soviet)
+    read, by_words = asked(german_soviet), asked(german_soviet.with_reader(None))
     assert read.generated is not None
     assert by_words.generated is not None
     assert [s.kept for s in by_words.generated.sentences] == [True, True]
     assert [s.kept for s in read.generated.sentences] == [False, True]
     assert read.text == "It was signed by Walther Rathenau. [1]"
     passages = read.passages
-    [checked] = check_support(
-        WRONG_RAPALLO, german_soviet.with_reader("shipped"), passages=passages
-    )
+    [checked] = check_support(WRONG_THREAT, german_soviet, passages=passages)
     assert checked.status is Support.CONTRADICTED
 
 
-WRONG_RAPALLO = "The Soviet Foreign Minister Walther Rathenau signed it [1]."
+WRONG_THREAT = "France perceived the treaty as an imminent threat [3]."
 
 
 class Counting:
