@@ -36,6 +36,7 @@ _EXTRAS = {
     "otel": ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"),
     "mcp": ("mcp",),
     "milvus": ("pymilvus",),
+    "watch": ("watchfiles",),
     "ray": ("ray",),
     "report": ("matplotlib",),
 }
