@@ -31,6 +31,8 @@ _SWITCHES = {
 }
 _CREDENTIALS = re.compile(r"(?<=://)\S+(?=@)|(?<=\?)\S+")
 """In an address: user and password, and the query, where services take keys."""
+_OF_KUBERNETES = re.compile(r"_SERVICE_(HOST|PORT)|_PORT_\d")
+"""In what Kubernetes sets in every container for a service that is called ragkit."""
 _log = logging.getLogger("ragkit")
 
 
@@ -127,9 +129,10 @@ def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, Eff
 
 
 def _warn_of_typo(variable: str, variables: list[str]) -> None:
-    """Warn only: for a service called ragkit, Kubernetes sets variables such as RAGKIT_PORT."""
-    close = get_close_matches(variable, variables, 1, cutoff=0.9)
-    if variable.startswith("RAGKIT_") and close:
+    """Warn of a variable that is nearly one of ragkit's; others may have their own reasons."""
+    if not variable.startswith("RAGKIT_") or _OF_KUBERNETES.search(variable):
+        return
+    if close := get_close_matches(variable, variables, 1, cutoff=0.9):
         _log.warning("the variable %s is not used; did you mean %s?", variable, close[0])
 
 
