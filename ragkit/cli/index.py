@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from ragkit.encoding import Runtime
     from ragkit.index.vectors import SearchSettings
     from ragkit.indexing.reports import IndexInfo
-    from ragkit.watching import Watched
 
 __all__ = ["index"]
 
@@ -188,26 +187,28 @@ def watch(
         raise click.UsageError("several SOURCES without --out; expected the folder of the index.")
     path, watched_sources = (Path(sources[0]), ()) if out is None else (out, sources)
     updates = watched_updates(path, watched_sources, quiet=quiet, drop_missing=drop_missing)
+    left_out: list[str] = []
     with ended_by_signal():
         for number, update in enumerate(updates):
-            _print_watched(path, update, as_json=as_json)
+            if update.index is None:
+                click.secho(f"Not updated: {update.error}", fg="red", err=True, color=use_colour())
+                continue
+            if left_out != (left_out := update.index.left_out.lines()):
+                print_left_out(update.index.left_out)
+            _print_watched(path, update.index, as_json=as_json)
             if number == 0:
                 click.secho("Watching; Ctrl+C ends it.", err=True, dim=True, color=use_colour())
 
 
-def _print_watched(path: Path, update: Watched, *, as_json: bool) -> None:
-    if update.index is None:
-        click.secho(f"Not updated: {update.error}", fg="red", err=True, color=use_colour())
-        return
-    print_left_out(update.index.left_out)
-    report = update.index.update_report
+def _print_watched(path: Path, index: ragkit.Index, *, as_json: bool) -> None:
+    report = index.update_report
     if as_json:
         changes = report.counts if report else {}
-        print_json_line({"index": str(path), **changes, **update.index.counts})
+        print_json_line({"index": str(path), **changes, **index.counts})
     elif report is None:
-        click.echo(f"Built {path}: {_sizes(update.index.counts)}.")
+        click.echo(f"Built {path}: {_sizes(index.counts)}.")
     else:
-        click.echo(_updated_line(path, update.index))
+        click.echo(_updated_line(path, index))
 
 
 def _updated_line(path: Path, updated: ragkit.Index) -> str:
