@@ -23,7 +23,7 @@ import pytest
 import yaml
 
 import ragkit
-from ragkit.cli import cli
+from support.commands import parse
 from support.parts import ROOT
 
 DOCS = ROOT / "docs"
@@ -103,6 +103,9 @@ def test_every_command_of_a_page_is_one_that_the_program_accepts(
         for block in blocks(page):
             if block.language in ("sh", "console"):
                 for arguments in commands(block.text):
+                    for argument in arguments:
+                        if argument.endswith(".txt"):
+                            Path(argument).touch()
                     parse(arguments)
 
 
@@ -122,19 +125,6 @@ def commands(text: str) -> Iterator[list[str]]:
             if call and call[0] == "ragkit":
                 yield call[1:]
             call = []
-
-
-def parse(arguments: list[str]) -> None:
-    for argument in arguments:
-        if argument.endswith(".txt"):
-            Path(argument).touch()
-    command: click.Command = cli
-    context = command.make_context("ragkit", arguments)
-    while isinstance(command, click.Group):
-        rest = [*context._protected_args, *context.args]
-        name, found, rest = command.resolve_command(context, rest)
-        assert found is not None, arguments
-        command, context = found, found.make_context(name, rest, parent=context)
 
 
 def test_a_command_that_does_not_exist_is_noticed() -> None:
