@@ -193,9 +193,46 @@ def _option(option: click.Option, context: click.Context) -> str:
     return "| `{}` | {} |".format(*escaped)
 
 
+def _settings() -> Iterator[str]:
+    from ragkit.cli.settings import SETTINGS
+
+    commands = _commands_of_settings()
+    yield "| key, variable | value | default | meaning | commands |"
+    yield "|---|---|---|---|---|"
+    for key, setting in SETTINGS.items():
+        name = f"`{key}`<br>" if setting.in_file else ""
+        default = "" if setting.default in (None, ()) else f"`{_toml(setting.default)}`"
+        about = setting.help.replace("|", "\\|")
+        used = ", ".join(f"`{command}`" for command in commands.get(key, []))
+        row = (f"{name}`{setting.variable}`", setting.expected, default, about, used)
+        yield f"| {' | '.join(row)} |"
+
+
+def _toml(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _commands_of_settings() -> dict[str, list[str]]:
+    """Return the key of each setting that is an option, with the commands that have it."""
+    from ragkit.cli import cli
+    from ragkit.cli.options import SettingOption
+
+    used: dict[str, list[str]] = {}
+    remaining: list[tuple[str, click.Command]] = [("", cli)]
+    while remaining:
+        path, command = remaining.pop(0)
+        for option in command.params:
+            if isinstance(option, SettingOption):
+                used.setdefault(option.setting.key, []).append(path.strip())
+        if isinstance(command, click.Group):
+            remaining += [(f"{path} {name}", c) for name, c in sorted(command.commands.items())]
+    return used
+
+
 _GENERATED = {
     "<!-- generated: errors -->": _errors,
     "<!-- generated: modules -->": _modules,
     "<!-- generated: routes -->": _routes,
     "<!-- generated: commands -->": _commands,
+    "<!-- generated: settings -->": _settings,
 }

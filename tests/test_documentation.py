@@ -230,6 +230,24 @@ def test_every_page_is_in_the_navigation_and_has_a_description_for_llms_txt() ->
         assert yaml.safe_load(front)["description"].strip(), page
 
 
+def test_the_page_of_settings_has_the_table_that_the_program_uses() -> None:
+    from ragkit.cli.settings import SETTINGS
+
+    _, _, *rows = hooks()._settings()
+    cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]] for row in rows]
+    assert len(rows) == len(SETTINGS)
+    for (name, expected, default, meaning, used), setting in zip(
+        cells, SETTINGS.values(), strict=True
+    ):
+        assert f"`{setting.variable}`" in name
+        assert (f"`{setting.key}`" in name) == setting.in_file
+        assert (expected, meaning) == (setting.expected, setting.help)
+        assert bool(default) == (setting.default not in (None, ()))
+        assert used or setting.key in ("config", "endpoint-token", "cache")
+    page = (DOCS / "reference" / "configuration.md").read_text(encoding="utf-8")
+    assert "<!-- generated: settings -->" in page
+
+
 def test_a_file_from_another_host_is_noticed() -> None:
     foreign = hooks()._FOREIGN
     for bad in (
