@@ -73,11 +73,13 @@ def test_an_option_comes_before_a_variable_before_the_file_before_the_default(
     assert passages(ragkit(*ask, "-k", "4", cwd=tmp_path, RAGKIT_K="3")) == 4
 
 
-def test_a_switch_of_the_file_can_be_turned_off_on_the_command_line(tmp_path: Path) -> None:
-    written(tmp_path, "reader = true")
-    read, unread = (
+def test_a_switch_of_the_file_can_be_turned_around_on_the_command_line(
+    tmp_path: Path,
+) -> None:
+    written(tmp_path, "reader = false")
+    unread, read = (
         json.loads(ragkit("ask", "--json", RAPALLO, *more, cwd=tmp_path).stdout)
-        for more in ((), ("--no-reader",))
+        for more in ((), ("--reader",))
     )
     assert read["short"] is not None
     assert unread.get("short") is None
