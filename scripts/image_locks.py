@@ -24,7 +24,7 @@ _NOWHERE = frozenset({"sentence-transformers", "milvus-lite", "hf-xet"})
 """What no image needs: torch's part, an index in a file of Milvus, downloads from a model hub."""
 
 _THIS = "scripts/lock"
-_SERVER = ("serve", "mcp", "llm")
+_SERVER = ("serve", "mcp", "llm", "otel")
 _LOCKS = {
     "server": (_SERVER, _NOWHERE | _BUILDS),
     "milvus": (("milvus",), _NOWHERE | _BUILDS),

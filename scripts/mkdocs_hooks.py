@@ -197,15 +197,19 @@ def _settings() -> Iterator[str]:
     from ragkit.cli.settings import SETTINGS
 
     commands = _commands_of_settings()
-    yield "| key, variable | value | default | meaning | commands |"
-    yield "|---|---|---|---|---|"
+    yield "| setting | meaning |"
+    yield "|---|---|"
     for key, setting in SETTINGS.items():
-        name = f"`{key}`<br>" if setting.in_file else ""
-        default = "" if setting.default in (None, ()) else f"`{_toml(setting.default)}`"
-        about = setting.help.replace("|", "\\|")
+        names = [key] * setting.in_file + [setting.variable]
+        default = "" if setting.default in (None, ()) else f"; default `{_toml(setting.default)}`"
         used = ", ".join(f"`{command}`" for command in commands.get(key, []))
-        row = (f"{name}`{setting.variable}`", setting.expected, default, about, used)
-        yield f"| {' | '.join(row)} |"
+        about = setting.help.replace("|", "\\|")
+        facts = [
+            about,
+            f"Value: {setting.expected}{default}.",
+            *([f"Commands: {used}."] * bool(used)),
+        ]
+        yield f"| {'<br>'.join(f'`{name}`{{.whole}}' for name in names)} | {'<br>'.join(facts)} |"
 
 
 def _toml(value: object) -> str:
