@@ -229,7 +229,12 @@ def _commands_of_settings() -> dict[str, list[str]]:
             if isinstance(option, SettingOption):
                 used.setdefault(option.setting.key, []).append(path.strip())
         if isinstance(command, click.Group):
-            remaining += [(f"{path} {name}", c) for name, c in sorted(command.commands.items())]
+            context = click.Context(command)
+            named = [
+                (name, command.get_command(context, name))
+                for name in command.list_commands(context)
+            ]
+            remaining += [(f"{path} {name}", child) for name, child in named if child]
     return used
 
 

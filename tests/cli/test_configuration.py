@@ -50,8 +50,12 @@ def options() -> list[tuple[str, click.Option]]:
 
     def collect(command: click.Command, path: str) -> None:
         found.extend((path, p) for p in command.params if isinstance(p, click.Option))
-        for name, child in getattr(command, "commands", {}).items():
-            collect(child, f"{path} {name}")
+        if isinstance(command, click.Group):
+            context = click.Context(command)
+            for name in command.list_commands(context):
+                child = command.get_command(context, name)
+                assert child
+                collect(child, f"{path} {name}")
 
     collect(cli, "ragkit")
     return found
