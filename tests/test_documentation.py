@@ -23,7 +23,7 @@ import pytest
 import yaml
 
 import ragkit
-from ragkit.cli import cli
+from support.commands import parse
 from support.parts import ROOT
 
 DOCS = ROOT / "docs"
@@ -103,6 +103,9 @@ def test_every_command_of_a_page_is_one_that_the_program_accepts(
         for block in blocks(page):
             if block.language in ("sh", "console"):
                 for arguments in commands(block.text):
+                    for argument in arguments:
+                        if argument.endswith(".txt"):
+                            Path(argument).touch()
                     parse(arguments)
 
 
@@ -122,19 +125,6 @@ def commands(text: str) -> Iterator[list[str]]:
             if call and call[0] == "ragkit":
                 yield call[1:]
             call = []
-
-
-def parse(arguments: list[str]) -> None:
-    for argument in arguments:
-        if argument.endswith(".txt"):
-            Path(argument).touch()
-    command: click.Command = cli
-    context = command.make_context("ragkit", arguments)
-    while isinstance(command, click.Group):
-        rest = [*context._protected_args, *context.args]
-        name, found, rest = command.resolve_command(context, rest)
-        assert found is not None, arguments
-        command, context = found, found.make_context(name, rest, parent=context)
 
 
 def test_a_command_that_does_not_exist_is_noticed() -> None:
@@ -238,6 +228,24 @@ def test_every_page_is_in_the_navigation_and_has_a_description_for_llms_txt() ->
     for page in DOCS.rglob("*.md"):
         _, front, _ = page.read_text(encoding="utf-8").split("---\n", 2)
         assert yaml.safe_load(front)["description"].strip(), page
+
+
+def test_the_page_of_settings_has_the_table_that_the_program_uses() -> None:
+    from ragkit.cli.settings import SETTINGS
+
+    _, _, *rows = hooks()._settings()
+    cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]] for row in rows]
+    assert len(rows) == len(SETTINGS)
+    for (name, about), setting in zip(cells, SETTINGS.values(), strict=True):
+        assert f"`{setting.variable}`" in name
+        assert (f"`{setting.key}`" in name) == setting.in_file
+        meaning, value, *commands_of = about.split("<br>")
+        assert meaning == setting.help
+        assert setting.expected in value
+        assert ("; default" in value) == (setting.default not in (None, ()))
+        assert commands_of or setting.key in ("config", "endpoint-token", "cache")
+    page = (DOCS / "reference" / "configuration.md").read_text(encoding="utf-8")
+    assert "<!-- generated: settings -->" in page
 
 
 def test_a_file_from_another_host_is_noticed() -> None:

@@ -18,6 +18,7 @@ from ragkit.cli.options import (
     llm_options,
     opened,
     reader_option,
+    setting_option,
     threshold_option,
     where_option,
 )
@@ -36,7 +37,7 @@ __all__ = ["ask", "quotes", "show"]
 
 @click.command()
 @click.argument("question", nargs=-1, required=True)
-@click.option("-k", default=5, show_default=True, help="Number of passages to return.")
+@setting_option("k", "-k")
 @index_option
 @fresh_option
 @reader_option

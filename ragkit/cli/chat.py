@@ -18,6 +18,7 @@ from ragkit.cli.options import (
     llm_options,
     opened,
     reader_option,
+    setting_option,
     threshold_option,
 )
 
@@ -30,23 +31,13 @@ _K_TO_WRITE_FROM = 5
 
 
 @click.command()
-@click.option(
-    "-k",
-    type=click.IntRange(min=1),
-    help=f"Number of passages to show, or that --llm writes from (default: 1; "
-    f"{_K_TO_WRITE_FROM} with --llm).",
-)
+@setting_option("chat.k", "-k")
 @index_option
 @fresh_option
 @reader_option
 @threshold_option
 @llm_options
-@click.option(
-    "--history/--no-history",
-    "remembers",
-    default=True,
-    help="Remember the lines entered in a terminal for later chats (default), or do not.",
-)
+@setting_option("chat.history", "remembers")
 @json_option
 def chat(
     *, k: int | None, index_path: Path | None, require_fresh: bool, reads: bool,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -13,7 +12,7 @@ from ragkit.answering.answer import Answer
 from ragkit.answering.cited import cited_passages
 from ragkit.answering.confidence import in_words
 from ragkit.answering.generated import GOOD
-from ragkit.cli.output import use_colour
+from ragkit.cli.output import print_json_line, use_colour
 from ragkit.cli.places import citation_json, place_of, with_paths
 from ragkit.cli.wrapping import Paragraph, printable, printable_lines, text_width, wrap, wrap_lines
 from ragkit.conversation.transcript import Source, Transcript, lettered
@@ -87,7 +86,7 @@ class JsonLines:
 
     @staticmethod
     def _print(content: dict[str, Any]) -> None:
-        click.echo(json.dumps(content, ensure_ascii=False))
+        print_json_line(content)
 
 
 class TextScreen:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from ragkit.cli.options import Command
+from ragkit.cli.options import Command, setting_option, setting_value
 from ragkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,13 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["chatbot_options"]
 
 _OPTIONS = (
-    click.option(
-        "--endpoint",
-        metavar="URL",
-        help="Evaluate the chatbot at this address in place of the index, in whose documents its "
-        "citations are looked up: the base URL of an OpenAI-compatible API or, with --text-path, "
-        "the address to call. A token is taken from RAGKIT_ENDPOINT_TOKEN.",
-    ),
+    setting_option("eval.endpoint"),
     click.option(
         "--callable",
         "function",
@@ -36,52 +29,14 @@ _OPTIONS = (
         help="Evaluate this Python function in place of the index: it takes a question and "
         "returns a text, or a dict with text, citations, answered and confidence.",
     ),
-    click.option(
-        "--endpoint-model",
-        default="default",
-        show_default=True,
-        help="With --endpoint: name of the model.",
-    ),
-    click.option(
-        "--body",
-        metavar="JSON",
-        help="With --endpoint: the request, with {question} in one of its strings "
-        '(default with --text-path: {"question": "{question}"}).',
-    ),
-    click.option(
-        "--text-path",
-        metavar="PATH",
-        help="With --endpoint: where the text of the answer is in a reply of another shape, such "
-        "as result.answer or choices.0.text.",
-    ),
-    click.option(
-        "--citations-path",
-        metavar="PATH",
-        help="With --endpoint: where the quotations that the answer cites are, best first, such as "
-        "sources.*.content (default: the quotations in the text).",
-    ),
-    click.option(
-        "--answered-path",
-        metavar="PATH",
-        help="With --endpoint: where a reply says, true or false, whether it answers.",
-    ),
-    click.option(
-        "--confidence-path",
-        metavar="PATH",
-        help="With --endpoint: where a reply has its confidence, 0–1.",
-    ),
-    click.option(
-        "--abstains-with",
-        metavar="TEXT",
-        help="With --endpoint or --callable: a reply with this text in it is an abstention.",
-    ),
-    click.option(
-        "--paraphrases",
-        is_flag=True,
-        help="With --endpoint or --callable: it cites in its own words, so that a citation which "
-        "is not verbatim in the corpus does not fail the gate by itself; a floor of `citation "
-        "validity` still can.",
-    ),
+    setting_option("eval.endpoint-model"),
+    setting_option("eval.body"),
+    setting_option("eval.text-path"),
+    setting_option("eval.citations-path"),
+    setting_option("eval.answered-path"),
+    setting_option("eval.confidence-path"),
+    setting_option("eval.abstains-with"),
+    setting_option("eval.paraphrases"),
 )
 
 
@@ -107,7 +62,7 @@ def chatbot_options(command: Command) -> Command:
                 model=endpoint_model,
                 paths=ReplyPaths(text_path, citations_path, answered_path, confidence_path),
                 body=_parsed(body),
-                token=os.environ.get("RAGKIT_ENDPOINT_TOKEN"),
+                token=setting_value("endpoint-token"),
             )
             chatbot = Chatbot(short_address(endpoint), call, abstains_with, paraphrases)
         elif function is not None:

@@ -13,7 +13,13 @@ from click.core import ParameterSource
 
 from ragkit.cli.chatbots import chatbot_options
 from ragkit.cli.generation import generate, refuse_existing, replace_option, review
-from ragkit.cli.options import index_option, json_option, reader_option, with_reader
+from ragkit.cli.options import (
+    index_option,
+    json_option,
+    reader_option,
+    setting_option,
+    with_reader,
+)
 from ragkit.cli.output import (
     ExitStatus,
     naming_unwritable,
@@ -31,14 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluation", "tune"]
 
-_set_option = click.option(
-    "--set", "set_path", default=Path("eval"), show_default=True, type=click.Path(path_type=Path),
-    help="Question set: a folder with questions.jsonl, baseline.json and floors.json, or a .jsonl "
-    "or .csv file.",
-)  # fmt: skip
-_split_option = click.option(
-    "--split", type=click.Choice(["dev", "test"]), help="Use only the questions of this split."
-)
+_set_option = setting_option("eval.set", "set_path")
+_split_option = setting_option("eval.split")
 _output_options = [
     click.option("--save", type=click.Path(path_type=Path), help="Save the full report as JSON."),
     click.option("--junit", type=click.Path(path_type=Path), help="Write a JUnit XML report."),

@@ -10,8 +10,15 @@ from typing import TYPE_CHECKING
 import click
 
 import ragkit
-from ragkit.cli.options import json_option
-from ragkit.cli.output import print_json, print_left_out, progress_bar
+from ragkit.cli.options import json_option, setting_option
+from ragkit.cli.output import (
+    ended_by_signal,
+    print_json,
+    print_json_line,
+    print_left_out,
+    progress_bar,
+    use_colour,
+)
 
 if TYPE_CHECKING:
     from ragkit.encoding import Runtime
@@ -44,7 +51,7 @@ strict_option = click.option(
 
 @click.group()
 def index() -> None:
-    """Build, update, describe, verify and repair indexes."""
+    """Build, update, watch, describe, verify and repair indexes."""
 
 
 @index.command()
@@ -151,13 +158,62 @@ def update(
             add=add,
         )
     print_left_out(updated.left_out)
-    changes = updated.update_report.counts if updated.update_report else {}
     if as_json:
+        changes = updated.update_report.counts if updated.update_report else {}
         left_out = updated.left_out.to_dict()
         print_json({"index": str(path), **changes, **updated.counts, "left_out": left_out})
     else:
-        documents = updated.counts["documents"]
-        click.echo(f"Updated {path}: {_sizes(changes)}; {documents} documents now.")
+        click.echo(_updated_line(path, updated))
+
+
+@index.command()
+@click.argument("sources", nargs=-1, required=True)
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the index.")
+@setting_option("watch.quiet")
+@setting_option("watch.drop-missing")
+@json_option
+def watch(
+    *, sources: tuple[str, ...], out: Path | None, quiet: float, drop_missing: bool, as_json: bool
+) -> None:
+    """Update the index at --out whenever SOURCES change; build it if it is not there.
+
+    SOURCES are files, folders or patterns. Without --out, SOURCES is the folder of an index, and
+    the files that it was built from are watched. Each update prints a line, or with --json an
+    object. Ctrl+C ends it. A server that serves the index takes each update up by itself.
+    """
+    from ragkit.watching import watch as watched_updates
+
+    if out is None and len(sources) > 1:
+        raise click.UsageError("several SOURCES without --out; expected the folder of the index.")
+    path, watched_sources = (Path(sources[0]), ()) if out is None else (out, sources)
+    updates = watched_updates(path, watched_sources, quiet=quiet, drop_missing=drop_missing)
+    left_out: list[str] = []
+    with ended_by_signal():
+        for number, update in enumerate(updates):
+            if update.index is None:
+                click.secho(f"Not updated: {update.error}", fg="red", err=True, color=use_colour())
+                continue
+            if left_out != (left_out := update.index.left_out.lines()):
+                print_left_out(update.index.left_out)
+            _print_watched(path, update.index, as_json=as_json)
+            if number == 0:
+                click.secho("Watching; Ctrl+C ends it.", err=True, dim=True, color=use_colour())
+
+
+def _print_watched(path: Path, index: ragkit.Index, *, as_json: bool) -> None:
+    report = index.update_report
+    if as_json:
+        changes = report.counts if report else {}
+        print_json_line({"index": str(path), **changes, **index.counts})
+    elif report is None:
+        click.echo(f"Built {path}: {_sizes(index.counts)}.")
+    else:
+        click.echo(_updated_line(path, index))
+
+
+def _updated_line(path: Path, updated: ragkit.Index) -> str:
+    changes = updated.update_report.counts if updated.update_report else {}
+    return f"Updated {path}: {_sizes(changes)}; {updated.counts['documents']} documents now."
 
 
 @index.command()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import click
 
 import ragkit
 from ragkit.cli.output import ExitStatus, log_to_terminal, use_colour
+from ragkit.cli.settings import SETTINGS
 from ragkit.errors import (
     EncoderError,
     LanguageModelError,
@@ -35,6 +37,7 @@ COMMANDS = Registry(
         "serve": "ragkit.cli.serving:serve",
         "mcp": "ragkit.cli.serving:mcp",
         "access": "ragkit.cli.access:access",
+        "config": "ragkit.cli.config:config",
         "doctor": "ragkit.cli.doctor:doctor",
     },
     names=r"[a-z0-9][a-z0-9_-]*",
@@ -78,8 +81,14 @@ class _Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(ragkit.__version__, prog_name="ragkit")
-def cli() -> None:
-    """Answer questions from your documents with exact citations, offline and without an API key."""
+@click.option(
+    "--config", "config_path", type=click.Path(path_type=Path), help=SETTINGS["config"].help
+)
+def cli(config_path: Path | None) -> None:
+    """Answer questions from your documents with exact citations, offline and without an API key.
+
+    Most options can also be set in ragkit.toml or by RAGKIT_… variables: `ragkit config`.
+    """
 
 
 def main() -> None:

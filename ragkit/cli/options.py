@@ -1,14 +1,17 @@
-"""Options that several commands share."""
+"""Options that several commands share, and options whose values are settings as well."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
+from ragkit.cli.configuration import Configuration, load_configuration
+from ragkit.cli.settings import SETTINGS, Setting
 from ragkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
     from ragkit.grounding import LanguageModel
 
 __all__ = [
+    "Command",
+    "SettingOption",
+    "configuration",
     "fresh_option",
     "index_option",
     "json_option",
@@ -23,6 +29,8 @@ __all__ = [
     "llm_options",
     "opened",
     "reader_option",
+    "setting_option",
+    "setting_value",
     "threshold_option",
     "where_option",
     "with_reader",
@@ -45,59 +53,98 @@ class IndexLocation(click.Path):
         return value if is_remote(value) else super().convert(value, param, ctx)
 
 
-index_option = click.option(
-    "--index",
-    "index_path",
-    type=IndexLocation(path_type=Path),
-    help="Folder of the index, or its milvus:// address (default: the bundled example article).",
-)
-reader_option = click.option(
-    "--reader/--no-reader",
-    "reads",
-    default=True,
-    help="Read the best passages for the words that answer (default), or answer by similarity "
-    "alone.",
-)
-threshold_option = click.option(
-    "--threshold", type=float, help="Abstain if the confidence is below this value (0–1)."
-)
-where_option = click.option(
-    "--where",
-    "conditions",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="Search only documents with this metadata; also NAME>=VALUE and NAME<=VALUE. Repeat to "
-    "match any of several values of one NAME; conditions on different names must all hold.",
-)
-fresh_option = click.option(
-    "--require-fresh",
-    is_flag=True,
-    help="Refuse an index whose sources changed, instead of answering from it with a warning.",
-)
+class SettingOption(click.Option):
+    """An option of which the environment or ``ragkit.toml`` gives the value if it is absent."""
+
+    def __init__(self, *arguments: Any, setting: Setting, **attributes: Any) -> None:
+        """``setting``: whose value this option has."""
+        super().__init__(*arguments, **attributes)
+        self.setting = setting
+
+    def consume_value(
+        self, ctx: click.Context, opts: Mapping[str, Any]
+    ) -> tuple[Any, ParameterSource]:
+        value, source = super().consume_value(ctx, opts)
+        if source is ParameterSource.DEFAULT and not ctx.resilient_parsing:
+            effective = configuration(ctx).values.get(self.setting.key)
+            if effective is not None:
+                return effective.value, ParameterSource.DEFAULT_MAP
+        return value, source
+
+
+def configuration(ctx: click.Context) -> Configuration:
+    """Return what the file and the environment set; read once, when a value is first needed.
+
+    Raises:
+        InputError: as ``load_configuration`` raises.
+
+    """
+    root = ctx.find_root()
+    if root.obj is None:
+        file = root.params.get("config_path")
+        root.obj = load_configuration(os.environ, Path.cwd(), file=file)
+    loaded: Configuration = root.obj
+    return loaded
+
+
+def setting_value(key: str) -> Any:
+    """Return the value of a setting that is no option of the command that runs."""
+    effective = configuration(click.get_current_context()).values.get(key)
+    return SETTINGS[key].default if effective is None else effective.value
+
+
+def setting_option(key: str, *names: str) -> Callable[[Command], Command]:
+    """Return the option of a setting.
+
+    Args:
+        key: of the setting.
+        names: as of ``click.option``, to replace the option's name or the parameter's.
+
+    """
+    setting = SETTINGS[key]
+    flag = f"--{setting.name}/--no-{setting.name}" if setting.kind == "switch" else None
+    option = flag or f"--{setting.name}"
+    has_option = any(name.startswith("-") for name in names)
+    return click.option(
+        *([] if has_option else [option]),
+        *names,
+        cls=SettingOption,
+        setting=setting,
+        type=_type_of(setting),
+        metavar=setting.metavar,
+        default=setting.default,
+        show_default=setting.kind not in ("switch", "list") and setting.default is not None,
+        multiple=setting.kind == "list",
+        help=setting.help,
+    )
+
+
+def _type_of(setting: Setting) -> Any:
+    if setting.choices:
+        return click.Choice(setting.choices)
+    return {
+        "whole number": click.INT,
+        "number": click.FLOAT,
+        "switch": click.BOOL,
+        "path": click.Path(path_type=Path),
+        "index": IndexLocation(path_type=Path),
+    }.get(setting.kind, click.STRING)
+
+
+index_option = setting_option("index", "index_path")
+reader_option = setting_option("reader", "reads")
+threshold_option = setting_option("threshold")
+where_option = setting_option("where", "conditions")
+fresh_option = setting_option("require-fresh")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def llm_options(command: Command) -> Command:
     """Add the options of a language model; ``language_model`` turns them into one."""
     for option in (
-        click.option(
-            "--unsupported",
-            type=click.Choice(["drop", "mark"]),
-            default="drop",
-            show_default=True,
-            help="With --llm: drop or mark its sentences that the passages do not support.",
-        ),
-        click.option(
-            "--llm-url",
-            help="With --llm: base URL of an OpenAI-compatible endpoint. Its key is taken from "
-            "OPENAI_API_KEY.",
-        ),
-        click.option(
-            "--llm",
-            "llm_name",
-            help="Name of a language model that writes the answer; each of its sentences is "
-            "checked against the passages.",
-        ),
+        setting_option("unsupported"),
+        setting_option("llm-url"),
+        setting_option("llm", "llm_name"),
     ):
         command = option(command)
     return command

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import sys
 import threading
 import time
@@ -27,9 +28,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ExitStatus",
+    "ended_by_signal",
     "log_to_terminal",
     "naming_unwritable",
     "print_json",
+    "print_json_line",
     "print_left_out",
     "print_timings",
     "progress_bar",
@@ -79,6 +82,23 @@ def write_bytes(path: Path, content: bytes) -> None:
 def print_json(value: Any) -> None:
     """Print a value as indented JSON."""
     click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def print_json_line(value: Any) -> None:
+    """Print a value as JSON in one line."""
+    click.echo(json.dumps(value, ensure_ascii=False))
+
+
+@contextmanager
+def ended_by_signal() -> Iterator[None]:
+    """Let Ctrl+C and SIGTERM end the block, with which the command has done its work."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.secho("\nStopped.", err=True, dim=True, color=use_colour())
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def print_timings(stages: Sequence[Stage]) -> None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ragkit.cli.options import (
+    Command,
     fresh_option,
     index_option,
     language_model,
     llm_options,
     reader_option,
+    setting_option,
     threshold_option,
     where_option,
 )
@@ -26,81 +28,39 @@ if TYPE_CHECKING:
 __all__ = ["mcp", "serve"]
 
 
-def _token_or_variable(_: click.Context, __: click.Parameter, token: str | None) -> str | None:
-    """Fall back to RAGKIT_TOKEN. click's ``envvar`` would take an empty variable for no token."""
-    return os.environ.get("RAGKIT_TOKEN") if token is None else token
+token_option = setting_option("token")
 
 
-token_option = click.option(
-    "--token",
-    callback=_token_or_variable,
-    help="Access token that clients must send. Prefer the environment variable RAGKIT_TOKEN: other "
-    "users of the machine can see a command's options.",
-)
-access_option = click.option(
-    "--access",
-    "access_file",
-    type=click.Path(path_type=Path),
-    help="File of rules, such as access.toml, that say who may read which documents; instead of a "
-    "token.",
-)
-host_option = click.option(
-    "--host", default="127.0.0.1", show_default=True, help="Address to listen on."
-)
-hosts_option = click.option(
-    "--allow-host",
-    "hosts",
-    multiple=True,
-    help="Host name under which clients may reach the server; * allows any. Repeatable.",
-)
-origins_option = click.option(
-    "--allow-origin",
-    "origins",
-    multiple=True,
-    help="Web site, such as https://example.org, that may embed the server's page and call it from "
-    "browsers. Repeatable.",
-)
+def _listening_options(table: str) -> Callable[[Command], Command]:
+    """Return the options of where to listen, and for whom; ``table``: that of the settings."""
+
+    def with_options(command: Command) -> Command:
+        for option in (
+            setting_option(f"{table}.allow-origin", "origins"),
+            setting_option(f"{table}.allow-host", "hosts"),
+            setting_option(f"{table}.port"),
+            setting_option(f"{table}.host"),
+        ):
+            command = option(command)
+        return command
+
+    return with_options
 
 
 @click.command()
 @index_option
 @fresh_option
-@host_option
-@click.option(
-    "--port", default=8000, show_default=True, help="Port to listen on; 0 picks a free one."
-)
-@hosts_option
-@origins_option
+@_listening_options("serve")
 @token_option
-@access_option
+@setting_option("serve.access", "access_file")
 @reader_option
 @threshold_option
 @llm_options
-@click.option(
-    "--timeout",
-    type=float,
-    help="Seconds allowed for receiving a request, for answering it, and for sending the response.",
-)
-@click.option("--log-questions", is_flag=True, help="Log the questions that people ask.")
-@click.option(
-    "--log-format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Format of messages on standard error. Each request is a line of JSON in either.",
-)
-@click.option(
-    "--otel/--no-otel",
-    default=None,
-    help="Export traces and metrics over OTLP, to the collector that the OTEL_* environment "
-    "variables name, or else to port 4318 of this machine. By default only if they name one.",
-)
-@click.option(
-    "--feedback",
-    type=click.Path(path_type=Path),
-    help="File to append readers' feedback to, as JSON Lines. Without it, the page offers no "
-    "feedback.",
-)
+@setting_option("serve.timeout")
+@setting_option("serve.log-questions")
+@setting_option("serve.log-format")
+@setting_option("serve.otel")
+@setting_option("serve.feedback")
 def serve(
     *, index_path: Path | None, require_fresh: bool, host: str, port: int, hosts: tuple[str, ...],
     origins: tuple[str, ...], token: str | None, access_file: Path | None, reads: bool,
@@ -143,27 +103,13 @@ def serve(
 @click.command()
 @index_option
 @fresh_option
-@click.option(
-    "--http", "over_http", is_flag=True, help="Serve streamable HTTP at /mcp instead of stdio."
-)
-@host_option
-@click.option(
-    "--port", default=8001, show_default=True, help="Port to listen on; 0 picks a free one."
-)
-@hosts_option
-@origins_option
+@setting_option("mcp.http", "over_http")
+@_listening_options("mcp")
 @token_option
-@access_option
+@setting_option("mcp.access", "access_file")
 @where_option
-@click.option(
-    "--name", default="ragkit", show_default=True, help="Name of the server, shown to clients."
-)
-@click.option(
-    "--about",
-    default="the corpus",
-    show_default=True,
-    help="What the corpus is about; tells the client's model when to ask.",
-)
+@setting_option("mcp.name")
+@setting_option("mcp.about")
 def mcp(
     *, index_path: Path | None, require_fresh: bool, over_http: bool, host: str, port: int,
     hosts: tuple[str, ...], origins: tuple[str, ...], token: str | None,
