@@ -14,6 +14,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from ragkit.answering.answer import Choice, Passage
+from ragkit.answering.phrases import phrase_of
+from ragkit.text.spans import Span
 
 __all__ = ["choices_of"]
 
@@ -80,7 +82,7 @@ def _by_document(question: str, passages: Sequence[Passage]) -> tuple[Choice, ..
     choices: dict[str, Choice] = {}
     documents: set[str] = set()
     for passage in passages:
-        citation, phrase = passage.citation, passage.phrase and passage.quote(passage.phrase)
+        citation, phrase = passage.citation, _phrase(question, passage)
         is_named = citation.title.casefold() in question.casefold()
         is_new = citation.document_id not in documents
         if phrase and is_new and not is_named and _answers_as_well(passage, passages[0]):
@@ -89,6 +91,13 @@ def _by_document(question: str, passages: Sequence[Passage]) -> tuple[Choice, ..
             choices.setdefault(phrase.casefold(), Choice(label, asked, passage.rank))
         documents.add(citation.document_id)
     return tuple(choices.values())
+
+
+def _phrase(question: str, passage: Passage) -> str | None:
+    """The date or number by rule: a reader stops where the first passage answers."""
+    start, sentence = passage.citation.start, passage.highlights[0]
+    span = phrase_of(question, passage.text, Span(sentence.start - start, sentence.end - start))
+    return span and passage.text[slice(*span)]
 
 
 def _answers_as_well(passage: Passage, first: Passage) -> bool:

@@ -2,20 +2,18 @@
 
 A passage's *phrase* are the words with which a reader would answer from it, and the sentence around
 them is highlighted. Without a reader it is the date or number in its best sentence that answers, if
-the question asks for one and the sentence holds exactly one that the question does not contain. On
-XQuAD, 45 of 47 such phrases are the gold answer or contain it; the same rule for names was right
-only once in three, so there is none.
+it is clear which (``phrases``).
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from ragkit.answering.answer import Abstention, Answer, Choice, Passage
 from ragkit.answering.choices import choices_of
 from ragkit.answering.confidence import confidence, default_threshold
 from ragkit.answering.counting import has_to_be_counted
+from ragkit.answering.phrases import phrase_of
 from ragkit.index import IndexData
 from ragkit.reading import Kind, Result
 from ragkit.retrieval import Query, ScoredChunk, matches_of
@@ -23,29 +21,7 @@ from ragkit.text.blocks import introduces
 from ragkit.text.spans import Span
 from ragkit.types import Chunk, Citation, Document
 
-__all__ = ["ANSWERS", "compose", "passages_of", "phrase_of"]
-
-_MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
-_YEAR = r"1\d{3}|20\d{2}"
-_DATE = re.compile(
-    rf"\b(?:\d{{1,2}} {_MONTH}(?:,? (?:{_YEAR}))?|{_MONTH} \d{{1,2}}(?:,? (?:{_YEAR}))?"
-    rf"|{_MONTH},? (?:{_YEAR})|(?:{_YEAR})s?)\b"
-)
-_COUNT = re.compile(
-    r"[$£€]?\b\d[\d,.]*\d?(?:\s?(?:%|percent|per cent|million|billion|thousand))?(?: tons?| tonnes?"
-    r"| marks?| years?| days?| months?)?"
-    r"|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty)\b"
-)
-_KINDS = (
-    (
-        re.compile(
-            r"^\W*(?:\w+ ){0,2}when\b|\b(?:what|which) (?:year|date|day|month)\b", re.IGNORECASE
-        ),
-        _DATE,
-    ),
-    (re.compile(r"\bhow (?:many|much)\b|\bwhat (?:percentage|number)\b", re.IGNORECASE), _COUNT),
-)
-
+__all__ = ["ANSWERS", "compose", "passages_of"]
 
 _READINGS = 5
 """Passages in which a question's readings are looked for, however few are returned."""
@@ -196,24 +172,3 @@ def _sentences_with(chunk: Chunk, words: Span) -> Span:
     """The sentence in which some words are, or the sentences from their first to their last."""
     inside = [s for s in chunk.sentences if s.start < words.end and words.start < s.end]
     return Span(inside[0].start, inside[-1].end) if inside else words
-
-
-def phrase_of(question: str, text: str, sentence: Span) -> Span | None:
-    """Return the date or number in ``text[sentence]`` that answers, if it is clear which."""
-    spans = [
-        span
-        for asked, pattern in _KINDS
-        if asked.search(question)
-        for span in _new(pattern, question, text, sentence)
-    ]
-    distinct = {text[span.start : span.end].casefold() for span in spans}
-    return spans[0] if len(distinct) == 1 else None
-
-
-def _new(pattern: re.Pattern[str], question: str, text: str, sentence: Span) -> Iterator[Span]:
-    """Expressions of a kind of which the question does not hold every word."""
-    question_words = set(re.findall(r"\w+", question.casefold()))
-    for match in pattern.finditer(text, sentence.start, sentence.end):
-        words = re.findall(r"\w+", match[0].casefold())
-        if not question_words.issuperset(words):
-            yield Span(*match.span())

@@ -173,7 +173,7 @@ def test_to_dict_is_json_ready_and_whole(small: Index) -> None:
 
 
 def test_markdown_numbers_its_citations_and_escapes_the_corpus(small: Index) -> None:
-    text = small.ask("high", k=2).to_markdown()
+    text = small.ask("high", k=2, threshold=0).to_markdown()
     assert "[1]\n\n1. " in text
     assert "\n\n2. " in text
     assert "<b>" not in text

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ragkit import Index
-from ragkit.answering.compose import phrase_of
+from ragkit.answering.phrases import phrase_of
 from ragkit.text.spans import Span
 
 SENTENCE = "It was signed on 16 April 1922, and 39 ships brought 1,500 tons of oil."
