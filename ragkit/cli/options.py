@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ragkit.grounding import LanguageModel
 
 __all__ = [
+    "IndexLocation",
     "fresh_option",
     "index_option",
     "json_option",

@@ -45,8 +45,8 @@ def report_tables(report: Report) -> Iterator[RenderableType]:
     table = Table(title=f"{report.name}: {len(report.outcomes)} questions", title_justify="left")
     table.add_column("measure")
     table.add_column("value", justify="right")
-    for row in measure_rows(report.summary().items()):
-        table.add_row(*row)
+    for name, value in measure_rows(report.summary().items()):
+        table.add_row(name, value)
     latency = report.latency()
     if latency:
         table.add_row("latency p50 / p95", f"{latency['p50']:.1f} / {latency['p95']:.1f} ms")
