@@ -248,10 +248,11 @@ class Report:
             (name, str(len(part.outcomes)), *(formatted(part.summary()[m]) for m in main))
             for name, part in self.by_category().items()
         ]
+        measured = [(name, value) for name, value in self.summary().items() if value is not None]
         title = f"{self.name}: {len(self.outcomes)} questions"
         return (
             f"<div><p><strong>{escape(title)}</strong></p>"
-            f"{html_table(('measure', 'value'), measure_rows(self.summary().items()))}"
+            f"{html_table(('measure', 'value'), measure_rows(measured))}"
             f"{html_table(('category', 'n', *main), groups)}</div>"
         )
 
