@@ -16,7 +16,7 @@ import numpy as np
 from ragkit.errors import MissingExtraError
 from ragkit.evaluation.confidence_measures import risk_coverage
 from ragkit.evaluation.history import History
-from ragkit.evaluation.render import SLICES, absent_lines, slice_rows
+from ragkit.evaluation.render import SLICE_COLUMNS, SLICES, absent_lines, slice_rows
 from ragkit.evaluation.report import Outcome, Report, RetrievedPassage
 from ragkit.evaluation.separation import separation_warning
 from ragkit.evaluation.tables import formatted, html_table, measure_rows
@@ -64,7 +64,7 @@ def html_report(report: Report, history: History | None = None) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{_CSP}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>ragkit eval: {escape(report.name)}</title><style>{_STYLE}{TREND_STYLE}</style>"
-        f"</head><body>{body}</body></html>\n"
+        f"</head><body><main>{body}</main></body></html>\n"
     )
 
 
@@ -89,17 +89,17 @@ def _head(report: Report) -> str:
 def _groups(report: Report) -> str:
     measures = ("Success@1", "Success@5", "RR", "containment", "abstention")
     parts = []
-    for title, groups in (
-        ("By category", report.by_category()),
-        ("By section", report.by_section()),
+    for group, groups in (
+        ("category", report.by_category()),
+        ("section", report.by_section()),
     ):
         rows = [
             (name, str(len(part.outcomes)), *_formatted_values(part, measures))
             for name, part in groups.items()
         ]
-        parts.append(f"<h2>{title}</h2>{html_table(('', 'n', *measures), rows)}")
+        parts.append(f"<h2>By {group}</h2>{html_table((group, 'n', *measures), rows)}")
     if slices := list(slice_rows(report)):
-        parts.append(f"<h2>{SLICES}</h2>{html_table(('', 'n', 'AUROC', '95 % interval'), slices)}")
+        parts.append(f"<h2>{SLICES}</h2>{html_table(SLICE_COLUMNS, slices)}")
     if warning := separation_warning(report):
         parts.append(f"<p><strong>{escape(warning)}</strong></p>")
     return "".join(parts)

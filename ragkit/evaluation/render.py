@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SET_MEASURES",
     "SLICES",
+    "SLICE_COLUMNS",
     "absent_lines",
     "changed_lines",
     "comparison_table",
@@ -35,6 +36,7 @@ __all__ = [
 SET_MEASURES = ("citation validity", "AUROC", "AURC", "ECE", "Brier")
 """Names of the measures of a question set as a whole."""
 SLICES = "Confidence: answerable against unanswerable questions"
+SLICE_COLUMNS = ("unanswerable questions", "n", "AUROC", "95 % interval")
 _CATEGORY_MEASURES = ("Success@1", "Success@3", "Success@5", "RR", "containment", "abstention")
 
 
@@ -143,7 +145,7 @@ def markdown(report: Report, verdict: Verdict | None = None, history: History | 
         *(f"{_cell(line)}\n" for line in absent_lines(report)),
         *_markdown_rows(("category", "n", *_CATEGORY_MEASURES), _category_rows(report)),
         "",
-        *_markdown_rows(_SLICE_COLUMNS, slice_rows(report)),
+        *_markdown_rows(SLICE_COLUMNS, slice_rows(report)),
         "",
         *(f"**{line}**\n" for line in [separation_warning(report)] if line),
         f"ragkit {c.library}, encoder {c.encoder[:16]}, index {c.index}, "
@@ -182,7 +184,6 @@ def junit(report: Report, verdict: Verdict | None = None) -> str:
     )
 
 
-_SLICE_COLUMNS = ("unanswerable questions", "n", "AUROC", "95 % interval")
 _COMPARISON_COLUMNS = (
     "measure", "before", "after", "change", "95 % interval", "p", "p (Holm)", "p (McNemar)",
     "detectable", "better/worse",

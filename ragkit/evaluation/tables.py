@@ -24,7 +24,10 @@ def measure_rows(summary: Iterable[tuple[str, float | None]]) -> list[tuple[str,
 
 
 def html_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table with escaped cells; all columns but the first are aligned right."""
+    """Return a table with escaped cells; all columns but the first are aligned right.
+
+    It scrolls where it is too wide, also by keyboard.
+    """
     header = "".join(
         f'<th scope="col" style="{_alignment(column)}">{escape(cell)}</th>'
         for column, cell in enumerate(head)
@@ -39,7 +42,7 @@ def html_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
         for row in rows
     )
     return (
-        f'<div style="overflow-x:auto" class="wide"><table><thead><tr>{header}</tr></thead>'
+        f'<div style="overflow-x:auto" tabindex="0"><table><thead><tr>{header}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
 

@@ -47,7 +47,7 @@ def shown(value: Any) -> Fragment:
     assert html.startswith("<div>")
     fragment = Fragment(html)
     assert not {"script", "style", "link", "img", "iframe"} & set(fragment.elements)
-    assert fragment.attributes <= {"style", "scope", "class", "href", "rel"}
+    assert fragment.attributes <= {"style", "scope", "tabindex", "href", "rel"}
     # No colour of its own: the notebook's theme, light or dark, decides.
     assert "color" not in html
     return fragment
