@@ -78,12 +78,12 @@ NOTEBOOK = EXAMPLES / "tutorial.ipynb"
 
 
 def outputs(notebook: Any) -> list[tuple[str, list[str]]]:
-    """The code of each cell and what it shows, without figures that may differ between machines."""
+    """The code of each cell and what it shows, without figures: they may differ between machines."""
 
     def shown(output: Any) -> str:
         data = output.get("data", {})
         text = output.get("text") or data.get("text/html") or data["text/plain"]
-        return re.sub(r"\d\.\d+|\b[0-9a-f]{16}\b", "#", text)
+        return re.sub(r"confidence \S+ \(.*?\)|\d\.\d+|\b[0-9a-f]{16}\b", "#", text)
 
     return [
         (cell["source"], [shown(output) for output in cell["outputs"]])
