@@ -372,7 +372,8 @@ class Index(Answerer):
         """Return an index of only the documents that fulfil ``where``.
 
         For whoever holds it the other documents do not exist: it answers, lists, counts and weights
-        words as an index of those documents alone would. It can be asked, but not saved or pushed.
+        words as an index of those documents alone would. It can be asked and exported, but
+        not saved or pushed.
 
         Args:
             where: as for ``ask``. A condition on a property that no document has is fulfilled by

@@ -20,7 +20,7 @@ import numpy as np
 
 from ragkit.citations.passage_ids import format_passage_id
 from ragkit.errors import InputError, MissingExtraError
-from ragkit.index import IndexData, Progress
+from ragkit.index import Conditions, IndexData, Progress
 from ragkit.types import Chunk, Document, Span
 
 __all__ = ["FORMAT", "export_index"]
@@ -88,13 +88,16 @@ def _records(data: IndexData, *, vectors: bool, progress: Progress | None) -> It
 def _chunks(
     data: IndexData, *, vectors: bool, progress: Progress | None
 ) -> Iterator[tuple[int, Chunk, list[float] | None]]:
-    """Yield each chunk after its number; with its vector if they are exported."""
-    for start in range(0, len(data), _CHUNKS_AT_ONCE):
-        numbers = range(start, min(start + _CHUNKS_AT_ONCE, len(data)))
-        rows = data.vectors_of(np.asarray(numbers)).tolist() if vectors else [None] * len(numbers)
-        yield from zip(numbers, data.chunks(numbers), rows, strict=True)
+    """Yield each chunk after its number in the export; with its vector if they are exported."""
+    # A restricted index has some of the chunks of a whole one, by their numbers there.
+    every = np.flatnonzero(data.allowed(Conditions({})).chunks)
+    for start in range(0, len(every), _CHUNKS_AT_ONCE):
+        numbers = every[start : start + _CHUNKS_AT_ONCE]
+        rows = data.vectors_of(numbers).tolist() if vectors else [None] * len(numbers)
+        own = range(start, start + len(numbers))
+        yield from zip(own, data.chunks(numbers.tolist()), rows, strict=True)
         if progress:
-            progress(numbers.stop, len(data))
+            progress(own.stop, len(every))
 
 
 def _chunk_record(

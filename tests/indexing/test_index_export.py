@@ -184,6 +184,25 @@ def test_an_index_on_a_server_is_exported_alike(
     assert (tmp_path / "remote.jsonl").read_bytes() == (tmp_path / "local.jsonl").read_bytes()
 
 
+def test_an_export_of_a_restricted_index_has_its_documents_alone(
+    tiny: Encoder, tmp_path: Path
+) -> None:
+    documents = [
+        Document(
+            f"d{i}", f"T{i}", f"River {i} flows.", metadata={"for": "all" if i % 2 else "staff"}
+        )
+        for i in range(6)
+    ]
+    part = Index.build(documents, encoder=tiny).restricted({"for": "all"})
+    part.export(tmp_path / "part.jsonl", vectors=True)
+    own = Index.build(documents[1::2], encoder=tiny)
+    own.export(tmp_path / "own.jsonl", vectors=True)
+    records = records_of(tmp_path / "part.jsonl")
+    assert records == records_of(tmp_path / "own.jsonl")
+    assert len(records) == 6
+    assert "staff" not in (tmp_path / "part.jsonl").read_text(encoding="utf-8")
+
+
 def test_the_command_exports(tmp_path: Path) -> None:
     (tmp_path / "notes.md").write_text("# Notes\n\nBread is made of flour.\n")
     folder, out = str(tmp_path / "idx"), str(tmp_path / "idx.jsonl")
