@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ragkit.citations.verification import Offsets as Offsets
     from ragkit.citations.verification import Verification as Verification
     from ragkit.conversation import Conversation as Conversation
+    from ragkit.conversation import Transcript as Transcript
     from ragkit.conversation import Turn as Turn
     from ragkit.conversation import rewriter as rewriter
     from ragkit.corpus.left_out import LeftOut as LeftOut
@@ -85,7 +86,7 @@ _NAMES_OF = {
     "ragkit.chunking": "Chunker",
     "ragkit.citations.reanchor": "AnchorStatus",
     "ragkit.citations.verification": "Offsets Verification",
-    "ragkit.conversation": "Conversation Turn rewriter",
+    "ragkit.conversation": "Conversation Transcript Turn rewriter",
     "ragkit.corpus.left_out": "LeftOut LeftOutFile",
     "ragkit.corpus.parser": "ParsedDocument",
     "ragkit.corpus.pdf_image": "PageImage",

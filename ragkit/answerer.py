@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict, TypeVar, Unpack, cast
 from ragkit.answering import DEPTH, compose, passages_of
 from ragkit.answering.answer import Answer, Passage
 from ragkit.answering.generated import Sentence
+from ragkit.answering.render import rows_html
 from ragkit.chunking import Chunker
 from ragkit.citations.passage_ids import parse_passage_id
 from ragkit.corpus import LeftOut, SourceFile
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 __all__ = ["Answerer", "Options"]
 
 T = TypeVar("T")
+
+
+_SHOWN_TITLES = 5
 
 
 class Options(TypedDict, total=False):
@@ -379,6 +383,20 @@ class Answerer:
     def __repr__(self) -> str:
         sizes = ", ".join(f"{number} {name}" for name, number in self.counts.items())
         return f"<ragkit.Index: {sizes}, {self._opened.fingerprint.name}>"
+
+    def _repr_html_(self) -> str:
+        """Return what the index holds as an HTML fragment for a notebook."""
+        documents = self.documents
+        titles = ", ".join(document.title for document in documents[:_SHOWN_TITLES])
+        more = len(documents) - _SHOWN_TITLES
+        rows = {
+            **{name: f"{number:,}" for name, number in self.counts.items()},
+            "titles": f"{titles} and {more:,} more" if more > 0 else titles,
+            "encoder": self._opened.fingerprint.name,
+            "generation": self.generation,
+        }
+        stale = ", ".join(path.name for path in self.stale_sources)
+        return rows_html("ragkit.Index", rows | ({"changed sources": stale} if stale else {}))
 
     @property
     def _quotes(self) -> QuoteChecker:

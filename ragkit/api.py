@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 from warnings import warn
 
-from ragkit import indexing
+from ragkit import __version__, indexing
 from ragkit.answerer import Answerer
 from ragkit.chunking import Chunker
 from ragkit.citations.reanchor import AnchorStatus
@@ -312,6 +312,47 @@ class Index(Answerer):
 
         push(self._local(), location, progress=progress)
 
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        vectors: bool = False,
+        replace: bool = False,
+        progress: Progress | None = None,
+    ) -> None:
+        """Write all documents and chunks to a file for other programs.
+
+        Each document's record is followed by those of its chunks. ``Document.from_dict`` rebuilds
+        a document from its record; a chunk's ``id`` is the passage id that ``cite`` takes. The
+        file appears once it is complete.
+
+        Args:
+            path: the file; its suffix is ``.jsonl`` (JSON Lines, whose first line says what made
+                the index) or ``.parquet`` (the same records as rows).
+            vectors: add the vector of each chunk; token vectors are never exported.
+            replace: overwrite the file if it exists.
+            progress: called with (chunks written, chunks in all).
+
+        Raises:
+            InputError: the suffix is another one, the file exists, or it cannot be written.
+            MissingExtraError: for Parquet, pyarrow is not installed.
+            StoreError: the index cannot be read.
+
+        """
+        encoder = (
+            self._opened.fingerprint
+        )  # without its source, which may be a path of this machine
+        about = {
+            "library": __version__,
+            "generation": self.generation,
+            "encoder": {"name": encoder.name, "digest": encoder.digest},
+            "chunker": self.chunker.to_dict(),
+            "counts": self.counts,
+        }
+        indexing.export_index(
+            self._data, _path(path), about, vectors=vectors, replace=replace, progress=progress
+        )
+
     def with_config(self, config: RetrievalConfig) -> Index:
         """Return the same index with other parameters; ``save`` it to keep them."""
         settings = replace(self._opened.settings, config=config)
@@ -331,7 +372,8 @@ class Index(Answerer):
         """Return an index of only the documents that fulfil ``where``.
 
         For whoever holds it the other documents do not exist: it answers, lists, counts and weights
-        words as an index of those documents alone would. It can be asked, but not saved or pushed.
+        words as an index of those documents alone would. It can be asked and exported, but
+        not saved or pushed.
 
         Args:
             where: as for ``ask``. A condition on a property that no document has is fulfilled by

@@ -109,6 +109,52 @@ class Document:
         section = self.sections[at] if at >= 0 else None
         return section.path if section and span.end <= section.end else ()
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return all fields as a JSON-ready dictionary, for ``from_dict``."""
+        return {
+            "id": self.id,
+            "title": self.title,
+            "text": self.text,
+            "url": self.url,
+            "sections": [
+                {"path": list(s.path), "start": s.start, "end": s.end} for s in self.sections
+            ],
+            "metadata": dict(self.metadata),
+            "pages": list(self.pages),
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Document:
+        """Build a document from the fields that ``to_dict`` returns; others are ignored.
+
+        Raises:
+            InputError: a field is missing or inconsistent.
+
+        Example:
+            >>> document = Document(id="hours", title="Library", text="It opens at nine.")
+            >>> Document.from_dict(document.to_dict()) == document
+            True
+
+        """
+        try:
+            sections = [
+                Section(tuple(s["path"]), s["start"], s["end"]) for s in content["sections"]
+            ]
+            return cls(
+                content["id"],
+                content["title"],
+                content["text"],
+                content["url"],
+                tuple(sections),
+                content["metadata"],
+                tuple(content["pages"]),
+            )
+        except (TypeError, KeyError, AttributeError) as error:
+            raise InputError(
+                f"this is not a document ({type(error).__name__}: {error}); expected the fields of "
+                f"Document.to_dict()."
+            ) from error
+
     def cite(self, span: Span) -> Citation:
         """What stands at a span, as a citation. Raises InputError where the span is not inside."""
         start, end = span

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -97,7 +98,36 @@ def test_it_installs_itself_with_the_pinned_versions_and_uploads_the_report(proj
     [upload] = [used for name, used in job.used.items() if "upload-artifact" in name]
     assert upload["name"] == "answers"
     files = {path.name for path in Path(upload["path"]).iterdir()}
-    assert files == {"summary.md", "report.html", "report.json", "gate.xml"}
+    assert files == {"summary.md", "report.html", "report.json", "gate.xml", "history.jsonl"}
+
+
+def test_the_history_goes_through_the_cache_also_if_the_gate_fails(
+    project: Path, tmp_path: Path
+) -> None:
+    worse = tmp_path / "handbook.md"
+    worse.write_text(HANDBOOK.replace("A receipt is needed for every taxi.", "Taxis are fine."))
+    job = run(project, event={}, index="", sources=str(worse))
+    assert job.status == 1
+    [restored, saved] = [
+        used for name, used in job.used.items() if name.startswith("actions/cache")
+    ]
+    assert restored["key"] == saved["key"] == "ragkit-history/42-1"
+    assert restored["restore-keys"] == "ragkit-history/"
+    assert restored["path"] == saved["path"]
+    before = Path(saved["path"]).read_text(encoding="utf-8").splitlines()
+    assert len(before) >= 1
+    again = run(project, event={}, index="", sources=str(worse))
+    assert Path(saved["path"]).read_text(encoding="utf-8").splitlines()[:-1] == before
+    assert "Trend of " in again.summary
+
+
+def test_a_history_in_the_repository_needs_no_cache(project: Path) -> None:
+    job = run(project, event={}, history="eval/history.jsonl")
+    assert job.status == 0, job.log
+    assert not [name for name in job.used if name.startswith("actions/cache")]
+    [line] = (project / "eval" / "history.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(line)["n"] == 2
+    (project / "eval" / "history.jsonl").unlink()
 
 
 def test_a_worse_index_fails_and_the_summary_names_the_questions(
@@ -183,7 +213,7 @@ def test_other_actions_are_pinned_to_a_commit() -> None:
     used = [step["uses"] for step in steps if "uses" in step]
     assert used
     for name in used:
-        assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", name), name
+        assert re.fullmatch(r"[\w-]+/[\w-]+(/[\w-]+)?@[0-9a-f]{40}", name), name
 
 
 def test_two_gates_of_one_job_keep_their_files_comments_and_artifacts_apart(project: Path) -> None:

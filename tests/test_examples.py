@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
+import nbformat
 from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client
+from nbclient import NotebookClient
 
 from support.chat_endpoint import endpoint
 from support.parts import ROOT
@@ -67,3 +72,43 @@ def test_the_mcp_configuration_starts_a_server() -> None:
             return begun.server_info.name, {tool.name for tool in tools.tools}
 
     assert asyncio.run(talk()) == (name, {"ask", "search", "fetch"})
+
+
+NOTEBOOK = EXAMPLES / "tutorial.ipynb"
+
+
+def outputs(notebook: Any) -> list[tuple[str, list[str]]]:
+    """The code of each cell and what it shows, without figures: they may differ between machines."""
+
+    def shown(output: Any) -> str:
+        data = output.get("data", {})
+        text = output.get("text") or data.get("text/html") or data["text/plain"]
+        return re.sub(r"confidence \S+ \(.*?\)|\d\.\d+|\b[0-9a-f]{16}\b", "#", text)
+
+    return [
+        (cell["source"], [shown(output) for output in cell["outputs"]])
+        for cell in notebook["cells"]
+        if cell["cell_type"] == "code"
+    ]
+
+
+def test_the_notebook_shows_what_it_shows_here_when_it_is_run(tmp_path: Path) -> None:
+    stored, run_here = (nbformat.read(NOTEBOOK, as_version=4) for _ in range(2))
+    nbformat.validate(stored)
+    for cell in run_here.cells:
+        cell.pop("outputs", None)
+        if cell.cell_type == "code":
+            cell.outputs = []
+    client = NotebookClient(run_here, timeout=300, resources={"metadata": {"path": str(tmp_path)}})
+    client.execute()  # CellExecutionError if a cell fails
+    assert all(shown for _, shown in outputs(stored)[:2])
+    assert outputs(run_here) == outputs(stored)
+
+
+def test_the_notebook_has_no_trace_of_the_machine_that_ran_it() -> None:
+    text = NOTEBOOK.read_text(encoding="utf-8")
+    content = json.loads(text)
+    assert tempfile.gettempdir() not in text
+    assert str(Path.home()) not in text
+    for cell in content["cells"]:
+        assert "execution" not in cell["metadata"]  # when it was run

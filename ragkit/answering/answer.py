@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from ragkit.answering import render
+from ragkit.answering.confidence import in_words
 from ragkit.answering.generated import Generated
 from ragkit.errors import InputError
 from ragkit.retrieval import Match
@@ -93,6 +94,9 @@ class Passage:
             "highlights": [self._quoted_span(span) for span in self.highlights],
             "phrase": self._quoted_span(self.phrase),
         }
+
+    def _repr_html_(self) -> str:
+        return render.passage_html(self._quoted(), f"rank {self.rank}, score {self.score:.3f}")
 
     def _quoted_span(self, span: Span | None) -> dict[str, Any] | None:
         return span and {"start": span.start, "end": span.end, "quote": self.quote(span)}
@@ -242,10 +246,21 @@ class Answer:
         return f"{entries}\n{render.STALE}\n" if self.stale else entries
 
     def _repr_html_(self) -> str:
-        return render.html(self._head(), [one._quoted() for one in self.passages])
+        return render.html(self._head(), [one._quoted() for one in self.passages], self._notes())
 
     def __str__(self) -> str:
         return render.text(self._head(), [one._quoted() for one in self.passages])
+
+    def _notes(self) -> Iterator[str]:
+        """What is said of the answer beside its text."""
+        if self.standalone != self.question:
+            yield f"You asked about: {self.standalone}"
+        if not self.reply:
+            yield f"confidence {self.confidence:.2f} ({in_words(self.confidence)})"
+        if self.stale:
+            yield "A source file has changed since the index was built."
+        if self.choices:
+            yield "Which is meant? " + " · ".join(choice.label for choice in self.choices)
 
     def _head(self) -> str:
         if self.reply:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html as escaping
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ragkit.answering.generated import GOOD, Sentence
@@ -15,12 +15,16 @@ from ragkit.types import Citation
 __all__ = [
     "STALE",
     "Quoted",
+    "ShownTurn",
     "abstention",
     "escape_markdown",
     "html",
     "markdown",
+    "passage_html",
+    "rows_html",
     "sentence_markdown",
     "text",
+    "turns_html",
 ]
 
 NO_ANSWER = "The corpus does not say."
@@ -55,10 +59,48 @@ def markdown(head: str, passages: Sequence[Quoted]) -> str:
     return "\n\n".join([head, *map(_markdown_entry, passages)]) + "\n"
 
 
-def html(head: str, passages: Sequence[Quoted]) -> str:
-    """A self-contained HTML fragment for notebooks, without scripts or style sheets."""
+class ShownTurn(NamedTuple):
+    """A turn of a conversation as it is shown; ``answer`` is empty if there was none."""
+
+    question: str
+    standalone: str
+    answer: str
+    source: Citation | None
+
+
+# The fragments for notebooks have no scripts and no style sheets, and take the notebook's colours,
+# so that they are readable on light and on dark ones.
+
+
+def html(head: str, passages: Sequence[Quoted], notes: Iterable[str] = ()) -> str:
+    """An HTML fragment for notebooks: the answer, notes on it, and the passages."""
     items = "".join([f"<li>{_html_entry(passage)}</li>" for passage in passages])
-    return f"<div><p><strong>{escaping.escape(head)}</strong></p><ol>{items}</ol></div>"
+    return (
+        f"<div><p><strong>{escaping.escape(head)}</strong></p>"
+        f"{''.join(map(_note, notes))}<ol>{items}</ol></div>"
+    )
+
+
+def passage_html(passage: Quoted, note: str) -> str:
+    """An HTML fragment for notebooks: one passage, and a note on it."""
+    return f"<div>{_html_entry(passage)}{_note(note)}</div>"
+
+
+def turns_html(turns: Sequence[ShownTurn]) -> str:
+    """An HTML fragment for notebooks: questions, their answers, and where these stand."""
+    if not turns:
+        return "<div><p><em>No question is remembered yet.</em></p></div>"
+    return f"<div><ol>{''.join(map(_turn, turns))}</ol></div>"
+
+
+def rows_html(title: str, rows: Mapping[str, str]) -> str:
+    """An HTML fragment for notebooks: a title, and a table of names and values."""
+    body = "".join(
+        f'<tr><th scope="row" style="text-align:left">{escaping.escape(name)}</th>'
+        f'<td style="text-align:left">{escaping.escape(value)}</td></tr>'
+        for name, value in rows.items()
+    )
+    return f"<div><p><strong>{escaping.escape(title)}</strong></p><table>{body}</table></div>"
 
 
 def abstention(reason: str | None) -> str:
@@ -90,12 +132,30 @@ def _markdown_entry(passage: Quoted) -> str:
     return f"{passage.rank}. {place}, {where}\n   > {escape_markdown(quotes)}"
 
 
-def _html_entry(passage: Quoted) -> str:
-    citation = passage.citation
+def _turn(turn: ShownTurn) -> str:
+    parts = [f"<strong>{escaping.escape(turn.question)}</strong>"]
+    if turn.standalone != turn.question:
+        parts.append(_note(f"You asked about: {turn.standalone}"))
+    parts.append(f"<p>{escaping.escape(turn.answer or NO_ANSWER)}</p>")
+    if turn.source is not None:
+        parts.append(f"<p><small>{_label(turn.source)}</small></p>")
+    return f"<li>{''.join(parts)}</li>"
+
+
+def _note(text: str) -> str:
+    return f"<p><small>{escaping.escape(text)}</small></p>"
+
+
+def _label(citation: Citation) -> str:
+    """A citation's label, linked if its document is on the web."""
     label = escaping.escape(citation.label)
-    if is_web_url(citation.url):
-        label = f'<a href="{escaping.escape(citation.url or "")}" rel="noopener">{label}</a>'
-    return f"{label}<blockquote>{''.join(_marked(passage))}</blockquote>"
+    if not is_web_url(citation.url):
+        return label
+    return f'<a href="{escaping.escape(citation.url or "")}" rel="noopener">{label}</a>'
+
+
+def _html_entry(passage: Quoted) -> str:
+    return f"{_label(passage.citation)}<blockquote>{''.join(_marked(passage))}</blockquote>"
 
 
 def _marked(passage: Quoted) -> Iterator[str]:

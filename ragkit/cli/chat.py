@@ -38,11 +38,18 @@ _K_TO_WRITE_FROM = 5
 @threshold_option
 @llm_options
 @setting_option("chat.history", "remembers")
+@click.option(
+    "--continue",
+    "saved",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Continue the talk that /save wrote to FILE, as .json or .jsonl.",
+)
 @json_option
 def chat(
     *, k: int | None, index_path: Path | None, require_fresh: bool, reads: bool,
     threshold: float | None, llm_name: str | None, llm_url: str | None, unsupported: Policy,
-    remembers: bool, as_json: bool,
+    remembers: bool, saved: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Hold a conversation: each question may refer to the ones before it.
 
@@ -54,15 +61,19 @@ def chat(
     """
     from ragkit.cli.chat_screen import JsonLines, TextScreen
     from ragkit.cli.chat_session import Chat
-    from ragkit.conversation.transcript import Transcript
 
     index = opened(index_path, reads=reads, require_fresh=require_fresh)
     llm = language_model(llm_name, llm_url)
-    transcript = Transcript()
+    transcript = ragkit.Transcript.load(saved) if saved else ragkit.Transcript()
+    conversation = (
+        ragkit.Conversation.load(saved, index, llm=llm, unsupported=unsupported)
+        if saved
+        else ragkit.Conversation(index, llm=llm, unsupported=unsupported)
+    )
     interactive = sys.stdin.isatty() and sys.stdout.isatty() and not as_json
     writer = llm.name if llm else None
     session = Chat(
-        ragkit.Conversation(index, llm=llm, unsupported=unsupported),
+        conversation,
         transcript,
         index,
         JsonLines(index, transcript)

@@ -51,6 +51,10 @@ class Chat:
     def run(self, lines: Iterable[str]) -> None:
         """Answer the lines in their order; blank ones are ignored."""
         self._screen.banner()
+        if self._transcript.answers:
+            *_, last = self._transcript.answers
+            number = len(self._transcript.answers)
+            self._screen.notice(f"The talk goes on after {number} answers, to: {last.question}")
         for line in lines:
             if line:
                 self._enter(line)
@@ -185,7 +189,7 @@ COMMANDS = {
         ),
         Command(
             "/save [FILE] [--force]",
-            f"save the talk ({_DEFAULT_FILE}); as JSON if FILE ends in .json",
+            f"save the talk ({_DEFAULT_FILE}); to go on later, as .json or .jsonl",
             Chat._save,
         ),
         Command("/new", "forget the talk and begin a new one", Chat._new),

@@ -44,10 +44,15 @@ _output_options = [
     click.option("--junit", type=click.Path(path_type=Path), help="Write a JUnit XML report."),
     click.option("--markdown", type=click.Path(path_type=Path), help="Write a Markdown summary."),
     click.option("--html", type=click.Path(path_type=Path), help="Write an HTML page with plots."),
-]
+    click.option(
+        "--history", type=click.Path(path_type=Path),
+        help="Append this run to a file, such as eval/history.jsonl; --html and --markdown then "
+        "show the trend.",
+    ),
+]  # fmt: skip
 
 
-_OUTPUTS = {"save", "junit", "markdown", "html", "as_json"}
+_OUTPUTS = {"save", "junit", "markdown", "html", "history", "as_json"}
 
 
 def _with_outputs(command: Any) -> Any:
@@ -93,13 +98,14 @@ def evaluation() -> None:
 @json_option
 def run(
     *, set_path: Path, index_path: Path | None, dataset: str | None, reads: bool,
-    split: str | None, trec: Path | None, chatbot: Chatbot | None, as_json: bool,
-    **outputs: Path | None,
+    split: str | None, trec: Path | None, chatbot: Chatbot | None, history: Path | None,
+    as_json: bool, **outputs: Path | None,
 ) -> None:  # fmt: skip
     """Ask every question of the set and print the measures."""
+    _check_history(history)
     questions, index = _build(dataset) if dataset else _load(set_path, index_path)
     report = _evaluate(questions.of_split(split), with_reader(index, reads=reads), chatbot)
-    _write_reports(report, None, outputs)
+    _write_reports(report, None, history, outputs)
     if trec:
         _write_trec(report, trec)
     if as_json:
@@ -119,8 +125,8 @@ def run(
 @_with_outputs
 @json_option
 def gate(
-    *, set_path: Path, index_path: Path | None, chatbot: Chatbot | None, as_json: bool,
-    **outputs: Path | None,
+    *, set_path: Path, index_path: Path | None, chatbot: Chatbot | None, history: Path | None,
+    as_json: bool, **outputs: Path | None,
 ) -> None:  # fmt: skip
     """Fail if the index is worse than the set's baseline or floors.
 
@@ -130,6 +136,7 @@ def gate(
     from ragkit.evaluation.harness import load_folder_floors
     from ragkit.evaluation.render import changed_lines, comparison_table
 
+    _check_history(history)
     bless = _same_options("ragkit eval bless")
     baseline = load_baseline(set_path, bless=bless)
     questions, index = _load(set_path, index_path)
@@ -139,7 +146,7 @@ def gate(
             report, baseline, load_folder_floors(set_path), bless=bless,
             paraphrases=chatbot is not None and chatbot.paraphrases,
         )  # fmt: skip
-    _write_reports(report, verdict, outputs)
+    _write_reports(report, verdict, history, outputs)
     if as_json:
         print_json({"passed": verdict.passed, "reasons": verdict.reasons, "notes": verdict.notes})
     else:
@@ -379,16 +386,25 @@ def _evaluate(questions: QuestionSet, index: Index, chatbot: Chatbot | None = No
         return evaluate_index(questions, index, progress=show)
 
 
-def _write_reports(
-    report: Report, verdict: Verdict | None, outputs: dict[str, Path | None]
-) -> None:
-    from ragkit.evaluation import html_report, junit, markdown
+def _check_history(path: Path | None) -> None:
+    """Report a file that is no history before the questions are asked."""
+    from ragkit.evaluation import load_history
 
+    for line in load_history(path).skipped if path else ():
+        click.echo(f"Skipped of {path}: {line}.", err=True)
+
+
+def _write_reports(
+    report: Report, verdict: Verdict | None, history: Path | None, outputs: dict[str, Path | None]
+) -> None:
+    from ragkit.evaluation import html_report, junit, markdown, record_run
+
+    runs = record_run(report, history) if history else None
     contents = {
         "save": lambda: json.dumps(report.to_dict(), ensure_ascii=False, indent=1) + "\n",
         "junit": lambda: junit(report, verdict),
-        "markdown": lambda: markdown(report, verdict),
-        "html": lambda: html_report(report),
+        "markdown": lambda: markdown(report, verdict, runs),
+        "html": lambda: html_report(report, runs),
     }
     with progress_bar("Writing the reports"):
         for name, path in outputs.items():

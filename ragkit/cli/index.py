@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 import ragkit
-from ragkit.cli.options import json_option, setting_option
+from ragkit.cli.generation import replace_option
+from ragkit.cli.options import IndexLocation, json_option, setting_option
 from ragkit.cli.output import (
     ended_by_signal,
     print_json,
@@ -51,7 +52,7 @@ strict_option = click.option(
 
 @click.group()
 def index() -> None:
-    """Build, update, watch, describe, verify and repair indexes."""
+    """Build, update, watch, describe, verify, repair and export indexes."""
 
 
 @index.command()
@@ -303,6 +304,33 @@ def push(path: Path, location: str) -> None:
     with _writing("Pushing chunks") as show:
         ragkit.Index.open(path).push(location, progress=show)
     click.echo(f"Pushed {path} to {location.rpartition('@')[2]}.")
+
+
+@index.command()
+@click.argument("path", type=IndexLocation(path_type=Path))
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to write; its suffix is .jsonl (JSON Lines) or .parquet.",
+)
+@click.option("--vectors", is_flag=True, help="Add the vector of each chunk.")
+@replace_option
+@json_option
+def export(*, path: Path, out: Path, vectors: bool, replace: bool, as_json: bool) -> None:
+    """Write all documents and chunks of the index at PATH to one file.
+
+    Each document is followed by its chunks, with ids, spans, sections and metadata. PATH may be the
+    milvus:// address of an index on a server.
+    """
+    opened = ragkit.Index.open(path)
+    with progress_bar("Exporting") as show:
+        opened.export(out, vectors=vectors, replace=replace, progress=show)
+    counts = {name: opened.counts[name] for name in ("documents", "chunks")}
+    if as_json:
+        print_json({"file": str(out), **counts})
+    else:
+        click.echo(f"Exported {path} to {out}: {_sizes(counts)}.")
 
 
 @index.command()

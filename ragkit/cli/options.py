@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Command",
+    "IndexLocation",
     "SettingOption",
     "configuration",
     "fresh_option",

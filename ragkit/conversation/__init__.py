@@ -6,6 +6,7 @@ from ragkit.conversation.conversation import (
     Rewriter,
     rewriter,
 )
+from ragkit.conversation.transcript import Transcript
 from ragkit.conversation.turns import Turn
 
-__all__ = ["MAX_TURNS", "Conversation", "Rewriter", "Turn", "rewriter"]
+__all__ = ["MAX_TURNS", "Conversation", "Rewriter", "Transcript", "Turn", "rewriter"]

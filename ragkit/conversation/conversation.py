@@ -16,13 +16,16 @@ is short.
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
+from ragkit.answering import render
 from ragkit.answering.answer import Answer
 from ragkit.answering.generated import Sentence
 from ragkit.conversation.remarks import reply
+from ragkit.conversation.saved_talks import load_talk
 from ragkit.conversation.turns import Turn
 from ragkit.conversation.understanding import Understanding, understand
 from ragkit.default import IndexLike, open_index
@@ -254,6 +257,44 @@ class Conversation:
                 f"Conversation.to_dict() returned."
             ) from error
         return cls(index, turns=turns, rewriter=rewriter, llm=llm, unsupported=unsupported)
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        index: IndexLike = None,
+        *,
+        rewriter: Rewriter | None = None,
+        llm: LanguageModel | str | None = None,
+        unsupported: Policy = "drop",
+    ) -> Conversation:
+        """Continue a conversation that was saved to a file.
+
+        Args:
+            path: what ``Transcript.save`` or ``/save`` of ``ragkit chat`` wrote, as JSON or JSON
+                Lines; or a JSON file with what ``to_dict`` returned.
+            index: as for the constructor, like the other arguments.
+            rewriter: see there.
+            llm: see there.
+            unsupported: see there.
+
+        Raises:
+            InputError: the file cannot be read, or is no saved conversation.
+
+        """
+        content = load_talk(path)
+        return cls.from_dict(content, index, rewriter=rewriter, llm=llm, unsupported=unsupported)
+
+    def _repr_html_(self) -> str:
+        """Return the remembered turns as an HTML fragment for a notebook."""
+        return render.turns_html([self._shown(turn) for turn in self._turns])
+
+    def _shown(self, turn: Turn) -> render.ShownTurn:
+        try:
+            source = self._index.cite(turn.passage) if turn.passage else None
+        except InputError:  # the index no longer has it
+            source = None
+        return render.ShownTurn(turn.question, turn.standalone, turn.answer, source)
 
     def _rewrite(self, question: str) -> str | None:
         if self._rewriter is None or not self._turns:

@@ -7,6 +7,7 @@ that was shown, so that it can be looked up, cited and saved.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,9 +17,11 @@ from ragkit.answering import render
 from ragkit.answering.answer import Answer, Choice, Passage
 from ragkit.answering.cited import cited_passages
 from ragkit.answering.generated import GOOD, Sentence
+from ragkit.answering.saved_answers import answer_from_dict
 from ragkit.citations.urls import encode_url, is_web_url
 from ragkit.commands import command
 from ragkit.conversation.conversation import Conversation
+from ragkit.conversation.saved_talks import load_talk
 from ragkit.errors import InputError
 from ragkit.types import Citation
 
@@ -100,13 +103,33 @@ class Transcript:
         self._numbers.clear()
         self._citations.clear()
 
-    def save(self, path: Path, conversation: Conversation, *, overwrite: bool = False) -> None:
-        """Write the talk to a file: as JSON if its suffix is ``.json``, else as Markdown.
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Transcript:
+        """Load a talk that ``save`` wrote as JSON or JSON Lines; numbers are as they were.
+
+        ``Conversation.load`` continues its conversation.
+
+        Raises:
+            InputError: the file cannot be read, or is no saved talk.
+
+        """
+        transcript = cls()
+        for content in load_talk(path)["answers"]:
+            transcript.add(answer_from_dict(content))
+        return transcript
+
+    def save(
+        self, path: str | os.PathLike[str], conversation: Conversation, *, overwrite: bool = False
+    ) -> None:
+        """Write the talk to a file, in a format that its suffix names.
+
+        ``.json`` has the answers, the sources and the state of the conversation; ``.jsonl`` one
+        answer a line, to be read by other programs; any other file is Markdown, for people.
+        ``Conversation.load`` and ``Transcript.load`` read the first two.
 
         Args:
             path: the file.
-            conversation: the conversation that gave the answers; JSON has its state, so that
-                ``Conversation.from_dict`` can continue it.
+            conversation: the conversation that gave the answers.
             overwrite: whether to replace a file that exists.
 
         Raises:
@@ -115,9 +138,8 @@ class Transcript:
         """
         if not self._answers:
             raise InputError("there is nothing to save yet. Ask something.")
-        content = {**conversation.to_dict(), **self.to_dict()}
-        is_json = path.suffix.lower() == ".json"
-        text = json.dumps(content, ensure_ascii=False, indent=2) if is_json else self.to_markdown()
+        path = Path(path)
+        text = self._formatted(path.suffix.lower(), conversation)
         try:
             with path.open("w" if overwrite else "x", encoding="utf-8") as file:
                 file.write(text.rstrip("\n") + "\n")
@@ -130,6 +152,15 @@ class Transcript:
             raise InputError(
                 f"{path} cannot be written: {error.strerror or error}. Use another path."
             ) from error
+
+    def _formatted(self, suffix: str, conversation: Conversation) -> str:
+        if suffix == ".json":
+            content = {**conversation.to_dict(), **self.to_dict()}
+            return json.dumps(content, ensure_ascii=False, indent=2)
+        if suffix == ".jsonl":
+            answers = map(self.numbered, self._answers)
+            return "\n".join(json.dumps(answer, ensure_ascii=False) for answer in answers)
+        return self.to_markdown()
 
     def to_dict(self) -> dict[str, Any]:
         """Return answers and sources, JSON-ready; each passage shown has its ``number``."""

@@ -19,6 +19,13 @@ from ragkit.evaluation.formats import (
 )
 from ragkit.evaluation.gate import GateError, Verdict, check_gate, compare_reports, load_floors
 from ragkit.evaluation.harness import evaluate, evaluate_index, gate, load_baseline, load_set
+from ragkit.evaluation.history import (
+    Figure,
+    History,
+    HistoryEntry,
+    load_history,
+    record_run,
+)
 from ragkit.evaluation.html import html_report
 from ragkit.evaluation.lint import LintReport, lint
 from ragkit.evaluation.proposals import Proposals, propose_questions
@@ -48,7 +55,10 @@ __all__ = [
     "Comparison",
     "Configuration",
     "Evidence",
+    "Figure",
     "GateError",
+    "History",
+    "HistoryEntry",
     "LintReport",
     "Outcome",
     "Proposals",
@@ -74,6 +84,7 @@ __all__ = [
     "load_csv",
     "load_dataset",
     "load_floors",
+    "load_history",
     "load_qrels",
     "load_questions",
     "load_report",
@@ -82,6 +93,7 @@ __all__ = [
     "load_squad",
     "markdown",
     "propose_questions",
+    "record_run",
     "save_questions",
     "separation",
     "separation_by_category",

@@ -15,15 +15,12 @@ import numpy as np
 
 from ragkit.errors import MissingExtraError
 from ragkit.evaluation.confidence_measures import risk_coverage
-from ragkit.evaluation.render import (
-    LOWER_IS_BETTER,
-    SLICES,
-    absent_lines,
-    formatted,
-    slice_rows,
-)
+from ragkit.evaluation.history import History
+from ragkit.evaluation.render import SLICE_COLUMNS, SLICES, absent_lines, slice_rows
 from ragkit.evaluation.report import Outcome, Report, RetrievedPassage
 from ragkit.evaluation.separation import separation_warning
+from ragkit.evaluation.tables import formatted, html_table, measure_rows
+from ragkit.evaluation.trend import TREND_STYLE, trend_html
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,9 +32,8 @@ _STYLE = """
 :root { color-scheme: light dark; --line: #8886; --good: #2a7d46; --bad: #b3362b; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
-th, td { border-bottom: 1px solid var(--line); padding: .25rem .8rem .25rem 0; text-align: left; }
-td.n { text-align: right; }
-.wide { overflow-x: auto; }
+th, td { border-bottom: 1px solid var(--line); padding: .25rem 0 .25rem .8rem; }
+th:first-child, td:first-child { padding-left: 0; }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(22rem, 1fr)); gap: 1rem; }
 .plots figure { margin: 0; background: #fff; border-radius: .5rem; padding: .5rem; }
 .plots figcaption { color: #333; font-size: .85rem; }
@@ -50,28 +46,30 @@ small { opacity: .75; }
 """
 
 
-def html_report(report: Report) -> str:
+def html_report(report: Report, history: History | None = None) -> str:
     """Return the report as one HTML page.
+
+    Args:
+        report: the run.
+        history: what ``record_run`` returned; the page then shows its trend.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
 
     """
-    body = "".join([_head(report), _plots(report), _groups(report), _failures(report)])
+    trend = trend_html(history) if history else ""
+    body = "".join([_head(report), trend, _plots(report), _groups(report), _failures(report)])
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_CSP}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>ragkit eval: {escape(report.name)}</title><style>{_STYLE}</style></head>"
-        f"<body>{body}</body></html>\n"
+        f"<title>ragkit eval: {escape(report.name)}</title><style>{_STYLE}{TREND_STYLE}</style>"
+        f"</head><body><main>{body}</main></body></html>\n"
     )
 
 
 def _head(report: Report) -> str:
-    rows = [
-        (name + (" ↓" if name in LOWER_IS_BETTER else ""), formatted(value))
-        for name, value in report.summary().items()
-    ]
+    rows = measure_rows(report.summary().items())
     latency = report.latency()
     if latency:
         rows.append(("latency p50 / p95", f"{latency['p50']:.1f} / {latency['p95']:.1f} ms"))
@@ -83,7 +81,7 @@ def _head(report: Report) -> str:
     )
     return (
         f"<h1>{escape(report.name)}</h1><p>{len(report.outcomes)} questions. "
-        f"<small>{escape(versions)}</small></p>{_table(('measure', 'value'), rows)}"
+        f"<small>{escape(versions)}</small></p>{html_table(('measure', 'value'), rows)}"
         + "".join(f"<p>{escape(line)}</p>" for line in absent_lines(report))
     )
 
@@ -91,17 +89,17 @@ def _head(report: Report) -> str:
 def _groups(report: Report) -> str:
     measures = ("Success@1", "Success@5", "RR", "containment", "abstention")
     parts = []
-    for title, groups in (
-        ("By category", report.by_category()),
-        ("By section", report.by_section()),
+    for group, groups in (
+        ("category", report.by_category()),
+        ("section", report.by_section()),
     ):
         rows = [
             (name, str(len(part.outcomes)), *_formatted_values(part, measures))
             for name, part in groups.items()
         ]
-        parts.append(f"<h2>{title}</h2>{_table(('', 'n', *measures), rows)}")
+        parts.append(f"<h2>By {group}</h2>{html_table((group, 'n', *measures), rows)}")
     if slices := list(slice_rows(report)):
-        parts.append(f"<h2>{SLICES}</h2>{_table(('', 'n', 'AUROC', '95 % interval'), slices)}")
+        parts.append(f"<h2>{SLICES}</h2>{html_table(SLICE_COLUMNS, slices)}")
     if warning := separation_warning(report):
         parts.append(f"<p><strong>{escape(warning)}</strong></p>")
     return "".join(parts)
@@ -167,18 +165,6 @@ def _failure_reason(outcome: Outcome) -> str:
 
 def _anchor(outcome: Outcome) -> str:
     return "q-" + "".join(c if c.isalnum() and c.isascii() else "-" for c in outcome.id)
-
-
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    header = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-    body = "".join(
-        "<tr>"
-        + f"<td>{escape(row[0])}</td>"
-        + "".join(f'<td class="n">{escape(cell)}</td>' for cell in row[1:])
-        + "</tr>"
-        for row in rows
-    )
-    return f'<div class="wide"><table><tr>{header}</tr>{body}</table></div>'
 
 
 def _plots(report: Report) -> str:

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from ragkit.evaluation.gate import Verdict
+from ragkit.evaluation.history import History
 from ragkit.evaluation.lint import LintReport
 from ragkit.evaluation.measures import MEASURES
 from ragkit.evaluation.report import Outcome, Report
 from ragkit.evaluation.separation import separation_by_category, separation_warning
 from ragkit.evaluation.significance import Comparison
+from ragkit.evaluation.tables import formatted, measure_rows
+from ragkit.evaluation.trend import trend_line
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -19,10 +22,10 @@ if TYPE_CHECKING:
 __all__ = [
     "SET_MEASURES",
     "SLICES",
+    "SLICE_COLUMNS",
     "absent_lines",
     "changed_lines",
     "comparison_table",
-    "formatted",
     "junit",
     "lint_table",
     "markdown",
@@ -32,14 +35,9 @@ __all__ = [
 
 SET_MEASURES = ("citation validity", "AUROC", "AURC", "ECE", "Brier")
 """Names of the measures of a question set as a whole."""
-LOWER_IS_BETTER = frozenset({"AURC", "ECE", "Brier"})
 SLICES = "Confidence: answerable against unanswerable questions"
+SLICE_COLUMNS = ("unanswerable questions", "n", "AUROC", "95 % interval")
 _CATEGORY_MEASURES = ("Success@1", "Success@3", "Success@5", "RR", "containment", "abstention")
-
-
-def formatted(value: float | None) -> str:
-    """Return a value with three decimals; a dash for None."""
-    return "–" if value is None else f"{value:.3f}"
 
 
 def report_tables(report: Report) -> Iterator[RenderableType]:
@@ -49,8 +47,8 @@ def report_tables(report: Report) -> Iterator[RenderableType]:
     table = Table(title=f"{report.name}: {len(report.outcomes)} questions", title_justify="left")
     table.add_column("measure")
     table.add_column("value", justify="right")
-    for name, value in report.summary().items():
-        table.add_row(name + (" ↓" if name in LOWER_IS_BETTER else ""), formatted(value))
+    for name, value in measure_rows(report.summary().items()):
+        table.add_row(name, value)
     latency = report.latency()
     if latency:
         table.add_row("latency p50 / p95", f"{latency['p50']:.1f} / {latency['p95']:.1f} ms")
@@ -125,12 +123,13 @@ def changed_lines(changed: Sequence[tuple[Outcome, Outcome]]) -> Iterator[str]:
             yield f"  {name}: rank {outcome.rank or '–'}, {_first_passage(outcome)}"
 
 
-def markdown(report: Report, verdict: Verdict | None = None) -> str:
+def markdown(report: Report, verdict: Verdict | None = None, history: History | None = None) -> str:
     """Return a Markdown summary, for example for a pull-request comment.
 
     Args:
         report: the run.
         verdict: the result of the gate, if it was run.
+        history: what ``record_run`` returned; its trend is one line.
 
     """
     summary, c = report.summary(), report.configuration
@@ -140,12 +139,13 @@ def markdown(report: Report, verdict: Verdict | None = None) -> str:
         "",
         *(_verdict_markdown(verdict) if verdict else ()),
         "",
+        *([_cell(trend_line(history)), ""] if history else ()),
         *_markdown_rows(("measure", "value"), rows),
         "",
         *(f"{_cell(line)}\n" for line in absent_lines(report)),
         *_markdown_rows(("category", "n", *_CATEGORY_MEASURES), _category_rows(report)),
         "",
-        *_markdown_rows(_SLICE_COLUMNS, slice_rows(report)),
+        *_markdown_rows(SLICE_COLUMNS, slice_rows(report)),
         "",
         *(f"**{line}**\n" for line in [separation_warning(report)] if line),
         f"ragkit {c.library}, encoder {c.encoder[:16]}, index {c.index}, "
@@ -184,7 +184,6 @@ def junit(report: Report, verdict: Verdict | None = None) -> str:
     )
 
 
-_SLICE_COLUMNS = ("unanswerable questions", "n", "AUROC", "95 % interval")
 _COMPARISON_COLUMNS = (
     "measure", "before", "after", "change", "95 % interval", "p", "p (Holm)", "p (McNemar)",
     "detectable", "better/worse",

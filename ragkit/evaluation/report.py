@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from ragkit.evaluation.confidence_measures import (
 from ragkit.evaluation.formats import Qrels, Run
 from ragkit.evaluation.measures import DEPTH, DIGITS, MEASURES, mean
 from ragkit.evaluation.questions import Evidence
+from ragkit.evaluation.tables import formatted, html_table, measure_rows
 
 __all__ = [
     "CONFIDENCE_MEASURES",
@@ -238,6 +240,21 @@ class Report:
         for outcome in self.outcomes:
             if not outcome.passes or outcome.values["abstention"] == 0.0:
                 yield outcome
+
+    def _repr_html_(self) -> str:
+        """Return the measures, and the main ones by category, as tables for a notebook."""
+        main = ("Success@1", "Success@5", "RR", "abstention")
+        groups = [
+            (name, str(len(part.outcomes)), *(formatted(part.summary()[m]) for m in main))
+            for name, part in self.by_category().items()
+        ]
+        measured = [(name, value) for name, value in self.summary().items() if value is not None]
+        title = f"{self.name}: {len(self.outcomes)} questions"
+        return (
+            f"<div><p><strong>{escape(title)}</strong></p>"
+            f"{html_table(('measure', 'value'), measure_rows(measured))}"
+            f"{html_table(('category', 'n', *main), groups)}</div>"
+        )
 
     def to_dict(self, *, depth: int = DEPTH, timed: bool = True) -> dict[str, Any]:
         """Return the report for JSON.

@@ -22,6 +22,7 @@ __all__ = [
     "compare_values",
     "holm",
     "mcnemar",
+    "mean_interval",
     "minimum_detectable_effect",
     "permutation_test",
 ]
@@ -117,6 +118,24 @@ def bootstrap_interval(differences: Floats, *, level: float = 0.95) -> tuple[flo
         means[start : start + 1000] = differences[rng.integers(0, n, (1000, n))].mean(axis=1)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def mean_interval(values: Sequence[float]) -> tuple[float, float]:
+    """Return the 95 % interval of a mean of values in [0, 1] (Wilson 1927).
+
+    For values of 0 and 1 it is the score interval of a proportion; for others it is wider than
+    needed, since their variance is at most that of a proportion with the same mean. It stays wide
+    for few values, also if all are 1.
+
+    Args:
+        values: at least one.
+
+    """
+    n, mean = len(values), sum(values) / len(values)
+    square = _Z_ALPHA**2
+    half = _Z_ALPHA * math.sqrt(mean * (1 - mean) / n + square / (4 * n**2))
+    center, scale = mean + square / (2 * n), 1 + square / n
+    return max(0.0, (center - half) / scale), min(1.0, (center + half) / scale)
 
 
 def permutation_test(differences: Floats) -> float:

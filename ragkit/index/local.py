@@ -156,8 +156,11 @@ class LocalData:
     ) -> Integers:
         return self._postings.best(weights, depth, None if allowed is None else allowed.chunks)
 
+    def vectors_of(self, chunks: Integers) -> Vectors:
+        return self._vectors.vectors_of(chunks)
+
     def cosines(self, vector: Vectors, chunks: Integers) -> Vectors:
-        cosines: Vectors = self._vectors.vectors_of(chunks) @ vector
+        cosines: Vectors = self.vectors_of(chunks) @ vector
         return cosines
 
     def coverage(self, weights: Mapping[str, float], chunks: Integers) -> NDArray[np.float32]:
@@ -207,10 +210,6 @@ class LocalData:
         [vector] = self.vectors_of(np.asarray([number]))
         first = int(self._first[number])
         return EncodedChunk(vector, self._tokens.chunk(number, int(self._sentences[first][0])))
-
-    def vectors_of(self, chunks: Integers) -> Vectors:
-        """Return ``(n, d)``: the vector of each of ``chunks``."""
-        return self._vectors.vectors_of(chunks)
 
     def stems(self) -> Iterator[tuple[str, NDArray[np.int32]]]:
         """Iterate over the stems, in the order of their bytes, and the chunks that have them."""

@@ -117,6 +117,10 @@ class IndexData(Protocol):
         """
         ...
 
+    def vectors_of(self, chunks: Integers) -> Vectors:
+        """Return ``(n, d)``: the vector of each of ``chunks``."""
+        ...
+
     def cosines(self, vector: Vectors, chunks: Integers) -> Vectors:
         """Return the cosine of each chunk's vector with a ``(d,)`` unit vector."""
         ...

@@ -90,6 +90,9 @@ class RestrictedData:
     ) -> Integers:
         return self._data.with_stems(weights, depth, allowed or self._allowed)
 
+    def vectors_of(self, chunks: Integers) -> Vectors:
+        return self._data.vectors_of(chunks)
+
     def cosines(self, vector: Vectors, chunks: Integers) -> Vectors:
         return self._data.cosines(vector, chunks)
 

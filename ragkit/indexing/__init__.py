@@ -14,6 +14,7 @@ from ragkit.indexing.builder import (
     update,
     with_stale_sources,
 )
+from ragkit.indexing.export import export_index
 from ragkit.indexing.pipeline import ChunkEncoder
 from ragkit.indexing.repair import repair
 from ragkit.indexing.restricted import RestrictedIndex
@@ -26,6 +27,7 @@ __all__ = [
     "RestrictedIndex",
     "build",
     "check_encoder",
+    "export_index",
     "how_to_freshen",
     "is_remote",
     "open_index",

@@ -67,6 +67,18 @@ def test_json_has_one_object_a_line_and_nothing_else_on_standard_output(
     assert len(saved["turns"]) == 2
 
 
+@pytest.mark.parametrize("name", ["talk.json", "talk.jsonl"])
+def test_a_saved_talk_goes_on_as_if_it_had_not_been_interrupted(tmp_path: Path, name: str) -> None:
+    path, rest = tmp_path / name, "and when was it thrown out?\n/sources\n"
+    whole = objects(chat(f"{RAPALLO}\n{LEAGUE}\n{rest}", "--json").stdout)
+    chat(f"{RAPALLO}\n{LEAGUE}\n/save {path}\n")
+    done = chat(f"{rest}/save {path} --force\n", "--continue", path, "--json")
+    assert objects(done.stdout) == whole[2:]
+    assert whole[2]["standalone"] != whole[2]["question"]
+    assert f"The talk goes on after 2 answers, to: {LEAGUE}" in done.stderr
+    assert len(Transcript.load(path).answers) == 3
+
+
 def test_an_error_of_one_line_does_not_end_the_talk() -> None:
     lines = f"\x07\n{'x' * 5000}\n/nonsense\n/open 1\n/sources now\n/save 'a\n/save a b\n".encode()
     done = chat(lines + b"what\xff\n" + f"{RAPALLO}\n".encode(), "--json")

@@ -180,6 +180,86 @@ def test_a_saved_talk_goes_on_where_it_was(german_soviet: Index, tmp_path: Path)
     assert first["number"] == 1
 
 
+@pytest.mark.parametrize("name", ["talk.json", "talk.jsonl"])
+def test_a_talk_is_loaded_as_it_was_saved_and_can_be_saved_again(
+    german_soviet: Index, tmp_path: Path, name: str
+) -> None:
+    conversation, transcript = talk(
+        german_soviet.with_reader("shipped"), LEAGUE, RAPALLO, BREAD, k=3
+    )
+    transcript.add(conversation.ask("thanks"))
+    third = Sentence("Third.", Support.SUPPORTED, (3,), kept=True)
+    first = Sentence("First.", Support.VERBATIM, (1,), kept=True, reason="why not")
+    answer = written(german_soviet.ask("When was the Treaty of Berlin signed?", k=3), third, first)
+    transcript.add(answer)
+    conversation.remember(answer)
+    transcript.save(tmp_path / name, conversation)
+    loaded = Transcript.load(tmp_path / name)
+    assert loaded.answers == transcript.answers
+    assert loaded.sources == transcript.sources
+    assert Conversation.load(tmp_path / name, german_soviet).turns == conversation.turns
+    loaded.save(tmp_path / f"again-{name}", conversation)
+    assert (tmp_path / f"again-{name}").read_bytes() == (tmp_path / name).read_bytes()
+
+
+def test_json_lines_have_one_answer_a_line_with_its_citations(
+    german_soviet: Index, tmp_path: Path
+) -> None:
+    conversation, transcript = talk(german_soviet, LEAGUE, RAPALLO)
+    transcript.save(tmp_path / "talk.jsonl", conversation)
+    lines = (tmp_path / "talk.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["question"] for line in lines] == [LEAGUE, RAPALLO]
+    citation = Citation.from_dict(json.loads(lines[0])["passages"][0]["citation"])
+    assert citation.verify(german_soviet.document(citation.document_id)).ok
+
+
+def test_a_loaded_conversation_understands_what_refers_to_it(
+    german_soviet: Index, tmp_path: Path
+) -> None:
+    conversation, transcript = talk(german_soviet, LEAGUE)
+    transcript.save(tmp_path / "talk.jsonl", conversation)
+    loaded = Conversation.load(tmp_path / "talk.jsonl", german_soviet)
+    question = "and when was it thrown out?"
+    assert loaded.ask(question) == conversation.ask(question)
+    other = Conversation.load(
+        tmp_path / "talk.jsonl", Index.build([Document("b", "Bread", "Bread.")])
+    )
+    assert other.ask("say that again").reply.startswith("The documents have changed")
+
+
+def test_the_state_of_a_conversation_alone_is_loaded_too(
+    german_soviet: Index, tmp_path: Path
+) -> None:
+    conversation, _ = talk(german_soviet, LEAGUE)
+    path = tmp_path / "state.json"
+    path.write_text(json.dumps(conversation.to_dict()), encoding="utf-8")
+    assert Conversation.load(path, german_soviet).turns == conversation.turns
+    assert Transcript.load(path).answers == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("talk.md", "# Talk\n"),
+        ("talk.json", "[]"),
+        ("talk.json", '{"turns": [{"question": 1}]}'),
+        ("talk.json", '{"turns": [], "answers": [{"question": "Who?"}]}'),
+        ("talk.jsonl", '{"id": "q1", "question": "Who?"}\n'),
+        ("talk.jsonl", '{"question": "Wh'),
+        ("talk.jsonl", "7"),
+        ("missing.json", None),
+    ],
+)
+def test_a_file_that_is_no_saved_talk_is_named(
+    tmp_path: Path, name: str, content: str | None
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    for load in (Transcript.load, Conversation.load):
+        with pytest.raises(InputError, match=rf"{name} cannot be continued .*/save talk\.json"):
+            load(tmp_path / name)
+
+
 def test_a_file_is_not_overwritten_unless_that_is_said(
     german_soviet: Index, tmp_path: Path
 ) -> None:

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from ragkit.cli import cli
-from ragkit.evaluation import load_report
+from ragkit.evaluation import load_report, record_run
 from ragkit.evaluation.html import html_report
 from support.parts import ROOT
 
@@ -52,6 +52,22 @@ def test_the_report_is_whole_when_a_browser_has_parsed_it(page: Path) -> None:
     assert "failures</h2>" in tree
     assert tree.count("<article") > 10
     assert "<script" not in tree
+
+
+def test_the_trend_is_drawn_with_a_title_a_description_and_a_table(tmp_path: Path) -> None:
+    report = load_report(ROOT / "eval" / "baseline.json")
+    record_run(report, tmp_path / "history.jsonl")
+    page = tmp_path / "report.html"
+    page.write_text(
+        html_report(report, record_run(report, tmp_path / "history.jsonl")), encoding="utf-8"
+    )
+    tree = chromium(page, "--dump-dom")
+    trend = tree.split("<h2>Trend</h2>")[1].split("<h2>")[0]
+    number = trend.count("<svg")
+    assert number == 7
+    for part in ("<title", "<desc", "<polyline"):
+        assert trend.count(part) == number
+    assert trend.count("<tr>") == 3
 
 
 EVIL = '"><img src=x onerror="document.title=1"><script>document.title=1</script>'

@@ -119,7 +119,8 @@ def run_action(
     files["GITHUB_EVENT_PATH"] = temp / "event.json"
     files["GITHUB_EVENT_PATH"].write_text(json.dumps(event), encoding="utf-8")
     context: dict[str, Any] = {
-        "github": {"token": "job-token", "event": event},
+        "github": {"token": "job-token", "event": event, "run_id": "42", "run_attempt": "1"},
+        "runner": {"temp": str(temp)},
         "inputs": {},
         "steps": {},
     }

@@ -151,9 +151,12 @@ class MilvusData:
     ) -> Integers:
         return self._postings.best(weights, depth, None if allowed is None else allowed.chunks)
 
-    def cosines(self, vector: Vectors, chunks: Integers) -> Vectors:
+    def vectors_of(self, chunks: Integers) -> Vectors:
         vectors = [row.vector for row in self._rows(chunks.tolist())]
-        cosines: Vectors = np.asarray(vectors, dtype=np.float32).reshape(-1, len(vector)) @ vector
+        return np.asarray(vectors, dtype=np.float32).reshape(-1, self._quantizer.dimension)
+
+    def cosines(self, vector: Vectors, chunks: Integers) -> Vectors:
+        cosines: Vectors = self.vectors_of(chunks) @ vector
         return cosines
 
     def coverage(self, weights: Mapping[str, float], chunks: Integers) -> NDArray[np.float32]:

@@ -50,10 +50,6 @@ Blob = tuple[BlobKind, int, bytes]
 class Pushable(IndexData, Protocol):
     """An index that can be copied to a server."""
 
-    def vectors_of(self, chunks: Integers) -> Vectors:
-        """Return ``(n, d)``: the vector of each of ``chunks``."""
-        ...
-
     def stems(self) -> Iterable[tuple[str, NDArray[np.int32]]]:
         """Iterate over the stems, in the order of their bytes, and the chunks that have them."""
         ...
