@@ -1,4 +1,4 @@
-"""Where questions come from: the public sets and ``contrast/``, read into one shape and proved.
+"""Where questions come from: the public sets and our own, read into one shape and proved.
 
 Nothing here downloads. ``--data DIR`` names the folder that has the files of ``FILES``.
 """
@@ -23,6 +23,7 @@ FILES = {
 }
 CONTRAST = Path(__file__).parent / "contrast"
 PARAPHRASE = Path(__file__).parent / "paraphrase"
+EVERYDAY = Path(__file__).parent / "everyday"
 
 
 @dataclass(frozen=True)
@@ -172,8 +173,26 @@ def _paraphrase_key(line: dict[str, Any]) -> str:
     return f"paraphrase-{line['p']}-{zlib.crc32(line['question'].encode())}"
 
 
+def load_everyday(folder: Path = EVERYDAY) -> Source:
+    """The project's own questions about rules, manuals, minutes: each document is a paragraph."""
+    documents = tuple(
+        Paragraph(d["id"], "everyday", d["title"], d["text"])
+        for d in read_lines(folder / "documents.jsonl.gz")
+    )
+    lines = enumerate(read_lines(folder / "questions.jsonl.gz"))
+    return Source("everyday", documents, tuple(_everyday(number, line) for number, line in lines))
+
+
+def _everyday(number: int, line: dict[str, Any]) -> Question:
+    key, text = f"everyday-{number}", line["question"]
+    if line["answerable"]:
+        return Question(key, line["p"], text, line["start"], line["answer"])
+    return Question(key, line["p"], text, kind=line["why"], near=line["near"])
+
+
 def load_all(data: Path) -> dict[str, Source]:
-    """Every source by name: those of ``FILES``, ``contrast`` and ``paraphrase``."""
+    """Every source by name: those of ``FILES``, and our own."""
     sources = {name: load_squad(data / path, name) for path, name in FILES.items()}
     own = {"contrast": load_contrast(), "paraphrase": load_paraphrases(sources["squad1"])}
+    own["everyday"] = load_everyday()
     return {**sources, **own}

@@ -27,6 +27,7 @@ SHARES: Final = {  # of each source: how many articles are held out for what
     "contrast": {"choose": 14, "calibrate": 20, "test": 28},
     "squad2": {"choose": 3, "calibrate": 3, "test": 4},
     "nq": {"choose": 180, "calibrate": 240, "test": 360},
+    "everyday": {"choose": 12, "test": 12},
 }
 PATH: Final = Path(__file__).parent / "splits.json"
 
