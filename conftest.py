@@ -20,6 +20,7 @@ from ragkit.default import default_index
 from ragkit.encoding import Encoder, load_encoder
 from ragkit.evaluation import QuestionSet, Report, evaluate_index, load_set
 from support.parts import ROOT, SEED, make_model
+from support.talks import MANUALS
 
 
 def pytest_unconfigure() -> None:
@@ -54,6 +55,12 @@ def article() -> Document:
 @pytest.fixture(scope="session")
 def german_soviet() -> Index:
     return default_index()
+
+
+@pytest.fixture(scope="session")
+def manuals() -> Index:
+    """The index of the manuals that scripted talks are about."""
+    return Index.build(MANUALS)
 
 
 @pytest.fixture(scope="session")
