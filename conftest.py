@@ -31,6 +31,7 @@ def pytest_unconfigure() -> None:
 _BROWSER_TESTS = [
     "tests/serving/test_page.py",
     "tests/serving/test_api_page_in_browser.py",
+    "tests/serving/test_talks_in_browser.py",
     "tests/evaluation/test_review_in_browser.py",
 ]
 collect_ignore = [] if find_spec("axe_playwright_python") else _BROWSER_TESTS

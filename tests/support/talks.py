@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from support.parts import ROOT
 
@@ -54,12 +54,12 @@ class Shown:
 
 def _read(path: Path) -> Iterator[Talk]:
     for talk in tomllib.loads(path.read_text(encoding="utf-8"))["talk"]:
-        lines = (
-            Line(**{name: tuple(value) if isinstance(value, list) else value
-                    for name, value in turn.items()})
-            for turn in talk["turn"]
-        )  # fmt: skip
-        yield Talk(talk["name"], talk["about"], tuple(lines))
+        yield Talk(talk["name"], talk["about"], tuple(map(_line, talk["turn"])))
+
+
+def _line(turn: dict[str, Any]) -> Line:
+    texts = {name: tuple(turn.get(name, ())) for name in ("shows", "hides")}
+    return Line(**(turn | texts))
 
 
 TALKS = tuple(_read(_FOLDER / "talks.toml"))
@@ -87,4 +87,3 @@ def spoken(talk: Talk, hold: Callable[[Line], Shown]) -> list[str]:
         if not line.fails:
             wrong += [f"{line.say or line.choose}: {problem}" for problem in problems(line, shown)]
     return wrong
-
