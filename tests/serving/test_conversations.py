@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,6 +16,7 @@ from ragkit.serving.conversation_store import ConversationStore
 from support.http_api import (
     RAPALLO,
 )
+from support.parts import ROOT
 from support.server_process import running
 
 pytest_plugins = ["support.http_fixtures"]
@@ -82,6 +85,16 @@ def test_the_words_of_a_remembered_answer_are_the_documents(web: TestClient) -> 
     assert remembered["answer"] in answer["passages"][0]["text"]
     said = web.post(f"/v1/conversations/{begun['id']}/ask", json={"question": "say that again"})
     assert said.json()["reply"] == remembered["answer"]
+
+
+def test_the_history_of_the_guide_is_a_talk_that_goes_on(web: TestClient) -> None:
+    guide = (ROOT / "docs" / "how-to" / "conversations.md").read_text(encoding="utf-8")
+    [history] = re.findall(r"```json\n(.*?)```", guide, re.S)
+    begun = web.post("/v1/conversations", json=json.loads(history)).json()
+    [turn] = begun["turns"]
+    assert turn["answer"].endswith("went to Soviet Russia for these purposes in March 1922.")
+    answer = web.post(f"/v1/conversations/{begun['id']}/ask", json={"question": "shorter"}).json()
+    assert answer["reply"] == "March 1922"
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def _conversation_out(
 def _turn(turn: TurnIn) -> Turn:
     return Turn(
         turn.question,
-        turn.standalone or turn.question,
+        turn.question if turn.standalone is None else turn.standalone,
         (),
         passage=turn.passage or "",
         quote=turn.quote or "",
