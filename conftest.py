@@ -20,6 +20,7 @@ from ragkit.default import default_index
 from ragkit.encoding import Encoder, load_encoder
 from ragkit.evaluation import QuestionSet, Report, evaluate_index, load_set
 from support.parts import ROOT, SEED, make_model
+from support.talks import MANUALS
 
 
 def pytest_unconfigure() -> None:
@@ -30,6 +31,7 @@ def pytest_unconfigure() -> None:
 _BROWSER_TESTS = [
     "tests/serving/test_page.py",
     "tests/serving/test_api_page_in_browser.py",
+    "tests/serving/test_talks_in_browser.py",
     "tests/evaluation/test_review_in_browser.py",
 ]
 collect_ignore = [] if find_spec("axe_playwright_python") else _BROWSER_TESTS
@@ -54,6 +56,12 @@ def article() -> Document:
 @pytest.fixture(scope="session")
 def german_soviet() -> Index:
     return default_index()
+
+
+@pytest.fixture(scope="session")
+def manuals() -> Index:
+    """The index of the manuals that scripted talks are about."""
+    return Index.build(MANUALS)
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from ragkit.answering import render
@@ -180,6 +181,7 @@ class Conversation:
             yield reply(asked, understanding.remark, self.turns, self._index)
             return
         rewritten = standalone if standalone is not None else self._rewrite(asked)
+        wording = understanding.standalone if rewritten is None else rewritten
         answer: Answer | None = None
         for event in self._index.stream(
             asked,
@@ -187,12 +189,15 @@ class Conversation:
             threshold=threshold,
             where=where,
             before=() if rewritten is not None else understanding.before,
-            standalone=understanding.standalone if rewritten is None else rewritten,
+            standalone=wording,
             llm=self._llm,
             unsupported=self._unsupported,
         ):
-            answer = event if isinstance(event, Answer) else answer
-            yield event
+            if isinstance(event, Answer):
+                answer = _as_understood(event, wording)
+                yield answer
+            else:
+                yield event
         assert answer is not None  # noqa: S101 - a stream begins with an Answer
         self.remember(answer)
 
@@ -205,11 +210,11 @@ class Conversation:
             asked = clean_question(question)
             understanding = understand(self.turns, asked)
             if understanding.remark is None:
-                self.remember(
-                    self._index.ask(
-                        asked, k=1, before=understanding.before, standalone=understanding.standalone
-                    )
+                wording = understanding.standalone
+                answer = self._index.ask(
+                    asked, k=1, before=understanding.before, standalone=wording
                 )
+                self.remember(_as_understood(answer, wording))
 
     def remember(self, answer: Answer) -> None:
         """Remember an answer from elsewhere, as if this conversation had given it."""
@@ -300,3 +305,12 @@ class Conversation:
         if self._rewriter is None or not self._turns:
             return None
         return self._rewriter(self.turns, question) or None
+
+
+def _as_understood(answer: Answer, wording: str | None) -> Answer:
+    """The answer to a question of which no wording is known, without all that was said before it.
+
+    The index joins the two for whoever reads the passages. Nobody would accept that as a question,
+    and as part of what was said it makes the next one seem to lean on it.
+    """
+    return answer if wording is not None else replace(answer, standalone=answer.question)

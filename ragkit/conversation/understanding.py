@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ragkit.answering.answer import Remark
+from ragkit.conversation.ellipsis import completed
 from ragkit.conversation.turn_model import load_turn_model
 from ragkit.conversation.turns import Turn
 from ragkit.retrieval import MAX_QUESTION
@@ -54,6 +55,9 @@ def understand(turns: Sequence[Turn], question: str) -> Understanding:
     if not _is_readable(question):
         is_short = len(question.split()) <= _MAX_SHORT
         return Understanding(None, before=_in_front(turns) if is_short else ())
+    whole = completed([turn.standalone for turn in turns], question)
+    if whole is not None and len(whole) <= MAX_QUESTION:
+        return Understanding(whole, before=_in_front(turns))
     earlier = [text for turn in turns for text in (turn.standalone, turn.answer) if text]
     understood, remark = load_turn_model().understand(question, earlier)
     if understood.alone >= _STANDS_ALONE:

@@ -50,13 +50,18 @@ class ConversationStore:
         with self._unexpired() as entries:
             return len(entries)
 
-    def create(self, owner: str) -> str:
-        """Return the id of a new conversation. A full store deletes the least recently used one."""
+    def create(self, owner: str, turns: tuple[Turn, ...] = ()) -> str:
+        """Return the id of a new conversation, which continues the last of these turns.
+
+        A full store deletes the least recently used one.
+        """
         conversation_id = secrets.token_urlsafe(16)
         with self._unexpired() as entries:
             while len(entries) >= self._capacity:
                 entries.popitem(last=False)
-            entries[conversation_id] = _Entry(owner, (), self._clock() + self._expiry)
+            entries[conversation_id] = _Entry(
+                owner, turns[-MAX_TURNS:], self._clock() + self._expiry
+            )
         return conversation_id
 
     def turns(self, conversation_id: str, owner: str) -> tuple[Turn, ...] | None:

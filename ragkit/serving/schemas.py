@@ -16,6 +16,7 @@ from pydantic import (
 )
 from typing_extensions import TypedDict
 
+from ragkit.conversation import MAX_TURNS
 from ragkit.retrieval import ASKABLE, MAX_QUESTION
 from ragkit.serving.feedback_file import Verdict
 
@@ -26,6 +27,7 @@ __all__ = [
     "BlockOut",
     "ChatIn",
     "ChoiceOut",
+    "ConversationIn",
     "ConversationOut",
     "CorpusOut",
     "DocumentOut",
@@ -333,13 +335,55 @@ class CorpusOut(BaseModel):
     version: str
 
 
+PlaceId = Annotated[
+    str,
+    Field(
+        pattern=r"^[\s\S]+#[0-9]{1,12}-[0-9]{1,12}$",
+        max_length=1000,
+        examples=["germany-soviet-union-relations-1918-1941#7485-7996"],
+    ),
+]
+
+
+class TurnIn(_RequestBody):
+    """A question that was asked before, and the places of its answer.
+
+    The words of the answer are read from the documents. Places that are not in them, or that the
+    caller may not read, are not used.
+    """
+
+    question: Question
+    standalone: Question | None = Field(None, description="As the answer had it.")
+    passage: PlaceId | None = Field(
+        None, description="The first passage's id; null if there was no answer."
+    )
+    quote: PlaceId | None = Field(None, description="The same of its first highlight.")
+    short: PlaceId | None = Field(None, description="The same of the short answer.")
+    confidence: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+
+class ConversationIn(_RequestBody):
+    """How a conversation begins: with nothing, or where another one was lost."""
+
+    history: Annotated[list[TurnIn], Field(max_length=MAX_TURNS)] = Field(
+        default_factory=list, description="Its last turns, oldest first."
+    )
+
+
 class TurnOut(BaseModel):
-    """One question of a conversation; ``standalone`` is how it was understood."""
+    """One question of a conversation; ``standalone`` is how it was understood.
+
+    ``passage``, ``quote`` and ``short`` are ids of places, empty if there was no answer.
+    """
 
     question: str
     standalone: str
     section: list[str]
     answer: str
+    passage: str
+    quote: str
+    short: str
+    confidence: float
 
 
 class ConversationOut(BaseModel):

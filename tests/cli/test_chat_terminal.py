@@ -7,6 +7,7 @@ import re
 import stat
 import sys
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from rich.cells import cell_len
 
 from ragkit import Document, Index
 from support.chat_endpoint import Reply, endpoint
+from support.talks import TALKS, Line, Shown, Talk, spoken
 
 if sys.platform == "win32":
     pytest.skip("pseudo-terminals are POSIX's", allow_module_level=True)
@@ -203,23 +205,13 @@ def test_sentences_of_a_language_model_are_shown_as_they_come(tmp_path: Path) ->
     assert LEAGUE not in text  # what was cancelled is no part of the talk
 
 
-TALKS: Sequence[Sequence[tuple[str, str | None]]] = (
-    [
-        (LEAGUE, "September 1934. [1]"),
-        (RAPALLO, "Walther Rathenau"),
-        (LEAGUE, "September 1934. [1]"),
-        ("/sources", "[2] Germany"),
-    ],
+COMMANDS: Sequence[Sequence[tuple[str, str]]] = (
     [
         (OFFICERS, "March 1922. [1]"),
         ("/open 1", "Junkers began building aircraft at Fili"),
         (BREAD, "The corpus does not say"),
         (RAPALLO, "Georgy Chicherin"),
-    ],
-    [
-        (BREAD, "Nearest:"),
-        ("What is the boiling point of ethanol?", "The corpus does not say"),
-        (RAPALLO, "April 16, 1922"),
+        ("/sources", "[2] Germany"),
     ],
     [
         ("//srv, what is it for?", "confidence"),
@@ -231,6 +223,7 @@ TALKS: Sequence[Sequence[tuple[str, str | None]]] = (
         ("/new", "forgotten"),
         ("/open 1", "nothing is cited yet"),
         (LEAGUE, "September 1934. [1]"),
+        ("/help", "Ctrl-C cancels a line or an answer."),
     ],
     [
         ("/sources", "Nothing is cited yet."),
@@ -240,45 +233,58 @@ TALKS: Sequence[Sequence[tuple[str, str | None]]] = (
         ("/open 2", "expected a number from 1 to 1"),
     ],
     [
-        ("When did the Winter War begin?", "[1]"),
-        ("and why?", "confidence"),
-        (RAPALLO, "Walther Rathenau"),
-        ("/sources", "Treaty of Rapallo 1922 and secret military cooperation"),
-    ],
-    [
-        ("How many Latvians were deported or killed after the Soviet takeover?", "34,250"),
-        (OFFICERS, "March 1922"),
-        ("a", None),
-        ("b)", None),
-        (LEAGUE, "September 1934"),
-    ],
-    [
         ("/open seven", "found seven"),
         ("/help me", "stands alone"),
         ('/save "open', "without its second"),
         (RAPALLO, "Walther Rathenau"),
     ],
-    [
-        ("Wer unterzeichnete den Vertrag von Rapallo?", "[1]"),
-        ("thanks", None),
-        (LEAGUE, "September 1934."),
-        ("/help", "Ctrl-C cancels a line or an answer."),
-        (RAPALLO, "Georgy Chicherin on April 16, 1922"),
-    ],
-)  # fmt: skip
-"""Talks, line by line, each with a text that the screen shows after it; None where only what comes
-after that line matters."""
+)
+"""Lines with commands between questions, each with a text that the screen shows after it."""
 
 
-@pytest.mark.parametrize("talk", TALKS, ids=lambda talk: talk[0][0][:30])
-def test_a_talk_goes_as_its_script_says(
-    tmp_path: Path, talk: Sequence[tuple[str, str | None]]
+@pytest.mark.parametrize("lines", COMMANDS, ids=lambda lines: lines[0][0][:30])
+def test_commands_may_stand_between_questions(
+    tmp_path: Path, lines: Sequence[tuple[str, str]]
 ) -> None:
     with terminal(tmp_path) as chat:
-        for line, expected in talk:
+        for line, expected in lines:
             shown = chat.enter(line)
             answer = shown[shown.rindex(f"{line}\n") + len(line) :]
-            assert "Traceback" not in shown
-            if expected is not None:
-                assert expected in answer or expected in " ".join(answer.split()), line
+            assert expected in answer or expected in " ".join(answer.split()), line
+        assert chat.leave(CTRL_D) == 0
+
+
+def shown_after(line: str, screen: str) -> Shown:
+    """What a person reads on the screen after a line that they entered."""
+    answer = screen[screen.rindex(f"{line}\n") + len(line) :]
+    paragraphs = [" ".join(part.split()) for part in answer.strip().split("\n\n")]
+    understood = ""
+    if paragraphs[0].startswith("You asked about: "):
+        understood = paragraphs.pop(0).removeprefix("You asked about: ")
+    said = takewhile(lambda part: not part.startswith(("[", "Nearest:")), paragraphs)
+    text = " ".join(said)
+    source = re.search(r"^\[\d+\] .*(?:\n    .*)*", answer, re.M)
+    return Shown(
+        text, source[0] if source else "", understood, text.startswith("The corpus does not say")
+    )
+
+
+@pytest.mark.parametrize("talk", TALKS, ids=lambda talk: talk.name)
+def test_a_talk_goes_as_its_script_says(tmp_path: Path, manuals: Index, talk: Talk) -> None:
+    arguments = []
+    if talk.about == "manuals":
+        manuals.save(tmp_path / "index")
+        arguments = ["--index", str(tmp_path / "index")]
+    with terminal(tmp_path, *arguments) as chat:
+        screen = ""
+
+        def enter(line: Line) -> Shown:
+            nonlocal screen
+            letter = re.search(rf"^ *(\w)\) {re.escape(line.choose)}", screen, re.M)
+            typed = letter[1] if line.choose and letter else line.say
+            screen = chat.enter(typed if not typed.startswith("/") else f"/{typed}")
+            return shown_after(typed, screen)
+
+        assert spoken(talk, enter) == []
+        assert "Traceback" not in chat.raw
         assert chat.leave(CTRL_D) == 0

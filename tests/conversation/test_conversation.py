@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ragkit import Conversation, Index, InputError, QuestionError, Turn
 from ragkit.conversation import MAX_TURNS
+from ragkit.conversation.ellipsis import completed
 from ragkit.conversation.understanding import Understanding, understand
 from ragkit.retrieval import encode_questions
 from ragkit.types import Said
@@ -159,7 +160,64 @@ def test_a_short_question_in_another_language_is_encoded_with_the_history_in_fro
     assert meant.before == (Said("When was the Treaty of Rapallo signed?", 0.2),)
     assert understand(RAPALLO, "Кто подписал договор в Рапалло?").before == ()
     talk = Conversation(german_soviet, turns=RAPALLO)
-    assert talk.ask("и почему?").standalone == "When was the Treaty of Rapallo signed? и почему?"
+    answer = talk.ask("и почему?")
+    assert answer.passages[0].text.startswith("The Treaty of Rapallo between Weimar Germany")
+    assert answer.standalone == talk.turns[-1].standalone == "и почему?"  # not two questions in one
+
+
+def test_a_turn_that_cannot_be_worded_does_not_make_the_next_question_lean_on_it(
+    german_soviet: Index,
+) -> None:
+    talk = Conversation(german_soviet)
+    talk.ask("Who signed the Treaty of Rapallo?")
+    talk.ask("When did the USSR join the League of Nations?")
+    unworded = "back to the treaty: when was it signed?"
+    assert talk.ask(unworded).standalone == unworded
+    officers = "When did the first German officers go to Soviet Russia?"
+    answer = talk.ask(officers)
+    assert (answer.standalone, answer.answered) == (officers, True)
+    assert "in March 1922" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("earlier", "turn", "whole"),
+    [
+        ("When did Germany join the League of Nations?", "and the Soviet Union?",
+         "When did the Soviet Union join the League of Nations?"),
+        ("When was the Treaty of Rapallo signed?", "what about the Treaty of Berlin?",
+         "When was the Treaty of Berlin signed?"),
+        ("What happened in 1922?", "and in 1926?", "What happened in 1926?"),
+        ("What is /srv for?", "and /opt?", "What is /opt for?"),
+        ("How do I read JSON?", "ok, and TOML then?", "How do I read TOML?"),
+        ("What does the Aero 13 weigh?", "and the Aero 15?", "What does the Aero 15 weigh?"),
+        ("What are Norway's fjords?", "and Chile?", "What are Chile's fjords?"),
+        ("How do I read a TOML file?", "and write one?", "How do I write a TOML file?"),
+    ],
+)  # fmt: skip
+def test_an_ellipsis_is_the_question_before_it_with_one_phrase_replaced(
+    earlier: str, turn: str, whole: str
+) -> None:
+    assert understand([Turn(earlier, earlier, ())], turn).standalone == whole
+
+
+@pytest.mark.parametrize(
+    ("earlier", "turn"),
+    [
+        (["When did Germany invade Poland?"], "and Poland?"),  # it was named
+        (["When did Germany and Italy sign it?"], "and Japan?"),  # for one of them, or for both
+        (["Who signed the Treaty of Rapallo?", "When did the USSR join the League of Nations?"],
+         "what about the Treaty of Rapallo?"),  # a return
+        (["When was the Winter War?"], "and in 1940?"),  # no year to replace
+        (["What is a backport?"], "and conffiles?"),  # no name
+        (["What is in /var?"], "and when is it cleaned?"),  # a whole question
+        (["How deep can I dive?"], "and with one?"),
+        ([], "and Poland?"),
+    ],
+)  # fmt: skip
+def test_what_is_no_ellipsis_of_the_last_question_is_left_to_the_model(
+    earlier: list[str], turn: str
+) -> None:
+    assert completed(earlier, turn) is None
 
 
 @settings(max_examples=25, deadline=None)

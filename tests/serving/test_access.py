@@ -85,7 +85,12 @@ def attempts(conversation: str) -> dict[tuple[str, str], list[Attempt]]:
         ("GET", "/v1/documents"): [get("/v1/documents"), get("/v1/documents?offset=0&limit=1000")],
         ("GET", "/v1/documents/{document_id:path}"): [get("/v1/documents/pay"), get("/v1/documents/plan")],
         ("GET", "/v1/passages/{passage_id:path}"): [get("/v1/passages/pay%230-40")],
-        ("POST", "/v1/conversations"): [post("/v1/conversations", {}, succeeds=False)],
+        ("POST", "/v1/conversations"): [
+            post("/v1/conversations", {"history": [{"question": "Who?", "passage": "pay#0-57"}]}),
+            post("/v1/conversations", {
+                "history": [{"question": "Who?", "passage": "fees#0-9", "quote": "plan#0-38"}]
+            }),
+        ],
         ("GET", "/v1/conversations/{conversation_id}"): [get(here)],
         ("POST", "/v1/conversations/{conversation_id}/ask"): [
             post(f"{here}/ask", ASKED),

@@ -8,10 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -27,28 +24,12 @@ from support.http_api import (
     TOKEN,
     TRUE,
 )
-from support.server_process import address, serve
+from support.server_process import address, running, serve
 
 
-def test_an_index_that_cannot_be_opened_is_not_served(tmp_path: Path) -> None:
+def test_an_index_that_cannot_be_opened_is_not_running(tmp_path: Path) -> None:
     with pytest.raises(IndexNotFoundError):
         create_app(tmp_path)
-
-
-@contextmanager
-def served(*arguments: str) -> Iterator[str]:
-    """The address of a server whose log nobody needs."""
-    process = serve(*arguments)
-    try:
-        url = address(process)
-        assert process.stderr
-        reader = threading.Thread(target=process.stderr.read)  # a full pipe would stop it
-        reader.start()
-        yield url
-    finally:
-        process.terminate()
-        process.wait(30)
-        reader.join()
 
 
 @pytest.mark.parametrize("command", ["serve", "mcp"])
@@ -161,7 +142,7 @@ def test_the_server_does_what_its_openapi_document_says(tmp_path: Path) -> None:
         'expected-statuses = ["400", "401", "403", "404", "405", "406", "409", "413", "415", "422"]\n',
         encoding="utf-8",
     )
-    with served() as url:
+    with running() as url:
         done = subprocess.run(
             [sys.executable, "-c", run, "run", f"{url}/openapi.json", "--max-examples", "10", "--no-color"],
             capture_output=True, text=True, check=False, timeout=300, cwd=tmp_path,

@@ -6,8 +6,11 @@ import os
 import re
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-__all__ = ["address", "serve"]
+__all__ = ["address", "running", "serve"]
 
 
 def serve(*arguments: str, **environment: str) -> subprocess.Popen[str]:
@@ -23,3 +26,19 @@ def address(process: subprocess.Popen[str]) -> str:
         if found := re.search(r"listening on (http://[^\s\"]+)", line):
             return found[1]
     raise AssertionError("it did not start")
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[str]:
+    """The address of a server whose log nobody needs."""
+    process = serve(*arguments)
+    try:
+        url = address(process)
+        assert process.stderr
+        reader = threading.Thread(target=process.stderr.read)  # a full pipe would stop it
+        reader.start()
+        yield url
+    finally:
+        process.terminate()
+        process.wait(30)
+        reader.join()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +42,22 @@ def understanding(examples: Iterable[Example]) -> dict[str, Table]:
     """By source: the scores of what the library understands."""
     sums: dict[str, Table] = defaultdict(lambda: defaultdict(list))
     for example in examples:
-        # Each utterance as a turn's question: the model reads them all alike.
-        turns = [Turn(text, text, ()) for text in example.history] or BEFORE_REMARK
-        meant = understand(turns, example.question)
+        meant = understand(turns_of(example.history) or BEFORE_REMARK, example.question)
         kind = "none" if meant.remark is None else meant.remark.value
         for name, score in scores_of(example, meant.standalone or example.question, kind):
             sums[example.source][name].append(score)
     return sums
+
+
+def turns_of(history: Sequence[str]) -> list[Turn]:
+    """The turns in which this was said: what asks nothing answers what stands before it."""
+    turns: list[Turn] = []
+    for text in history:
+        if turns and not turns[-1].answer and not text.rstrip().endswith("?"):
+            turns[-1] = replace(turns[-1], answer=text)
+        else:
+            turns.append(Turn(text, text, ()))
+    return turns
 
 
 def talks_of(split: str) -> tuple[Index, list[dict[str, Any]], dict[str, str]]:

@@ -24,8 +24,9 @@ export const corpus = async () => (await call("corpus")).json();
 
 export const documentOf = async (id) => (await call(`documents/${encodeURIComponent(id)}`)).json();
 
-export const begin = async (signal) =>
-  (await (await call("conversations", { body: {}, signal })).json()).id;
+/** Begins a conversation, with what was asked before in one that the server has lost. */
+export const begin = async (history, signal) =>
+  (await (await call("conversations", { body: { history }, signal })).json()).id;
 
 /** The OpenAPI document. */
 export const description = async () => (await call("../openapi.json")).json();

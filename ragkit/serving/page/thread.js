@@ -6,6 +6,8 @@ import { address } from "./link.js";
 import * as trail from "./trail.js";
 import { Turn } from "./turn.js";
 
+const MOST = 6; // turns that a conversation remembers
+
 export class Thread {
   #turns;
   #does;
@@ -111,16 +113,22 @@ export class Thread {
     return answer;
   }
 
-  /** Conversations expire; the next question then begins another one. */
+  /** Conversations expire, and servers are restarted; the next question then continues here. */
   async *#events(body, signal) {
-    this.#conversation ??= await begin(signal);
+    this.#conversation ??= await begin(this.#history(), signal);
     try {
       yield* ask(this.#conversation, body, signal);
     } catch (error) {
       if (error.status !== 404) throw error;
-      this.#conversation = await begin(signal);
+      this.#conversation = await begin(this.#history(), signal);
       yield* ask(this.#conversation, body, signal);
     }
+  }
+
+  /** The last questions and the places of their answers; what is no question is not remembered. */
+  #history() {
+    const answers = this.asked.map(({ id }) => this.#shown.get(id)?.answer);
+    return answers.filter((answer) => answer && !answer.remark).slice(-MOST).map(turnOf);
   }
 }
 
@@ -128,6 +136,14 @@ export class Thread {
 function reveal(turn) {
   const box = turn.closest("#thread");
   box.scrollTop += turn.getBoundingClientRect().top - box.getBoundingClientRect().top + 1;
+}
+
+function turnOf({ question, standalone, answered, passages, short, confidence }) {
+  if (!answered) return { question, standalone };
+  const [{ id, citation, highlights }] = passages;
+  const place = ({ start, end }) => `${citation.document_id}#${start}-${end}`;
+  const quote = highlights.length ? place(highlights[0]) : null;
+  return { question, standalone, passage: id, quote, short: short && place(short), confidence };
 }
 
 const newId = () => Math.random().toString(36).slice(2);

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Request
 
 from ragkit.conversation import Conversation, Turn
+from ragkit.conversation.recall import recalled
 from ragkit.serving.access import Identity
 from ragkit.serving.answer_responses import (
     ANSWER_OR_EVENTS,
@@ -18,7 +19,7 @@ from ragkit.serving.answer_responses import (
     language_model,
 )
 from ragkit.serving.error_handlers import documented_errors
-from ragkit.serving.schemas import AnswerOut, AskIn, ConversationOut
+from ragkit.serving.schemas import AnswerOut, AskIn, ConversationIn, ConversationOut, TurnIn
 from ragkit.serving.state import Caller, CurrentState, ReadableIndex, ServerState
 
 __all__ = ["router"]
@@ -26,10 +27,19 @@ __all__ = ["router"]
 router = APIRouter(prefix="/v1/conversations", tags=["conversations"])
 
 
-@router.post("", status_code=201, responses=documented_errors())
-async def begin(state: CurrentState, caller: Caller) -> ConversationOut:
-    """Begin a conversation. Whoever has its id can use it; with access rules, the caller alone."""
-    return _conversation_out(state, caller, state.conversations.create(caller.key))
+@router.post("", status_code=201, responses=documented_errors(400, 503, 504))
+async def begin(
+    state: CurrentState, caller: Caller, index: ReadableIndex, body: ConversationIn | None = None
+) -> ConversationOut:
+    """Begin a conversation, or continue one that the server has lost from its ``history``.
+
+    Whoever has its id can use it; with access rules, the caller alone.
+    """
+    turns: tuple[Turn, ...] = ()
+    if body is not None and body.history:
+        history = [_turn(turn) for turn in body.history]
+        turns = await state.workers.call(lambda: recalled(history, index))
+    return _conversation_out(state, caller, state.conversations.create(caller.key, turns))
 
 
 @router.get("/{conversation_id}", responses=documented_errors(404))
@@ -90,6 +100,18 @@ def _conversation_out(
     )
 
 
+def _turn(turn: TurnIn) -> Turn:
+    return Turn(
+        turn.question,
+        turn.question if turn.standalone is None else turn.standalone,
+        (),
+        passage=turn.passage or "",
+        quote=turn.quote or "",
+        short=turn.short or "",
+        confidence=turn.confidence,
+    )
+
+
 def _turns(state: ServerState, caller: Identity, conversation_id: str) -> tuple[Turn, ...]:
     turns = state.conversations.turns(conversation_id, caller.key)
     if turns is None:
@@ -100,5 +122,6 @@ def _turns(state: ServerState, caller: Identity, conversation_id: str) -> tuple[
 def _not_found(conversation_id: str) -> HTTPException:
     return HTTPException(
         404,
-        f"there is no conversation {conversation_id[:64]!r}, or it has expired. Begin a new one.",
+        f"there is no conversation {conversation_id[:64]!r}, or it has expired. Begin a new "
+        f"one; with the last questions as its history, it goes on.",
     )
