@@ -12,6 +12,7 @@ import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"
+os.environ["LC_ALL"] = "C.UTF-8"  # messages are English unless a test asks for others
 os.environ["RAGKIT_CACHE"] = tempfile.mkdtemp(prefix="ragkit-tests-")
 
 from ragkit import Document, Index
@@ -32,6 +33,7 @@ _BROWSER_TESTS = [
     "tests/serving/test_page.py",
     "tests/serving/test_api_page_in_browser.py",
     "tests/serving/test_talks_in_browser.py",
+    "tests/serving/test_languages_in_browser.py",
     "tests/evaluation/test_review_in_browser.py",
 ]
 collect_ignore = [] if find_spec("axe_playwright_python") else _BROWSER_TESTS

@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def walk(browser: Browser, url: str) -> None:
-    """Take an answer, a follow-up question, one without an answer, a phone, and the API."""
+    """Take an answer, a follow-up question, one without an answer, a phone, languages, the API."""
     page = opened(browser, url, "light")
     ask(page, OFFICERS)
     picture(page, "page")
@@ -54,16 +54,29 @@ def walk(browser: Browser, url: str) -> None:
     page = opened(browser, url, "light", phone=True)
     ask(page, LEAGUE)
     picture(page, "phone")
+    page = opened(browser, url, "light", locale="ar-EG")
+    ask(page, OFFICERS)
+    picture(page, "arabic")
+    page = opened(browser, url, "light", locale="zh-CN")
+    ask(page, LEAGUE)
+    ask(page, BREAD)
+    picture(page, "chinese")
+    page = opened(browser, url, "light", phone=True, locale="ar-EG")
+    ask(page, LEAGUE)
+    picture(page, "arabic-phone")
     page = opened(browser, f"{url}/docs", "light")
     expect(page.get_by_text("/v1/conversations", exact=True).first).to_be_visible()
     picture(page, "api")
 
 
-def opened(browser: Browser, url: str, scheme: str, *, phone: bool = False) -> Page:
+def opened(
+    browser: Browser, url: str, scheme: str, *, phone: bool = False, locale: str = "en-GB"
+) -> Page:
     context = browser.new_context(
         viewport=PHONE if phone else WIDE,
         color_scheme="dark" if scheme == "dark" else "light",
         reduced_motion="reduce",
+        locale=locale,
     )
     page = context.new_page()
     page.goto(url)
@@ -71,10 +84,10 @@ def opened(browser: Browser, url: str, scheme: str, *, phone: bool = False) -> P
 
 
 def ask(page: Page, question: str) -> None:
-    page.get_by_role("textbox", name="Your question").fill(question)
+    page.locator("#question").fill(question)
     page.keyboard.press("Enter")
     turn = page.get_by_role("heading", name=question).locator("..")
-    expect(turn.get_by_role("button", name="Copy link")).to_be_visible()
+    expect(turn.locator(".facts")).to_be_visible()
 
 
 def picture(page: Page, name: str) -> None:

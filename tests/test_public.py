@@ -17,8 +17,9 @@ from support.parts import ROOT
 
 # Each room may import from rooms to its left.
 ROOMS = (
-    "errors commands timing progress plugins text citations types storage corpus chunking encoding index indexing retrieval "
-    "reading answering quotes grounding answerer api default conversation doctor watching integrations telemetry serving evaluation pytest_plugin cli"
+    "errors commands timing progress plugins catalogue text citations types storage corpus chunking encoding index indexing "
+    "retrieval reading answering quotes grounding answerer api default conversation doctor watching integrations telemetry serving "
+    "evaluation pytest_plugin cli"
 ).split()
 # The same inside the two rooms that hold an index together.
 INDEX = (

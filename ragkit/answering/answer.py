@@ -13,6 +13,7 @@ from typing import Any
 from ragkit.answering import render
 from ragkit.answering.confidence import in_words
 from ragkit.answering.generated import Generated
+from ragkit.catalogue import Catalogue, catalogue
 from ragkit.errors import InputError
 from ragkit.retrieval import Match
 from ragkit.text.spans import Span
@@ -237,13 +238,20 @@ class Answer:
         best = [max(matches, key=lambda match: match.similarity) for matches in words]
         return tuple([match.word for match in best if match.similarity < _UNMET])
 
-    def to_markdown(self) -> str:
+    def to_markdown(self, *, language: str = "en") -> str:
         """The answer and its numbered citations, as CommonMark; corpus text is escaped.
 
-        It ends with a warning if the answer is ``stale``.
+        It ends with a warning if the answer is ``stale``. The warning, and the sentence in place of
+        an answer, are in ``language``: en, ar, de, es, fr, ja or zh.
+
+        Raises:
+            InputError: there are no messages in that language.
+
         """
-        entries = render.markdown(self._markdown_head(), [one._quoted() for one in self.passages])
-        return f"{entries}\n{render.STALE}\n" if self.stale else entries
+        messages = catalogue(language)
+        head = self._markdown_head(messages)
+        entries = render.markdown(head, [one._quoted() for one in self.passages])
+        return f"{entries}\n{messages.text('answer.stale')}\n" if self.stale else entries
 
     def _repr_html_(self) -> str:
         return render.html(self._head(), [one._quoted() for one in self.passages], self._notes())
@@ -265,9 +273,9 @@ class Answer:
     def _head(self) -> str:
         if self.reply:
             return self.reply
-        return self.text if self.answered else render.abstention(self.reason)
+        return self.text if self.answered else render.abstention(self.reason, catalogue("en"))
 
-    def _markdown_head(self) -> str:
+    def _markdown_head(self, messages: Catalogue) -> str:
         if self.reply:
             return render.escape_markdown(self.reply)
         if self.generated is None and self.answered:
@@ -276,7 +284,7 @@ class Answer:
         kept = " ".join(render.sentence_markdown(one) for one in sentences if one.kept)
         if self.answered:
             return kept
-        return "\n\n".join(filter(None, [kept, render.abstention(self.reason)]))
+        return "\n\n".join(filter(None, [kept, render.abstention(self.reason, messages)]))
 
 
 def _explain(passages: Sequence[Passage]) -> str:

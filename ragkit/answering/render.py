@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ragkit.answering.generated import GOOD, Sentence
+from ragkit.catalogue import Catalogue, catalogue
 from ragkit.citations.urls import encode_url, is_web_url
 from ragkit.text.spans import Span
 from ragkit.types import Citation
 
 __all__ = [
-    "STALE",
     "Quoted",
     "ShownTurn",
     "abstention",
@@ -27,8 +27,6 @@ __all__ = [
     "turns_html",
 ]
 
-NO_ANSWER = "The corpus does not say."
-STALE = "The documents changed after they were indexed; this may be out of date."
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-!|~&])")
 
 
@@ -103,9 +101,11 @@ def rows_html(title: str, rows: Mapping[str, str]) -> str:
     return f"<div><p><strong>{escaping.escape(title)}</strong></p><table>{body}</table></div>"
 
 
-def abstention(reason: str | None) -> str:
+def abstention(reason: str | None, messages: Catalogue) -> str:
     """The sentence shown in place of an answer."""
-    return f"{NO_ANSWER} ({reason})" if reason else NO_ANSWER
+    if not reason:
+        return messages.text("answer.corpus_silent")
+    return messages.text("answer.corpus_silent_because", reason=messages.text(f"reason.{reason}"))
 
 
 def sentence_markdown(sentence: Sentence) -> str:
@@ -136,7 +136,7 @@ def _turn(turn: ShownTurn) -> str:
     parts = [f"<strong>{escaping.escape(turn.question)}</strong>"]
     if turn.standalone != turn.question:
         parts.append(_note(f"You asked about: {turn.standalone}"))
-    parts.append(f"<p>{escaping.escape(turn.answer or NO_ANSWER)}</p>")
+    parts.append(f"<p>{escaping.escape(turn.answer or abstention(None, catalogue('en')))}</p>")
     if turn.source is not None:
         parts.append(f"<p><small>{_label(turn.source)}</small></p>")
     return f"<li>{''.join(parts)}</li>"

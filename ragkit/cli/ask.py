@@ -22,7 +22,15 @@ from ragkit.cli.options import (
     threshold_option,
     where_option,
 )
-from ragkit.cli.output import ExitStatus, print_json, print_timings, use_colour, write_bytes
+from ragkit.cli.output import (
+    ExitStatus,
+    confidence_line,
+    print_json,
+    print_timings,
+    reader_messages,
+    use_colour,
+    write_bytes,
+)
 from ragkit.cli.places import citation_json, local_path, place_of, relative_path, with_paths
 from ragkit.cli.wrapping import text_width, wrap
 from ragkit.errors import InputError
@@ -30,6 +38,7 @@ from ragkit.timing import timings
 
 if TYPE_CHECKING:
     from ragkit.answering.answer import Answer, Passage
+    from ragkit.catalogue import Catalogue
     from ragkit.grounding import Policy
 
 __all__ = ["ask", "quotes", "show"]
@@ -139,17 +148,17 @@ def _write_images(images: Sequence[ragkit.PageImage], path: Path) -> None:
 
 
 def _print_answer(answer: Answer, index: ragkit.Index) -> None:
-    from ragkit.answering.confidence import in_words
+    from ragkit.answering.render import abstention
 
-    head = answer.text if answer.answered else f"The corpus does not say ({answer.reason})."
+    messages = reader_messages()
+    head = answer.text if answer.answered else abstention(answer.reason, messages)
     if answer.short:
         short = wrap(answer.short.quote, text_width())
         click.secho(short, fg="green", bold=True, color=use_colour())
         click.echo()
     click.secho(wrap(head, text_width()), bold=not answer.short, color=use_colour())
-    sure = f"confidence {answer.confidence:.2f} ({in_words(answer.confidence)})"
-    click.secho(sure, dim=True, color=use_colour())
-    _print_choices(answer)
+    click.secho(confidence_line(answer, messages), dim=True, color=use_colour())
+    _print_choices(answer, messages)
     for passage in answer.passages:
         click.echo()
         click.echo(_headline(passage), color=use_colour())
@@ -159,10 +168,10 @@ def _print_answer(answer: Answer, index: ragkit.Index) -> None:
         _print_place(passage.citation, index)
 
 
-def _print_choices(answer: Answer) -> None:
+def _print_choices(answer: Answer, messages: Catalogue) -> None:
     """Print what to ask for each reading of a question that has several."""
     if answer.choices:
-        click.echo("\nWhich is meant? Ask one of these:")
+        click.echo("\n" + messages.text("terminal.which_question"))
     for choice in answer.choices:
         click.echo(wrap(choice.question, text_width(), indent=" " * 4, first="  - "))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -59,39 +59,54 @@ def chat(
     If standard input or output is not a terminal, each line of the input is a question or a
     command. With --json, print one JSON object a line.
     """
+    from ragkit.catalogue import catalogue
     from ragkit.cli.chat_screen import JsonLines, TextScreen
     from ragkit.cli.chat_session import Chat
+    from ragkit.cli.output import reader_messages
 
     index = opened(index_path, reads=reads, require_fresh=require_fresh)
     llm = language_model(llm_name, llm_url)
+    messages = catalogue("en") if as_json else reader_messages()
     transcript = ragkit.Transcript.load(saved) if saved else ragkit.Transcript()
+    options: dict[str, Any] = {
+        "llm": llm, "unsupported": unsupported, "language": messages.language,
+    }  # fmt: skip
     conversation = (
-        ragkit.Conversation.load(saved, index, llm=llm, unsupported=unsupported)
+        ragkit.Conversation.load(saved, index, **options)
         if saved
-        else ragkit.Conversation(index, llm=llm, unsupported=unsupported)
+        else ragkit.Conversation(index, **options)
     )
     interactive = sys.stdin.isatty() and sys.stdout.isatty() and not as_json
     writer = llm.name if llm else None
+    screen = (
+        JsonLines(index, transcript)
+        if as_json
+        else TextScreen(index, transcript, messages, interactive=interactive, writer=writer)
+    )
     session = Chat(
         conversation,
         transcript,
         index,
-        JsonLines(index, transcript)
-        if as_json
-        else TextScreen(index, transcript, interactive=interactive, writer=writer),
+        screen,
+        messages,
         k=k if k is not None else _K_TO_WRITE_FROM if llm else 1,
         threshold=threshold,
         interactive=interactive,
     )
-    session.run(_edited_lines(remembers=remembers) if interactive else _piped_lines())
+    session.run(
+        _edited_lines(messages.text("terminal.leave"), remembers=remembers)
+        if interactive
+        else _piped_lines()
+    )
 
 
-def _edited_lines(*, remembers: bool) -> Iterator[str]:
-    """Yield the lines that a person enters."""
+def _edited_lines(leave: str, *, remembers: bool) -> Iterator[str]:
+    """Yield the lines that a person enters; ``leave`` tells them how to."""
     from ragkit.cli.chat_lines import edited_lines, history_path
     from ragkit.cli.chat_session import COMMANDS
 
-    return edited_lines(list(COMMANDS), history=history_path() if remembers else None)
+    history = history_path() if remembers else None
+    return edited_lines(list(COMMANDS), leave=leave, history=history)
 
 
 def _piped_lines() -> Iterator[str]:

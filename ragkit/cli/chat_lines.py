@@ -18,11 +18,12 @@ from ragkit.cli.output import use_colour
 __all__ = ["edited_lines", "history_path"]
 
 
-def edited_lines(commands: Sequence[str], *, history: Path | None) -> Iterator[str]:
+def edited_lines(commands: Sequence[str], *, leave: str, history: Path | None) -> Iterator[str]:
     """Prompt for lines until Ctrl-D; Ctrl-C cancels a line.
 
     Args:
         commands: what the Tab key completes at the beginning of a line.
+        leave: how to leave, said when Ctrl-C is pressed on an empty line.
         history: file of the lines before, for the arrow keys; None remembers these alone.
 
     """
@@ -38,7 +39,7 @@ def edited_lines(commands: Sequence[str], *, history: Path | None) -> Iterator[s
             line = session.prompt()
         except KeyboardInterrupt:
             if not session.default_buffer.text:
-                click.secho("/quit or Ctrl-D leaves.", dim=True, color=use_colour())
+                click.secho(leave, dim=True, color=use_colour())
             continue
         except EOFError:
             return

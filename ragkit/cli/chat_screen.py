@@ -10,9 +10,10 @@ import click
 import ragkit
 from ragkit.answering.answer import Answer
 from ragkit.answering.cited import cited_passages
-from ragkit.answering.confidence import in_words
 from ragkit.answering.generated import GOOD
-from ragkit.cli.output import print_json_line, use_colour
+from ragkit.answering.render import abstention
+from ragkit.catalogue import Catalogue
+from ragkit.cli.output import confidence_line, print_json_line, use_colour
 from ragkit.cli.places import citation_json, place_of, with_paths
 from ragkit.cli.wrapping import Paragraph, printable, printable_lines, text_width, wrap, wrap_lines
 from ragkit.conversation.transcript import Source, Transcript, lettered
@@ -90,18 +91,24 @@ class JsonLines:
 
 
 class TextScreen:
-    """Text, wrapped at words. ``writer``: name of the language model that writes the answers."""
+    """Text, wrapped at words.
+
+    ``messages``: what it says by itself. ``writer``: name of the language model that writes the
+    answers.
+    """
 
     def __init__(
         self,
         index: ragkit.Index,
         transcript: Transcript,
+        messages: Catalogue,
         *,
         interactive: bool,
         writer: str | None = None,
     ) -> None:
         self._index = index
         self._transcript = transcript
+        self._messages = messages
         self._interactive = interactive
         self._writer = writer
 
@@ -110,12 +117,13 @@ class TextScreen:
         if not self._interactive:
             return
         count = self._index.counts["documents"]
-        subject = self._index.documents[0].title if count == 1 else f"{count:,} documents"
-        _print(f"ragkit {ragkit.__version__} chat", bold=True)
-        _print(f"Ask about {subject}. Answers have numbered citations.")
+        title = self._index.documents[0].title if count == 1 else None
+        subject = title or self._messages.text("documents.count", count=count)
+        self._say("terminal.name", version=ragkit.__version__, bold=True)
+        self._say("terminal.about", subject=subject)
         if self._writer:
-            _print(f"{self._writer} writes the answers; each of its sentences is checked.")
-        _print("/help lists the commands; /quit or Ctrl-D leaves.", dim=True)
+            self._say("terminal.writer", model=self._writer)
+        self._say("terminal.commands", dim=True)
         click.echo()
 
     def answer(self, events: Iterator[Answer | Sentence]) -> Answer:
@@ -140,7 +148,7 @@ class TextScreen:
     def sources(self) -> None:
         """Print the number, label and place of each source."""
         if not self._transcript.sources:
-            self.notice("Nothing is cited yet.")
+            self.notice(self._messages.text("terminal.uncited"))
             return
         self._leave_blank()
         for source in self._transcript.sources:
@@ -169,6 +177,9 @@ class TextScreen:
         click.secho(shown, fg="red", color=use_colour(), err=True)
         self._leave_blank()
 
+    def _say(self, key: str, *, bold: bool = False, dim: bool = False, **values: str | int) -> None:
+        _print(self._messages.text(key, **values), bold=bold, dim=dim)
+
     def _leave_blank(self) -> None:
         """Set what is printed apart from what a person entered."""
         if self._interactive:
@@ -183,10 +194,10 @@ class TextScreen:
         """Say how the question was understood, and that the language model is at work."""
         self._leave_blank()
         if answer.standalone != answer.question:
-            _print(f"You asked about: {answer.standalone}", dim=True)
+            self._say("answer.understood", question=answer.standalone, dim=True)
             click.echo()
         if self._interactive and self._writer and answer.answered and not answer.reply:
-            waiting = f"{self._writer} is writing …"
+            waiting = self._messages.text("terminal.writing", model=self._writer)
             click.secho(waiting, dim=True, nl=False, color=use_colour())
 
     def _erase_waiting(self) -> None:
@@ -210,10 +221,9 @@ class TextScreen:
         elif answer.answered and not is_streamed:
             self._print_extract(answer)
         elif not answer.answered:
-            _print(f"The corpus does not say ({answer.reason}).", bold=True)
+            _print(abstention(answer.reason, self._messages), bold=True)
         if not answer.reply:
-            sure = f"confidence {answer.confidence:.2f} ({in_words(answer.confidence)})"
-            _print(sure, dim=True)
+            _print(confidence_line(answer, self._messages), dim=True)
         self._print_cited(answer)
         self._print_choices(answer)
         click.echo()
@@ -240,7 +250,7 @@ class TextScreen:
         cited = cited_passages(answer)
         if cited and not answer.answered:
             click.echo()
-            _print("Nearest:", dim=True)
+            self._say("terminal.nearest", dim=True)
         elif cited:
             click.echo()
         for passage in cited:
@@ -253,7 +263,7 @@ class TextScreen:
         if not answer.choices:
             return
         click.echo()
-        click.echo("Which is meant? Enter its letter:")
+        self._say("terminal.which_letter")
         for letter, choice in lettered(answer.choices):
             click.echo(wrap(choice.label, text_width(), indent=_INDENT, first=f" {letter}) "))
 

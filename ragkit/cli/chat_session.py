@@ -11,6 +11,7 @@ from typing import NamedTuple
 import click
 
 import ragkit
+from ragkit.catalogue import Catalogue
 from ragkit.cli.chat_screen import Screen
 from ragkit.cli.places import local_path
 from ragkit.cli.wrapping import text_width, wrap
@@ -25,7 +26,8 @@ _DEFAULT_FILE = "talk.md"
 class Chat:
     """Answers lines until one leaves. An error of one line does not end it.
 
-    ``interactive``: a person is at a terminal, so that Ctrl-C cancels an answer and not the chat.
+    ``messages``: what it says by itself. ``interactive``: a person is at a terminal, so that Ctrl-C
+    cancels an answer and not the chat.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class Chat:
         transcript: Transcript,
         index: ragkit.Index,
         screen: Screen,
+        messages: Catalogue,
         *,
         k: int,
         threshold: float | None,
@@ -43,6 +46,7 @@ class Chat:
         self._transcript = transcript
         self._index = index
         self._screen = screen
+        self._messages = messages
         self._k = k
         self._threshold = threshold
         self._interactive = interactive
@@ -53,8 +57,8 @@ class Chat:
         self._screen.banner()
         if self._transcript.answers:
             *_, last = self._transcript.answers
-            number = len(self._transcript.answers)
-            self._screen.notice(f"The talk goes on after {number} answers, to: {last.question}")
+            count = len(self._transcript.answers)
+            self._notice("terminal.continued", count=count, question=last.question)
         for line in lines:
             if line:
                 self._enter(line)
@@ -70,7 +74,7 @@ class Chat:
             if not self._interactive:
                 raise
             click.echo()
-            self._screen.notice("Cancelled.")
+            self._notice("terminal.cancelled")
 
     def _answer(self, line: str) -> None:
         choice = self._transcript.choice(line)
@@ -103,6 +107,9 @@ class Chat:
                 f"with a slash, put a second one before it."
             )
         command.run(self, words)
+
+    def _notice(self, key: str, **values: str | int) -> None:
+        self._screen.notice(self._messages.text(key, **values))
 
     def _help(self, words: list[str]) -> None:
         _expect_none("/help", words)
@@ -148,7 +155,7 @@ class Chat:
             )
         if not self._interactive or not webbrowser.open(address):
             raise InputError(f"no browser can be opened here. Open {address} yourself.")
-        self._screen.notice(f"Opened {address}")
+        self._notice("terminal.opened", address=address)
 
     def _save(self, words: list[str]) -> None:
         names = [word for word in words if word != "--force"]
@@ -159,13 +166,13 @@ class Chat:
             )
         path = Path(*names or [_DEFAULT_FILE]).expanduser()
         self._transcript.save(path, self._conversation, overwrite="--force" in words)
-        self._screen.notice(f"Saved {len(self._transcript.answers)} answers to {path}.")
+        self._notice("terminal.saved", count=len(self._transcript.answers), path=str(path))
 
     def _new(self, words: list[str]) -> None:
         _expect_none("/new", words)
         self._conversation.forget()
         self._transcript.clear()
-        self._screen.notice("The talk is forgotten; citations are numbered from 1 again.")
+        self._notice("terminal.forgotten")
 
     def _quit(self, words: list[str]) -> None:
         _expect_none("/quit", words)

@@ -24,10 +24,13 @@ from ragkit.timing import Stage
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ragkit.answering.answer import Answer
+    from ragkit.catalogue import Catalogue
     from ragkit.corpus import LeftOut
 
 __all__ = [
     "ExitStatus",
+    "confidence_line",
     "ended_by_signal",
     "log_to_terminal",
     "naming_unwritable",
@@ -36,6 +39,7 @@ __all__ = [
     "print_left_out",
     "print_timings",
     "progress_bar",
+    "reader_messages",
     "table_console",
     "use_colour",
     "write_bytes",
@@ -135,6 +139,25 @@ class _StandardError(logging.Handler):
 def use_colour() -> bool | None:
     """Return click's ``color``: False if NO_COLOR is set, else None (colour on terminals only)."""
     return False if os.environ.get("NO_COLOR") else None
+
+
+def reader_messages() -> Catalogue:
+    """Return the messages in the language that the environment asks for, such as ``LANG``.
+
+    They are for those who read answers; errors, help and logs are English.
+    """
+    from ragkit.catalogue import catalogue, environment_language
+
+    return catalogue(environment_language(os.environ))
+
+
+def confidence_line(answer: Answer, messages: Catalogue) -> str:
+    """Return the confidence as a number and in words."""
+    from ragkit.answering.confidence import in_words
+
+    words = messages.text(f"confidence.{in_words(answer.confidence)}")
+    value = messages.decimal(answer.confidence)
+    return messages.text("terminal.confidence", value=value, words=words)
 
 
 def table_console() -> Console:

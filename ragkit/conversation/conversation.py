@@ -25,6 +25,7 @@ from typing import Any, cast
 from ragkit.answering import render
 from ragkit.answering.answer import Answer
 from ragkit.answering.generated import Sentence
+from ragkit.catalogue import catalogue
 from ragkit.conversation.remarks import reply
 from ragkit.conversation.saved_talks import load_talk
 from ragkit.conversation.turns import Turn
@@ -91,6 +92,7 @@ class Conversation:
         rewriter: Rewriter | None = None,
         llm: LanguageModel | str | None = None,
         unsupported: Policy = "drop",
+        language: str = "en",
     ) -> None:
         """Start or continue a conversation.
 
@@ -101,8 +103,14 @@ class Conversation:
                 then matched with its wording alone. Remarks are not given to it.
             llm: as for ``ragkit.ask``.
             unsupported: as for ``ragkit.ask``.
+            language: language of the replies to remarks such as "thanks": en, ar, de, es, fr, ja
+                or zh.
+
+        Raises:
+            InputError: there are no messages in that language.
 
         """
+        self._messages = catalogue(language)
         self._index = open_index(index)
         self._turns: deque[Turn] = deque(turns, maxlen=MAX_TURNS)
         self._rewriter = rewriter
@@ -178,7 +186,7 @@ class Conversation:
         if understanding.remark is not None:
             check_k(k)
             check_threshold(threshold)
-            yield reply(asked, understanding.remark, self.turns, self._index)
+            yield reply(asked, understanding.remark, self.turns, self._index, self._messages)
             return
         rewritten = standalone if standalone is not None else self._rewrite(asked)
         wording = understanding.standalone if rewritten is None else rewritten
@@ -237,6 +245,7 @@ class Conversation:
         rewriter: Rewriter | None = None,
         llm: LanguageModel | str | None = None,
         unsupported: Policy = "drop",
+        language: str = "en",
     ) -> Conversation:
         """Continue a conversation.
 
@@ -246,6 +255,7 @@ class Conversation:
             rewriter: see there.
             llm: see there.
             unsupported: see there.
+            language: see there.
 
         Returns:
             A new conversation with the same turns.
@@ -261,7 +271,10 @@ class Conversation:
                 f"this is not a conversation ({type(error).__name__}: {error}); expected what "
                 f"Conversation.to_dict() returned."
             ) from error
-        return cls(index, turns=turns, rewriter=rewriter, llm=llm, unsupported=unsupported)
+        return cls(
+            index, turns=turns, rewriter=rewriter, llm=llm, unsupported=unsupported,
+            language=language,
+        )  # fmt: skip
 
     @classmethod
     def load(
@@ -272,6 +285,7 @@ class Conversation:
         rewriter: Rewriter | None = None,
         llm: LanguageModel | str | None = None,
         unsupported: Policy = "drop",
+        language: str = "en",
     ) -> Conversation:
         """Continue a conversation that was saved to a file.
 
@@ -282,13 +296,16 @@ class Conversation:
             rewriter: see there.
             llm: see there.
             unsupported: see there.
+            language: see there.
 
         Raises:
             InputError: the file cannot be read, or is no saved conversation.
 
         """
-        content = load_talk(path)
-        return cls.from_dict(content, index, rewriter=rewriter, llm=llm, unsupported=unsupported)
+        return cls.from_dict(
+            load_talk(path), index, rewriter=rewriter, llm=llm, unsupported=unsupported,
+            language=language,
+        )  # fmt: skip
 
     def _repr_html_(self) -> str:
         """Return the remembered turns as an HTML fragment for a notebook."""

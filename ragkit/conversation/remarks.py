@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ragkit.answerer import Answerer
 from ragkit.answering.answer import Abstention, Answer, Passage, Remark
+from ragkit.catalogue import Catalogue
 from ragkit.conversation.turns import Turn
 from ragkit.errors import InputError
 from ragkit.types import Citation, Document
@@ -15,13 +16,12 @@ __all__ = ["reply"]
 _ABOUT_ANSWER = frozenset(
     {Remark.REPEAT, Remark.SHORTER, Remark.LONGER, Remark.SOURCE, Remark.LANGUAGE}
 )
-_NO_ANSWER = "The last question has no answer that I could come back to."
-_NO_ANSWER_YET = "There is no answer yet. Ask a question first."
-_CHANGED = "The documents have changed since that answer. Ask the question again."
 _MOST_TITLES = 3
 
 
-def reply(question: str, remark: Remark, turns: Sequence[Turn], index: Answerer) -> Answer:
+def reply(
+    question: str, remark: Remark, turns: Sequence[Turn], index: Answerer, messages: Catalogue
+) -> Answer:
     """Reply to a remark.
 
     Args:
@@ -29,23 +29,25 @@ def reply(question: str, remark: Remark, turns: Sequence[Turn], index: Answerer)
         remark: what it is.
         turns: the turns before it, oldest first.
         index: what was asked.
+        messages: the reply's own words.
 
     Returns:
         With the passage that the last answer quoted, if the remark is about that answer.
 
     """
     if remark not in _ABOUT_ANSWER:
-        return _without_passage(question, remark, _polite(remark, index.documents))
+        return _without_passage(question, remark, _polite(remark, index.documents, messages))
     if not turns:
-        return _without_passage(question, remark, _NO_ANSWER_YET)
+        return _without_passage(question, remark, messages.text("reply.no_answer_yet"))
     last = turns[-1]
     if not last.passage:
-        return _without_passage(question, remark, _NO_ANSWER, last.standalone)
+        text = messages.text("reply.no_answer")
+        return _without_passage(question, remark, text, last.standalone)
     try:
         whole, quote = index.cite(last.passage), index.cite(last.quote)
         short = index.cite(last.short) if last.short else None
     except InputError:
-        return _without_passage(question, remark, _CHANGED, last.standalone)
+        return _without_passage(question, remark, messages.text("reply.changed"), last.standalone)
     passage = Passage(
         whole.quote, 0.0, 1, whole, (quote.span,), phrase=None if short is None else short.span
     )
@@ -58,7 +60,7 @@ def reply(question: str, remark: Remark, turns: Sequence[Turn], index: Answerer)
         standalone=last.standalone,
         short=short,
         remark=remark,
-        reply=_about(remark, last.answer, quote, short, whole),
+        reply=_about(remark, last.answer, quote, short, whole, messages=messages),
     )
 
 
@@ -70,37 +72,34 @@ def _without_passage(question: str, remark: Remark, text: str, standalone: str =
 
 
 def _about(
-    remark: Remark, answer: str, quote: Citation, short: Citation | None, whole: Citation
-) -> str:
+    remark: Remark, answer: str, quote: Citation, short: Citation | None, whole: Citation,
+    *, messages: Catalogue,
+) -> str:  # fmt: skip
     if remark is Remark.SHORTER and short is not None:
         return short.quote
     if remark is Remark.LONGER:
         return whole.quote
     if remark is Remark.SOURCE:
-        return f"{whole.label}: “{quote.quote}”"
+        return messages.text("reply.source", place=whole.label, quote=quote.quote)
     if remark is Remark.LANGUAGE:
-        return f"I quote the documents in their own language and do not translate: “{answer}”"
+        return messages.text("reply.language", quote=answer)
     return answer
 
 
-def _polite(remark: Remark, documents: Sequence[Document]) -> str:
+def _polite(remark: Remark, documents: Sequence[Document], messages: Catalogue) -> str:
     if remark is Remark.THANKS:
-        return "You are welcome."
+        return messages.text("reply.thanks")
     if remark is Remark.GOODBYE:
-        return "Goodbye."
-    subject = _subject(documents)
-    if remark is Remark.GREETING:
-        return f"Hello. Ask me about {subject}."
-    return (
-        f"I answer questions about {subject}, with the passages that say it. A question may refer "
-        f"to the ones before it, such as “and when?”."
-    )
+        return messages.text("reply.goodbye")
+    key = "reply.greeting" if remark is Remark.GREETING else "reply.help"
+    return messages.text(key, subject=_subject(documents, messages))
 
 
-def _subject(documents: Sequence[Document]) -> str:
+def _subject(documents: Sequence[Document], messages: Catalogue) -> str:
     if not documents:
-        return "the documents here, once there are some"
+        return messages.text("reply.subject_none")
     if len(documents) > _MOST_TITLES:
-        return f"the {len(documents)} documents here"
-    *first, last = [f"“{document.title}”" for document in documents]
-    return f"{', '.join(first)} and {last}" if first else last
+        return messages.text("reply.subject_count", count=len(documents))
+    *first, last = [messages.text("reply.subject_title", title=one.title) for one in documents]
+    titles = messages.text("list.separator").join(first)
+    return messages.text("reply.subject_titles", titles=titles, last=last) if first else last

@@ -18,6 +18,7 @@ from ragkit.answering.answer import Answer, Choice, Passage
 from ragkit.answering.cited import cited_passages
 from ragkit.answering.generated import GOOD, Sentence
 from ragkit.answering.saved_answers import answer_from_dict
+from ragkit.catalogue import catalogue
 from ragkit.citations.urls import encode_url, is_web_url
 from ragkit.commands import command
 from ragkit.conversation.conversation import Conversation
@@ -220,7 +221,7 @@ class Transcript:
             if others:
                 yield f"See also {' '.join(others)}"
         if not answer.answered:
-            yield render.abstention(answer.reason)
+            yield render.abstention(answer.reason, catalogue("en"))
             if marks:
                 yield f"Nearest: {' '.join(marks)}"
 

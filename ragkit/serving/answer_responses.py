@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple, cast
 
 from fastapi import HTTPException, Request, Response
@@ -14,6 +15,7 @@ from fastapi.sse import format_sse_event
 from ragkit.answering.answer import Answer
 from ragkit.answering.generated import Sentence
 from ragkit.api import Index
+from ragkit.catalogue import accepted_language
 from ragkit.errors import RagkitError
 from ragkit.grounding import LanguageModel
 from ragkit.serving.access import Identity, too_many_questions
@@ -36,6 +38,7 @@ __all__ = [
     "conditions",
     "json_response",
     "language_model",
+    "language_of",
 ]
 
 AnswerEvent = Answer | Sentence
@@ -112,18 +115,24 @@ async def answer_response(
 
     Args:
         state: The app's state.
-        request: The request; its Accept header decides.
+        request: The request; its Accept and Accept-Language headers decide.
         index: The generation that answers.
         start: Starts the stream, in a worker thread.
         explain: Whether passages have their signals and matches.
 
     """
+    content_of = partial(answer_json, index=index, language=language_of(request), explain=explain)
     if "text/event-stream" in request.headers.get("accept", ""):
         state.workers.refuse_if_busy()
-        events = _sse_events(answer_events(state, request, start), index, explain)
+        events = _sse_events(answer_events(state, request, start), content_of)
         return StreamingResponse(events, media_type="text/event-stream")
     answer = await complete_answer(state, start)
-    return json_response(answer_json(answer, index, explain=explain))
+    return json_response(content_of(answer))
+
+
+def language_of(request: Request) -> str:
+    """Return the language of a request's reader, for the words that are ragkit's own."""
+    return accepted_language(request.headers.get("accept-language", ""))
 
 
 async def complete_answer(state: ServerState, start: Callable[[], Iterator[AnswerEvent]]) -> Answer:
@@ -152,7 +161,8 @@ async def answer_events(
 
 
 async def _sse_events(
-    events: AsyncIterator[AnswerEvent | StreamFailure], index: Index, explain: bool
+    events: AsyncIterator[AnswerEvent | StreamFailure],
+    content_of: Callable[[Answer], dict[str, Any]],
 ) -> AsyncIterator[bytes]:
     """Yield the events as server-sent events."""
     answer: dict[str, Any] | None = None
@@ -163,7 +173,7 @@ async def _sse_events(
         if isinstance(event, Sentence):
             yield _sse_event("sentence", event.to_dict())
             continue
-        content = answer_json(event, index, explain=explain)
+        content = content_of(event)
         if answer is None:
             yield _sse_event("found", content)
         answer = content

@@ -7,17 +7,15 @@ write an inline script, which the page's policy forbids.
 from __future__ import annotations
 
 from importlib.resources import files
-from pathlib import Path
 
 from fastapi import FastAPI
-from fastapi.responses import FileResponse
+from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
 from ragkit.integrations.common import missing_extra
+from ragkit.serving.pages import page_html
 
 __all__ = ["add_api_page"]
-
-_PAGE = Path(__file__).parent / "page" / "docs.html"
 
 
 def add_api_page(app: FastAPI) -> None:
@@ -32,8 +30,8 @@ def add_api_page(app: FastAPI) -> None:
     except ModuleNotFoundError as error:
         raise missing_extra("serve", "fastapi-swagger") from error
 
-    def page() -> FileResponse:
-        return FileResponse(_PAGE, media_type="text/html")
+    def page() -> HTMLResponse:
+        return HTMLResponse(page_html("docs.html", "en"))
 
     app.add_api_route("/docs", page, methods=["GET", "HEAD"], include_in_schema=False)
     app.mount("/docs", StaticFiles(directory=str(files_of_page)))

@@ -9,21 +9,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 
 from ragkit.integrations.common import missing_extra
 
 try:
-    from fastapi import FastAPI
-    from fastapi.responses import FileResponse
+    from fastapi import FastAPI, Request, Response
+    from fastapi.responses import HTMLResponse
     from fastapi.staticfiles import StaticFiles
     from starlette.middleware.cors import CORSMiddleware
 except ImportError as error:
     raise missing_extra("serve", "fastapi") from error
 
 import ragkit
+from ragkit.catalogue import best_language
 from ragkit.default import IndexLike
 from ragkit.grounding import LanguageModel
+from ragkit.serving.answer_responses import language_of
 from ragkit.serving.api_page import add_api_page
 from ragkit.serving.error_handlers import add_error_handlers
 from ragkit.serving.http_spans import HTTP_TELEMETRY
@@ -33,6 +34,7 @@ from ragkit.serving.middleware import (
     HostMiddleware,
     SecurityHeadersMiddleware,
 )
+from ragkit.serving.pages import FOLDER, page_html, widget_script
 from ragkit.serving.request_log import RequestLogMiddleware
 from ragkit.serving.routes import ask, chat_completions, conversations, documents, feedback, health
 from ragkit.serving.settings import Settings
@@ -40,7 +42,6 @@ from ragkit.serving.state import ServerState
 
 __all__ = ["create_app"]
 
-_PAGE = Path(__file__).parent / "page"
 _PUBLIC_PATHS = ("/", "/embed", "/widget.js", "/healthz", "/readyz", "/docs")
 _PUBLIC_FOLDERS = ("/static/", "/docs/")
 _DESCRIPTION = """Cited passages for questions about a corpus. Spans are half-open and count Unicode
@@ -105,15 +106,18 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def _add_page(app: FastAPI) -> None:
-    def page() -> FileResponse:
-        return FileResponse(_PAGE / "index.html", media_type="text/html")
+    def page(request: Request) -> HTMLResponse:
+        chosen = request.query_params.get("lang", "")
+        language = best_language([chosen, language_of(request)])
+        headers = {"content-language": language, "vary": "accept-language"}
+        return HTMLResponse(page_html("index.html", language), headers=headers)
 
-    def widget() -> FileResponse:
-        return FileResponse(_PAGE / "widget.js", media_type="text/javascript")
+    def widget() -> Response:
+        return Response(widget_script(), media_type="text/javascript")
 
     for path, endpoint in (("/", page), ("/embed", page), ("/widget.js", widget)):
         app.add_api_route(path, endpoint, methods=["GET", "HEAD"], include_in_schema=False)
-    app.mount("/static", StaticFiles(directory=_PAGE))
+    app.mount("/static", StaticFiles(directory=FOLDER))
 
 
 def _is_public(path: str) -> bool:

@@ -22,10 +22,13 @@ __all__ = [
 ]
 
 
-def answer_json(answer: Answer, index: Index, *, explain: bool = False) -> dict[str, Any]:
+def answer_json(
+    answer: Answer, index: Index, *, language: str = "en", explain: bool = False
+) -> dict[str, Any]:
     """Return ``Answer.to_dict`` with ids, links, the generation, Markdown, confidence in words.
 
-    With ``explain``, each passage has its signals and matches.
+    The Markdown's own words are in ``language``. With ``explain``, each passage has its signals and
+    matches.
     """
     content = answer.to_dict()
     passages = zip(answer.passages, content["passages"], strict=True)
@@ -33,7 +36,7 @@ def answer_json(answer: Answer, index: Index, *, explain: bool = False) -> dict[
         **content,
         "confidence_words": in_words(answer.confidence),
         "index_generation": index.generation,
-        "markdown": answer.to_markdown(),
+        "markdown": answer.to_markdown(language=language),
         "passages": [
             _with_id_and_link(passage, fields, index, explain=explain)
             for passage, fields in passages

@@ -15,6 +15,7 @@ from markdown_it import MarkdownIt
 from ragkit import Answer, Conversation, Document, Index
 from ragkit.answering.answer import Abstention, Choice, Remark
 from ragkit.answering.generated import Sentence
+from ragkit.catalogue import catalogue
 from ragkit.cli import cli
 from ragkit.cli.chat_screen import TextScreen
 from ragkit.cli.chat_session import COMMANDS, Chat
@@ -140,7 +141,7 @@ def test_a_talk_is_saved_as_markdown_and_only_force_overwrites(
     done = chat(lines)
     nothing, first, refused, other, forced = done.stderr.splitlines()
     assert "nothing to save" in nothing
-    assert first == "Saved 1 answers to talk.md."
+    assert first == "Saved 1 answer to talk.md."
     assert "talk.md exists and is not overwritten" in refused
     assert "--force" in refused
     assert other == "Saved 2 answers to my talk.md."
@@ -255,9 +256,10 @@ class Polite(Conversation):
 
 def talk(conversation: Conversation, index: Index, *lines: str) -> None:
     transcript = Transcript()
-    screen = TextScreen(index, transcript, interactive=False)
+    messages = catalogue("en")
+    screen = TextScreen(index, transcript, messages, interactive=False)
     Chat(
-        conversation, transcript, index, screen, k=2, threshold=None, interactive=False
+        conversation, transcript, index, screen, messages, k=2, threshold=None, interactive=False
     ).run(lines)  # fmt: skip
 
 

@@ -124,7 +124,7 @@ def test_markdown_has_questions_answers_and_every_source_with_its_quote(
     assert "*You asked about: When was it signed?*" in text
     assert text.count("You asked about") == 1
     assert "September 1934. [1]" in text
-    assert "The corpus does not say." in text
+    assert "The corpus does not say (" in text
     assert "Nearest: [3]" in text
     body, sources = text.split("\n## Sources\n")
     assert set(re.findall(r"\[(\d+)\]", body)) == {str(s.number) for s in transcript.sources}

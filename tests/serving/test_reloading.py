@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ragkit import Document, Index, IndexStaleError
-from ragkit.answering.render import STALE
+from ragkit.catalogue import catalogue
 from ragkit.serving import Settings
 from ragkit.serving.reloading_index import ReloadingIndex
 from support.http_api import (
@@ -99,12 +99,13 @@ def test_a_stale_answer_says_so_on_every_way_out(tmp_path: Path) -> None:
     with client(tmp_path / "i", Settings(reload=0)) as web:
         answer = web.post("/v1/ask", json={"question": question}).json()
         assert answer["stale"] is True
-        assert STALE in answer["markdown"]
+        stale = catalogue("en").text("answer.stale")
+        assert stale in answer["markdown"]
         chat = {"model": "ragkit", "messages": [{"role": "user", "content": question}]}
         reply = web.post("/v1/chat/completions", json=chat).json()
-        assert reply["choices"][0]["message"]["content"].rstrip().endswith(STALE)
+        assert reply["choices"][0]["message"]["content"].rstrip().endswith(stale)
         streamed = web.post("/v1/chat/completions", json={**chat, "stream": True}).text
-        assert STALE in streamed
+        assert stale in streamed
         begun = web.post("/v1/conversations").json()["id"]
         turn = web.post(f"/v1/conversations/{begun}/ask", json={"question": question})
         assert turn.json()["stale"] is True

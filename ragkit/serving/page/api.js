@@ -1,5 +1,7 @@
 // The server's HTTP API. Its address follows from this module's, whatever prefix it is mounted at.
 
+import { words } from "./words.js";
+
 /** The page's own address, for links that people share. */
 export const home = new URL("../", import.meta.url);
 
@@ -17,7 +19,7 @@ export class RequestError extends Error {
 
 /** `ask` is set by the page: it asks for the access token; its argument says whether one was refused. */
 export const lock = {
-  ask: async () => Promise.reject(new RequestError("An access token is needed.", 401)),
+  ask: async () => Promise.reject(new RequestError(words("failure.token"), 401)),
 };
 
 export const corpus = async () => (await call("corpus")).json();
@@ -45,11 +47,11 @@ export async function* ask(conversation, body, signal) {
     return;
   }
   for await (const [event, data] of events(response.body)) {
-    if (event === "error") throw new RequestError(data.error.message);
+    if (event === "error") throw new RequestError(words("failure.server", { message: data.error.message }));
     yield [event, data];
     if (event === "answer") return;
   }
-  throw new RequestError("The connection ended before the answer was complete.");
+  throw new RequestError(words("failure.ended"));
 }
 
 async function call(path, { body, signal, accept = "application/json" } = {}) {
@@ -57,6 +59,7 @@ async function call(path, { body, signal, accept = "application/json" } = {}) {
     method: body ? "POST" : "GET",
     headers: {
       Accept: accept,
+      "Accept-Language": document.documentElement.lang, // which the reader may have chosen
       ...(body && { "Content-Type": "application/json" }),
       ...authorization(),
     },
@@ -76,15 +79,17 @@ async function fetchOrExplain(url, request) {
     return await fetch(url, request);
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new RequestError("The server cannot be reached. Check the connection, then try again.");
+    throw new RequestError(words("failure.unreachable"));
   }
 }
 
 async function errorFrom(response) {
   try {
-    return new RequestError((await response.json()).error.message, response.status);
+    const { message } = (await response.json()).error;
+    return new RequestError(words("failure.server", { message }), response.status);
   } catch {
-    return new RequestError(`The server answered with an error (${response.status}).`, response.status);
+    const status = String(response.status);
+    return new RequestError(words("failure.status", { status }), response.status);
   }
 }
 
@@ -127,7 +132,7 @@ async function* pieces(reader) {
     for (let read = await reader.read(); !read.done; read = await reader.read()) yield read.value;
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new RequestError("The connection was lost before the answer was complete.");
+    throw new RequestError(words("failure.lost"));
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { documentOf } from "./api.js";
 import { button, dressed, h, marks, outside, scrollable, table } from "./dom.js";
+import { words } from "./words.js";
 
 const stillness = matchMedia("(prefers-reduced-motion: reduce)");
 const LIST = /\n\s*(?:[-*#•–]|\(?\d{1,3}[.)])\s/;
@@ -62,19 +63,15 @@ export class Article {
       h(
         "li",
         {},
-        button({ class: "plain", dir: "auto", onclick: () => this.open(one.id) }, one.title),
+        button({ class: "plain", dir: "auto", lang: "", onclick: () => this.open(one.id) }, one.title),
       );
     const rest = total - documents.length;
-    const heading = h("h2", {}, total ? `${total} documents` : "There is no document yet");
-    const more = h(
-      "p",
-      { class: "soft" },
-      rest > 0 ? `and ${rest} more, shown when they are cited.` : "",
-    );
+    const count = total ? words("documents.count", { count: total }) : words("documents.none");
+    const more = rest > 0 ? words("documents.more", { count: rest }) : "";
     this.#box.replaceChildren(
-      heading,
+      h("h2", {}, count),
       h("ul", { class: "documents" }, ...documents.map(entry)),
-      more,
+      h("p", { class: "soft" }, more),
     );
   }
 
@@ -97,7 +94,7 @@ export class Article {
 
   #fail(id, error) {
     this.#shown = null;
-    const again = button({ class: "quiet", onclick: () => this.open(id) }, "Try again");
+    const again = button({ class: "quiet", onclick: () => this.open(id) }, words("try_again"));
     this.#box.replaceChildren(
       h("div", { class: "alert", role: "alert" }, h("p", {}, error.message), again),
     );
@@ -109,13 +106,13 @@ export class Article {
     const body = content.blocks.map((block) =>
       block.kind === "heading" ? heading(block, levels) : this.#part(block),
     );
-    const text = h("article", { lang: "" }, h("h2", { dir: "auto" }, content.title), ...body);
-    const source = outside(content.url, "The original ↗");
-    const all = this.all && button({ class: "plain", onclick: this.all }, "All documents");
+    const text = h("article", { lang: "", dir: "auto" }, h("h2", {}, content.title), ...body);
+    const source = outside(content.url, words("article.original"));
+    const all = this.all && button({ class: "plain", onclick: this.all }, words("documents.all"));
     const headings = [...text.querySelectorAll("h3, h4")];
-    text.firstChild.after(
-      h("div", { class: "about", lang: "en" }, all, source, this.#contents(headings)),
-    );
+    const { lang, dir } = document.documentElement;
+    const links = [all, source, this.#contents(headings)];
+    text.firstChild.after(h("div", { class: "about", lang, dir }, ...links));
     this.#box.replaceChildren(text);
   }
 
@@ -124,7 +121,7 @@ export class Article {
       return table(block.rows, (tag, cell, more) => this.#text(cell, h(tag, more, cell.text)));
     if (block.kind === "properties") return this.#properties(block);
     if (block.kind === "code")
-      return scrollable("Code", this.#text(block, h("pre", {}, block.text)));
+      return scrollable(words("article.code"), this.#text(block, h("pre", {}, block.text)));
     const lines = LIST.test(`\n${block.text}`) && "lines";
     return this.#text(block, h("p", { dir: "auto", class: lines }, block.text));
   }
@@ -152,14 +149,13 @@ export class Article {
       const properties = { class: "plain", dir: "auto", lang: "", onclick: go };
       return h("li", { class: target.localName }, button(properties, target.textContent));
     };
-    return h("details", {}, h("summary", {}, "Contents"), h("ol", {}, ...headings.map(entry)));
+    return h("details", {}, h("summary", {}, words("article.contents")), h("ol", {}, ...headings.map(entry)));
   }
 
   /** An old answer's passage, and the text has changed since: nothing is marked rather than wrong. */
   #miss() {
     this.undress();
-    const words = "This passage is no longer there: the text has changed since it was cited.";
-    this.#box.prepend(h("p", { class: "notice", role: "status" }, words));
+    this.#box.prepend(h("p", { class: "notice", role: "status" }, words("article.moved")));
     this.#box.scrollTo({ top: 0 });
   }
 

@@ -1,19 +1,20 @@
 // Copies text; where a browser forbids that, the reader copies it by hand.
 
 import { h } from "./dom.js";
+import { words } from "./words.js";
 
 const LASTS = 2000; // milliseconds that a button says what it did
 
-/** `node` is the button, `name` what is copied, `said` announces it. */
-export async function copy(text, node, { name, said }) {
+/** `node` is the button, `what` is copied: "answer" or "link"; `said` announces it. */
+export async function copy(text, node, { what, said }) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    return byHand(text, node, name); // without HTTPS, or inside a site that forbids it
+    return byHand(text, node, words(`copy.${what}`)); // without HTTPS, or inside a site that forbids it
   }
   node.dataset.label ??= node.textContent; // which a second click would find to be "Copied"
-  node.textContent = "Copied";
-  said(`${name} copied`);
+  node.textContent = words("copy.done");
+  said(words(`copy.${what}_done`));
   setTimeout(() => (node.textContent = node.dataset.label), LASTS);
 }
 

@@ -1,5 +1,7 @@
 // Elements made from text. Whatever the corpus, a question or a model says becomes text nodes.
 
+import { words } from "./words.js";
+
 /** An element; properties named `on…` are listeners, false and null ones are left out. */
 export function h(tag, properties = {}, ...children) {
   const node = document.createElement(tag);
@@ -35,14 +37,17 @@ function parsed(address) {
   }
 }
 
-/** `Title § Section › Subsection, p. 3`, each part in its own direction. */
+/** `Title § Section › Subsection, p. 3`, each part in its own direction; `dir="auto"` takes the first's. */
 export function label({ title, section, page }, withTitle = true) {
-  const parts = section.map((name) => h("bdi", {}, name));
+  const parts = section.map(isolated);
   const path = parts.flatMap((part, place) => (place ? [" › ", part] : [part]));
-  const end = page ? [`, p. ${page}`] : [];
+  const end = page ? [words("list.separator"), words("place.page", { page: String(page) })] : [];
   if (!withTitle && path.length) return [...path, ...end];
-  return [h("bdi", {}, title), ...(path.length ? [" § ", ...path] : []), ...end];
+  return [isolated(title), ...(path.length ? [" § ", ...path] : []), ...end];
 }
+
+/** Not a `bdi`, since `dir="auto"` does not look into one. */
+const isolated = (text) => h("span", { class: "isolated", lang: "" }, text);
 
 /** Rows as a table; `make` returns a cell from its tag, its text and its attributes. */
 export function table(rows, make) {
@@ -52,7 +57,7 @@ export function table(rows, make) {
     const colspan = cells.length === 1 && widest > 1 && widest;
     return h("tr", {}, ...cells.map((cell) => make(tag, cell, { dir: "auto", colspan })));
   });
-  return scrollable("Table", h("table", {}, ...lines));
+  return scrollable(words("article.table"), h("table", {}, ...lines));
 }
 
 /** What may be wider than there is room: it can be scrolled by keyboard, too. */
@@ -61,7 +66,9 @@ export const scrollable = (name, ...children) =>
 
 /** Title, section and page as plain text, to be read aloud. */
 export const spoken = ({ title, section, page }) =>
-  [title, ...section, ...(page ? [`page ${page}`] : [])].join(", ");
+  [title, ...section, ...(page ? [words("place.page_aloud", { page: String(page) })] : [])].join(
+    words("list.separator"),
+  );
 
 /**
  * `text`, which begins at code point `start` of its document, with each layer's ranges wrapped;

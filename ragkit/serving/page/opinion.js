@@ -2,12 +2,13 @@
 
 import { feedback } from "./api.js";
 import { button, h } from "./dom.js";
+import { words } from "./words.js";
 
 const LONGEST = 2000; // characters of a comment; the server's limit
 
 /** Two thumbs and "This is wrong", about what `answer` returns by then. */
 export function opinion(answer) {
-  const box = h("div", { class: "opinion", role: "group", "aria-label": "Your opinion" });
+  const box = h("div", { class: "opinion", role: "group", "aria-label": words("opinion.label") });
   let sending = false; // a double click says it once
   const send = async (verdict, comment = "") => {
     if (sending) return;
@@ -17,7 +18,7 @@ export function opinion(answer) {
     } finally {
       sending = false;
     }
-    const thanks = h("p", { class: "soft", tabindex: "-1" }, "Thank you.");
+    const thanks = h("p", { class: "soft", tabindex: "-1" }, words("opinion.thanks"));
     box.replaceChildren(thanks);
     thanks.focus();
   };
@@ -27,9 +28,9 @@ export function opinion(answer) {
   };
   const choose = (verdict) => () => explain(box, (comment) => send(verdict, comment).catch(fail));
   box.append(
-    thumb("up", "Helpful", () => send("good").catch(fail)),
-    thumb("down", "Not helpful", choose("bad")),
-    button({ class: "plain", onclick: choose("wrong") }, "This is wrong"),
+    thumb("up", words("opinion.good"), () => send("good").catch(fail)),
+    thumb("down", words("opinion.bad"), choose("bad")),
+    button({ class: "plain", onclick: choose("wrong") }, words("opinion.wrong")),
   );
   return box;
 }
@@ -54,11 +55,11 @@ function explain(box, send) {
     event.preventDefault();
     send(field.value.trim());
   };
-  const name = "What is wrong? (optional)";
+  const name = words("opinion.what");
   const field = h("textarea", { rows: "2", dir: "auto", maxlength: LONGEST, "aria-label": name, placeholder: name });
-  const note = h("p", { class: "soft" }, "The question, this answer and your comment are stored.");
-  const go = h("button", { class: "quiet" }, "Send");
-  const leave = button({ class: "plain", onclick: restore }, "Cancel");
+  const note = h("p", { class: "soft" }, words("opinion.stored"));
+  const go = h("button", { class: "quiet" }, words("send"));
+  const leave = button({ class: "plain", onclick: restore }, words("cancel"));
   box.replaceChildren(h("form", { onsubmit: submit, onkeydown: escape }, field, note, go, leave));
   field.focus();
 }

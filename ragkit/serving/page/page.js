@@ -8,6 +8,7 @@ import { Thread } from "./thread.js";
 import { tokenFrom } from "./token.js";
 import * as trail from "./trail.js";
 import { Turn } from "./turn.js";
+import { parts, words } from "./words.js";
 
 const at = (id) => document.getElementById(id);
 const [box, notices, go] = [at("question"), at("notices"), at("go")];
@@ -49,10 +50,12 @@ async function start() {
 async function meet() {
   corpus = thread.corpus = await api.corpus();
   const [first] = corpus.documents;
-  const one = corpus.counts.documents === 1;
-  at("title").textContent = one ? first.title : `${corpus.counts.documents} documents`;
-  document.title = one ? `Ask: ${first.title}` : "Ask the documents";
-  at("show").textContent = one ? "Article" : "Documents";
+  const count = corpus.counts.documents;
+  const one = count === 1;
+  at("title").textContent = one ? first.title : words("documents.count", { count });
+  at("title").lang = one ? "" : document.documentElement.lang;
+  document.title = one ? words("page.title", { title: first.title }) : words("page.ask_documents");
+  at("show").textContent = words(one ? "page.article" : "page.documents");
   at("welcome").replaceChildren(...welcome(one));
   article.all = one ? null : showWhole;
   empty(!at("turns").childElementCount);
@@ -67,21 +70,20 @@ function showWhole() {
 function welcome(one) {
   const { counts, documents, llm } = corpus;
   if (!counts.chunks)
-    return [h("p", { class: "greeting" }, "There is nothing to ask yet: the corpus is empty.")];
+    return [h("p", { class: "greeting" }, words("welcome.empty"))];
   const names = documents
     .slice(0, 3)
     .map((document) => h("cite", { dir: "auto", lang: "" }, document.title));
-  const listed = names.flatMap((name, place) => (place ? [", ", name] : [name]));
-  const more = counts.documents > names.length && ` and ${counts.documents - names.length} more`;
-  const writer = llm && [
-    h("bdi", {}, llm),
-    " writes, and each of its sentences is checked against the passages. ",
-  ];
-  const promise = `Answers are quoted word for word from ${counts.chunks.toLocaleString("en")} passages, and each is shown in its context.`;
+  const separator = words("list.separator");
+  const listed = names.flatMap((name, place) => (place ? [separator, name] : [name]));
+  const count = counts.documents - names.length;
+  const titles = count > 0 ? parts("welcome.more", { titles: listed, count }) : listed;
+  const writer = llm ? [...parts("welcome.writer", { model: h("bdi", {}, llm) }), " "] : [];
+  const promise = words("welcome.promise", { count: counts.chunks });
   return [
-    h("p", { class: "greeting" }, one ? "Ask the article." : "Ask the documents."),
-    h("p", {}, ...listed, more),
-    h("p", { class: "soft" }, ...(writer || []), promise),
+    h("p", { class: "greeting" }, words(one ? "welcome.article" : "welcome.documents")),
+    h("p", {}, ...titles),
+    h("p", { class: "soft" }, ...writer, promise),
   ];
 }
 
@@ -99,7 +101,7 @@ async function submit(asked = { question: box.value.trim() }, options = {}) {
   empty(false);
   try {
     const answer = await thread.ask(asked, options);
-    if (answer.index_generation !== corpus.generation) meet().catch(() => {}); // only the words
+    if (answer.index_generation !== corpus.generation) meet().catch(() => {}); // only what it says of itself
     said(Turn.aloud(answer, corpus));
     return true;
   } catch (error) {
@@ -135,7 +137,8 @@ function showCited(answer) {
 function cite(passage, opener) {
   sheet.open(opener);
   article.cite(passage, { focus: true });
-  said(`Shown in the article: ${passage.citation.section.at(-1) ?? passage.citation.title}`);
+  const place = passage.citation.section.at(-1) ?? passage.citation.title;
+  said(words("page.shown", { place }));
 }
 
 /** Ask what a link asks, or the thread of an entry of the history. */
@@ -152,13 +155,7 @@ async function replay(wanted) {
   }
   trail.remember(thread.asked);
   if (changed)
-    notices.append(
-      h(
-        "p",
-        { class: "notice", role: "status" },
-        "The corpus has changed since this link was made.",
-      ),
-    );
+    notices.append(h("p", { class: "notice", role: "status" }, words("page.old_link")));
 }
 
 /** Back, Forward, or a link that was pasted over the address. */
@@ -180,7 +177,7 @@ function walk() {
 
 function halt() {
   thread.stop();
-  said("Stopped.");
+  said(words("page.stopped"));
 }
 
 /** Where the thread was not begun yet: the welcome, above what was asked since. */
@@ -189,21 +186,21 @@ function showBeginning() {
   at("welcome").hidden = false;
   at("thread").scrollTop = 0;
   article.undress();
-  said("Beginning of the conversation");
+  said(words("page.beginning"));
 }
 
 function fail(error, retry) {
   const message = sentenceCase(
-    error?.message ?? notices.querySelector("p")?.textContent ?? "stopped.",
+    error?.message ?? notices.querySelector("p")?.textContent ?? words("page.stopped"),
   );
-  const again = button({ class: "quiet", onclick: () => retry() }, "Try again");
+  const again = button({ class: "quiet", onclick: () => retry() }, words("try_again"));
   notices.replaceChildren(
     h("div", { class: "alert", role: "alert" }, h("p", { dir: "auto" }, message), again),
   );
   empty(!at("turns").childElementCount);
 }
 
-const sentenceCase = (words) => words.charAt(0).toUpperCase() + words.slice(1);
+const sentenceCase = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** Ask for the access token; then the reader goes on typing. */
 async function token(refused) {
@@ -212,13 +209,13 @@ async function token(refused) {
   return typed;
 }
 
-function said(words) {
-  at("said").textContent = words;
+function said(text) {
+  at("said").textContent = text;
 }
 
 function busy(yes) {
   at("turns").setAttribute("aria-busy", String(yes));
-  go.textContent = yes ? "Stop" : "Ask";
+  go.textContent = words(yes ? "stop" : "ask");
 }
 
 function write(text) {
@@ -293,7 +290,7 @@ function anew() {
   notices.replaceChildren();
   empty(true);
   if (!sheet.over) showWhole();
-  said("New conversation");
+  said(words("page.new"));
   box.focus();
 }
 

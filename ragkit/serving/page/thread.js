@@ -85,8 +85,8 @@ export class Thread {
       question,
       {
         ...this.#does,
-        copyLink: (answer, node) => copy(link(answer), node, { name: "Link", said }),
-        copyAnswer: (answer, node) => copy(answer.markdown, node, { name: "Answer", said }),
+        copyLink: (answer, node) => copy(link(answer), node, { what: "link", said }),
+        copyAnswer: (answer, node) => copy(answer.markdown, node, { what: "answer", said }),
       },
       this.corpus,
     );

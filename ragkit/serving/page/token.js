@@ -1,6 +1,7 @@
 // The form that asks for the access token.
 
 import { h } from "./dom.js";
+import { words } from "./words.js";
 
 /** Show the form in `place`, and resolve with the token that is typed; it may be a wrong one. */
 export function tokenFrom(place, refused) {
@@ -16,16 +17,14 @@ export function tokenFrom(place, refused) {
       form.remove();
       resolve(field.value.trim());
     };
-    const why = refused
-      ? "This access token was refused."
-      : "This server asks for an access token.";
+    const why = words(refused ? "token.refused" : "token.asked");
     const form = h(
       "form",
       { class: "alert", onsubmit: send },
       h("p", { role: "alert" }, why),
-      h("label", { for: "token" }, "Access token"),
+      h("label", { for: "token" }, words("token.label")),
       field,
-      h("button", { class: "quiet" }, "Continue"),
+      h("button", { class: "quiet" }, words("continue")),
     );
     place.replaceChildren(form);
     field.focus();

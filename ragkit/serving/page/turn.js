@@ -2,17 +2,17 @@
 
 import { button, dressed, h, label, marks, outside, phrases, spoken, table } from "./dom.js";
 import { opinion } from "./opinion.js";
+import { number, parts, words } from "./words.js";
 
 const OTHERWISE = "it says otherwise"; // the reason of an answer that contradicts its question
-const STALE = "The documents changed after they were indexed; this may be out of date.";
 const AROUND = 110; // how many characters of a passage are shown around its highlight
 const FENCE = /^[ \t]*(`{3,}|~{3,}).*$/m;
 const WARNINGS = {
-  unsupported: "not supported by the passages",
-  misattributed: "not in the passage it cites",
-  contradicted: "the passage says otherwise",
+  unsupported: "warning.unsupported",
+  misattributed: "warning.misattributed",
+  contradicted: "warning.contradicted",
 };
-let number = 0;
+let turns = 0;
 
 export class Turn {
   #question;
@@ -32,9 +32,9 @@ export class Turn {
     this.#question = question;
     this.#does = does;
     this.#of = of;
-    const id = `turn-${++number}`;
-    const title = h("h2", { id, dir: "auto" }, question);
-    this.#body.append(h("p", { class: "looking" }, "Looking it up…"));
+    const id = `turn-${++turns}`;
+    const title = h("h2", { id, dir: "auto", lang: "" }, question);
+    this.#body.append(h("p", { class: "looking" }, words("answer.looking")));
     this.element = h("section", { class: "turn", "aria-labelledby": id }, title, this.#body);
   }
 
@@ -68,7 +68,7 @@ export class Turn {
     this.#speaking = speaking;
     this.#shown = answer;
     const head = [this.#understood(answer), reply(answer), this.#choices(answer)];
-    const stale = answer.stale && h("p", { class: "soft stale", role: "note" }, STALE);
+    const stale = answer.stale && h("p", { class: "soft stale", role: "note" }, words("answer.stale"));
     this.#body.replaceChildren(
       ...[...head, ...this.#parts(answer, speaking), stale].filter(Boolean),
     );
@@ -101,7 +101,7 @@ export class Turn {
         h(
           "details",
           { class: "others" },
-          h("summary", {}, `Other passages (${others.length})`),
+          h("summary", {}, words("answer.others", { count: others.length })),
           this.#list(others),
         ),
     ];
@@ -113,14 +113,14 @@ export class Turn {
     return [
       h("p", { class: "facts" }, ...this.#copies()),
       this.#opinion(),
-      h("div", { class: "nearest" }, h("h3", {}, "Passages"), this.#list(answer.passages)),
+      h("div", { class: "nearest" }, h("h3", {}, words("answer.passages")), this.#list(answer.passages)),
     ];
   }
 
   /** The readings of a question that has several, each a button that asks it. */
   #choices({ choices, reply }) {
     if (!choices.length) return null;
-    const question = "Which do you mean?";
+    const question = words("answer.which");
     const items = choices.map((choice) => {
       const ask = () => this.#does.ask(choice.question, choice.question);
       return h("li", {}, button({ class: "quiet", dir: "auto", lang: "", onclick: ask }, choice.label));
@@ -134,7 +134,7 @@ export class Turn {
   }
 
   #silence(answer) {
-    const reason = answer.reason && h("span", { class: "soft" }, ` ${sentence(answer.reason)}`);
+    const reason = answer.reason && h("span", { class: "soft" }, ` ${why(answer)}`);
     const [best, ...others] = answer.passages;
     const instead = answer.reason === OTHERWISE && best;
     const nearest = instead ? others : answer.passages;
@@ -144,7 +144,7 @@ export class Turn {
         h(
           "div",
           { class: "instead" },
-          h("h3", {}, "It says instead"),
+          h("h3", {}, words("answer.instead")),
           h("blockquote", { class: "evidence", dir: "auto", lang: "" }, ...highlighted(best)),
           h("p", { class: "source" }, this.#cite(best, label(best.citation))),
         ),
@@ -154,7 +154,7 @@ export class Turn {
         h(
           "div",
           { class: "nearest" },
-          h("h3", {}, "The nearest passages, which may not answer"),
+          h("h3", {}, words("answer.nearest")),
           this.#list(nearest),
         ),
     ];
@@ -168,7 +168,7 @@ export class Turn {
         h(
           "p",
           { class: "where" },
-          h("span", { class: "rank" }, `${passage.rank}\u2002`),
+          h("span", { class: "rank" }, `${number(passage.rank)}\u2002`),
           this.#cite(passage, label(passage.citation, this.#of.counts.documents > 1)),
         ),
         h("div", { class: "excerpt", dir: "auto", lang: "" }, ...excerpt(passage)),
@@ -190,11 +190,11 @@ export class Turn {
 
   /** What can be taken along: the answer with its sources, and the link to it. */
   #copies() {
-    const copying = (copy, words) => {
-      const node = button({ class: "plain", onclick: () => copy(this.#shown, node) }, words);
+    const copying = (copy, name) => {
+      const node = button({ class: "plain", onclick: () => copy(this.#shown, node) }, words(name));
       return node;
     };
-    return [copying(this.#does.copyAnswer, "Copy"), copying(this.#does.copyLink, "Copy link")];
+    return [copying(this.#does.copyAnswer, "copy.do"), copying(this.#does.copyLink, "copy.do_link")];
   }
 
   #opinion() {
@@ -205,20 +205,21 @@ export class Turn {
     const { link, citation } = passage;
     return outside(
       link ?? citation.url,
-      "Original ↗",
-      `Original: ${spoken(citation)} (opens a new tab)`,
+      words("answer.original"),
+      words("answer.original_of", { place: spoken(citation) }),
     );
   }
 
   #understood(answer) {
     if (answer.standalone === answer.question) return null;
     const box = h("div", { class: "understood" });
+    const question = h("q", { dir: "auto", lang: "" }, answer.standalone);
     const change = button(
       { class: "plain", onclick: () => this.#rephrase(box, answer) },
-      "Ask it differently",
+      words("answer.rephrase"),
     );
     box.append(
-      h("p", {}, "You asked about: ", h("q", { dir: "auto" }, answer.standalone), " "),
+      h("p", {}, ...parts("answer.understood", { question }), " "),
       change,
     );
     return box;
@@ -227,7 +228,7 @@ export class Turn {
   #rephrase(box, answer) {
     const field = h("input", {
       dir: "auto",
-      "aria-label": "How to understand the question",
+      "aria-label": words("answer.rephrase_label"),
       required: true,
     });
     field.value = answer.standalone;
@@ -246,8 +247,8 @@ export class Turn {
       event.stopPropagation(); // it would close the widget
       restore();
     };
-    const leave = button({ class: "plain", onclick: restore }, "Cancel");
-    const go = h("button", { class: "quiet" }, "Ask");
+    const leave = button({ class: "plain", onclick: restore }, words("cancel"));
+    const go = h("button", { class: "quiet" }, words("ask"));
     box.replaceChildren(h("form", { onsubmit: send, onkeydown: escape }, field, go, leave));
     field.select();
   }
@@ -257,11 +258,11 @@ export class Turn {
     if (!said.kept) return [];
     const numbers = said.passages.flatMap((rank) => {
       const passage = answer.passages[rank - 1];
-      const name = passage && `Passage ${rank}: ${spoken(passage.citation)}`;
-      return passage ? [this.#cite(passage, [String(rank)], name)] : [];
+      const name = passage && words("answer.passage", { rank, place: spoken(passage.citation) });
+      return passage ? [this.#cite(passage, [number(rank)], name)] : [];
     });
     const doubt = WARNINGS[said.status];
-    const note = doubt && h("small", { title: said.reason }, ` ${doubt}`);
+    const note = doubt && h("small", { title: said.reason }, ` ${words(doubt)}`);
     return [
       h("span", { class: said.status }, said.text),
       note,
@@ -276,22 +277,31 @@ const kept = (answer) => answer.generated?.sentences.filter((sentence) => senten
 
 function heard(answer, of) {
   if (answer.reply) return answer.reply;
-  if (!answer.answered) return `${silence(answer, of)} ${answer.reason ?? ""}`;
-  const claims = kept(answer).map(({ text, status }) => `${text} ${WARNINGS[status] ?? ""}`);
+  if (!answer.answered) return `${silence(answer, of)} ${why(answer)}`;
+  const doubt = (status) => (WARNINGS[status] ? words(WARNINGS[status]) : "");
+  const claims = kept(answer).map(({ text, status }) => `${text} ${doubt(status)}`);
   const text = claims.length ? claims.join(" ") : answer.text;
   const short = !claims.length && answer.short ? `${answer.short.quote}. ` : "";
-  return `${answer.confidence_words}: ${short}${text} From ${spoken(answer.passages[0].citation)}.`;
+  const place = spoken(answer.passages[0].citation);
+  return words("answer.aloud", { confidence: sure(answer), text: short + text, place });
 }
 
 function silence(answer, of) {
-  if (answer.generated) return "No supported answer.";
-  return of.counts.documents === 1 ? "The article does not say." : "The corpus does not say.";
+  if (answer.generated) return words("answer.unsupported");
+  return words(of.counts.documents === 1 ? "answer.article_silent" : "answer.corpus_silent");
 }
 
 /** What a chatbot says by itself, such as to "thanks". */
 const reply = (answer) => answer.reply && h("p", { class: "reply", dir: "auto" }, answer.reply);
 
-const sentence = (words) => `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
+const sure = ({ confidence_words }) => words(`confidence.${confidence_words}`);
+
+/** Why there is no answer, as a sentence. */
+function why({ reason }) {
+  if (!reason) return "";
+  const text = words("reason.sentence", { reason: words(`reason.${reason}`) });
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
 
 const visible = ({ answered, reply, choices, passages }) =>
   JSON.stringify([answered, reply, choices, passages]);
@@ -301,15 +311,15 @@ const same = (one, other) => one !== null && visible(one) === visible(other);
 /** The best passage's highlights, which are the answer's words, with the phrase marked. */
 function verbatim(answer) {
   const [best] = answer.passages;
-  const words = best.highlights.map((one) => one.quote).join(" ");
-  if (words !== answer.text && !answer.generated) return [answer.text];
+  const quoted = best.highlights.map((one) => one.quote).join(" ");
+  if (quoted !== answer.text && !answer.generated) return [answer.text];
   return highlighted(best);
 }
 
 /** What introduces a passage's sentences, as far as they are not shown with it. */
 function leading({ kind, lead }) {
-  const words = kind === "code" ? lead?.quote.replace(FENCE, "").trimEnd() : lead?.quote;
-  return kind !== "table" && words && h("p", { class: "leading", dir: "auto", lang: "" }, words);
+  const text = kind === "code" ? lead?.quote.replace(FENCE, "").trimEnd() : lead?.quote;
+  return kind !== "table" && text && h("p", { class: "leading", dir: "auto", lang: "" }, text);
 }
 
 /** A passage's highlights as its document shows them, with the phrase marked. */
@@ -341,16 +351,12 @@ function excerpt(passage) {
 function sureness(answer) {
   const bar = h("span", { class: "bar", "aria-hidden": "true" });
   bar.style.setProperty("--sure", answer.confidence);
-  const percent = `confidence: ${Math.round(answer.confidence * 100)} of 100`;
-  const heard = h("span", { class: "unseen" }, "Confidence: ");
-  return h("span", { class: "sure", title: percent }, bar, heard, answer.confidence_words);
+  const percent = words("confidence.of_100", { percent: Math.round(answer.confidence * 100) });
+  const heard = h("span", { class: "unseen" }, words("confidence.label"));
+  return h("span", { class: "sure", title: percent }, bar, heard, sure(answer));
 }
 
 function byline(generated) {
-  const whole = generated.finish === "stop" ? "" : " It was cut short.";
-  return [
-    "Written by ",
-    h("bdi", {}, generated.model),
-    `; each sentence was checked against the passages.${whole} Word for word:`,
-  ];
+  const key = generated.finish === "stop" ? "answer.written_by" : "answer.cut_short";
+  return parts(key, { model: h("bdi", {}, generated.model) });
 }

@@ -33,6 +33,7 @@ from ragkit.serving.answer_responses import (
     answer_events,
     complete_answer,
     json_response,
+    language_of,
 )
 from ragkit.serving.error_handlers import documented_errors
 from ragkit.serving.error_responses import UnsupportedParameterError, error_body
@@ -96,8 +97,12 @@ async def complete(
     *previous, question = _questions(body.messages)
     admit_question(state, request, caller, question)
 
+    language = language_of(request)
+
     def start() -> Iterator[AnswerEvent]:
-        conversation = Conversation(index, llm=state.llm, unsupported=state.settings.unsupported)
+        conversation = Conversation(
+            index, llm=state.llm, unsupported=state.settings.unsupported, language=language
+        )
         conversation.replay(previous)
         return conversation.stream(question, k=_PASSAGES, threshold=state.settings.threshold)
 
@@ -106,10 +111,10 @@ async def complete(
         wants_usage = body.stream_options is not None and body.stream_options.include_usage
         events = answer_events(state, request, start)
         address = str(request.base_url)
-        chunks = _chunks(events, index, address, include_usage=bool(wants_usage))
+        chunks = _chunks(events, index, address, language, include_usage=bool(wants_usage))
         return StreamingResponse(chunks, media_type="text/event-stream")
     answer = await complete_answer(state, start)
-    return json_response(_completion(answer, index, str(request.base_url)))
+    return json_response(_completion(answer, index, str(request.base_url), language))
 
 
 def _refuse_unsupported(body: ChatIn) -> None:
@@ -162,8 +167,9 @@ def _text(message: UserMessage) -> str:
     return "\n".join(part.text for part in message.content)
 
 
-def _completion(answer: Answer, index: Index, address: str) -> dict[str, Any]:
-    markdown, content = answer.to_markdown(), answer_json(answer, index)
+def _completion(answer: Answer, index: Index, address: str, language: str) -> dict[str, Any]:
+    content = answer_json(answer, index, language=language)
+    markdown = content["markdown"]
     message = {
         "role": "assistant",
         "content": markdown,
@@ -183,6 +189,7 @@ async def _chunks(
     events: AsyncIterator[AnswerEvent | StreamFailure],
     index: Index,
     address: str,
+    language: str,
     *,
     include_usage: bool,
 ) -> AsyncIterator[bytes]:
@@ -207,7 +214,8 @@ async def _chunks(
             sent += piece
             yield chunk({"content": piece})
     if answer is not None:
-        markdown, content = answer.to_markdown(), answer_json(answer, index)
+        content = answer_json(answer, index, language=language)
+        markdown = content["markdown"]
         yield chunk({"content": markdown.removeprefix(sent)})
         annotations = _annotations(markdown, answer, content, address)
         yield chunk({"annotations": annotations}, "stop", ragkit=content)

@@ -17,6 +17,7 @@ from ragkit.serving.answer_responses import (
     answer_response,
     ask_options,
     language_model,
+    language_of,
 )
 from ragkit.serving.error_handlers import documented_errors
 from ragkit.serving.schemas import AnswerOut, AskIn, ConversationIn, ConversationOut, TurnIn
@@ -77,6 +78,7 @@ async def ask(
         turns=turns,
         llm=language_model(body, state),
         unsupported=state.settings.unsupported,
+        language=language_of(request),
     )
 
     def start() -> Iterator[AnswerEvent]:
