@@ -1,7 +1,7 @@
 """PDF (ISO 32000-2), parsed by PDFium: the text of the pages, and where each page begins.
 
-Columns are read one after the other, running heads and feet are left out, and a sentence goes on
-over the end of a page. Sections come from the entries of the outline that are lines of their page;
+Columns are read one after the other, rows of tables are lines, running heads and feet are left
+out, and a sentence goes on over the end of a page. Sections come from the entries of the outline that are lines of their page;
 without any, from the lines in a larger or bolder font.
 """
 
@@ -26,6 +26,7 @@ from ragkit.corpus.pdf_headings import (
 )
 from ragkit.corpus.pdf_margins import without_margins
 from ragkit.corpus.pdf_pages import Box, Line, PdfContent, parse_pages
+from ragkit.corpus.pdf_tables import with_tables
 from ragkit.corpus.pdf_text import JoinedText, with_notes_moved
 from ragkit.errors import SourceError
 from ragkit.text.spans import Span
@@ -90,7 +91,7 @@ def place_words(data: bytes, path: Path) -> tuple[str, list[PlacedWord]]:
 def _pages(content: PdfContent) -> tuple[list[list[Line]], tuple[float, bool]]:
     """Return the lines of each page without margins, and the style of the text."""
     body = body_style(list(chain.from_iterable(content.pages)))
-    return without_margins(content.pages, body[0]), body
+    return with_tables(without_margins(content.pages, body[0])), body
 
 
 def _joined(
@@ -108,10 +109,10 @@ def _document(
     content: PdfContent, pages: Sequence[Sequence[Line]], body: tuple[float, bool]
 ) -> ParsedDocument:
     _, joined, is_outlined = _joined(content, pages, body)
+    title, metadata = _properties(content.properties)
     headings, heading_title = joined.headings, None
     if not is_outlined:
-        headings, heading_title = split_title(joined.headings)
-    title, metadata = _properties(content.properties)
+        headings, heading_title = split_title(joined.headings, title)
     return ParsedDocument(
         joined.text,
         sections_between(joined.text, headings),

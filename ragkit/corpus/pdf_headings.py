@@ -295,8 +295,8 @@ def _is_heading(
 
 def _is_table_row(line: Line) -> bool:
     """Return whether a line has several cells; ``2.1   Syntax`` is a heading with its number."""
-    has_number = bool(_SECTION_NUMBER.match(" ".join(line.parts)))
-    return len(line.parts) > 1 + has_number
+    has_number = bool(_SECTION_NUMBER.match(" ".join(part.text for part in line.parts)))
+    return bool(line.table) or len(line.parts) > 1 + has_number
 
 
 def _title(lines: Sequence[PageLine], first: int, last: int) -> str:

@@ -44,8 +44,9 @@ class Line(NamedTuple):
         left, baseline, right: its place in points, upwards and to the right.
         size: size of its font in points.
         is_bold: whether all its words are bold.
-        parts: texts with wide gaps between them that it consists of.
+        parts: the fragments with wide gaps between them that it consists of, if several.
         boxes: of each word, if they were asked for.
+        table: number of the table that it is a row of, from 1; 0 for none.
 
     """
 
@@ -55,8 +56,9 @@ class Line(NamedTuple):
     right: float
     size: float
     is_bold: bool
-    parts: tuple[str, ...] = ()
+    parts: tuple[Line, ...] = ()
     boxes: tuple[Box, ...] = ()
+    table: int = 0
 
 
 class OutlineEntry(NamedTuple):
@@ -237,7 +239,6 @@ def _joined(row: Sequence[Line]) -> Line:
     widest = max(row, key=lambda part: len(part.text))
     text = " ".join(part.text for part in row)
     is_bold = all(part.is_bold for part in row)
-    parts = tuple([part.text for part in row])
     place = (row[0].left, widest.baseline, row[-1].right)
     boxes = tuple([box for part in row for box in part.boxes])
-    return Line(text, *place, widest.size, is_bold, parts, boxes)
+    return Line(text, *place, widest.size, is_bold, tuple(row), boxes)

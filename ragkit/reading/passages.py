@@ -14,6 +14,7 @@ from itertools import islice
 
 from ragkit.index import IndexData
 from ragkit.reading.reader import Calibration, Kind, Reader, Reading, Window
+from ragkit.reading.rows import NamedRow, column_names
 from ragkit.reading.windows import windows_by_promise
 from ragkit.retrieval import Query, Retrieved, ScoredChunk
 from ragkit.text.languages import language_of, script_of
@@ -80,6 +81,7 @@ class _Page:
     chunk: int
     start: int
     window: Window
+    row: NamedRow | None
 
 
 class _Book:
@@ -91,17 +93,26 @@ class _Book:
         self.text, self.chunk = document.text, scored.chunk
         # The question of an answer and the names of columns say more of a window than the title.
         self.title = self.text[slice(*chunk.lead)] if chunk.lead else document.title
+        self._names = (
+            column_names(self.text, chunk.lead, chunk.sentences) if chunk.lead else ()
+        )
+        if self._names:
+            self.title = document.title
         text = self.text[chunk.start : chunk.end]
         [tokens] = reader.token_spans([text])
         shifted = [Span(a + chunk.start, b + chunk.start) for a, b in tokens]
         self._left = windows_by_promise(
-            chunk.sentences, scored.sentences, shifted, reader.window_tokens
-        )
+            chunk.sentences, scored.sentences, shifted, reader.window_tokens,
+            alone=bool(self._names),
+        )  # fmt: skip
 
     def take(self, question: int, most: int) -> Iterator[_Page]:
         for span in islice(self._left, most):
             window = Window(self.title, self.text[span.start : span.end])
-            yield _Page(question, self.chunk, span.start, window)
+            row = NamedRow.of(self.text, self._names, span) if self._names else None
+            if row:
+                window = Window(self.title, row.text)
+            yield _Page(question, self.chunk, span.start, window, row)
 
 
 def read_results(
@@ -193,10 +204,13 @@ def _read(
     for page, reading in zip(pages, window_readings, strict=True):
         own = readings[page.question]
         if page.chunk not in own or reading.logit > own[page.chunk].logit:
-            own[page.chunk] = _placed(reading, page.start, reader.calibration)
+            own[page.chunk] = _placed(reading, page, reader.calibration)
 
 
-def _placed(reading: Reading, start: int, calibration: Calibration) -> ChunkReading:
-    span = Span(reading.span.start + start, reading.span.end + start)
+def _placed(reading: Reading, page: _Page, calibration: Calibration) -> ChunkReading:
+    if page.row:
+        span = page.row.in_document(reading.span)
+    else:
+        span = Span(reading.span.start + page.start, reading.span.end + page.start)
     chance = calibration.chance(reading.logit)
     return ChunkReading(reading.logit, chance, span, reading.kinds)
