@@ -24,9 +24,9 @@ from ragkit.corpus.pdf_headings import (
     headings_by_font,
     headings_by_outline,
 )
+from ragkit.corpus.pdf_lines import Box, Line
 from ragkit.corpus.pdf_margins import without_margins
-from ragkit.corpus.pdf_pages import Box, Line, PdfContent, parse_pages
-from ragkit.corpus.pdf_tables import with_tables
+from ragkit.corpus.pdf_pages import PdfContent, parse_pages
 from ragkit.corpus.pdf_text import JoinedText, with_notes_moved
 from ragkit.errors import SourceError
 from ragkit.text.spans import Span
@@ -91,7 +91,7 @@ def place_words(data: bytes, path: Path) -> tuple[str, list[PlacedWord]]:
 def _pages(content: PdfContent) -> tuple[list[list[Line]], tuple[float, bool]]:
     """Return the lines of each page without margins, and the style of the text."""
     body = body_style(list(chain.from_iterable(content.pages)))
-    return with_tables(without_margins(content.pages, body[0])), body
+    return without_margins(content.pages, body[0]), body
 
 
 def _joined(

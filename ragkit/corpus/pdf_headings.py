@@ -15,7 +15,8 @@ from itertools import groupby
 from typing import NamedTuple
 
 from ragkit.corpus.headings import MAX_HEADING_LENGTH
-from ragkit.corpus.pdf_pages import Line, OutlineEntry
+from ragkit.corpus.pdf_lines import Line
+from ragkit.corpus.pdf_pages import OutlineEntry
 
 __all__ = ["PageLine", "PdfHeading", "body_style", "headings_by_font", "headings_by_outline"]
 

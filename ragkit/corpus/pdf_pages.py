@@ -11,54 +11,24 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
-from statistics import median
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from ragkit.corpus.decoding import replace_surrogates
 from ragkit.corpus.parser import requires_extra
+from ragkit.corpus.pdf_lines import Box, Line
+from ragkit.corpus.pdf_tables import is_running_text, with_tables
 from ragkit.errors import SourceError
 
-__all__ = ["Box", "Line", "OutlineEntry", "PdfContent", "parse_pages", "run_pdfium"]
+__all__ = ["OutlineEntry", "PdfContent", "parse_pages", "run_pdfium"]
 
 _PROGRAM = Path(__file__).with_name("pdf_process.py")
 _ROW_HEIGHT = 0.5
 """Of the font's size: fragments whose baselines differ by less are one line."""
 _MIN_COLUMN_ROWS = 3
-_MIN_COLUMN_CHARACTERS = 20
-_MIN_COLUMN_FILL = 0.55
-"""Columns have so many rows; their usual row is so long, and fills so much of the width."""
+"""So many rows have a gap where two columns meet."""
 _MAX_COLUMN_DEPTH = 4
-
-
-Box = tuple[float, float, float, float]
-"""Left, bottom, right and top in points, on the page as it is before it is turned."""
-
-
-class Line(NamedTuple):
-    """A line, or a part of one, of a page.
-
-    Attributes:
-        text: never blank; a soft hyphen at its end is a hyphen that breaks a word.
-        left, baseline, right: its place in points, upwards and to the right.
-        size: size of its font in points.
-        is_bold: whether all its words are bold.
-        parts: the fragments with wide gaps between them that it consists of, if several.
-        boxes: of each word, if they were asked for.
-        table: number of the table that it is a row of, from 1; 0 for none.
-
-    """
-
-    text: str
-    left: float
-    baseline: float
-    right: float
-    size: float
-    is_bold: bool
-    parts: tuple[Line, ...] = ()
-    boxes: tuple[Box, ...] = ()
-    table: int = 0
 
 
 class OutlineEntry(NamedTuple):
@@ -88,8 +58,9 @@ def parse_pages(file: BinaryIO, path: Path, *, with_boxes: bool = False) -> PdfC
 
     """
     content = run_pdfium(file.read(), path, *(["--boxes"] if with_boxes else []))
+    pages = with_tables([_line(*fields) for fields in page] for page in content["pages"])
     return PdfContent(
-        [_reading_order([_line(*fields) for fields in page]) for page in content["pages"]],
+        [list(_in_order(page)) for page in pages],
         [OutlineEntry(level, _clean(title), *at) for level, title, *at in content["outline"]],
         {name: _clean(value) for name, value in content["properties"].items()},
     )
@@ -138,6 +109,12 @@ def _line(text: str, *place: Any) -> Line:
 
 
 # --- Reading order
+
+
+def _in_order(page: Sequence[Line]) -> Iterator[Line]:
+    """Yield the lines of a page: rows of tables as they are, and what is between in its order."""
+    for is_table, lines in groupby(page, key=lambda line: bool(line.table)):
+        yield from lines if is_table else _reading_order(list(lines))
 
 
 def _reading_order(fragments: Sequence[Line], depth: int = 0) -> list[Line]:
@@ -213,23 +190,12 @@ def _sides(rows: Iterable[Sequence[Line]], gutter: float) -> tuple[list[Line], l
 
 def _are_columns(parts: Sequence[Line], depth: int) -> bool:
     """Return whether fragments are one column of running text, or several."""
-    if _is_column(parts):
+    if is_running_text(parts):
         return True
     rows = list(_rows(parts))
     gutter = _gutter(rows) if depth < _MAX_COLUMN_DEPTH else None
     return gutter is not None and all(
         _are_columns(side, depth + 1) for side in _sides(rows, gutter)
-    )
-
-
-def _is_column(parts: Sequence[Line]) -> bool:
-    """Return whether fragments are lines of running text, not the cells of a table."""
-    if len(parts) < _MIN_COLUMN_ROWS:
-        return False
-    width = max(part.right for part in parts) - min(part.left for part in parts)
-    return (
-        median(len(part.text) for part in parts) >= _MIN_COLUMN_CHARACTERS
-        and median(part.right - part.left for part in parts) >= _MIN_COLUMN_FILL * width
     )
 
 

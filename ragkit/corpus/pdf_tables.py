@@ -1,19 +1,22 @@
 """Finds the tables of a PDF, which says nowhere that it has any: rows whose cells stand in columns.
 
-A row becomes a line ``a | b | c``, as in every format; a cell of several lines is one cell.
+A row becomes a line ``a | b | c``, as in every format. Programs draw a table cell by cell: the lines of
+a cell below each other, and the next cell to the right of it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from itertools import count
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, count
+from statistics import median
+from typing import NamedTuple
 
-from ragkit.corpus.pdf_pages import Line
+from ragkit.corpus.pdf_lines import Box, Line
 from ragkit.text.line_units import is_item
 from ragkit.text.spans import Span
 
-__all__ = ["with_tables"]
+__all__ = ["is_running_text", "with_tables"]
 
 _MIN_ROWS = 3
 _ALIKE = 0.6
@@ -22,91 +25,179 @@ _ALIGNED = 2.5
 """Points by which the places of aligned cells may differ."""
 _NEXT_LINE = 1.45
 """Of the font's size: the greatest distance of two lines of one cell."""
+_SAME_LINE = 0.5
+"""Of the font's size: cells whose lines are nearer stand beside each other."""
+_MAX_MARGIN = 3
+"""Fragments of a head or foot between the two parts of a table that a page's end divides."""
+_MIN_TEXT_LINES = 3
+_MIN_TEXT_CHARACTERS = 20
+_MIN_TEXT_FILL = 0.55
+"""Running text has so many lines; the usual one is so long, and fills so much of the width."""
 
 _Columns = Sequence[tuple[float, float]]
 """Left and right of each column, in points."""
 
 
-def with_tables(pages: Sequence[Sequence[Line]]) -> list[list[Line]]:
-    """Return the lines of each page with the rows of tables joined and numbered by table.
+class _Cell(NamedTuple):
+    """Lines below each other, from ``top`` to ``bottom`` (baselines)."""
+
+    lines: tuple[Line, ...]
+    left: float
+    right: float
+    top: float
+    bottom: float
+
+    @classmethod
+    def of(cls, lines: Sequence[Line]) -> _Cell:
+        left, right = min(one.left for one in lines), max(one.right for one in lines)
+        return cls(tuple(lines), left, right, lines[0].baseline, lines[-1].baseline)
+
+    @property
+    def text(self) -> str:
+        return " ".join(line.text for line in self.lines)
+
+
+class _Part(NamedTuple):
+    """Fragments in a row; with columns, ``rows`` are those of a table."""
+
+    fragments: list[Line]
+    rows: list[list[_Cell]]
+    columns: _Columns | None = None
+
+
+def with_tables(pages: Iterable[Sequence[Line]]) -> Iterator[list[Line]]:
+    """Yield the fragments of each page with the rows of tables as lines, numbered by table.
 
     A table that goes on on the next page keeps its number.
     """
     numbers = count(1)
-    done: list[list[Line]] = []
-    last: tuple[int, _Columns] | None = None  # of a table that ends the page before
+    last: tuple[int, _Columns] | None = None  # of a table at the end of the page before
     for page in pages:
         lines: list[Line] = []
-        for run in _runs(page):
-            columns = _columns(run)
-            if columns is None:
-                lines += run
-                last = None
+        since = 0
+        for part in _with_headlines(list(_parts(page))):
+            if part.columns is None:
+                lines += part.fragments
+                since += len(part.fragments)
                 continue
-            continues = last is not None and not lines and _are_same(last[1], columns)
-            number = last[0] if last and continues else next(numbers)
-            lines += [_row(row, columns, number) for row in _merged(run, columns)]
-            last = number, columns
-        done.append(lines)
-    return done
+            goes_on = last and since <= _MAX_MARGIN and _are_same(last[1], part.columns)
+            number = last[0] if last and goes_on else next(numbers)
+            lines += [_row(row, part.columns, number) for row in part.rows]
+            last, since = (number, part.columns), 0
+        last = last if since <= _MAX_MARGIN else None
+        yield lines
 
 
-def _runs(page: Sequence[Line]) -> Iterator[list[Line]]:
-    """Yield runs of lines that may be rows of one table, and runs of other lines."""
-    run: list[Line] = []
-    is_table = False
-    for line in page:
-        belongs = len(line.parts) > 1 or (is_table and _continues_cell(run[-1], line))
-        if run and belongs != is_table:
-            yield run
+def is_running_text(parts: Sequence[Line]) -> bool:
+    """Return whether fragments are lines of running text, not the cells of a table."""
+    if len(parts) < _MIN_TEXT_LINES:
+        return False
+    width = max(part.right for part in parts) - min(part.left for part in parts)
+    return (
+        median(len(part.text) for part in parts) >= _MIN_TEXT_CHARACTERS
+        and median(part.right - part.left for part in parts) >= _MIN_TEXT_FILL * width
+    )
+
+
+# --- Cells, rows, tables
+
+
+def _parts(page: Sequence[Line]) -> Iterator[_Part]:
+    """Yield the tables of a page, and what is between them."""
+    run: list[list[_Cell]] = []
+    for row in [*_rows(_cells(page)), []]:
+        if run and (len(run[-1]) > 1) != (len(row) > 1):
+            columns = _columns(run) if len(run[0]) > 1 else None
+            cells = chain.from_iterable(run)
+            yield _Part([line for cell in cells for line in cell.lines], run, columns)
             run = []
-        is_table = belongs
-        run.append(line)
-    if run:
-        yield run
+        run.append(row)
+    rest = [line for row in run for cell in row for line in cell.lines]
+    if rest:
+        yield _Part(rest, run)
 
 
-def _continues_cell(above: Line, line: Line) -> bool:
-    """Whether a line is the next one of a cell that is not the first of its row."""
+def _with_headlines(parts: Sequence[_Part]) -> Iterator[_Part]:
+    """Yield parts; one line between two parts of a table is a row of it."""
+    for number, part in enumerate(parts):
+        before, after = parts[max(0, number - 1)].columns, parts[min(number + 1, len(parts) - 1)].columns  # fmt: skip
+        is_between = part.columns is None and before and after and _are_same(before, after)
+        yield part._replace(columns=before) if is_between and len(part.fragments) == 1 else part
+
+
+def _cells(page: Sequence[Line]) -> Iterator[_Cell]:
+    cell: list[Line] = []
+    for line in page:
+        if cell and not _is_next_line(cell[-1], line):
+            yield _Cell.of(cell)
+            cell = []
+        cell.append(line)
+    if cell:
+        yield _Cell.of(cell)
+
+
+def _is_next_line(above: Line, line: Line) -> bool:
+    """Whether a line is the next of the same cell."""
     return (
         0 < above.baseline - line.baseline < _NEXT_LINE * line.size
         and abs(above.size - line.size) < 0.1 * line.size
-        and any(abs(part.left - line.left) < _ALIGNED for part in above.parts[1:] or (above,))
+        and any(abs(a - b) < _ALIGNED for a, b in zip(_places(above), _places(line), strict=True))
     )
 
 
-def _columns(rows: Sequence[Line]) -> _Columns | None:
+def _places(part: Line | _Cell) -> tuple[float, float, float]:
+    return part.left, part.right, (part.left + part.right) / 2
+
+
+def _rows(cells: Iterable[_Cell]) -> Iterator[list[_Cell]]:
+    """Yield runs of cells that stand beside each other."""
+    row: list[_Cell] = []
+    for cell in cells:
+        near = _SAME_LINE * max(cell.lines[0].size, 1.0)
+        if row and (
+            cell.left < row[-1].right - near
+            or cell.bottom > max(one.top for one in row) + near
+            or cell.top < min(one.bottom for one in row) - near
+        ):
+            yield row
+            row = []
+        row.append(cell)
+    if row:
+        yield row
+
+
+def _columns(rows: Sequence[Sequence[_Cell]]) -> _Columns | None:
     """Return the columns of rows; None if these are no table."""
-    counts = Counter(len(row.parts) for row in rows if len(row.parts) > 1)
-    if sum(counts.values()) < _MIN_ROWS:
-        return None
+    counts = Counter(map(len, rows))
     usual = max(counts, key=lambda number: (counts[number], number))
-    full = [row.parts for row in rows if len(row.parts) == usual]
-    if len(full) < max(_MIN_ROWS, _ALIKE * sum(counts.values())):
+    full = [row for row in rows if len(row) == usual]
+    if len(full) < max(_MIN_ROWS, _ALIKE * len(rows)):
         return None
-    cells = list(zip(*full, strict=True))
-    columns = [(min(c.left for c in own), max(c.right for c in own)) for own in cells]
+    by_column = list(zip(*full, strict=True))
+    columns = [(min(c.left for c in own), max(c.right for c in own)) for own in by_column]
     are_apart = all(a[1] < b[0] for a, b in zip(columns, columns[1:], strict=False))
-    if not are_apart or not all(map(_is_aligned, cells)):
+    if not are_apart or not all(map(_is_aligned, by_column)):
         return None
-    return None if usual == 2 and _is_list(full) else columns
+    are_text = [is_running_text([line for c in own for line in c.lines]) for own in by_column]
+    return None if all(are_text) or (usual == 2 and _is_list(full)) else columns
 
 
-def _is_aligned(cells: Sequence[Line]) -> bool:
+def _is_aligned(cells: Sequence[_Cell]) -> bool:
     """Whether most cells of a column begin, end, or have their middle at one place."""
-    places = ([c.left for c in cells], [c.right for c in cells], [(c.left + c.right) / 2 for c in cells])  # fmt: skip
-    most = max(
-        sum(abs(place - other) < _ALIGNED for other in own) for own in places for place in own
-    )
+    most = 0
+    for places in zip(*map(_places, cells), strict=True):
+        rounded = Counter(round(place / _ALIGNED) for place in places)
+        most = max(most, *(rounded[n] + rounded[n + 1] for n in rounded))
     return most >= _ALIKE * len(cells)
 
 
-def _is_list(rows: Sequence[Sequence[Line]]) -> bool:
+def _is_list(rows: Sequence[Sequence[_Cell]]) -> bool:
     """Whether the first of two columns only numbers or marks what the second has."""
+    firsts = [row[0].text for row in rows]
     marks = sum(
-        not any(map(str.isalpha, first.text)) or is_item(f"{first.text} a", Span(0, len(first.text) + 2))
-        for first, _ in rows
-    )  # fmt: skip
+        not any(map(str.isalpha, first)) or is_item(f"{first} a", Span(0, len(first) + 2))
+        for first in firsts
+    )
     return marks > (1 - _ALIKE) * len(rows)
 
 
@@ -116,56 +207,49 @@ def _are_same(one: _Columns, other: _Columns) -> bool:
     )
 
 
-def _merged(lines: Sequence[Line], columns: _Columns) -> list[list[Line]]:
-    """Return the lines of each row, top down."""
-    rows: list[list[Line]] = []
-    for line in lines:
-        first = (line.parts or (line,))[0]
-        continues = bool(rows) and first.left > columns[0][1]
-        near = rows and 0 < rows[-1][-1].baseline - line.baseline < _NEXT_LINE * line.size
-        if continues and near:
-            rows[-1].append(line)
-        else:
-            rows.append([line])
-    return rows
+# --- Rows as lines
 
 
-def _row(lines: Sequence[Line], columns: _Columns, number: int) -> Line:
-    """Return one line with all cells of a row."""
-    cells: list[list[Line]] = [[] for _ in columns]
-    for line in lines:
-        for part in line.parts or (line,):
-            cells[_column(part, columns)].append(part)
+def _row(row: Sequence[_Cell], columns: _Columns, number: int) -> Line:
+    """Return one line with all cells of a row; ``a | | c`` if the second is empty."""
+    by_column: list[list[Line]] = [[] for _ in columns]
+    for cell in row:
+        by_column[_column(cell, columns)] += cell.lines
+    if len(row) == 1:
+        by_column = [list(row[0].lines)]  # a headline across the table
     words: list[str] = []
-    boxes = []
-    for position, cell in enumerate(cells):
+    boxes: list[Box] = []
+    for position, lines in enumerate(by_column):
         if position:
             words.append("|")
-            boxes.append(_empty_box(cell, lines[0]))
-        words += [part.text for part in cell]
-        boxes += [box for part in cell for box in part.boxes]
-    has_boxes = any(part.boxes for cell in cells for part in cell)
-    return lines[0]._replace(
-        text=" ".join(words).strip(),
-        right=max(line.right for line in lines),
-        boxes=tuple(boxes) if has_boxes else (),
+            boxes.append(_bar_box(lines, boxes))
+        # A hyphen at the end of a line stays, since a code may have it, but joins its word.
+        words += [line.text.replace("\u00ad", "-") for line in lines]
+        boxes += [box for line in lines for box in line.boxes]
+    own = [line for cell in row for line in cell.lines]
+    return own[0]._replace(
+        text=" ".join(words),
+        baseline=max(cell.top for cell in row),
+        right=row[-1].right,
+        is_bold=all(line.is_bold for line in own),
+        boxes=tuple(boxes) if own[0].boxes else (),
         table=number,
     )
 
 
-def _column(part: Line, columns: _Columns) -> int:
-    """Return the column that a cell is in: the first that it touches, or else the nearest."""
-    for number, (left, right) in enumerate(columns):
-        if part.left <= right and part.right >= left:
-            return number
-    middle = (part.left + part.right) / 2
-    return min(range(len(columns)), key=lambda n: abs(sum(columns[n]) / 2 - middle))
-
-
-def _empty_box(cell: Sequence[Line], line: Line) -> tuple[float, float, float, float]:
-    """Return the place of a bar, which is not drawn: no width, where the cell begins."""
+def _bar_box(cell: Sequence[Line], before: Sequence[Box]) -> Box:
+    """Return the box of a bar, which is not drawn: no width, where its cell begins."""
     if cell and cell[0].boxes:
         left, bottom, _, top = cell[0].boxes[0]
         return left, bottom, left, top
-    left, bottom, right, top = line.boxes[-1] if line.boxes else (0.0, 0.0, 0.0, 0.0)
+    _, bottom, right, top = before[-1] if before else (0.0, 0.0, 0.0, 0.0)
     return right, bottom, right, top
+
+
+def _column(cell: _Cell, columns: _Columns) -> int:
+    """Return the column that a cell is in: the first that it touches, or else the nearest."""
+    for number, (left, right) in enumerate(columns):
+        if cell.left <= right and cell.right >= left:
+            return number
+    middle = (cell.left + cell.right) / 2
+    return min(range(len(columns)), key=lambda n: abs(sum(columns[n]) / 2 - middle))

@@ -160,7 +160,7 @@ def test_columns_in_a_small_font_may_be_three() -> None:
 def test_the_rows_of_a_table_stay_rows() -> None:
     names, heights = ["Everest", "K2", "Lhotse", "Makalu"], ["8849 m", "8611 m", "8516 m", "8485 m"]
     rows = row_by_row(text_lines(*names), text_lines(*heights, left=320))
-    assert parsed(pdf([rows])).text == "Everest 8849 m\nK2 8611 m\nLhotse 8516 m\nMakalu 8485 m"
+    assert parsed(pdf([rows])).text == "Everest | 8849 m\nK2 | 8611 m\nLhotse | 8516 m\nMakalu | 8485 m"
 
 
 # --- Headings
