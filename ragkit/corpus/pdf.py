@@ -1,8 +1,8 @@
 """PDF (ISO 32000-2), parsed by PDFium: the text of the pages, and where each page begins.
 
 Columns are read one after the other, rows of tables are lines, running heads and feet are left
-out, and a sentence goes on over the end of a page. Sections come from the entries of the outline that are lines of their page;
-without any, from the lines in a larger or bolder font.
+out, and a sentence goes on over the end of a page. Sections come from the entries of the outline
+that are lines of their page; without any, from the lines in a larger or bolder font.
 """
 
 from __future__ import annotations

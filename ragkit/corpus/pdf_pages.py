@@ -26,6 +26,8 @@ __all__ = ["OutlineEntry", "PdfContent", "parse_pages", "run_pdfium"]
 _PROGRAM = Path(__file__).with_name("pdf_process.py")
 _ROW_HEIGHT = 0.5
 """Of the font's size: fragments whose baselines differ by less are one line."""
+_WIDE_GAP = 1.1
+"""Of the font's size: a wider gap is one between columns, or words that are set apart."""
 _MIN_COLUMN_ROWS = 3
 """So many rows have a gap where two columns meet."""
 _MAX_COLUMN_DEPTH = 4
@@ -113,8 +115,27 @@ def _line(text: str, *place: Any) -> Line:
 
 def _in_order(page: Sequence[Line]) -> Iterator[Line]:
     """Yield the lines of a page: rows of tables as they are, and what is between in its order."""
-    for is_table, lines in groupby(page, key=lambda line: bool(line.table)):
-        yield from lines if is_table else _reading_order(list(lines))
+    for is_table, group in groupby(page, key=lambda line: bool(line.table)):
+        lines = list(group)
+        yield from lines if is_table else _reading_order(list(_fragments(lines)))
+
+
+def _fragments(parts: Iterable[Line]) -> Iterator[Line]:
+    """Yield runs of fragments with narrow gaps between them, as in justified text, as one."""
+    run: list[Line] = []
+    for part in parts:
+        if run and not _is_next(run[-1], part):
+            yield _joined(run)._replace(parts=())
+            run = []
+        run.append(part)
+    if run:
+        yield _joined(run)._replace(parts=())
+
+
+def _is_next(before: Line, part: Line) -> bool:
+    size = max(before.size, part.size, 1.0)
+    is_same_line = abs(part.baseline - before.baseline) < 0.6 * size
+    return is_same_line and -0.5 * size < part.left - before.right < _WIDE_GAP * size
 
 
 def _reading_order(fragments: Sequence[Line], depth: int = 0) -> list[Line]:

@@ -1,14 +1,14 @@
 """Finds the tables of a PDF, which says nowhere that it has any: rows whose cells stand in columns.
 
-A row becomes a line ``a | b | c``, as in every format. Programs draw a table cell by cell: the lines of
-a cell below each other, and the next cell to the right of it.
+A row becomes a line ``a | b | c``, as in every format. Programs draw a table cell by cell: the
+lines of a cell below each other, and the next cell to the right of it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, count
+from itertools import chain, count, pairwise
 from statistics import median
 from typing import NamedTuple
 
@@ -119,10 +119,13 @@ def _parts(page: Sequence[Line]) -> Iterator[_Part]:
 
 def _with_headlines(parts: Sequence[_Part]) -> Iterator[_Part]:
     """Yield parts; one line between two parts of a table is a row of it."""
+    last = len(parts) - 1
     for number, part in enumerate(parts):
-        before, after = parts[max(0, number - 1)].columns, parts[min(number + 1, len(parts) - 1)].columns  # fmt: skip
-        is_between = part.columns is None and before and after and _are_same(before, after)
-        yield part._replace(columns=before) if is_between and len(part.fragments) == 1 else part
+        if part.columns is None and 0 < number < last and len(part.fragments) == 1:
+            before, after = parts[number - 1].columns, parts[number + 1].columns
+            if before and after and _are_same(before, after):
+                part = part._replace(columns=before)  # noqa: PLW2901
+        yield part
 
 
 def _cells(page: Sequence[Line]) -> Iterator[_Cell]:
@@ -175,7 +178,7 @@ def _columns(rows: Sequence[Sequence[_Cell]]) -> _Columns | None:
         return None
     by_column = list(zip(*full, strict=True))
     columns = [(min(c.left for c in own), max(c.right for c in own)) for own in by_column]
-    are_apart = all(a[1] < b[0] for a, b in zip(columns, columns[1:], strict=False))
+    are_apart = all(a[1] < b[0] for a, b in pairwise(columns))
     if not are_apart or not all(map(_is_aligned, by_column)):
         return None
     are_text = [is_running_text([line for c in own for line in c.lines]) for own in by_column]
@@ -223,18 +226,30 @@ def _row(row: Sequence[_Cell], columns: _Columns, number: int) -> Line:
         if position:
             words.append("|")
             boxes.append(_bar_box(lines, boxes))
-        # A hyphen at the end of a line stays, since a code may have it, but joins its word.
-        words += [line.text.replace("\u00ad", "-") for line in lines]
-        boxes += [box for line in lines for box in line.boxes]
+        for number_in_cell, line in enumerate(lines):
+            _add_words(words, boxes, line, joins=number_in_cell > 0)
     own = [line for cell in row for line in cell.lines]
     return own[0]._replace(
-        text=" ".join(words),
+        text=" ".join(words).replace("\u00ad", "-"),
         baseline=max(cell.top for cell in row),
         right=row[-1].right,
         is_bold=all(line.is_bold for line in own),
         boxes=tuple(boxes) if own[0].boxes else (),
         table=number,
     )
+
+
+def _add_words(words: list[str], boxes: list[Box], line: Line, *, joins: bool) -> None:
+    """Append the words of a line; one that the end of the line before breaks is whole."""
+    own, own_boxes = line.text.split(), list(line.boxes)
+    if joins and len(words[-1]) > 1 and words[-1][-1] in "-–\u00ad":
+        is_hyphenated = words[-1][-2].isalpha() and own[0][0].islower()
+        words[-1] = (words[-1][:-1] if is_hyphenated else words[-1]) + own.pop(0)
+        if own_boxes:
+            lefts, bottoms, rights, tops = zip(boxes[-1], own_boxes.pop(0), strict=True)
+            boxes[-1] = min(lefts), min(bottoms), max(rights), max(tops)
+    words += own
+    boxes += own_boxes
 
 
 def _bar_box(cell: Sequence[Line], before: Sequence[Box]) -> Box:

@@ -1,6 +1,6 @@
 """How a row of a table is read: each cell after the name of its column, and where each came from.
 
-A reader learned from prose: of ``Radiology | Dr. Novak | A 012`` it cannot tell whose room is whose.
+A reader learned from prose: of ``Radiology | Dr. Novak | A 012`` it cannot tell what is what.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ class NamedRow(NamedTuple):
 
 
 def column_names(text: str, lead: Span, rows: Sequence[Span]) -> tuple[str, ...]:
-    """Return the names of columns that a lead ends with; none if the sentences are no rows of them.
+    r"""Return the names of columns that a lead ends with; none if the sentences are no such rows.
 
-    >>> table = "City | Opened\\nBari | 2006"
+    >>> table = "City | Opened\nBari | 2006"
     >>> column_names(table, Span(0, 13), [Span(14, 25)])
     ('City', 'Opened')
     """
