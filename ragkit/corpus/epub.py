@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from ragkit.corpus.archive import Archive
 from ragkit.corpus.decoding import decode_html, refuse_unusable
 from ragkit.corpus.epub_notes import with_notes
-from ragkit.corpus.epub_toc import Navigation, chapter_headings, resolved
+from ragkit.corpus.epub_toc import Chapter, Navigation, chapter_headings, resolved
 from ragkit.corpus.headings import sections_between
 from ragkit.corpus.html import html_tokens
 from ragkit.corpus.html_elements import Token
@@ -53,10 +53,7 @@ def parse(file: BinaryIO, path: Path) -> Iterator[ParsedDocument]:
     refuse_unusable(text, f"{path}, without its markup,")
     titles = _texts(package, "title")
     starts = [
-        (
-            chapter,
-            builder.marks.get(f"{chapter.page}#{chapter.anchor}", builder.marks[chapter.page]),
-        )
+        (chapter, _start(builder.marks, chapter))
         for chapter in navigation.chapters
         if chapter.page in builder.marks
     ]
@@ -81,6 +78,10 @@ def _package_name(archive: Archive) -> str:
         if element.name == "rootfile" and element.attributes.get("full-path"):
             return element.attributes["full-path"]
     raise archive.damaged(f"{_CONTAINER} names no package")
+
+
+def _start(marks: Mapping[str, int], chapter: Chapter) -> int:
+    return marks.get(f"{chapter.page}#{chapter.anchor}", marks[chapter.page])
 
 
 def _tokens(archive: Archive, name: str) -> list[Token]:

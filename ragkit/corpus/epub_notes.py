@@ -1,7 +1,7 @@
 """Footnotes of an EPUB: each is put after the paragraph that refers to it, wherever it is written.
 
-https://www.w3.org/TR/epub-33/#sec-epub-type-attribute; in EPUB 2, which has no such types, a link in
-superscript is a reference.
+https://www.w3.org/TR/epub-33/#sec-epub-type-attribute; in EPUB 2, which has no such types, a link
+in superscript is a reference.
 """
 
 from __future__ import annotations
@@ -82,10 +82,10 @@ def _references(tokens: Sequence[Token], name: str) -> Iterator[_Reference]:
             link, words = (number, attributes, raised > 0), []
         elif content == "a" and link:
             mark = "".join("".join(words).split())
-            first, attributes, is_raised = link
+            first, link_attributes, is_raised = link
             link = None
-            target = resolved(attributes.get("href") or "", name)
-            is_named = bool(types_of(attributes) & _REFERENCES)
+            target = resolved(link_attributes.get("href") or "", name)
+            is_named = bool(types_of(link_attributes) & _REFERENCES)
             if mark and target[1] and (is_named or (is_raised and len(mark) <= _MAX_MARK)):
                 yield _Reference(first, number, mark.strip("[]()"), target)
 
@@ -114,9 +114,10 @@ def _elements(tokens: Sequence[Token], anchors: set[str]) -> Iterator[tuple[str,
 def _note(tokens: Sequence[Token], mark: str) -> list[Token]:
     """Return a note as blocks of its own, with its mark once and without links back."""
     inside = list(_without_links_back(tokens[1:-1]))
-    first = next((n for n, token in enumerate(inside) if token[0] == "text" and token[1].strip()), None)  # fmt: skip
-    if first is None:
+    words = [n for n, token in enumerate(inside) if token[0] == "text" and token[1].strip()]
+    if not words:
         return []
+    first = words[0]
     text = inside[first][1].lstrip()
     bare = text.lstrip("[(")
     rest = bare[len(mark) :] if bare.startswith(mark) else None
@@ -129,7 +130,7 @@ def _note(tokens: Sequence[Token], mark: str) -> list[Token]:
 def _without_links_back(tokens: Sequence[Token]) -> Iterator[Token]:
     held: list[Token] | None = None
     for token in tokens:
-        kind, content, attributes = token
+        kind, content, _ = token
         if held is None and kind == "start" and content == "a":
             held = [token]
         elif held is None:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 from support.pdf_files import Placed, pdf
 
+Row = tuple[str, ...]
+
 NAMES = ("Department", "Head", "Phone", "Room", "Opening hours")
 ROWS = (
     ("Cardiology", "Dr. Amelia Hart", "555-0141", "B 204", "Mon–Fri 8:00–16:00"),
@@ -61,7 +63,7 @@ def markdown() -> bytes:
 
 
 def html() -> bytes:
-    def line(row: tuple[str, ...], tag: str) -> str:
+    def line(row: Row, tag: str) -> str:
         return f"<tr>{''.join(f'<{tag}>{cell}</{tag}>' for cell in row)}</tr>"
 
     rows = "".join([line(NAMES, "th"), *[line(row, "td") for row in ROWS]])
@@ -95,7 +97,7 @@ def docx() -> bytes:
     def paragraph(text: str) -> str:
         return f"<w:p><w:r><w:t>{text}</w:t></w:r></w:p>"
 
-    def line(row: tuple[str, ...], properties: str = "") -> str:
+    def line(row: Row, properties: str = "") -> str:
         cells = "".join(f"<w:tc>{paragraph(cell)}</w:tc>" for cell in row)
         return f"<w:tr>{properties}{cells}</w:tr>"
 
@@ -115,7 +117,7 @@ def pdf_table() -> bytes:
     lefts = (40.0, 150.0, 280.0, 350.0, 410.0)
     page: list[Placed] = [(40, 760, 18, "F2", TITLE), (40, 730, 10, "F1", INTRODUCTION)]
     page += [(left, 700, 10, "F2", name) for left, name in zip(lefts, NAMES, strict=True)]
-    pages = [page, []]
+    pages: list[list[Placed]] = [page, []]
     for number, row in enumerate(ROWS):
         height = 680 - 24 * (number % 20)
         # The fonts of the tests have no dash of this kind in ISO 8859-1.
