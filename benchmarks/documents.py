@@ -3,7 +3,7 @@
     python -m benchmarks.documents
 
 Each input is named after a trait out of a public bug report of a document loader. Prints a table,
-and ends with status 1 if an input is not right. ``tests/corpus/test_documents.py`` runs the same
+and ends with status 1 if an input is not right. ``tests/corpus/test_document_inputs.py`` runs the same
 inputs.
 """
 
@@ -144,7 +144,7 @@ def code_lines(path: Path) -> tuple[bool, list[str]]:
     lines = {line.strip() for line in document.text.splitlines()}
     firsts = [document.text[slice(*chunk.sentences[0])] for chunk in chunks]
     begins = all(first.splitlines()[0].strip() in lines for first in firsts)
-    return begins, marks(Index.build(path).ask("Where does default_12 stand?"))
+    return begins, marks(Index.build(path).ask("default_12"))
 
 
 def pages_without_text(path: Path) -> tuple[int, ...]:
