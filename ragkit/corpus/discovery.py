@@ -182,21 +182,25 @@ def _select(paths: Iterable[Path], root: Path, left_out: LeftOutBuilder) -> list
 
 
 def _is_selected(path: Path, real_root: str, left_out: LeftOutBuilder) -> bool:
-    if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises without permission
-        if not os.path.isdir(path):  # noqa: PTH112 - the same
-            left_out.note(path, f"{path} is a broken link, a pipe or not permitted.")
+    if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises without permission
         return False
     if path.name.lower().endswith(METADATA_SUFFIX):
         return False
     if path.name.startswith(_LOCK_FILE):
         left_out.lock_files += 1
         return False
+    suffix = split_suffix(path)[1]
+    if not is_supported(path):
+        left_out.suffixes[suffix or path.suffix.lower()] += 1
+        return False
+    if not os.path.isfile(path):  # noqa: PTH113 - the same
+        left_out.note(path, f"{path} is a broken link, a pipe or not permitted.")
+        return False
     if path.is_symlink() and os.path.commonpath([real_root, os.path.realpath(path)]) != real_root:
         left_out.note(path, f"{path} is a link to outside the folder. Replace it by a copy.")
         return False
-    suffix = split_suffix(path)[1]
-    if not is_supported(path) or (suffix.startswith(".xml") and not _is_dump(path)):
-        left_out.suffixes[suffix or path.suffix.lower()] += 1
+    if suffix.startswith(".xml") and not _is_dump(path):
+        left_out.suffixes[suffix] += 1
         return False
     return True
 

@@ -6,6 +6,7 @@ lines of a cell below each other, and the next cell to the right of it.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, count, pairwise
@@ -27,6 +28,7 @@ _NEXT_LINE = 1.45
 """Of the font's size: the greatest distance of two lines of one cell."""
 _SAME_LINE = 0.5
 """Of the font's size: cells whose lines are nearer stand beside each other."""
+_LEADER = re.compile(r"(?:\. ?){4}")
 _MAX_MARGIN = 3
 """Fragments of a head or foot between the two parts of a table that a page's end divides."""
 _MIN_TEXT_LINES = 3
@@ -181,6 +183,8 @@ def _columns(rows: Sequence[Sequence[_Cell]]) -> _Columns | None:
     are_apart = all(a[1] < b[0] for a, b in pairwise(columns))
     if not are_apart or not all(map(_is_aligned, by_column)):
         return None
+    if sum(map(_has_leader, full)) > (1 - _ALIKE) * len(full):
+        return None  # a table of contents
     are_text = [is_running_text([line for c in own for line in c.lines]) for own in by_column]
     return None if all(are_text) or (usual == 2 and _is_list(full)) else columns
 
@@ -192,6 +196,11 @@ def _is_aligned(cells: Sequence[_Cell]) -> bool:
         rounded = Counter(round(place / _ALIGNED) for place in places)
         most = max(most, *(rounded[n] + rounded[n + 1] for n in rounded))
     return most >= _ALIKE * len(cells)
+
+
+def _has_leader(row: Sequence[_Cell]) -> bool:
+    """Whether a row has dots that lead the eye to a number of a page."""
+    return any(_LEADER.search(cell.text) or cell.text == "." for cell in row)
 
 
 def _is_list(rows: Sequence[Sequence[_Cell]]) -> bool:

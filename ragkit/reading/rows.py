@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ragkit.text.blocks import cells
-from ragkit.text.spans import Span, lines
+from ragkit.text.spans import Span, lines, trim
 
 __all__ = ["NamedRow", "column_names"]
 
@@ -63,5 +63,5 @@ def column_names(text: str, lead: Span, rows: Sequence[Span]) -> tuple[str, ...]
 
 def _last_named(text: str, lead: Span) -> Span:
     """The last line of a lead that has letters: below the names there may be a rule."""
-    own = lines(text, *lead)
-    return next((n for n in reversed(own) if any(map(str.isalnum, text[slice(*n)]))), own[-1])
+    own = [line for line in (trim(text, one) for one in lines(text, *lead)) if line]
+    return next((n for n in reversed(own) if any(map(str.isalnum, text[slice(*n)]))), lead)

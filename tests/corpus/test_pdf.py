@@ -210,6 +210,13 @@ def test_numbered_items_are_no_table() -> None:
     assert parsed(pdf([rows])).text.startswith("1. Open the valve.\n2. Open the valve.")
 
 
+def test_a_table_of_contents_with_leaders_has_no_cells() -> None:
+    rows = drawn_cells(
+        *[((50, f"Part {n}"), (200, ". . . . . ."), (400, f"{n}9")) for n in range(1, 6)]
+    )
+    assert " | " not in parsed(pdf([rows])).text
+
+
 # --- Headings
 
 
