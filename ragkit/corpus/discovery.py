@@ -182,9 +182,8 @@ def _select(paths: Iterable[Path], root: Path, left_out: LeftOutBuilder) -> list
 
 
 def _is_selected(path: Path, real_root: str, left_out: LeftOutBuilder) -> bool:
-    if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises without permission
-        return False
-    if path.name.lower().endswith(METADATA_SUFFIX):
+    # Path.is_dir raises without permission.
+    if os.path.isdir(path) or path.name.lower().endswith(METADATA_SUFFIX):  # noqa: PTH112
         return False
     if path.name.startswith(_LOCK_FILE):
         left_out.lock_files += 1
