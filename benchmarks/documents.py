@@ -3,7 +3,7 @@
     python -m benchmarks.documents
 
 Each input is named after a trait out of a public bug report of a document loader. Prints a table,
-and ends with status 1 if an input is not right. ``tests/corpus/test_document_inputs.py`` runs the same
+and ends with status 1 if an input is not right. ``benchmarks/tests/test_document_inputs.py`` runs the same
 inputs.
 """
 
