@@ -182,23 +182,30 @@ def _select(paths: Iterable[Path], root: Path, left_out: LeftOutBuilder) -> list
 
 
 def _is_selected(path: Path, real_root: str, left_out: LeftOutBuilder) -> bool:
-    if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises without permission
-        if not os.path.isdir(path):  # noqa: PTH112 - the same
-            left_out.note(path, f"{path} is a broken link, a pipe or not permitted.")
-        return False
-    if path.name.lower().endswith(METADATA_SUFFIX):
+    # Path.is_dir raises without permission.
+    if os.path.isdir(path) or path.name.lower().endswith(METADATA_SUFFIX):  # noqa: PTH112
         return False
     if path.name.startswith(_LOCK_FILE):
         left_out.lock_files += 1
         return False
-    if path.is_symlink() and os.path.commonpath([real_root, os.path.realpath(path)]) != real_root:
-        left_out.note(path, f"{path} is a link to outside the folder. Replace it by a copy.")
-        return False
     suffix = split_suffix(path)[1]
-    if not is_supported(path) or (suffix.startswith(".xml") and not _is_dump(path)):
+    reason = _unusable_link(path, real_root) if is_supported(path) else None
+    if reason:
+        left_out.note(path, reason)
+    elif not is_supported(path) or (suffix.startswith(".xml") and not _is_dump(path)):
         left_out.suffixes[suffix or path.suffix.lower()] += 1
-        return False
-    return True
+    else:
+        return True
+    return False
+
+
+def _unusable_link(path: Path, real_root: str) -> str | None:
+    """Say why a path is no file of the folder; None if it is one."""
+    if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises without permission
+        return f"{path} is a broken link, a pipe or not permitted."
+    if path.is_symlink() and os.path.commonpath([real_root, os.path.realpath(path)]) != real_root:
+        return f"{path} is a link to outside the folder. Replace it by a copy."
+    return None
 
 
 def _is_dump(path: Path) -> bool:

@@ -40,8 +40,8 @@ def parse(file: BinaryIO, path: Path) -> Iterator[ParsedDocument]:
     add_page(builder, html_tokens(html, path, xml=False, extra="documents"))
     text = builder.text()
     refuse_unusable(text, f"{path}, without its markup,")
-    headings, heading_title = split_title(builder.headings)
     title, metadata = _properties(archive)
+    headings, heading_title = split_title(builder.headings, None if has_title else title)
     # The properties often have the title of another document, whose copy was changed.
     title = heading_title or title if has_title else title or heading_title
     yield ParsedDocument(text, sections_between(text, headings), title=title, metadata=metadata)

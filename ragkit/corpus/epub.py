@@ -1,11 +1,12 @@
 """EPUB (https://www.w3.org/TR/epub-33/): the pages of the book's spine, in order.
 
-Sections come from the headings in the pages. No section continues from one page to the next.
+Sections are the chapters of the table of contents, with the headings of the pages in them; without
+one, the headings. A section goes on on the next page. Notes stand after the paragraph that refers
+to them. The cover and the pages of contents are left out.
 """
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
@@ -13,8 +14,11 @@ from urllib.parse import unquote
 
 from ragkit.corpus.archive import Archive
 from ragkit.corpus.decoding import decode_html, refuse_unusable
+from ragkit.corpus.epub_notes import with_notes
+from ragkit.corpus.epub_toc import Chapter, Navigation, chapter_headings, resolved
 from ragkit.corpus.headings import sections_between
 from ragkit.corpus.html import html_tokens
+from ragkit.corpus.html_elements import Token
 from ragkit.corpus.html_text import add_page
 from ragkit.corpus.parser import ParsedDocument
 from ragkit.corpus.text_builder import TextBuilder
@@ -25,6 +29,7 @@ from ragkit.types import MetadataValue
 __all__ = ["parse"]
 
 _PAGE_TYPES = ("application/xhtml+xml", "text/html")
+_NCX = "application/x-dtbncx+xml"
 _CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"
 
@@ -34,17 +39,30 @@ def parse(file: BinaryIO, path: Path) -> Iterator[ParsedDocument]:
     archive = Archive(file, path, "EPUB")
     package_name = _package_name(archive)
     package = _parse_member(archive, package_name)
+    items = _pages(package, package_name, archive)
+    navigation = _navigation(package, package_name, archive).on_pages(list(items))
+    names = [name for name in items if name not in navigation.left_out] or list(items)
+    pages = with_notes({name: _tokens(archive, name) for name in names})
     builder = TextBuilder()
-    for name in _page_names(package, package_name, archive):
-        builder.close_sections()
-        page = decode_html(archive.unpack(name), f"{path} ({name})")
-        add_page(builder, html_tokens(page, path, xml=True, extra="documents"))
+    for name, tokens in pages.items():
+        if not items[name]:
+            builder.close_sections()
+        builder.mark(name)
+        add_page(builder, tokens, _anchors(navigation, name))
     text = builder.text()
     refuse_unusable(text, f"{path}, without its markup,")
     titles = _texts(package, "title")
+    starts = [
+        (chapter, _start(builder.marks, chapter))
+        for chapter in navigation.chapters
+        if chapter.page in builder.marks
+    ]
+    headings = chapter_headings(
+        text, builder.headings, starts, [builder.marks[name] for name in pages]
+    )
     yield ParsedDocument(
         text,
-        sections_between(text, builder.headings),
+        sections_between(text, headings),
         title=titles[0] if titles else None,
         metadata=_metadata(package),
     )
@@ -62,28 +80,62 @@ def _package_name(archive: Archive) -> str:
     raise archive.damaged(f"{_CONTAINER} names no package")
 
 
-def _page_names(package: list[Element], package_name: str, archive: Archive) -> list[str]:
-    """Return the members in the spine that are pages, each once, without the navigation page."""
-    folder = posixpath.dirname(package_name)
+def _start(marks: Mapping[str, int], chapter: Chapter) -> int:
+    return marks.get(f"{chapter.page}#{chapter.anchor}", marks[chapter.page])
+
+
+def _tokens(archive: Archive, name: str) -> list[Token]:
+    page = decode_html(archive.unpack(name), f"{archive.path} ({name})")
+    return html_tokens(page, archive.path, xml=True, extra="documents")
+
+
+def _anchors(navigation: Navigation, page: str) -> dict[str, str]:
+    """Return the ids on a page that chapters begin at, each with the name of its mark."""
+    return {
+        chapter.anchor: f"{page}#{chapter.anchor}"
+        for chapter in navigation.chapters
+        if chapter.page == page and chapter.anchor
+    }
+
+
+def _pages(package: list[Element], package_name: str, archive: Archive) -> dict[str, bool]:
+    """Return the pages of the spine, without the navigation page, and whether each is in line."""
     encrypted = _encrypted_names(archive)
-    names: dict[str, None] = {}
-    for item in _spine_items(package):
+    pages: dict[str, bool] = {}
+    for item, is_linear in _spine_items(package):
         if item.get("media-type") not in _PAGE_TYPES:
             continue
-        name = posixpath.normpath(posixpath.join(folder, unquote(item.get("href", ""))))
+        name, _ = resolved(item.get("href", ""), package_name)
         if name in encrypted:
             raise SourceError(
                 f"{archive.path} is copy-protected: {name} is encrypted. Use a copy that is not."
             )
         if "nav" not in item.get("properties", "").split():
-            names[name] = None
-    if not names:
+            pages.setdefault(name, is_linear)
+    if not pages:
         raise archive.damaged(f"{package_name} lists no pages")
-    return list(names)
+    return pages
 
 
-def _spine_items(package: list[Element]) -> Iterator[Mapping[str, str]]:
-    """Yield the attributes of the manifest's items that the spine refers to, in its order."""
+def _navigation(package: list[Element], package_name: str, archive: Archive) -> Navigation:
+    """Return the table of contents, of EPUB 3 or else of EPUB 2, and the pages that are no text."""
+    contents = Navigation()
+    for item in (one.attributes for one in package if one.name == "item"):
+        name, _ = resolved(item.get("href", ""), package_name)
+        if name not in archive.names:
+            continue
+        if "nav" in item.get("properties", "").split():
+            contents = Navigation.of_document(_tokens(archive, name), name)
+        elif item.get("media-type") == _NCX and not contents.chapters:
+            contents = Navigation.of_ncx(_parse_member(archive, name), name)
+        if contents.chapters and "nav" in item.get("properties", "").split():
+            break
+    guide = [one.attributes for one in package if one.name == "reference"]
+    return contents.without(guide, package_name)
+
+
+def _spine_items(package: list[Element]) -> Iterator[tuple[Mapping[str, str], bool]]:
+    """Yield the items that the spine refers to, in its order, and whether each is in line."""
     manifest = {
         element.attributes.get("id"): element.attributes
         for element in package
@@ -91,7 +143,8 @@ def _spine_items(package: list[Element]) -> Iterator[Mapping[str, str]]:
     }
     for element in package:
         if element.name == "itemref" and element.attributes.get("idref") in manifest:
-            yield manifest[element.attributes.get("idref")]
+            is_linear = element.attributes.get("linear") != "no"
+            yield manifest[element.attributes.get("idref")], is_linear
 
 
 def _encrypted_names(archive: Archive) -> frozenset[str]:

@@ -77,8 +77,15 @@ def sections_between(text: str, headings: Iterable[Heading], start: int = 0) -> 
     return tuple(sections)
 
 
-def split_title(headings: Sequence[Heading]) -> tuple[list[Heading], str | None]:
+def split_title(
+    headings: Sequence[Heading], title: str | None = None
+) -> tuple[list[Heading], str | None]:
     """Treat the only heading of level 1, if there is exactly one, as the document's title.
+
+    Args:
+        headings: all headings of the document.
+        title: the title that the document has from elsewhere. A heading that is not part of it
+            names a section, since its words would otherwise be nowhere.
 
     Returns:
         The headings with that one at TITLE_LEVEL, so that it names no section, and its title; or
@@ -87,10 +94,14 @@ def split_title(headings: Sequence[Heading]) -> tuple[list[Heading], str | None]
     """
     changed = list(headings)
     top = [position for position, heading in enumerate(headings) if heading.level == 1]
-    if len(top) != 1:
+    if len(top) != 1 or not (title is None or _is_in(headings[top[0]].title, title)):
         return changed, None
     changed[top[0]] = changed[top[0]]._replace(level=TITLE_LEVEL)
     return changed, headings[top[0]].title
+
+
+def _is_in(heading: str, title: str) -> bool:
+    return " ".join(heading.casefold().split()) in " ".join(title.casefold().split())
 
 
 def parse_title(text: str) -> str | None:

@@ -42,14 +42,13 @@ def parse(file: BinaryIO, path: Path) -> Iterator[ParsedDocument]:
     page = add_page(builder, html_tokens(source, path, xml=is_xml))
     text = builder.text()
     refuse_unusable(text, f"{path}, without its markup,")
-    headings, heading_title = split_title(builder.headings)
-    first_heading = builder.headings[0].title if builder.headings else None
     # <title> is often "Article - Site", and the heading alone is the better title.
-    is_in_title = heading_title and heading_title in page.title
+    headings, heading_title = split_title(builder.headings, page.title or None)
+    first_heading = builder.headings[0].title if builder.headings else None
     yield ParsedDocument(
         text,
         sections_between(text, headings),
-        title=heading_title if is_in_title else page.title or heading_title or first_heading,
+        title=heading_title or page.title or first_heading,
         url=page.url,
         metadata=page.metadata,
     )

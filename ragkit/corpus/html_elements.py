@@ -8,7 +8,7 @@ from collections.abc import Mapping
 __all__ = [
     "BLOCKS", "CELLS", "HEADINGS", "IMPLIED_ENDS", "LISTS", "PREFORMATTED", "SKIPPED", "VOID",
     "Attributes", "Token", "class_names", "is_heading_of_panel", "is_hidden", "is_never_text",
-    "is_permalink",
+    "is_permalink", "types_of",
 ]  # fmt: skip
 
 Attributes = Mapping[str, str | None]
@@ -66,6 +66,8 @@ _NEVER_TEXT = re.compile(
     |(?:line-?nos?|line-?numbers?|gutter)""",
     re.IGNORECASE | re.VERBOSE,
 )
+_PAGE_BREAKS = frozenset({"pagebreak", "doc-pagebreak"})
+"""Types of elements that contain the number of a printed page."""
 _NEVER_TEXT_OF_PAGE = frozenset("html body main article".split())
 
 # Alone, these are the mark of a link to the heading or term that it stands beside.
@@ -89,7 +91,15 @@ def is_never_text(name: str, attributes: Attributes) -> bool:
         return False
     if (attributes.get("role") or "").lower() in _SKIPPED_ROLES:
         return True
+    if types_of(attributes) & _PAGE_BREAKS:
+        return True
     return any(_NEVER_TEXT.fullmatch(one) for one in class_names(attributes))
+
+
+def types_of(attributes: Attributes) -> frozenset[str]:
+    """Return what an element of an e-book is: ``noteref``, ``doc-footnote``, ``pagebreak``."""
+    names = f"{attributes.get('epub:type') or ''} {attributes.get('role') or ''}"
+    return frozenset(names.lower().split())
 
 
 def class_names(attributes: Attributes) -> list[str]:

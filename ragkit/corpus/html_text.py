@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 
 from ragkit.corpus.headings import MAX_HEADING_LENGTH
 from ragkit.corpus.html_elements import (
@@ -47,9 +48,18 @@ _MAX_MARK_PIECES = 8
 """A link with more pieces of text is no permalink; a button with more is no control."""
 
 
-def add_page(builder: TextBuilder, tokens: list[Token]) -> PageProperties:
-    """Append the visible text and headings of a page to ``builder``; return its properties."""
-    writer = _PageWriter(builder, layout_of(tokens))
+def add_page(
+    builder: TextBuilder, tokens: list[Token], anchors: Mapping[str, str] | None = None
+) -> PageProperties:
+    """Append the visible text and headings of a page to ``builder``; return its properties.
+
+    Args:
+        builder: gets the text.
+        tokens: of the page.
+        anchors: id of an element → the name of the mark to set where it begins.
+
+    """
+    writer = _PageWriter(builder, layout_of(tokens), anchors or {})
     for number, (kind, content, attributes) in enumerate(tokens):
         if kind == "text":
             writer.text(number, content)
@@ -69,10 +79,13 @@ class _PageWriter:
 
     """
 
-    def __init__(self, builder: TextBuilder, layout: PageLayout) -> None:
+    def __init__(
+        self, builder: TextBuilder, layout: PageLayout, anchors: Mapping[str, str]
+    ) -> None:
         self.properties = PageProperties()
         self._builder = builder
         self._layout = layout
+        self._anchors = anchors
         self._open: list[str] = []
         self._open_counts: Counter[str] = Counter()
         self._skipped_depth: int | None = None
@@ -108,6 +121,7 @@ class _PageWriter:
         if self._skipped_depth is None:
             if name in BLOCKS:
                 self._end_block()
+            self._mark(name, attributes)
             if is_skipped:
                 self._skipped_depth = len(self._open)
             else:
@@ -165,6 +179,12 @@ class _PageWriter:
                 outermost = depth
         while outermost is not None and len(self._open) > outermost:
             self._close_innermost()
+
+    def _mark(self, name: str, attributes: Attributes) -> None:
+        for key in ("id", "name") if name == "a" else ("id",):
+            mark = self._anchors.get(attributes.get(key) or "")
+            if mark:
+                self._builder.mark(mark)
 
     def _is_skipped(self, number: int, name: str, attributes: Attributes) -> bool:
         if name in SKIPPED or number in self._layout.navigation:

@@ -60,7 +60,7 @@ def parse(file: BinaryIO, path: Path) -> Iterator[ParsedDocument]:
         tokens, env = _blocks(text, start)
     headings, title = list(_headings(text, start, tokens, env)), None
     if _begins_with_title(tokens):
-        headings, title = split_title(headings)
+        headings, title = split_title(headings, metadata.title)
     yield ParsedDocument(
         text,
         sections_between(text, headings, start),

@@ -1,8 +1,8 @@
 """PDF (ISO 32000-2), parsed by PDFium: the text of the pages, and where each page begins.
 
-Columns are read one after the other, running heads and feet are left out, and a sentence goes on
-over the end of a page. Sections come from the entries of the outline that are lines of their page;
-without any, from the lines in a larger or bolder font.
+Columns are read one after the other, rows of tables are lines, running heads and feet are left
+out, and a sentence goes on over the end of a page. Sections come from the entries of the outline
+that are lines of their page; without any, from the lines in a larger or bolder font.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from ragkit.corpus.pdf_headings import (
     headings_by_font,
     headings_by_outline,
 )
+from ragkit.corpus.pdf_lines import Box, Line
 from ragkit.corpus.pdf_margins import without_margins
-from ragkit.corpus.pdf_pages import Box, Line, PdfContent, parse_pages
+from ragkit.corpus.pdf_pages import PdfContent, parse_pages
 from ragkit.corpus.pdf_text import JoinedText, with_notes_moved
 from ragkit.errors import SourceError
 from ragkit.text.spans import Span
@@ -108,10 +109,10 @@ def _document(
     content: PdfContent, pages: Sequence[Sequence[Line]], body: tuple[float, bool]
 ) -> ParsedDocument:
     _, joined, is_outlined = _joined(content, pages, body)
+    title, metadata = _properties(content.properties)
     headings, heading_title = joined.headings, None
     if not is_outlined:
-        headings, heading_title = split_title(joined.headings)
-    title, metadata = _properties(content.properties)
+        headings, heading_title = split_title(joined.headings, title)
     return ParsedDocument(
         joined.text,
         sections_between(joined.text, headings),

@@ -15,7 +15,8 @@ from itertools import groupby
 from typing import NamedTuple
 
 from ragkit.corpus.headings import MAX_HEADING_LENGTH
-from ragkit.corpus.pdf_pages import Line, OutlineEntry
+from ragkit.corpus.pdf_lines import Line
+from ragkit.corpus.pdf_pages import OutlineEntry
 
 __all__ = ["PageLine", "PdfHeading", "body_style", "headings_by_font", "headings_by_outline"]
 
@@ -295,8 +296,8 @@ def _is_heading(
 
 def _is_table_row(line: Line) -> bool:
     """Return whether a line has several cells; ``2.1   Syntax`` is a heading with its number."""
-    has_number = bool(_SECTION_NUMBER.match(" ".join(line.parts)))
-    return len(line.parts) > 1 + has_number
+    has_number = bool(_SECTION_NUMBER.match(" ".join(part.text for part in line.parts)))
+    return bool(line.table) or len(line.parts) > 1 + has_number
 
 
 def _title(lines: Sequence[PageLine], first: int, last: int) -> str:

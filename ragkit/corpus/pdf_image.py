@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ragkit.corpus.pdf import PlacedWord, place_words
-from ragkit.corpus.pdf_pages import Box, run_pdfium
+from ragkit.corpus.pdf_lines import Box
+from ragkit.corpus.pdf_pages import run_pdfium
 from ragkit.corpus.source_file import SourceFile, opened
 from ragkit.errors import IndexStaleError, InputError, SourceError
 from ragkit.text.spans import Span

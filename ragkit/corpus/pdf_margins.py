@@ -6,7 +6,7 @@ import re
 from collections.abc import Hashable, Iterator, Sequence
 from typing import NamedTuple
 
-from ragkit.corpus.pdf_pages import Line
+from ragkit.corpus.pdf_lines import Line
 
 __all__ = ["without_margins"]
 

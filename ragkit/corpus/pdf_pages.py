@@ -11,52 +11,26 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
-from statistics import median
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from ragkit.corpus.decoding import replace_surrogates
 from ragkit.corpus.parser import requires_extra
+from ragkit.corpus.pdf_lines import Box, Line
+from ragkit.corpus.pdf_tables import is_running_text, with_tables
 from ragkit.errors import SourceError
 
-__all__ = ["Box", "Line", "OutlineEntry", "PdfContent", "parse_pages", "run_pdfium"]
+__all__ = ["OutlineEntry", "PdfContent", "parse_pages", "run_pdfium"]
 
 _PROGRAM = Path(__file__).with_name("pdf_process.py")
 _ROW_HEIGHT = 0.5
 """Of the font's size: fragments whose baselines differ by less are one line."""
+_WIDE_GAP = 1.1
+"""Of the font's size: a wider gap is one between columns, or words that are set apart."""
 _MIN_COLUMN_ROWS = 3
-_MIN_COLUMN_CHARACTERS = 20
-_MIN_COLUMN_FILL = 0.55
-"""Columns have so many rows; their usual row is so long, and fills so much of the width."""
+"""So many rows have a gap where two columns meet."""
 _MAX_COLUMN_DEPTH = 4
-
-
-Box = tuple[float, float, float, float]
-"""Left, bottom, right and top in points, on the page as it is before it is turned."""
-
-
-class Line(NamedTuple):
-    """A line, or a part of one, of a page.
-
-    Attributes:
-        text: never blank; a soft hyphen at its end is a hyphen that breaks a word.
-        left, baseline, right: its place in points, upwards and to the right.
-        size: size of its font in points.
-        is_bold: whether all its words are bold.
-        parts: texts with wide gaps between them that it consists of.
-        boxes: of each word, if they were asked for.
-
-    """
-
-    text: str
-    left: float
-    baseline: float
-    right: float
-    size: float
-    is_bold: bool
-    parts: tuple[str, ...] = ()
-    boxes: tuple[Box, ...] = ()
 
 
 class OutlineEntry(NamedTuple):
@@ -86,8 +60,9 @@ def parse_pages(file: BinaryIO, path: Path, *, with_boxes: bool = False) -> PdfC
 
     """
     content = run_pdfium(file.read(), path, *(["--boxes"] if with_boxes else []))
+    pages = with_tables([_line(*fields) for fields in page] for page in content["pages"])
     return PdfContent(
-        [_reading_order([_line(*fields) for fields in page]) for page in content["pages"]],
+        [list(_in_order(page)) for page in pages],
         [OutlineEntry(level, _clean(title), *at) for level, title, *at in content["outline"]],
         {name: _clean(value) for name, value in content["properties"].items()},
     )
@@ -136,6 +111,31 @@ def _line(text: str, *place: Any) -> Line:
 
 
 # --- Reading order
+
+
+def _in_order(page: Sequence[Line]) -> Iterator[Line]:
+    """Yield the lines of a page: rows of tables as they are, and what is between in its order."""
+    for is_table, group in groupby(page, key=lambda line: bool(line.table)):
+        lines = list(group)
+        yield from lines if is_table else _reading_order(list(_fragments(lines)))
+
+
+def _fragments(parts: Iterable[Line]) -> Iterator[Line]:
+    """Yield runs of fragments with narrow gaps between them, as in justified text, as one."""
+    run: list[Line] = []
+    for part in parts:
+        if run and not _is_next(run[-1], part):
+            yield _joined(run)._replace(parts=())
+            run = []
+        run.append(part)
+    if run:
+        yield _joined(run)._replace(parts=())
+
+
+def _is_next(before: Line, part: Line) -> bool:
+    size = max(before.size, part.size, 1.0)
+    is_same_line = abs(part.baseline - before.baseline) < 0.6 * size
+    return is_same_line and -0.5 * size < part.left - before.right < _WIDE_GAP * size
 
 
 def _reading_order(fragments: Sequence[Line], depth: int = 0) -> list[Line]:
@@ -211,23 +211,12 @@ def _sides(rows: Iterable[Sequence[Line]], gutter: float) -> tuple[list[Line], l
 
 def _are_columns(parts: Sequence[Line], depth: int) -> bool:
     """Return whether fragments are one column of running text, or several."""
-    if _is_column(parts):
+    if is_running_text(parts):
         return True
     rows = list(_rows(parts))
     gutter = _gutter(rows) if depth < _MAX_COLUMN_DEPTH else None
     return gutter is not None and all(
         _are_columns(side, depth + 1) for side in _sides(rows, gutter)
-    )
-
-
-def _is_column(parts: Sequence[Line]) -> bool:
-    """Return whether fragments are lines of running text, not the cells of a table."""
-    if len(parts) < _MIN_COLUMN_ROWS:
-        return False
-    width = max(part.right for part in parts) - min(part.left for part in parts)
-    return (
-        median(len(part.text) for part in parts) >= _MIN_COLUMN_CHARACTERS
-        and median(part.right - part.left for part in parts) >= _MIN_COLUMN_FILL * width
     )
 
 
@@ -237,7 +226,6 @@ def _joined(row: Sequence[Line]) -> Line:
     widest = max(row, key=lambda part: len(part.text))
     text = " ".join(part.text for part in row)
     is_bold = all(part.is_bold for part in row)
-    parts = tuple([part.text for part in row])
     place = (row[0].left, widest.baseline, row[-1].right)
     boxes = tuple([box for part in row for box in part.boxes])
-    return Line(text, *place, widest.size, is_bold, parts, boxes)
+    return Line(text, *place, widest.size, is_bold, tuple(row), boxes)

@@ -42,8 +42,8 @@ _LINE_HYPHENS = re.compile("[\x02\ufffe]")  # how PDFium writes a hyphen at the 
 _SOFT_HYPHEN = "\u00ad"
 _BOLD_FONT = re.compile(rb"bold|black|heavy|demi|CMBX|[-,]B$", re.IGNORECASE)
 _BOLD_WEIGHT = 700
-_WIDE_GAP = 1.1
-"""Of the font's size: a wider gap between two words is one between columns or cells."""
+_WIDE_GAP = 0.5
+"""Of the font's size: a wider gap between two words may be one between columns or cells."""
 
 _MAX_SIDE = 4_000
 """Pixels of a picture in one direction."""

@@ -88,6 +88,8 @@ class JoinedText:
         heading = self._heading_at.get(number)
         if heading != self._heading_at.get(number - 1):
             return "\n\n"
+        if before.line.table or after.line.table:
+            return "\n" if before.line.table == after.line.table else "\n\n"
         if heading is None and self._is_parted(before, after):
             return "\n\n"
         broken = _BROKEN_WORD.search(before.line.text)

@@ -12,11 +12,14 @@ class TextBuilder:
 
     Attributes:
         headings: the headings so far, with their spans in the text.
+        marks: where in the text marked places are; those at its end once it is complete.
 
     """
 
     def __init__(self) -> None:
         self.headings: list[Heading] = []
+        self.marks: dict[str, int] = {}
+        self._pending_marks: list[str] = []
         self._parts: list[str] = []
         self._length = 0
         self._group: int | None = None
@@ -25,6 +28,7 @@ class TextBuilder:
         """Append a block of visible text; ``group``: number of the group that it is part of."""
         if self._parts:
             self._append("\n" if group is not None and group == self._group else "\n\n")
+        self._place_marks()
         self._append(text)
         self._group = group
 
@@ -38,9 +42,19 @@ class TextBuilder:
         self.headings.append(Heading(TITLE_LEVEL, "", self._length, self._length))
         self._group = None
 
+    def mark(self, name: str) -> None:
+        """Mark where the next block begins; the first place of a name counts."""
+        self._pending_marks.append(name)
+
     def text(self) -> str:
         """Return all blocks joined."""
+        self._place_marks()
         return "".join(self._parts)
+
+    def _place_marks(self) -> None:
+        for name in self._pending_marks:
+            self.marks.setdefault(name, self._length)
+        self._pending_marks.clear()
 
     def _append(self, text: str) -> None:
         self._parts.append(text)

@@ -25,12 +25,14 @@ class Element:
         name: local name, without a namespace prefix.
         attributes: by local name.
         parts: pieces of the text directly inside, children left out.
+        depth: number of elements around it.
 
     """
 
     name: str
     attributes: Mapping[str, str]
     parts: list[str] = field(default_factory=list)
+    depth: int = 0
 
     @property
     def text(self) -> str:
@@ -80,7 +82,7 @@ class _Collector:
                 f"{self._name} has more than {_MAX_ELEMENTS:,} elements; expected a short list."
             )
         local = {_local_name(key): value for key, value in attributes.items()}
-        self._open.append(Element(_local_name(tag), local))
+        self._open.append(Element(_local_name(tag), local, depth=len(self._open)))
         self.elements.append(self._open[-1])
 
     def end(self, _: str) -> None:

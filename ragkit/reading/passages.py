@@ -14,6 +14,7 @@ from itertools import islice
 
 from ragkit.index import IndexData
 from ragkit.reading.reader import Calibration, Kind, Reader, Reading, Window
+from ragkit.reading.rows import NamedRow, column_names
 from ragkit.reading.windows import windows_by_promise
 from ragkit.retrieval import Query, Retrieved, ScoredChunk
 from ragkit.text.languages import language_of, script_of
@@ -32,6 +33,9 @@ SURE = 0.5
 
 _AROUND = 1_000
 """Characters on both sides of a passage that help to tell its language."""
+
+_KEYWORDS = 2
+"""Words of a question without a question mark up to which it is not read, only found."""
 
 _MORE_WINDOWS = 1  # of each of the first chunks, besides its best
 
@@ -80,6 +84,7 @@ class _Page:
     chunk: int
     start: int
     window: Window
+    row: NamedRow | None
 
 
 class _Book:
@@ -89,19 +94,34 @@ class _Book:
         [chunk] = data.chunks([scored.chunk])
         document = data.document(chunk.document_id)
         self.text, self.chunk = document.text, scored.chunk
-        # The question of an answer and the names of columns say more of a window than the title.
-        self.title = self.text[slice(*chunk.lead)] if chunk.lead else document.title
+        self._sentences = frozenset(chunk.sentences)
+        self._names = column_names(self.text, chunk.lead, chunk.sentences) if chunk.lead else ()
+        # The question of an answer says more of a window than the title; the names of columns
+        # are read in each row.
+        is_led = chunk.lead and not self._names
+        self.title = self.text[slice(*chunk.lead)] if chunk.lead and is_led else document.title
         text = self.text[chunk.start : chunk.end]
         [tokens] = reader.token_spans([text])
         shifted = [Span(a + chunk.start, b + chunk.start) for a, b in tokens]
+        self._reader = reader
         self._left = windows_by_promise(
-            chunk.sentences, scored.sentences, shifted, reader.window_tokens
-        )
+            chunk.sentences, scored.sentences, shifted, reader.window_tokens,
+            alone=bool(self._names),
+        )  # fmt: skip
 
     def take(self, question: int, most: int) -> Iterator[_Page]:
         for span in islice(self._left, most):
-            window = Window(self.title, self.text[span.start : span.end])
-            yield _Page(question, self.chunk, span.start, window)
+            row = self._row(span)
+            text = row.text if row else self.text[span.start : span.end]
+            yield _Page(question, self.chunk, span.start, Window(self.title, text), row)
+
+    def _row(self, span: Span) -> NamedRow | None:
+        """The row that a window is, if it is a whole one and fits with the names of its columns."""
+        if not self._names or span not in self._sentences:
+            return None
+        row = NamedRow.of(self.text, self._names, span)
+        [tokens] = self._reader.token_spans([row.text])
+        return row if row.places and len(tokens) <= self._reader.window_tokens else None
 
 
 def read_results(
@@ -127,7 +147,7 @@ def _is_readable(data: IndexData, query: Query, retrieved: Retrieved, reader: Re
 
     A question is short: it may have no word that tells its language, then its script decides.
     """
-    if not retrieved.ranking:
+    if not retrieved.ranking or _is_keyword(query.standalone):
         return False
     [chunk] = data.chunks([retrieved.ranking[0].chunk])
     text = data.document(chunk.document_id).text
@@ -138,6 +158,12 @@ def _is_readable(data: IndexData, query: Query, retrieved: Retrieved, reader: Re
         return False
     asked = language_of(query.standalone, least=2)
     return script_of(query.standalone) == script_of(passage) if asked is None else asked == language
+
+
+def _is_keyword(question: str) -> bool:
+    """Whether a question only names what is sought, as to a search engine: it asks nothing."""
+    words = question.split()
+    return len(words) <= _KEYWORDS and not question.rstrip().endswith(("?", "؟", "？"))
 
 
 def _read_chunks(
@@ -193,10 +219,13 @@ def _read(
     for page, reading in zip(pages, window_readings, strict=True):
         own = readings[page.question]
         if page.chunk not in own or reading.logit > own[page.chunk].logit:
-            own[page.chunk] = _placed(reading, page.start, reader.calibration)
+            own[page.chunk] = _placed(reading, page, reader.calibration)
 
 
-def _placed(reading: Reading, start: int, calibration: Calibration) -> ChunkReading:
-    span = Span(reading.span.start + start, reading.span.end + start)
+def _placed(reading: Reading, page: _Page, calibration: Calibration) -> ChunkReading:
+    if page.row:
+        span = page.row.in_document(reading.span)
+    else:
+        span = Span(reading.span.start + page.start, reading.span.end + page.start)
     chance = calibration.chance(reading.logit)
     return ChunkReading(reading.logit, chance, span, reading.kinds)

@@ -14,7 +14,12 @@ __all__ = ["windows_by_promise"]
 
 
 def windows_by_promise(
-    sentences: Sequence[Span], scores: Sequence[float], tokens: Sequence[Span], most: int
+    sentences: Sequence[Span],
+    scores: Sequence[float],
+    tokens: Sequence[Span],
+    most: int,
+    *,
+    alone: bool = False,
 ) -> Iterator[Span]:
     """Yield windows, the one around the best sentence first, until every sentence is in one.
 
@@ -23,6 +28,8 @@ def windows_by_promise(
         scores: of each sentence, higher is better.
         tokens: of the passage, in the same code points as ``sentences``.
         most: tokens of a window.
+        alone: read each sentence alone, such as the rows of a table: without the ends of its
+            lines, which no model reads, the end of one row would be told of the next.
 
     """
     pieces, owners = _pieces(sentences, tokens, most)
@@ -32,7 +39,7 @@ def windows_by_promise(
     for piece in order:
         if piece in covered:
             continue
-        first, last = _around(piece, sizes, most)
+        first, last = (piece, piece) if alone else _around(piece, sizes, most)
         covered.update(range(first, last + 1))
         yield Span(pieces[first].start, pieces[last].end)
 

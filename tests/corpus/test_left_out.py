@@ -119,6 +119,13 @@ def test_links_to_outside_and_to_nothing_are_named(tmp_path: Path) -> None:
     assert "outside the folder" in reasons["secret.txt"]
 
 
+def test_a_link_to_nothing_that_no_parser_knows_is_counted_by_suffix(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("text", encoding="utf-8")
+    (tmp_path / "jquery.js").symlink_to(tmp_path / "missing.js")
+    _, left_out = ids_and_report(tmp_path)
+    assert (left_out.files, left_out.suffixes) == ((), {".js": 1})
+
+
 def test_of_two_files_with_one_id_in_their_metadata_the_second_is_left_out(tmp_path: Path) -> None:
     for name in ("a.md", "b.md", "c.md"):
         own = "id: same\n" if name != "c.md" else ""

@@ -220,6 +220,22 @@ def test_a_title_comes_only_from_the_beginning() -> None:
 # --- Wiki text
 
 
+@pytest.mark.parametrize(
+    ("name", "source", "title", "path"),
+    [
+        ("a.md", "---\ntitle: Brewing\n---\n# Water\n\nSoft.", "Brewing", ("Water",)),
+        ("a.md", "---\ntitle: On Water\n---\n# Water\n\nSoft.", "On Water", ()),
+        ("a.html", "<title>Shop</title><h1>Pumps</h1>x", "Shop", ("Pumps",)),
+        ("a.html", "<title>Pumps | Shop</title><h1>Pumps</h1>x", "Pumps", ()),
+    ],
+)
+def test_a_first_heading_that_the_title_does_not_have_names_a_section(
+    name: str, source: str, title: str, path: tuple[str, ...]
+) -> None:
+    document = parsed(name, source)
+    assert (document.title, paths(document)) == (title, [path])
+
+
 def test_headings_inside_code_and_comments_are_none() -> None:
     source = (
         "Intro.\n== Usage ==\n<syntaxhighlight lang=ini>\n== server ==\n</syntaxhighlight>\nMore.\n"

@@ -160,7 +160,61 @@ def test_columns_in_a_small_font_may_be_three() -> None:
 def test_the_rows_of_a_table_stay_rows() -> None:
     names, heights = ["Everest", "K2", "Lhotse", "Makalu"], ["8849 m", "8611 m", "8516 m", "8485 m"]
     rows = row_by_row(text_lines(*names), text_lines(*heights, left=320))
-    assert parsed(pdf([rows])).text == "Everest 8849 m\nK2 8611 m\nLhotse 8516 m\nMakalu 8485 m"
+    assert (
+        parsed(pdf([rows])).text
+        == "Everest | 8849 m\nK2 | 8611 m\nLhotse | 8516 m\nMakalu | 8485 m"
+    )
+
+
+def drawn_cells(*rows: tuple[tuple[float, str], ...], top: float = 700) -> list[Placed]:
+    """Cells at their places, drawn one after the other, each with its lines below each other."""
+    placed: list[Placed] = []
+    for row in rows:
+        for left, cell in row:
+            lines = cell.split("\n")
+            placed += [(left, top - 12 * n, 10, "F1", line) for n, line in enumerate(lines)]
+        top -= 12 * max(len(cell.split("\n")) for _, cell in row) + 8
+    return placed
+
+
+def test_a_cell_of_several_lines_is_one_and_an_empty_cell_stays() -> None:
+    rows = drawn_cells(
+        ((50, "Name"), (200, "Use"), (400, "Price")),
+        ((50, "Alpha"), (200, "for cold\nwater"), (400, "12")),
+        ((50, "Beta"), (400, "14")),
+        ((50, "Gamma"), (200, "ware-\nhouses"), (400, "555-\n0178")),
+    )
+    page: list[Placed] = [
+        *text_lines("All pumps:", top=740),
+        *rows,
+        *text_lines("Ask us.", top=500),
+    ]
+    assert parsed(pdf([page])).text == (
+        "All pumps:\n\nName | Use | Price\nAlpha | for cold water | 12\nBeta | | 14\n"
+        "Gamma | warehouses | 555-0178\n\nAsk us."
+    )
+
+
+def test_a_table_goes_on_on_the_next_page() -> None:
+    def part(first: int) -> list[Placed]:
+        return drawn_cells(
+            *[((50, f"Pump {n}"), (200, f"{n} bar")) for n in range(first, first + 4)]
+        )
+
+    text = parsed(pdf([part(1), part(5)])).text
+    assert text == "\n".join(f"Pump {n} | {n} bar" for n in range(1, 9))
+
+
+def test_numbered_items_are_no_table() -> None:
+    rows = drawn_cells(*[((50, f"{n}."), (90, "Open the valve.")) for n in range(1, 5)])
+    assert parsed(pdf([rows])).text.startswith("1. Open the valve.\n2. Open the valve.")
+
+
+def test_a_table_of_contents_with_leaders_has_no_cells() -> None:
+    rows = drawn_cells(
+        *[((50, f"Part {n}"), (200, ". . . . . ."), (400, f"{n}9")) for n in range(1, 6)]
+    )
+    assert " | " not in parsed(pdf([rows])).text
 
 
 # --- Headings

@@ -580,7 +580,8 @@ DOCX = (
 def test_a_docx_has_its_headings_tables_and_properties() -> None:
     read = read_as("a.docx", make_docx(DOCX))
     assert outline(read) == [
-        ((), "Lead & more."), (("Danube",), "It rises in Germany.\n\na | b"),
+        (("All rivers",), "Lead & more."),
+        (("All rivers", "Danube"), "It rises in Germany.\n\na | b"),
     ]  # fmt: skip
     assert read.title == "Rivers"
     assert read.metadata == {"tags": ("water", "maps"), "date": "2020-01-02"}
@@ -609,7 +610,7 @@ EPUB = {
 def test_an_epub_is_the_pages_of_its_spine() -> None:
     read = read_as("a.epub", make_epub(EPUB))
     assert outline(read) == [
-        (("Danube",), "It rises in Germany."), ((), "Between."), (("Rhine", "Source"), "In the Alps."),
+        (("Danube",), "It rises in Germany.\n\nBetween."), (("Rhine", "Source"), "In the Alps."),
     ]  # fmt: skip
     assert (read.title, read.metadata) == ("Rivers", {"date": "2020", "tags": ("water",)})
 
