@@ -161,16 +161,16 @@ def fit_scaling(odds: NDArray[np.float64], right: NDArray[np.float64]) -> _Scali
     hits, misses = right.sum(), len(right) - right.sum()
     targets = np.where(right > 0, (hits + 1) / (hits + 2), 1 / (misses + 2))
     table = np.column_stack([odds, np.ones(len(odds))])
-    found = np.array([1.0, 0.0])
+    scaling = np.array([1.0, 0.0])
     for _ in range(50):
-        chances = _sigmoid(table @ found)
+        chances = _sigmoid(table @ scaling)
         slope = table.T @ (targets - chances)
         bend = (table * (chances * (1 - chances))[:, None]).T @ table + 1e-6 * np.eye(2)
         step = np.linalg.solve(bend, slope)
-        found = found + step
+        scaling = scaling + step
         if np.abs(step).max() < 1e-9:
             break
-    return float(np.clip(found[0], 0.01, 10)), float(np.clip(found[1], -10, 10))
+    return float(np.clip(scaling[0], 0.01, 10)), float(np.clip(scaling[1], -10, 10))
 
 
 def _scaled(odds: NDArray[np.float64], scaling: _Scaling) -> NDArray[np.float64]:

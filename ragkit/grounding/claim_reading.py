@@ -10,6 +10,7 @@ each part say (``claim_places``). A logistic regression over both judges the cla
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -48,6 +49,17 @@ _WEIGHTS: Final = {
 }
 _INTERCEPT: Final = -0.559
 _UNCONTESTED: Final = -3.0  # the logit of a claim of which no part is contested
+
+
+_ALSO_CALLED: Final = (
+    ("USSR", "Soviet Union"),
+    ("USA", "United States"),
+    ("US", "United States"),
+    ("UK", "United Kingdom"),
+    ("EU", "European Union"),
+    ("UN", "United Nations"),
+)
+"""Names of one thing: a passage that has both is not told apart by the other."""
 
 
 @dataclass(frozen=True)
@@ -134,8 +146,13 @@ class ClaimReader:
         A claim or a passage in no language of the reader is not judged, nor one without any name,
         date or number.
         """
-        doubts = self.doubts(claim, passages)
-        return doubts.reason if doubts and doubts.chance > THRESHOLD else ""
+        reasons = []
+        for wording in _wordings(claim):
+            doubts = self.doubts(wording, passages)
+            if doubts is None or doubts.chance <= THRESHOLD:
+                return ""
+            reasons.append(doubts.reason)
+        return reasons[0]
 
     def doubts(self, claim: str, passages: Sequence[Passage]) -> Doubts | None:
         """Return what speaks against a claim; None if it cannot be judged."""
@@ -188,6 +205,17 @@ class ClaimReader:
         [tokens] = self._reader.token_spans([text])
         [best] = islice(windows_by_promise(spans, scores, tokens, self._reader.window_tokens), 1)
         return Window(passage.citation.title, text[best.start : best.end])
+
+
+def _wordings(claim: str) -> list[str]:
+    """The claim, and as it reads with the other name of what has two."""
+    wordings = [claim]
+    for names in _ALSO_CALLED:
+        for one, other in (names, names[::-1]):
+            reworded = re.sub(rf"(?<!\w){one}(?!\w)", other, claim)
+            if reworded not in wordings:
+                wordings.append(reworded)
+    return wordings
 
 
 def _doubts(read: Sequence[_PartsRead], turned: float) -> Doubts:

@@ -266,7 +266,7 @@ def test_a_file_is_not_overwritten_unless_that_is_said(
     conversation, transcript = talk(german_soviet, LEAGUE)
     path = tmp_path / "talk.md"
     path.write_text("Mine.", encoding="utf-8")
-    with pytest.raises(InputError, match=r"talk\.md exists .* /save --force"):
+    with pytest.raises(InputError, match=r"talk\.md exists .* `/save .*talk\.md --force`"):
         transcript.save(path, conversation)
     assert path.read_text(encoding="utf-8") == "Mine."
     transcript.save(path, conversation, overwrite=True)
