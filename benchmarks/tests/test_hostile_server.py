@@ -108,9 +108,10 @@ def answer(server: Server, *more: str) -> str:
 
 
 def leaking_lines(server: Server) -> list[str]:
-    """Return the log lines that hold user input or a traceback."""
+    """Return the log lines that hold user input or a traceback; a request's id may be the user's."""
     words = (MARK, QUESTIONS[0], "Traceback")
-    return [line for line in server.log if any(word in line for word in words)]
+    lines = [line.replace(f'"id": "{MARK}"', "") for line in server.log]
+    return [line for line in lines if any(word in line for word in words)]
 
 
 # Slow clients and many clients.

@@ -94,7 +94,7 @@ def _citation(item: Mapping[str, Any]) -> Citation:
     own = item.get("url_citation", item)
     if "citation" in own:
         return Citation.from_dict(own["citation"])
-    if own.keys() == set(_FIELDS):
+    if own.keys() <= set(_FIELDS):
         return Citation.from_dict(own)
     fields = {name: own[name] for name in _FIELDS}  # a passage over MCP, which has more of them
     if not str(fields["url"]).startswith(("https://", "http://")):

@@ -253,6 +253,8 @@ def test_an_option_that_is_a_setting_in_one_command_is_the_same_in_all() -> None
         if not isinstance(option, SettingOption) and option.opts[0] in of_settings
     }
     assert others == {
+        ("ragkit eval run", "--history"),  # a file of figures, not the lines typed in a chat
+        ("ragkit eval gate", "--history"),
         ("ragkit eval review", "--port"),  # one page on this machine, for an hour
         ("ragkit eval generate", "--llm"),  # without it, templates write the questions
         ("ragkit eval generate", "--llm-url"),

@@ -33,12 +33,12 @@ def test_the_command_line_runs_compares_and_lints(tmp_path: Path, report: Report
     for name in ("j.xml", "m.md", "h.html", "trec/run.trec", "trec/qrels.trec"):
         assert (tmp_path / name).stat().st_size > 100
     same = runner.invoke(cli, ["eval", "compare", str(saved), str(saved), "--json"])
-    assert {c["difference"] for c in json.loads(same.output)} == {0}
+    assert {c["difference"] for c in json.loads(same.stdout)} == {0}
     linted = runner.invoke(cli, ["eval", "lint", "--set", str(EVAL), "--json"])
     assert linted.exit_code == 0
-    assert json.loads(linted.output)["findings"] == []
+    assert json.loads(linted.stdout)["findings"] == []
     dev = runner.invoke(cli, ["eval", "run", "--set", str(EVAL), "--split", "dev", "--json"])
-    assert 0 < json.loads(dev.output)["summary"]["Success@1"] <= 1
+    assert 0 < json.loads(dev.stdout)["summary"]["Success@1"] <= 1
 
 
 @pytest.mark.parametrize(
