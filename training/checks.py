@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from training.sources import CONTRAST, FILES, PARAPHRASE, Source, load_all, sha256
+from training.sources import CONTRAST, EVERYDAY, FILES, PARAPHRASE, Source, load_all, sha256
 from training.splits import RUN, Splits, load_splits, shared_text
 
 KNOWN: Final = Path(__file__).parent / "checksums.json"
@@ -20,7 +20,9 @@ KNOWN: Final = Path(__file__).parent / "checksums.json"
 
 def checksums(data: Path) -> dict[str, str]:
     public = {name: sha256(data / name) for name in FILES}
-    own = sorted([*CONTRAST.glob("*.gz"), *PARAPHRASE.glob("*.gz")])
+    own = sorted(
+        path for folder in (CONTRAST, PARAPHRASE, EVERYDAY) for path in folder.glob("*.gz")
+    )
     return {**public, **{f"{path.parent.name}/{path.name}": sha256(path) for path in own}}
 
 

@@ -34,7 +34,7 @@ KINDS: Final = (
 CONTRADICTS: Final = frozenset(
     "year number name antonym negation roles swap premise scope relation".split()
 )
-SOURCES: Final = ("contrast", "squad2", "nq", "squad1", "paraphrase")
+SOURCES: Final = ("contrast", "squad2", "nq", "squad1", "paraphrase", "everyday")
 FEWEST: Final = 3  # windows that do not answer, for each question
 MOST: Final = 8
 REMAINING: Final = 18  # tokens of a window from which a sentence was taken out

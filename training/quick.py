@@ -11,7 +11,7 @@ from training.measures import auroc
 from training.model import Reader
 from training.sampling import MISS, NEGATIVE, REAL, Dataset, Row, Sizes, padded, parts
 
-GROUPS = {"contrast": 70, "squad2": 80, "nq": 20, "squad1": 40, "paraphrase": 120}
+GROUPS = {"contrast": 70, "squad2": 80, "nq": 20, "squad1": 40, "paraphrase": 120, "everyday": 60}
 
 
 def chosen_rows(dataset: Dataset) -> list[Row]:

@@ -18,9 +18,12 @@ from training.model import CLS, SEP, SLASH, Batch
 
 Ints = npt.NDArray[np.int64]
 SHARES: Final = {
-    "contrast": 0.16, "squad2": 0.16, "nq": 0.12, "squad1": 0.22, "paraphrase": 0.34
+    "contrast": 0.15, "squad2": 0.14, "nq": 0.12, "squad1": 0.19, "paraphrase": 0.30,
+    "everyday": 0.10,
 }  # fmt: skip
-EARLY: Final = {"contrast": 0.10, "squad2": 0.10, "nq": 0.15, "squad1": 0.65, "paraphrase": 0.0}
+EARLY: Final = {
+    "contrast": 0.10, "squad2": 0.10, "nq": 0.15, "squad1": 0.65, "paraphrase": 0.0, "everyday": 0.0
+}  # fmt: skip
 EARLY_PART: Final = 0.08
 RUN: Final = 4  # groups beside each other that are drawn together
 REMOVED_SHARE: Final = 0.1  # each has a window of its own to be read

@@ -185,9 +185,10 @@ def load_everyday(folder: Path = EVERYDAY) -> Source:
 
 def _everyday(number: int, line: dict[str, Any]) -> Question:
     key, text = f"everyday-{number}", line["question"]
+    twin = f"everyday-{line['twin']}" if "twin" in line else None
     if line["answerable"]:
-        return Question(key, line["p"], text, line["start"], line["answer"])
-    return Question(key, line["p"], text, kind=line["why"], near=line["near"])
+        return Question(key, line["p"], text, line["start"], line["answer"], twin=twin)
+    return Question(key, line["p"], text, kind=line["why"], near=line["near"], twin=twin)
 
 
 def load_all(data: Path) -> dict[str, Source]:

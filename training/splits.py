@@ -63,6 +63,10 @@ def draw_splits(sources: Mapping[str, Source], seed: int = 17) -> Splits:
     held["xquad"] = sorted(set(of["xquad"]) - set(of["squad2"]))
     taken = set(held["xquad"]) | set(of["squad1"]) & set(of["nq"]) | set(of["squad2"])
     rng = random.Random(seed)  # noqa: S311
+    # Of everyday documents those without pairs were written to be held out.
+    paired = {q.paragraph for s in sources.values() for q in s.questions if q.twin}
+    everyday = sources["everyday"].paragraphs if "everyday" in sources else ()
+    of["everyday"] = sorted(p.article for p in everyday if p.id not in paired)
     for name, shares in SHARES.items():
         free = [a for a in of[name] if name in {"squad2", "contrast"} or a not in taken]
         rng.shuffle(free)
