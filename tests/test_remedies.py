@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -42,6 +43,14 @@ TEXTS = {
 LONG_LINE = "Bread is dark. " * 100 + "\n"
 IDS = {"a-hours", "b-hours", "bread"}
 """The first two files are told apart by their folders, which an update must not forget."""
+
+
+def command_of(group: str, name: str) -> click.Command:
+    """The command ``ragkit GROUP NAME``."""
+    context = click.Context(cli)
+    found = cli.get_command(context, group)
+    assert isinstance(found, click.Group)
+    return found.commands[name]
 
 
 @dataclass
@@ -448,8 +457,7 @@ def test_the_review_that_generate_prints_can_be_run(place: Place) -> None:
     assert done.exit_code == 0, done.output
     [line] = commands(done.output)
     words = shlex.split(line)[1:]
-    evaluation = cli.commands["eval"]
-    review = evaluation.commands["review"]  # type: ignore[attr-defined]
+    review = command_of("eval", "review")
     parsed = review.make_context("review", words[2:])
     assert words[:2] == ["eval", "review"]
     assert parsed.params["file"].is_file()
@@ -473,7 +481,7 @@ def test_an_index_that_was_not_pushed_names_the_push() -> None:
     location = MilvusLocation.parse("milvus://ann:secret@localhost/hours?database=my%20own")
     [line] = commands(str(_not_found(location)))
     assert "secret" not in line
-    push = cli.commands["index"].commands["push"]  # type: ignore[attr-defined]
+    push = command_of("index", "push")
     words = shlex.split(line)
     parsed = push.make_context("push", words[3:])
     assert MilvusLocation.parse(parsed.params["location"]).name == "hours"
