@@ -135,7 +135,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--xquad", type=Path, help="SQuAD-style JSON to measure on too")
     chosen = parser.parse_args()
-    index = default_index()
+    index = default_index().with_reader(None)
     questions = load_set(HERE.parent / "eval" / "questions.jsonl", index)
     parts = [
         table(f"eval/, {split} ({note})", measure(index, questions.of_split(split)))
@@ -145,7 +145,8 @@ def main() -> None:
         documents, squad_questions = load_dataset(f"squad:{chosen.xquad}")
         parts.append(
             table(
-                f"{chosen.xquad.name} (tuned on)", measure(Index.build(documents), squad_questions)
+                f"{chosen.xquad.name} (tuned on)",
+                measure(Index.build(documents, reader=None), squad_questions),
             )
         )
     note = (

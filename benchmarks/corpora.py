@@ -32,7 +32,7 @@ def seed() -> Corpus:
     from ragkit import default_index
     from ragkit.evaluation.questions import load_questions
 
-    index = default_index()
+    index = default_index().with_reader(None)
     [article] = index.documents
     encoder = index.encoder
     chunks = index.chunker.chunks(article, count=encoder.count_tokens, window=encoder.window)

@@ -54,7 +54,7 @@ found = {}
 took = seconds(lambda: Index.build(corpus, out, encoder=load_encoder(model, runtime=runtime)))
 found["memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 info = Index.info(out)
-index = Index.open(out)
+index = Index.open(out, reader=None)
 text = sum(len(document.text.encode()) for document in index.documents)
 found["ratio"] = info.bytes / text
 found["passages_a_second"] = info.counts["chunks"] / took
@@ -65,7 +65,7 @@ def edited():
     file.write_text(file.read_text() + "\\n\\nOne more sentence stands here now.\\n")
     return seconds(lambda: Index.update(out))
 found["one_file"] = statistics.median(edited() for _ in range(3))
-index = Index.open(out)
+index = Index.open(out, reader=None)
 questions = [document.title + ": what is said of it?" for document in index.documents][:100]
 index.ask(questions[0])
 asked = [seconds(lambda: index.ask(question)) for question in questions * 3]

@@ -163,8 +163,8 @@ def main() -> None:
         "--others", default="other documents", help="description of them, for the report"
     )
     chosen = parser.parse_args()
-    mixed = Index.open(chosen.index, check_sources=False)
-    alone = Index.open(ROOT / "indexes" / SEED)
+    mixed = Index.open(chosen.index, reader=None, check_sources=False)
+    alone = Index.open(ROOT / "indexes" / SEED, reader=None)
     questions = load_set(ROOT / "eval" / "questions.jsonl", alone)
     results = reports(mixed, alone, questions)
     before, after = results["the article alone"], results["among the others"]

@@ -114,7 +114,7 @@ def main() -> None:
     options = parser.parse_args()
     questions = [q.text for q in load_questions(ROOT / "eval" / "questions.jsonl")]
     random.Random(17).shuffle(questions)  # noqa: S311
-    made = page(default_index(), questions[: options.questions], options.rounds)
+    made = page(default_index().with_reader(None), questions[: options.questions], options.rounds)
     PAGE.write_text(made, encoding="utf-8") if options.save else print(made)
 
 

@@ -25,7 +25,7 @@ def open_index(folder: str) -> Any:
     # user code
     from ragkit import Index
 
-    return Index.open(folder)
+    return Index.open(folder, reader=None)
     # end
 
 
