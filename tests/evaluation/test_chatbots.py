@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +40,7 @@ from ragkit.evaluation import (
 from ragkit.evaluation.endpoint import MAX_BYTES, values_at
 from ragkit.evaluation.separation import separation, separation_by_category
 from ragkit.serving import Settings, create_app
-from support.listening import listening
+from support.listening import handled, listening
 from support.parts import ROOT
 
 ASK = ReplyPaths("text", "passages.*.citation.quote", answered="answered", confidence="confidence")
@@ -243,16 +242,8 @@ def serving(*replies: tuple[int, bytes]) -> Iterator[tuple[str, list[tuple[str, 
             self.end_headers()
             self.wfile.write(content)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/bot", calls
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
+    with handled(Handler) as origin:
+        yield f"{origin}/bot", calls
 
 
 def test_a_request_and_a_reply_may_have_any_shape() -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from ragkit import Document
 from ragkit.evaluation import Evidence, Provenance, Question, QuestionSet, load_questions
@@ -16,10 +15,9 @@ from ragkit.evaluation.questions import save_questions
 from ragkit.evaluation.review import Review
 from ragkit.evaluation.review_server import listen
 
+pytest_plugins = ["support.browsers"]
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=20_000)
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 EVIL = '<img src=x onerror="window.__pwned=1">'
 TEXT = (
     f"Bread is baked at dawn. Rye bread 🍞 keeps for a week. {EVIL} On Sundays the shop is closed."
@@ -27,12 +25,6 @@ TEXT = (
 BAKERY = Document("bakery", "Bakery", TEXT)
 WEEK = "Rye bread 🍞 keeps for a week."
 PASSAGE = f"bakery#0-{len(TEXT)}"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
 
 
 @pytest.fixture

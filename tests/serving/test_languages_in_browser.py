@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from ragkit import Document, Index
 from ragkit.catalogue import LANGUAGES, PLURAL_FORMS, catalogue, plural_form
 from ragkit.serving import Settings, create_app
 from support.listening import listening
 
+pytest_plugins = ["support.browsers"]
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=20_000)
 
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--no-first-run", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-]  # fmt: skip
 OFFICERS = "When did the first German officers go to Soviet Russia?"
 EXPELLED = "and when was it expelled?"
 LEAGUE = "When did the USSR join the League of Nations?"
@@ -39,16 +34,6 @@ OWN_WORDS = """() => {
   }
   return own.filter(Boolean).map((text) => text.trim());
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        path = shutil.which("chromium")
-        assert path, "Chromium is not installed; scripts/browser installs it"
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

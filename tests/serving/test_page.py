@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +26,6 @@ from playwright.sync_api import (
     Page,
     Route,
     expect,
-    sync_playwright,
 )
 from starlette.types import Receive, Scope, Send
 
@@ -38,13 +36,9 @@ from ragkit.serving.feedback_file import load_feedback
 from support.listening import listening
 from support.parts import ROOT
 
+pytest_plugins = ["support.browsers"]
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=20_000)
 
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--no-first-run",
-]  # fmt: skip
 OFFICERS = "When did the first German officers go to Soviet Russia?"
 OFFICERS_WENT = "The first German officers went to Soviet Russia for these purposes in March 1922."
 LEAGUE = "When did the USSR join the League of Nations?"
@@ -109,16 +103,6 @@ def strange() -> Index:
 def strange_origin(strange: Index) -> Iterator[str]:
     with listening(create_app(strange, Settings())) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        path = shutil.which("chromium")
-        assert path, "Chromium is not installed; scripts/browser installs it"
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @dataclass

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from ragkit import Index
 from ragkit.serving import Settings, create_app
@@ -15,24 +14,10 @@ from support.listening import listening
 from support.server_process import running
 from support.talks import TALKS, Line, Shown, Talk, problems, spoken
 
+pytest_plugins = ["support.browsers"]
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=20_000)
 
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--no-first-run", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-]  # fmt: skip
 LOST = "Failed to load resource: the server responded with a status of 404"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        path = shutil.which("chromium")
-        assert path, "Chromium is not installed; scripts/browser installs it"
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

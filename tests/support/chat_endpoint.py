@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from support.listening import handled
 
 __all__ = ["Endpoint", "Reply", "endpoint"]
 
@@ -108,14 +109,6 @@ def _handler(endpoint: Endpoint) -> type[BaseHTTPRequestHandler]:
 def endpoint(replies: Sequence[Reply | str]) -> Iterator[Endpoint]:
     """Serve until the block ends."""
     told = Endpoint(replies=[r if isinstance(r, Reply) else Reply(r) for r in replies])
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(told))
-    server.daemon_threads = True
-    told.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
+    with handled(_handler(told)) as origin:
+        told.url = f"{origin}/v1"
         yield told
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)

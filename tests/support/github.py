@@ -6,16 +6,17 @@ import json
 import os
 import re
 import subprocess
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import yaml
+
+from support.listening import handled
 
 __all__ = ["Comments", "Job", "comments_api", "run_action"]
 
@@ -71,17 +72,9 @@ def _handler(comments: Comments) -> type[BaseHTTPRequestHandler]:
 def comments_api() -> Iterator[Comments]:
     """Serve until the block ends."""
     comments = Comments()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(comments))
-    server.daemon_threads = True
-    comments.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
+    with handled(_handler(comments)) as origin:
+        comments.url = origin
         yield comments
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
 
 
 @dataclass

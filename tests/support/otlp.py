@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import gzip
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
@@ -19,6 +18,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+
+from support.listening import handled
 
 __all__ = ["Collector", "collector"]
 
@@ -110,14 +111,6 @@ def _handler(collected: Collector) -> type[BaseHTTPRequestHandler]:
 def collector() -> Iterator[Collector]:
     """Receive until the block ends."""
     collected = Collector()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(collected))
-    server.daemon_threads = True
-    collected.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
+    with handled(_handler(collected)) as origin:
+        collected.url = origin
         yield collected
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
