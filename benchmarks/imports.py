@@ -16,9 +16,9 @@ from pathlib import Path
 
 OUT = Path(__file__).parent / "results" / "imports.md"
 QUESTION = "Who signed the Treaty of Rapallo?"
-AFTER = f"import ragkit; ragkit.ask({QUESTION!r})"
+AFTER = f"import ragkit; ragkit.default_index().with_reader(None).ask({QUESTION!r})"
 BEFORE = (
-    "import ragkit; index = ragkit.default_index(); "
+    "import ragkit; index = ragkit.default_index().with_reader(None); "
     "index._encoder = ragkit.load_encoder(runtime='reference'); "
     f"index.ask({QUESTION!r})"
 )

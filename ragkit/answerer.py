@@ -293,9 +293,12 @@ class Answerer:
             server or one that is restricted.
 
         """
-        if not isinstance(self._opened, LocalIndex):
-            return None
-        return next((s.path for s in self._opened.sources if s.document_id == document_id), None)
+        source = self._source_of(document_id)
+        return None if source is None else source.path
+
+    def _source_of(self, document_id: str) -> SourceFile | None:
+        sources = self._opened.sources if isinstance(self._opened, LocalIndex) else ()
+        return next((one for one in sources if one.document_id == document_id), None)
 
     def page_images(
         self, citation: Citation, *, highlights: Sequence[Span] = (), scale: float = 2.0
@@ -320,11 +323,9 @@ class Answerer:
 
         document = self.document(citation.document_id)
         citation.offsets(document)  # raises where the quote is not at its place
-        sources = self._opened.sources if isinstance(self._opened, LocalIndex) else ()
-        source = next((one for one in sources if one.document_id == document.id), None)
         return page_images(
             document,
-            source or SourceFile(document.id, None, ""),
+            self._source_of(document.id) or SourceFile(document.id, None, ""),
             citation.span,
             highlights=highlights,
             scale=scale,

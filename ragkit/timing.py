@@ -2,7 +2,7 @@
 
 A stage is marked where it ends: ``LAP.get()("late interaction")``. Its time is what has passed
 since the stage before it ended, so the stages follow one another and sum up to the whole. While
-nobody measures, ``LAP`` holds a C function that does nothing, and no line of this module runs.
+nobody measures, ``LAP`` holds a C function that does nothing: to mark a stage runs no Python.
 
 The stages that every question passes are ``Part``; those between them differ from model to model.
 An observer is told of each question as a whole: ``ragkit.telemetry`` makes spans and metrics of it.

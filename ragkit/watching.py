@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ragkit.api import Index
-from ragkit.errors import IndexNotFoundError, MissingExtraError, RagkitError
+from ragkit.errors import IndexNotFoundError, RagkitError, missing_extra
 
 __all__ = ["Watched", "watch"]
 
@@ -219,8 +219,5 @@ def _watcher() -> Callable[..., Iterator[set[tuple[Any, str]]]]:
     try:
         import watchfiles
     except ImportError as error:
-        raise MissingExtraError(
-            "watching folders needs watchfiles, which is not installed. "
-            "Run: pip install 'ragkit-cited[watch]'"
-        ) from error
+        raise missing_extra("watch", "watchfiles", what="watching folders") from error
     return watchfiles.watch

@@ -172,7 +172,7 @@ class Answer:
     conversation.
 
     ``short``: the shortest words that answer, cited; they stand in the first passage. None where
-    none do, and where a language model wrote the answer.
+    none do.
 
     ``confidence`` (0–1) is the chance that the corpus holds the answer and the first passage is it,
     calibrated on a mix of plain, paraphrased and unanswerable questions; which, and what it cannot

@@ -94,7 +94,7 @@ def _by_document(question: str, passages: Sequence[Passage]) -> tuple[Choice, ..
 
 
 def _phrase(question: str, passage: Passage) -> str | None:
-    """The date or number by rule: a reader stops where the first passage answers."""
+    """The date or number in the best sentence, by rule: a reader may mark the first alone."""
     start, sentence = passage.citation.start, passage.highlights[0]
     span = phrase_of(question, passage.text, Span(sentence.start - start, sentence.end - start))
     return span and passage.text[slice(*span)]

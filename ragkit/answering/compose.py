@@ -62,7 +62,8 @@ def compose(data: IndexData, result: Result, *, k: int, threshold: float | None)
     why_not = None if answered else _why_not(result, choices)
     if why_not not in _NO_NUMBER and has_to_be_counted(query.standalone, nearest, document):
         why_not = Abstention.COUNTING
-        passages = passages_of(data, result, k, answered=False)
+        if answered:  # without the marks of an answer
+            passages = passages_of(data, result, k, answered=False)
     if why_not:
         return _abstention(query, probability, passages, why_not, choices)
     text = " ".join([best.quote(span) for span in best.highlights])

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ragkit.answering.answer import Passage
 from ragkit.text.blocks import Block, BlockKind, cells, pieces
 from ragkit.text.line_units import is_item
-from ragkit.text.spans import Span, lines, trim
+from ragkit.text.spans import Span, filled_lines, lines, trim
 from ragkit.text.words import stems_of, words_of
 from ragkit.types import Document
 
@@ -99,7 +99,7 @@ def has_to_be_counted(question: str, passages: Sequence[Passage], document: Docu
     if not section or not structure or len(structure.rows) < _FEWEST_ROWS:
         return False
     rows = [document.text[slice(*row)] for row in structure.rows]
-    own = next((row for row in structure.rows if _overlap(row, highlight)), structure.rows[0])
+    own = next((row for row in structure.rows if row.overlap(highlight)), structure.rows[0])
     return (
         _is_about(asked, first, document.text[slice(*structure.whole)])
         and not any(map(_TOTAL.match, rows))
@@ -134,30 +134,17 @@ def _section_around(document: Document, span: Span) -> Span | None:
 def _rows_around(text: str, highlight: Span, section: Span) -> _Rows | None:
     """Return the table or the list in a section that a highlight is part of."""
     for piece in pieces(text, section):
-        if not isinstance(piece, Block) or not _overlap(piece.span, highlight):
+        if not isinstance(piece, Block) or not piece.span.overlap(highlight):
             continue
         if piece.kind == BlockKind.TABLE:
-            names = _names_of_columns(text, piece)
+            names = next(reversed(filled_lines(text, piece.lead)), None) if piece.lead else None
             return _Rows(piece.span, list(piece.sentences), names)
         return None
     trimmed = (trim(text, line) for line in lines(text, *section))
     items = [line for line in trimmed if line and is_item(text, line)]
-    if not any(_overlap(item, highlight) for item in items):
+    if not any(item.overlap(highlight) for item in items):
         return None
     return _Rows(Span(items[0].start, items[-1].end), items)
-
-
-def _names_of_columns(text: str, table: Block) -> Span | None:
-    """The line of a table that names its columns: the last one of its lead that has words."""
-    own = (trim(text, line) for line in lines(text, *table.lead)) if table.lead else ()
-    return next(
-        (line for line in reversed([*own]) if line and any(map(str.isalnum, text[slice(*line)]))),
-        None,
-    )
-
-
-def _overlap(one: Span, other: Span) -> bool:
-    return one.start < other.end and other.start < one.end
 
 
 def _is_about(asked: _Asked, passage: Passage, structure: str) -> bool:
@@ -209,7 +196,7 @@ def _around(
     others = [
         passage.text
         for passage in passages
-        if passage.citation.document_id != document.id or not _overlap(passage.citation.span, whole)
+        if passage.citation.document_id != document.id or not passage.citation.span.overlap(whole)
     ]
     return [text[section.start : lead_end], text[whole.end : section.end], *others]
 

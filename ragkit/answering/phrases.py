@@ -12,13 +12,13 @@ from collections.abc import Iterator
 
 from ragkit.text.spans import Span
 
-__all__ = ["phrase_of"]
+__all__ = ["MONTH", "phrase_of"]
 
-_MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
+MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 _YEAR = r"1\d{3}|20\d{2}"
 _DATE = re.compile(
-    rf"\b(?:\d{{1,2}} {_MONTH}(?:,? (?:{_YEAR}))?|{_MONTH} \d{{1,2}}(?:,? (?:{_YEAR}))?"
-    rf"|{_MONTH},? (?:{_YEAR})|(?:{_YEAR})s?)\b"
+    rf"\b(?:\d{{1,2}} {MONTH}(?:,? (?:{_YEAR}))?|{MONTH} \d{{1,2}}(?:,? (?:{_YEAR}))?"
+    rf"|{MONTH},? (?:{_YEAR})|(?:{_YEAR})s?)\b"
 )
 _COUNT = re.compile(
     r"[$£€]?\b\d[\d,.]*\d?(?:\s?(?:%|percent|per cent|million|billion|thousand))?(?: tons?| tonnes?"

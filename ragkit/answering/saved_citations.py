@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from ragkit.citations.urls import is_web_url
 from ragkit.errors import InputError
 from ragkit.types import Citation
 
 __all__ = ["citations_in", "load_citations"]
 
-_FIELDS = ("document_id", "title", "section", "start", "end", "quote", "url", "page")
+_FIELDS = tuple(field.name for field in fields(Citation))
 
 
 def citations_in(content: object) -> list[Citation]:
@@ -59,7 +61,7 @@ def load_citations(path: Path) -> list[Citation]:
 
 def _citations(content: object, name: str) -> list[Citation]:
     try:
-        return list(dict.fromkeys(_citation(item) for item in _items(content)))
+        return [_citation(item) for item in _items(content)]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _without_citations(name, error) from error
 
@@ -74,7 +76,8 @@ def _without_citations(name: str, error: Exception) -> InputError:
 def _items(content: Any) -> Sequence[Any]:
     """Return what has a citation each: passages, annotations or citations."""
     if not isinstance(content, Mapping):
-        return list(content)
+        items = list(content)
+        return _by_rank(items) if any("url_citation" in item for item in items) else items
     if "passages" in content:
         return list(content["passages"])
     for name in ("ragkit", "structuredContent", "structured_content"):
@@ -83,20 +86,21 @@ def _items(content: Any) -> Sequence[Any]:
     if "choices" in content:
         [choice] = content["choices"]
         return _items(choice.get("message") or choice["delta"])
-    return sorted(_url_citations(content["annotations"]), key=lambda one: one["rank"])
+    return _by_rank(content["annotations"])
 
 
-def _url_citations(annotations: Any) -> Iterator[Any]:
-    return (one["url_citation"] for one in annotations if one["type"] == "url_citation")
+def _by_rank(annotations: Any) -> list[Any]:
+    """The passages that annotations name, each once, by rank."""
+    cited = (one["url_citation"] for one in annotations if one["type"] == "url_citation")
+    return [one for _, one in sorted({one["rank"]: one for one in cited}.items())]
 
 
 def _citation(item: Mapping[str, Any]) -> Citation:
-    own = item.get("url_citation", item)
-    if "citation" in own:
-        return Citation.from_dict(own["citation"])
-    if own.keys() <= set(_FIELDS):
-        return Citation.from_dict(own)
-    fields = {name: own[name] for name in _FIELDS}  # a passage over MCP, which has more of them
-    if not str(fields["url"]).startswith(("https://", "http://")):
-        fields["url"] = None  # the URI of a resource stands in for it
-    return Citation.from_dict(fields)
+    if "citation" in item:
+        return Citation.from_dict(item["citation"])
+    if item.keys() <= set(_FIELDS):
+        return Citation.from_dict(item)
+    own = {name: item[name] for name in _FIELDS}  # a passage over MCP, which has more of them
+    if not is_web_url(own["url"]):
+        own["url"] = None  # the URI of a resource stands in for it
+    return Citation.from_dict(own)

@@ -65,17 +65,17 @@ class JsonLines:
         answer = cast("Answer", last)
         for passage in cited_passages(answer):
             self._transcript.number(passage.citation)
-        self._print(with_paths(self._transcript.numbered(answer), answer, self._index))
+        print_json_line(with_paths(self._transcript.numbered(answer), answer, self._index))
         return answer
 
     def sources(self) -> None:
         """Print the numbered citations as one object."""
-        self._print({"sources": self._transcript.to_dict()["sources"]})
+        print_json_line({"sources": self._transcript.to_dict()["sources"]})
 
     def passage(self, source: Source) -> None:
         """Print the citation, its number and id, and the path of its file."""
         number, citation = source
-        self._print({"number": number, **citation_json(citation, self._index)})
+        print_json_line({"number": number, **citation_json(citation, self._index)})
 
     def notice(self, text: str) -> None:
         """Print on standard error."""
@@ -84,10 +84,6 @@ class JsonLines:
     def error(self, text: str) -> None:
         """Print on standard error."""
         click.echo(printable_lines(text), err=True)
-
-    @staticmethod
-    def _print(content: dict[str, Any]) -> None:
-        print_json_line(content)
 
 
 class TextScreen:

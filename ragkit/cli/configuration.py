@@ -18,7 +18,14 @@ from typing import Any
 from ragkit.cli.settings import SETTINGS, Setting
 from ragkit.errors import InputError
 
-__all__ = ["DEFAULT", "FILE_NAME", "Configuration", "Effective", "load_configuration"]
+__all__ = [
+    "DEFAULT",
+    "FILE_NAME",
+    "Configuration",
+    "Effective",
+    "load_configuration",
+    "without_credentials",
+]
 
 FILE_NAME = "ragkit.toml"
 DEFAULT = "default"
@@ -56,7 +63,7 @@ class Effective:
         """The value as it may be shown: without a secret, or credentials in an address."""
         if self.setting.secret:
             return None if self.value is None else "(secret)"
-        return _without_credentials(self.value)
+        return without_credentials(self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +268,7 @@ def _described(value: Any) -> str:
     return f"{value!r} ({names.get(type(value), 'a date or time')})"
 
 
-def _without_credentials(value: Any) -> Any:
+def without_credentials(value: Any) -> Any:
     if isinstance(value, str):
         return _CREDENTIALS.sub("…", value) if "://" in value else value
     return value

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ragkit.cli.options import index_option
+from ragkit.cli.options import index_option, language_model
 from ragkit.cli.output import ExitStatus, naming_unwritable, progress_bar, use_colour
 from ragkit.commands import command
 from ragkit.errors import InputError
@@ -77,16 +77,12 @@ def generate(
     from ragkit.default import open_index
     from ragkit.evaluation import propose_questions, save_questions
     from ragkit.evaluation.proposals import MOST_CHARACTERS, default_calls
-    from ragkit.grounding import ChatModel
 
-    if llm_url is not None and llm_name is None:
-        raise InputError(f"--llm-url {llm_url} has no --llm beside it; expected the model's name.")
+    model = language_model(llm_name, llm_url, max_tokens=_MAX_TOKENS)
     if max_calls is not None and llm_name is None:
         raise InputError(f"--max-calls {max_calls} has no --llm beside it; expected both.")
     refuse_existing(out, replace=replace)
-    model = None
-    if llm_name is not None:
-        model = ChatModel(llm_name, base_url=llm_url, max_tokens=_MAX_TOKENS)
+    if model is not None:
         calls = default_calls(answerable) if max_calls is None else max_calls
         click.echo(
             f"{llm_name} is called at most {calls:,} times; each call reads at most "

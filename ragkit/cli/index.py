@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 import ragkit
+from ragkit.cli.configuration import without_credentials
 from ragkit.cli.generation import replace_option
 from ragkit.cli.options import IndexLocation, json_option, setting_option
 from ragkit.cli.output import (
@@ -303,7 +304,7 @@ def push(path: Path, location: str) -> None:
     """Copy the index at PATH to a server, such as milvus://localhost:19530/name."""
     with _writing("Pushing chunks") as show:
         ragkit.Index.open(path).push(location, progress=show)
-    click.echo(f"Pushed {path} to {location.rpartition('@')[2]}.")
+    click.echo(f"Pushed {path} to {without_credentials(location)}.")
 
 
 @index.command()
@@ -330,7 +331,7 @@ def export(*, path: Path, out: Path, vectors: bool, replace: bool, as_json: bool
     if as_json:
         print_json({"file": str(out), **counts})
     else:
-        click.echo(f"Exported {path} to {out}: {_sizes(counts)}.")
+        click.echo(f"Exported {without_credentials(path)} to {out}: {_sizes(counts)}.")
 
 
 @index.command()

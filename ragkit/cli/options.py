@@ -164,11 +164,12 @@ def with_reader(index: Index, *, reads: bool) -> Index:
 
 
 def language_model(
-    name: str | None, url: str | None, *, counts_tokens: bool = False
+    name: str | None, url: str | None, *, counts_tokens: bool = False, **options: Any
 ) -> LanguageModel | None:
     """Return the model that ``--llm`` and ``--llm-url`` name, or None without ``--llm``.
 
-    If it ``counts_tokens``, its server is asked to report them; few servers refuse to.
+    If it ``counts_tokens``, its server is asked to report them; few servers refuse to. Other
+    ``options`` are those of ``ChatModel``.
     """
     from ragkit.grounding import ChatModel
 
@@ -176,7 +177,6 @@ def language_model(
         raise InputError(
             f"--llm-url {url} has no --llm beside it; expected the model's name as well."
         )
-    options: dict[str, Any] = {}
     if counts_tokens:
         options["stream_options"] = {"include_usage": True}
     return None if name is None else ChatModel(name, base_url=url, **options)

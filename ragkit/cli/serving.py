@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -28,14 +28,13 @@ if TYPE_CHECKING:
 __all__ = ["mcp", "serve"]
 
 
-token_option = setting_option("token")
-
-
 def _listening_options(table: str) -> Callable[[Command], Command]:
     """Return the options of where to listen, and for whom; ``table``: that of the settings."""
 
     def with_options(command: Command) -> Command:
         for option in (
+            setting_option(f"{table}.access", "access_file"),
+            setting_option("token"),
             setting_option(f"{table}.allow-origin", "origins"),
             setting_option(f"{table}.allow-host", "hosts"),
             setting_option(f"{table}.port"),
@@ -51,8 +50,6 @@ def _listening_options(table: str) -> Callable[[Command], Command]:
 @index_option
 @fresh_option
 @_listening_options("serve")
-@token_option
-@setting_option("serve.access", "access_file")
 @reader_option
 @threshold_option
 @llm_options
@@ -75,7 +72,6 @@ def serve(
     from ragkit.serving.sockets import host_names
     from ragkit.telemetry.export import should_export
 
-    options: dict[str, Any] = {"threshold": threshold, "timeout": timeout}
     settings = Settings(
         token=token,
         access=access_file,
@@ -86,7 +82,8 @@ def serve(
         log_questions=log_questions,
         feedback=feedback,
         require_fresh=require_fresh,
-        **{name: value for name, value in options.items() if value is not None},
+        threshold=threshold,
+        timeout=Settings().timeout if timeout is None else timeout,
     )
     exports = should_export(otel)
     run(
@@ -105,8 +102,6 @@ def serve(
 @fresh_option
 @setting_option("mcp.http", "over_http")
 @_listening_options("mcp")
-@token_option
-@setting_option("mcp.access", "access_file")
 @where_option
 @setting_option("mcp.name")
 @setting_option("mcp.about")
@@ -120,8 +115,7 @@ def mcp(
     Tools: ask, search and fetch. Documents are resources.
     """
     from ragkit.default import open_index
-    from ragkit.index.filters import parse_where
-    from ragkit.serving.access import Access
+    from ragkit.index.filters import Conditions, check_properties, parse_where
     from ragkit.serving.mcp import serve_http, serve_stdio
 
     if access_file is not None and not over_http:
@@ -129,10 +123,18 @@ def mcp(
             "--access is for --http: who starts a program on standard input and output is its only "
             "caller. Restrict that one with --where."
         )
-    access = None if access_file is None else Access.load(access_file)
+    access = None
+    if access_file is not None:  # needs more than the extra of this command
+        from ragkit.serving.access import Access
+
+        access = Access.load(access_file)
     index = open_index(index_path, require_fresh=require_fresh)
     if conditions:
-        index = index.restricted(parse_where(conditions, index.metadata))
+        kinds = index.metadata
+        where = parse_where(conditions, kinds)
+        if len(index.documents):
+            check_properties(Conditions.of(where), kinds)
+        index = index.restricted(where)
     if not over_http:
         serve_stdio(index, name=name, about=about)
         return

@@ -325,9 +325,9 @@ class Conversation:
 
 
 def _as_understood(answer: Answer, wording: str | None) -> Answer:
-    """The answer to a question of which no wording is known, without all that was said before it.
+    """The answer with the question as it was asked, where no wording that stands alone is known.
 
-    The index joins the two for whoever reads the passages. Nobody would accept that as a question,
-    and as part of what was said it makes the next one seem to lean on it.
+    The index puts what was said before in front of it, for whoever reads the passages; as the
+    wording of the question that would be wrong, and would make the next one seem to lean on it.
     """
     return answer if wording is not None else replace(answer, standalone=answer.question)

@@ -19,7 +19,7 @@ from ragkit.types import Citation
 __all__ = ["recalled"]
 
 _LONGEST = 20_000
-"""Code points of a place. No passage is as long, and a whole document is none."""
+"""Code points. A longer place, such as a whole document, is no passage and is refused."""
 
 
 def recalled(turns: Sequence[Turn], index: Answerer) -> tuple[Turn, ...]:

@@ -106,7 +106,7 @@ class Transcript:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Transcript:
-        """Load a talk that ``save`` wrote as JSON or JSON Lines; numbers are as they were.
+        """Load a talk that ``save`` wrote: as JSON, with its numbers; as JSON Lines, numbered anew.
 
         ``Conversation.load`` continues its conversation.
 
@@ -114,8 +114,10 @@ class Transcript:
             InputError: the file cannot be read, or is no saved talk.
 
         """
-        transcript = cls()
-        for content in load_talk(path)["answers"]:
+        transcript, talk = cls(), load_talk(path)
+        for source in talk["sources"]:
+            transcript.number(Citation.from_dict(source["citation"]))
+        for content in talk["answers"]:
             transcript.add(answer_from_dict(content))
         return transcript
 

@@ -16,6 +16,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
+from ragkit.commands import command
 from ragkit.corpus.pdf import PlacedWord, place_words
 from ragkit.corpus.pdf_lines import Box
 from ragkit.corpus.pdf_pages import run_pdfium
@@ -100,7 +101,8 @@ def page_images(
     if text != document.text:
         raise IndexStaleError(
             f"{path} is unchanged, but this version of ragkit parses it otherwise than the one "
-            f"that indexed it. Update the index with this version: ragkit index update"
+            f"that indexed it. Update the index with this version: "
+            f"{command('ragkit index update INDEX')}"
         )
     pages = _by_page(words, [span])
     if len(pages) > _MAX_PAGES:
@@ -128,13 +130,13 @@ def _unchanged(document: Document, source: SourceFile) -> tuple[Path, bytes]:
             data = file.read()
     except SourceError as error:
         raise IndexStaleError(
-            f"the page cannot be shown: {error} Put the file back, or update the index: ragkit "
-            f"index update"
+            f"the page cannot be shown: {error} Put the file back, or drop its documents: "
+            f"{command('ragkit index update INDEX --drop-missing')}"
         ) from error
     if hashlib.sha256(data).hexdigest() != source.sha256:
         raise IndexStaleError(
             f"{path} has changed since it was indexed, so that the passage may stand elsewhere. "
-            f"Update the index: ragkit index update"
+            f"Update the index: {command('ragkit index update INDEX')}"
         )
     return path, data
 

@@ -199,8 +199,10 @@ def load_baseline(folder: Path, *, bless: str | None = None) -> Report:
 
 
 def bless_command(folder: Path, index: object = None) -> str:
-    """Return the command that records a baseline; ``index``: a path, or else the default index."""
-    options = ("--index", index) if isinstance(index, (str, os.PathLike)) else ()
+    """Return the command that records a baseline of ``index``; None stands for the default one."""
+    if index is not None and not isinstance(index, (str, os.PathLike)):
+        return command("ragkit eval bless --set", folder, end="--index INDEX")
+    options = () if index is None else ("--index", index)
     return command("ragkit eval bless --set", folder, *options)
 
 
@@ -272,11 +274,11 @@ def gate(
 
     """
     path = Path(folder)
+    bless = bless_command(path, index)
+    baseline, floors = load_baseline(path, bless=bless), load_folder_floors(path)
     opened = open_index(index)
     report = evaluate_index(load_set(path / QUESTIONS, opened), opened, ask=ask)
-    bless = bless_command(path, index)
-    baseline = load_baseline(path, bless=bless)
-    return check_gate(report, baseline, load_folder_floors(path), bless=bless)
+    return check_gate(report, baseline, floors, bless=bless)
 
 
 def _timed_answers(

@@ -213,15 +213,16 @@ def _commit(history: Path) -> str:
     commit = _output(git, "rev-parse", "HEAD").strip()
     if not commit:
         return ""
-    others = f":(exclude,top,literal){_inside_repository(git, history)}"
-    changed = _output(git, "status", "--porcelain", "--untracked-files=no", "--", ":/", others)
+    others = _without(git, history)
+    changed = _output(git, "status", "--porcelain", "--untracked-files=no", "--", ":/", *others)
     return f"{commit}-dirty" if changed.strip() else commit
 
 
-def _inside_repository(git: str, history: Path) -> str:
-    top = Path(_output(git, "rev-parse", "--show-toplevel").strip())
-    path = history.resolve()
-    return path.relative_to(top).as_posix() if path.is_relative_to(top) else path.name
+def _without(git: str, history: Path) -> list[str]:
+    """The pathspec that leaves the history out, if it lies in the repository."""
+    top, path = Path(_output(git, "rev-parse", "--show-toplevel").strip()), history.resolve()
+    is_inside = path.is_relative_to(top)
+    return [f":(exclude,top,literal){path.relative_to(top).as_posix()}"] if is_inside else []
 
 
 def _output(git: str, *arguments: str) -> str:

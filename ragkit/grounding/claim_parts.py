@@ -10,19 +10,17 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from ragkit.answering.phrases import MONTH
 from ragkit.grounding.claim_words import NUMBER_WORDS, STOP_WORDS, claim_words
 
 __all__ = ["Part", "Sort", "agrees", "enumerations_of", "parts_of", "question_about"]
 
 _ASKED_AROUND: Final = 14  # words on each side of the question word; a reader reads 40 tokens
 _PREFIX: Final = 4  # letters that a country and its people share at least
-_MONTH: Final = (
-    "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
-)
 _ORDINAL: Final = r"(?:st|nd|rd|th)?"
 _DATE: Final = re.compile(
-    rf"\b(?:\d{{1,2}}{_ORDINAL} (?:of )?{_MONTH}(?:,? \d{{4}})?"
-    rf"|{_MONTH} \d{{4}}|{_MONTH} \d{{1,2}}{_ORDINAL}(?:,? \d{{4}})?"
+    rf"\b(?:\d{{1,2}}{_ORDINAL} (?:of )?{MONTH}(?:,? \d{{4}})?"
+    rf"|{MONTH} \d{{4}}|{MONTH} \d{{1,2}}{_ORDINAL}(?:,? \d{{4}})?"
     r"|(?:1\d{3}|20\d\d)s?(?:[–-]\d{2,4})?(?![,.]?\d))\b"
 )
 _UNIT: Final = r"(?:hundred|thousand|million|billion|trillion)s?"
@@ -169,7 +167,7 @@ def _figures(text: str) -> list[str]:
     figures = []
     for word in claim_words(text):
         digits = re.search(r"\d+(?:\.\d+)?", word.stem)
-        if digits or re.fullmatch(_MONTH, word.text):
+        if digits or re.fullmatch(MONTH, word.text):
             figures.append(digits[0] if digits else word.stem)
     return figures
 

@@ -98,11 +98,13 @@ def exchanged(claim: Worded, sentences: Sequence[Worded]) -> float:
         if one.sort is other.sort and not agrees(one.sort, one.text, other.text)
     ]
     pairs.sort(key=lambda pair: pair[1].start - pair[0].end)
+    pairs = pairs[:_MOST_EXCHANGED]
+    own = {part: _own_fit(claim, part, sentences) for pair in pairs for part in pair}
     margins = [0.0]
-    for one, other in pairs[:_MOST_EXCHANGED]:
+    for one, other in pairs:
         turned, parts = _exchange(claim.text, one, other)
         fits = sum(_own_fit(turned, part, sentences) for part in parts)
-        margins.append((fits - sum(_own_fit(claim, p, sentences) for p in (one, other))) / 2)
+        margins.append((fits - own[one] - own[other]) / 2)
     return max(margins)
 
 

@@ -9,7 +9,6 @@ each part say (``claim_places``). A logistic regression over both judges the cla
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,8 +19,8 @@ from ragkit.answering.answer import Passage
 from ragkit.grounding.claim_parts import Part, agrees, enumerations_of, parts_of, question_about
 from ragkit.grounding.claim_places import Rival, Worded, exchanged, rival_of, worded_sentences
 from ragkit.reading import Reader, Reading, Window
+from ragkit.reading.reader import is_readable, sigmoid
 from ragkit.reading.windows import windows_by_promise
-from ragkit.text.languages import language_of, script_of
 from ragkit.text.sentences import split_sentences
 from ragkit.text.spans import Span
 
@@ -130,7 +129,7 @@ class Doubts:
     def chance(self) -> float:
         """Chance, 0–1, that the claim is put together wrongly."""
         logit = _INTERCEPT + sum(w * getattr(self, name) for name, w in _WEIGHTS.items())
-        return 1 / (1 + math.exp(-logit))
+        return sigmoid(logit)
 
 
 class ClaimReader:
@@ -139,6 +138,7 @@ class ClaimReader:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._sentences: dict[str, list[Worded]] = {}
+        self._cuts: dict[str, tuple[Sequence[Span], Sequence[Span]]] = {}
 
     def objection(self, claim: str, passages: Sequence[Passage]) -> str:
         """Return why the passages together do not say what the claim says; ``""`` if they may.
@@ -156,27 +156,27 @@ class ClaimReader:
 
     def doubts(self, claim: str, passages: Sequence[Passage]) -> Doubts | None:
         """Return what speaks against a claim; None if it cannot be judged."""
-        readable = [passage for passage in passages if self._is_readable(claim, passage)]
         worded = Worded.of(claim)
-        if not worded.parts or not readable or len(readable) < len(passages):
+        readable = all(is_readable(self._reader, claim, passage.text) for passage in passages)
+        if not (worded.parts and passages and readable):
             return None
-        sentences = [one for passage in readable for one in self._sentences_of(passage.text)]
+        sentences = [one for passage in passages for one in self._sentences_of(passage.text)]
         groups = enumerations_of(claim, worded.parts[:MOST_PARTS])
         places = [_PartsRead.of(worded, group, sentences) for group in groups]
-        read = self._asked(claim, worded, places, readable[:MOST_PASSAGES])
+        read = self._asked(claim, worded, places, passages[:MOST_PASSAGES])
         return _doubts(read, exchanged(worded, sentences))
-
-    def _is_readable(self, claim: str, passage: Passage) -> bool:
-        language = language_of(passage.text)
-        own = language_of(claim, least=2)
-        if language not in self._reader.languages:
-            return False
-        return own == language if own else script_of(claim) == script_of(passage.text)
 
     def _sentences_of(self, text: str) -> list[Worded]:
         if text not in self._sentences:
             self._sentences[text] = worded_sentences(text)
         return self._sentences[text]
+
+    def _cuts_of(self, text: str) -> tuple[Sequence[Span], Sequence[Span]]:
+        """Return the sentences and the tokens of a passage, which each claim about it needs."""
+        if text not in self._cuts:
+            [tokens] = self._reader.token_spans([text])
+            self._cuts[text] = split_sentences(text, Span(0, len(text))), tokens
+        return self._cuts[text]
 
     def _asked(
         self, claim: str, worded: Worded, parts: Sequence[_PartsRead], passages: Sequence[Passage]
@@ -197,12 +197,11 @@ class ClaimReader:
     def _window(self, claim: Worded, passage: Passage) -> Window:
         """Return the sentences that have most of the claim's words."""
         text = passage.text
-        spans = [Span(*span) for span in split_sentences(text, Span(0, len(text)))]
+        spans, tokens = self._cuts_of(text)
         scores = [
             sum(stem in sentence.places for stem in set(claim.stems))
             for sentence in self._sentences_of(text)
         ]
-        [tokens] = self._reader.token_spans([text])
         [best] = islice(windows_by_promise(spans, scores, tokens, self._reader.window_tokens), 1)
         return Window(passage.citation.title, text[best.start : best.end])
 

@@ -27,7 +27,7 @@ class RetrievalConfig:
         reverse: weight of the reverse direction beside the forward one, 0–2.
         idf_power: a word's weight is its inverse document frequency to this power, 0–2.
         slope: the log-odds of a confidence are multiplied by it, more than 0, at most 10.
-        shift: is added to them then, −10 to 10.
+        shift: is added to the result, −10 to 10.
 
     """
 

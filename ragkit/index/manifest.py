@@ -38,6 +38,8 @@ __all__ = [
     "damaged_manifest",
     "documents_of",
     "format_of",
+    "generation_of",
+    "manifest_bytes",
     "recorded_ids",
     "unreadable_error",
 ]
@@ -101,8 +103,7 @@ class Manifest:
     @property
     def generation(self) -> str:
         """The name of the data folder: a digest of the data, so equal builds have equal names."""
-        content = sorted((name, record.sha256) for name, record in self.files.items())
-        return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+        return generation_of(self.files)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of ``manifest.json`` without its checksum."""
@@ -148,7 +149,7 @@ class Manifest:
 
         """
         path = directory / MANIFEST
-        data = _manifest_bytes(directory)
+        data = manifest_bytes(directory)
         version = _format_of(path, data)
         if version < FORMAT:
             raise IndexMismatchError(
@@ -211,10 +212,11 @@ def format_of(directory: Path) -> int:
         IndexMismatchError: it is newer than this version of ragkit.
 
     """
-    return _format_of(directory / MANIFEST, _manifest_bytes(directory))
+    return _format_of(directory / MANIFEST, manifest_bytes(directory))
 
 
-def _manifest_bytes(directory: Path) -> bytes:
+def manifest_bytes(directory: Path) -> bytes:
+    """Read the manifest as it is, unverified; the errors are those of ``Manifest.load``."""
     path = directory / MANIFEST
     try:
         return path.read_bytes()
@@ -289,8 +291,14 @@ def damaged_manifest(path: Path, what: str) -> IndexDamagedError:
     )
 
 
+def generation_of(files: Mapping[str, FileRecord]) -> str:
+    """Return the name of a data folder with these files: a digest of what they hold."""
+    content = sorted((name, record.sha256) for name, record in files.items())
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+
 def _weights(config: RetrievalConfig) -> dict[str, float]:
-    """A confidence as it was fitted to no questions is not written: older versions know none."""
+    """Slope and shift are written only where they were tuned: older versions do not know them."""
     own = {"reverse": config.reverse, "rarity": config.idf_power}
     if (config.slope, config.shift) == (1.0, 0.0):
         return own

@@ -37,7 +37,7 @@ from ragkit.index.config import DEFAULT_CONFIG, RetrievalConfig
 from ragkit.index.documents import is_same
 from ragkit.index.journal import EncodedChunk, Journal, Key
 from ragkit.index.local import LocalData
-from ragkit.index.manifest import MANIFEST, Manifest, SourceRecord, recorded_ids
+from ragkit.index.manifest import MANIFEST, Manifest, SourceRecord, generation_of, recorded_ids
 from ragkit.index.protocol import Progress
 from ragkit.index.publish import (
     draft_folder,
@@ -66,6 +66,7 @@ __all__ = [
     "build_and_publish",
     "check_encoder",
     "how_to_freshen",
+    "ids_of_files",
     "is_remote",
     "open_index",
     "save",
@@ -148,10 +149,10 @@ class LocalIndex:
             _copy(self.data, Path(folder))
             return file_records(Path(folder))
 
-    @property
+    @cached_property
     def generation(self) -> str:
         """The name of the generation that its data has, published or not."""
-        return self.manifest().generation
+        return generation_of(self.files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,7 +335,7 @@ def update(
         if sources is None or add:
             recorded = _recorded_files(directory, old.sources, drop_missing=drop_missing)
             sources = recorded if sources is None else add_sources(recorded, sources)
-            ids = _ids_of_files(old.sources)
+            ids = ids_of_files(old.sources)
         STAGE.get()("Comparing the sources", 0, None)
         parsed = ParsedFiles(old.sources, old.data.documents)
         documents = iter_sources(sources, strict=strict, parsed=parsed, ids=ids)
@@ -386,7 +387,7 @@ def _recorded_files(
     return [path for path in files if path not in missing]
 
 
-def _ids_of_files(sources: Sequence[SourceFile]) -> dict[Path, str]:
+def ids_of_files(sources: Sequence[SourceFile]) -> dict[Path, str]:
     """Return the id of each file that is one document."""
     ids: dict[Path, list[str]] = {}
     for source in sources:
@@ -438,9 +439,16 @@ def check_encoder(
         raise IndexMismatchError(
             f"the index at {directory} was encoded by the model {expected.name!r} (fingerprint "
             f"{expected.digest[:16]}), but {actual.name!r} (fingerprint {actual.digest[:16]}) was "
-            f"given; their vectors cannot be compared. Use the model of the index, or rebuild it: "
-            f"{command('ragkit index build SOURCE… --out', directory, '--model', actual.source)}"
+            f"given; their vectors cannot be compared. Use the model of the index, or "
+            f"{_how_to_encode_again(directory, actual)}"
         )
+
+
+def _how_to_encode_again(directory: str | os.PathLike[str], model: Fingerprint) -> str:
+    if is_remote(directory):
+        return f"push one that it encoded: {command('ragkit index push INDEX', directory)}"
+    build = command("ragkit index build SOURCE… --out", directory, "--model", model.source)
+    return f"rebuild it: {build}"
 
 
 def with_stale_sources(opened: LocalIndex, directory: Path, *, require_fresh: bool) -> LocalIndex:
@@ -479,7 +487,7 @@ def _stale_message(directory: Path, changed: Sequence[Path], missing: Sequence[P
     return f"{', and '.join(facts)}. {how_to_freshen(directory, is_one_missing=bool(missing))}"
 
 
-def how_to_freshen(directory: str | os.PathLike[str] | None, *, is_one_missing: bool) -> str:
+def how_to_freshen(directory: str | os.PathLike[str], *, is_one_missing: bool) -> str:
     """Return what to do about an index whose sources changed, or one of which is missing."""
     if is_one_missing:
         drop = command("ragkit index update", directory, end="--drop-missing")

@@ -12,14 +12,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ragkit.citations.passage_ids import format_passage_id
-from ragkit.errors import InputError, MissingExtraError
+from ragkit.errors import InputError, missing_extra
 from ragkit.index import Conditions, IndexData, Progress
 from ragkit.types import Chunk, Document, Span
 
@@ -56,12 +56,13 @@ def export_index(
 
     """
     opened = _writer(path)
-    if path.exists() and not replace:
-        raise InputError(
-            f"{path} exists. Choose another file, or overwrite it with replace=True (--replace)."
-        )
     partial = path.with_name(f".partial-{path.name}")
     try:
+        if path.exists() and not replace:
+            raise InputError(
+                f"{path} exists. Choose another file, or overwrite it with replace=True "
+                f"(--replace)."
+            )
         with opened(partial, {"format": FORMAT, **about}, vectors) as write:
             for record in _records(data, vectors=vectors, progress=progress):
                 write(record)
@@ -71,7 +72,8 @@ def export_index(
             f"{path} cannot be written: {error.strerror or error}. Choose another path."
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
 
 
 def _records(data: IndexData, *, vectors: bool, progress: Progress | None) -> Iterator[Record]:
@@ -158,15 +160,19 @@ def _parquet(path: Path, about: Mapping[str, Any], vectors: bool) -> Iterator[Wr
 
     schema = _schema({**about, "vectors": vectors})
     group: list[Record] = []
+    characters = 0
     with ParquetWriter(os.fspath(path), schema, compression="zstd") as file:
 
         def flush() -> None:
+            nonlocal characters
             file.write_table(Table.from_pylist(group, schema))
             group.clear()
+            characters = 0
 
         def write(record: Record) -> None:
+            nonlocal characters
             group.append(_without_types(record))
-            characters = sum(len(one["text"]) for one in group)
+            characters += len(record["text"])
             if len(group) >= _RECORDS_IN_A_GROUP or characters >= _CHARACTERS_IN_A_GROUP:
                 flush()
 
@@ -209,8 +215,7 @@ def _pyarrow() -> Any:
     try:
         import pyarrow as pa
     except ImportError as error:
-        raise MissingExtraError(
-            "an export to Parquet needs pyarrow, which is not installed. "
-            "Run: pip install 'ragkit-cited[parquet]'; or export to .jsonl"
+        raise missing_extra(
+            "parquet", "pyarrow", what="an export to Parquet", end="; or export to .jsonl"
         ) from error
     return pa

@@ -18,9 +18,10 @@ __all__ = ["RestrictedIndex"]
 
 @dataclass(slots=True)
 class _Newest:
-    """The data of the whole index that was restricted last, with the result."""
+    """The data of the whole index that was restricted last, with the result; its stale files."""
 
     pair: tuple[IndexData, RestrictedData] | None = None
+    stale: tuple[Path, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,5 +69,11 @@ class RestrictedIndex:
 
     @property
     def stale_sources(self) -> tuple[Path, ...]:
-        """Those of the whole index."""
-        return self.whole.stale_sources
+        """Those of the whole index that documents of this one came from."""
+        if not isinstance(self.whole, LocalIndex) or not self.whole.stale_sources:
+            return ()
+        if self._newest.stale is None:
+            documents = {document.id for document in self.data.documents}
+            own = {one.path for one in self.whole.sources if one.document_id in documents}
+            self._newest.stale = tuple(path for path in self.whole.stale_sources if path in own)
+        return self._newest.stale

@@ -32,7 +32,7 @@ from ragkit.index.manifest import (
 )
 from ragkit.index.protocol import Progress
 from ragkit.index.publish import draft_folder, open_tables_of, publish, write_lock
-from ragkit.indexing.builder import BuildSettings, build_and_publish
+from ragkit.indexing.builder import BuildSettings, build_and_publish, ids_of_files
 from ragkit.storage.checksums import SUMS, SealBrokenError, file_records, unseal
 from ragkit.storage.tables import FolderTables, copy_tables, json_bytes
 
@@ -73,7 +73,13 @@ def upgrade(directory: Path, *, progress: Progress | None = None) -> bool:
             record.get("memory"),
         )
         encoder = recorded_encoder(Fingerprint.from_dict(record["encoder"]))
-        documents = iter_sources(paths, ids=_ids_of_files(directory, record))
+        recorded = [
+            SourceFile(name, directory / source["path"], source["sha256"])
+            for source in record["sources"]
+            for name in documents_of(source)
+        ]
+        # The ids stay, since what people said about the documents has them.
+        documents = iter_sources(paths, ids=ids_of_files(recorded))
         build_and_publish(
             directory, documents, encoder, settings, inputs=documents.inputs, progress=progress
         )
@@ -120,14 +126,6 @@ def _source_paths(directory: Path, record: Mapping[str, Any]) -> list[Path]:
             )
         paths[path] = None
     return list(paths)
-
-
-def _ids_of_files(directory: Path, record: Mapping[str, Any]) -> dict[Path, str]:
-    """The id of each file that is one document: what people said about it names it so."""
-    ids: dict[Path, list[str]] = {}
-    for source in record["sources"]:
-        ids.setdefault(directory / source["path"], []).extend(documents_of(source))
-    return {path: names[0] for path, names in ids.items() if len(names) == 1}
 
 
 def _how_to_build_anew(directory: Path) -> str:

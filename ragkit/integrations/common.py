@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ragkit.answering.answer import Answer, Passage
-from ragkit.errors import MissingExtraError
 
-__all__ = ["missing_extra", "passage_metadata"]
+__all__ = ["passage_metadata"]
 
 
 def passage_metadata(passage: Passage, answer: Answer) -> dict[str, Any]:
@@ -31,11 +30,3 @@ def passage_metadata(passage: Passage, answer: Answer) -> dict[str, Any]:
         "short": answer.short.quote if answer.short else "",
         "confidence": answer.confidence,
     }
-
-
-def missing_extra(extra: str, package: str) -> MissingExtraError:
-    """Return the error for a missing package, with the command that installs its extra."""
-    return MissingExtraError(
-        f"this feature needs {package}, which is not installed. "
-        f"Run: pip install 'ragkit-cited[{extra}]'"
-    )

@@ -14,8 +14,8 @@ from typing import Any
 
 from ragkit.api import Index
 from ragkit.default import open_index
-from ragkit.errors import InputError
-from ragkit.integrations.common import missing_extra, passage_metadata
+from ragkit.errors import InputError, missing_extra
+from ragkit.integrations.common import passage_metadata
 
 try:
     from haystack import Document, component, default_from_dict, default_to_dict

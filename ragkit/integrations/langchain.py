@@ -14,7 +14,8 @@ from typing import Any
 
 from ragkit.answering.answer import Answer
 from ragkit.default import IndexLike, open_index
-from ragkit.integrations.common import missing_extra, passage_metadata
+from ragkit.errors import missing_extra
+from ragkit.integrations.common import passage_metadata
 
 try:
     from langchain_core.callbacks import (

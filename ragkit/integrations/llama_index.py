@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 
 from ragkit.default import IndexLike, open_index
-from ragkit.integrations.common import missing_extra, passage_metadata
+from ragkit.errors import missing_extra
+from ragkit.integrations.common import passage_metadata
 
 try:
     from llama_index.core.retrievers import BaseRetriever

@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from ragkit.index import IndexData
-from ragkit.reading.reader import Calibration, Kind, Reader, Reading, Window
+from ragkit.reading.reader import Calibration, Kind, Reader, Reading, Window, is_readable
 from ragkit.reading.rows import NamedRow, column_names
 from ragkit.reading.windows import windows_by_promise
 from ragkit.retrieval import Query, Retrieved, ScoredChunk
-from ragkit.text.languages import language_of, script_of
 from ragkit.text.spans import Span
 
 __all__ = ["ChunkReading", "Result", "read_results"]
@@ -98,8 +97,8 @@ class _Book:
         self._names = column_names(self.text, chunk.lead, chunk.sentences) if chunk.lead else ()
         # The question of an answer says more of a window than the title; the names of columns
         # are read in each row.
-        is_led = chunk.lead and not self._names
-        self.title = self.text[slice(*chunk.lead)] if chunk.lead and is_led else document.title
+        lead = None if self._names else chunk.lead
+        self.title = self.text[slice(*lead)] if lead else document.title
         text = self.text[chunk.start : chunk.end]
         [tokens] = reader.token_spans([text])
         shifted = [Span(a + chunk.start, b + chunk.start) for a, b in tokens]
@@ -143,21 +142,14 @@ def read_results(
 
 
 def _is_readable(data: IndexData, query: Query, retrieved: Retrieved, reader: Reader) -> bool:
-    """Whether the first passage is in a language of the reader, and the question may be.
-
-    A question is short: it may have no word that tells its language, then its script decides.
-    """
+    """Whether the question asks something, of a first passage that the reader can read."""
     if not retrieved.ranking or _is_keyword(query.standalone):
         return False
     [chunk] = data.chunks([retrieved.ranking[0].chunk])
     text = data.document(chunk.document_id).text
     # With what is around it: a list of names has no words that tell, or those of the names.
     passage = text[max(0, chunk.start - _AROUND) : chunk.end + _AROUND]
-    language = language_of(passage)
-    if language not in reader.languages:
-        return False
-    asked = language_of(query.standalone, least=2)
-    return script_of(query.standalone) == script_of(passage) if asked is None else asked == language
+    return is_readable(reader, query.standalone, passage)
 
 
 def _is_keyword(question: str) -> bool:

@@ -8,9 +8,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from ragkit.text.languages import language_of, script_of
 from ragkit.text.spans import Span
 
-__all__ = ["SHIPPED", "Calibration", "Kind", "Reader", "Reading", "Window", "sigmoid"]
+__all__ = [
+    "SHIPPED",
+    "Calibration",
+    "Kind",
+    "Reader",
+    "Reading",
+    "Window",
+    "is_readable",
+    "sigmoid",
+]
 
 
 SHIPPED = "shipped"
@@ -104,3 +114,15 @@ class Reader(Protocol):
     def read(self, asked: Sequence[tuple[str, Window]]) -> list[Reading]:
         """Read each question with its window."""
         ...
+
+
+def is_readable(reader: Reader, asked: str, passage: str) -> bool:
+    """Return whether a passage is in a language of the reader, and what is asked of it may be.
+
+    A question is short: it may have no word that tells its language, then its script decides.
+    """
+    language = language_of(passage)
+    if language not in reader.languages:
+        return False
+    own = language_of(asked, least=2)
+    return script_of(asked) == script_of(passage) if own is None else own == language

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ragkit.text.blocks import cells
-from ragkit.text.spans import Span, lines, trim
+from ragkit.text.spans import Span, filled_lines
 
 __all__ = ["NamedRow", "column_names"]
 
@@ -55,13 +55,8 @@ def column_names(text: str, lead: Span, rows: Sequence[Span]) -> tuple[str, ...]
     >>> column_names(table, Span(0, 13), [Span(14, 25)])
     ('City', 'Opened')
     """
-    names = cells(text, _last_named(text, lead))
+    # Below the names there may be a rule.
+    names = cells(text, next(reversed(filled_lines(text, lead)), lead))
     if len(names) < 2 or any(len(cells(text, row)) != len(names) for row in rows):
         return ()
     return tuple(text[start:end] for start, end in names)
-
-
-def _last_named(text: str, lead: Span) -> Span:
-    """The last line of a lead that has letters: below the names there may be a rule."""
-    own = [line for line in (trim(text, one) for one in lines(text, *lead)) if line]
-    return next((n for n in reversed(own) if any(map(str.isalnum, text[slice(*n)]))), lead)

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
-from ragkit.integrations.common import missing_extra
+from ragkit.errors import missing_extra
 from ragkit.serving.pages import page_html
 
 __all__ = ["add_api_page"]

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from ragkit.integrations.common import missing_extra
+from ragkit.errors import missing_extra
 
 try:
     from fastapi import FastAPI, Request, Response

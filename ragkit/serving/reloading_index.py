@@ -14,11 +14,14 @@ from ragkit.api import Index
 from ragkit.default import IndexLike, open_index
 from ragkit.errors import RagkitError
 from ragkit.index import Manifest
+from ragkit.index.manifest import manifest_bytes
 from ragkit.indexing import is_remote
 from ragkit.reading import SHIPPED
 
 __all__ = ["ReloadingIndex"]
 
+_Stat = tuple[int, int]
+_Seen = tuple[bytes, list[_Stat | None]]
 _log = logging.getLogger("ragkit.serving")
 
 
@@ -43,7 +46,7 @@ class ReloadingIndex:
             index: As for ``ragkit.ask``. Only an index at a local path is reloaded; an index on a
                 server follows its own generations.
             reader: As for ``Index.open``.
-            require_fresh: As for ``Index.open``.
+            require_fresh: As for ``Index.open``, now; what is opened later may be stale.
             on_reload: Called for each new generation with whether it could be opened.
 
         Raises:
@@ -53,12 +56,11 @@ class ReloadingIndex:
         is_local = isinstance(index, (str, os.PathLike)) and not is_remote(index)
         self._path = Path(cast("str", index)) if is_local else None
         self._reader = reader
-        self._require_fresh = require_fresh
+        self._sources: list[Path] = []
         # The data may stay while its sources change, or are recorded anew.
-        self._seen: tuple[bytes, list[tuple[int, int] | None]] | None = None
+        self._seen: _Seen | None = None
         if self._path is not None:
-            manifest = Manifest.load(self._path)
-            self._seen = (manifest.to_bytes(), _source_stats(self._path, manifest))
+            self._seen = self._look(self._path)
         self._current = open_index(index, reader=reader, require_fresh=require_fresh)
         self._on_reload = on_reload
 
@@ -73,13 +75,11 @@ class ReloadingIndex:
             return
         before = self._current.generation
         try:
-            manifest = Manifest.load(self._path)
-            seen = (manifest.to_bytes(), _source_stats(self._path, manifest))
+            seen = self._look(self._path)
             if seen == self._seen:
                 return
-            self._current = Index.open(
-                self._path, reader=self._reader, require_fresh=self._require_fresh
-            )
+            # Of sources that changed meanwhile, each answer says that it is stale.
+            self._current = Index.open(self._path, reader=self._reader)
             self._seen = seen
         except RagkitError as error:
             _log.error("cannot open the new generation; still serving %s: %s", before, error)
@@ -88,6 +88,14 @@ class ReloadingIndex:
         if self._current.generation != before:
             _log.info("serving generation %s instead of %s", self._current.generation, before)
             self._on_reload(True)
+
+    def _look(self, directory: Path) -> _Seen:
+        """The manifest, and of each source file what tells when to compare it."""
+        content = manifest_bytes(directory)
+        if self._seen is None or content != self._seen[0]:
+            names = (one.path for one in Manifest.load(directory).sources if one.path)
+            self._sources = [directory / n for n in islice(dict.fromkeys(names), _MOST_SOURCES)]
+        return content, [_stat(path) for path in self._sources]
 
     async def watch(self, interval: float) -> None:
         """Call ``reload`` every ``interval`` seconds until cancelled."""
@@ -100,13 +108,8 @@ _MOST_SOURCES = 2000
 """Source files that are looked at in each interval; a change of others is seen at a new start."""
 
 
-def _source_stats(directory: Path, manifest: Manifest) -> list[tuple[int, int] | None]:
-    """Size and time of each source file, which tell when to compare it; None if it is missing."""
-    paths = dict.fromkeys(source.path for source in manifest.sources if source.path)
-    return [_stat(directory / path) for path in islice(paths, _MOST_SOURCES)]
-
-
-def _stat(path: Path) -> tuple[int, int] | None:
+def _stat(path: Path) -> _Stat | None:
+    """Size and time of a file; None if it is missing."""
     try:
         stat = path.stat()
     except OSError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ragkit.answering.answer import Answer, Passage
@@ -10,7 +10,7 @@ from ragkit.answering.confidence import in_words
 from ragkit.api import Index
 from ragkit.text.blocks import Block, BlockKind, cells, pieces
 from ragkit.text.properties import Properties, properties
-from ragkit.text.spans import Span, lines, trim
+from ragkit.text.spans import Span, filled_lines, lines, trim
 from ragkit.types import Document, Section
 
 __all__ = [
@@ -80,11 +80,12 @@ def _layout(passage: Passage, text: str) -> dict[str, Any]:
     kind = next(iter(kinds), BlockKind.PARAGRAPH)
     if kind != BlockKind.TABLE:
         return {"kind": kind, "rows": None}
-    lead = [passage.lead.span] if passage.lead else []
-    names = [_row(text, cells(text, line), names=True) for line in _filled_lines(text, lead)]
+    lead = filled_lines(text, passage.lead.span) if passage.lead else []
+    names = [_row(text, cells(text, line), names=True) for line in lead]
     rows = [
         _row(text, cells(text, line), names=False)
-        for line in _filled_lines(text, passage.highlights)
+        for highlight in passage.highlights
+        for line in filled_lines(text, highlight)
     ]
     return {"kind": kind, "rows": [*names, *rows]}
 
@@ -145,14 +146,8 @@ def _rows(text: str, table: Block) -> list[dict[str, Any]]:
     answers = {sentence.start for sentence in table.sentences}
     return [
         _row(text, cells(text, line), names=line.start not in answers)
-        for line in _filled_lines(text, [table.span])
+        for line in filled_lines(text, table.span)
     ]
-
-
-def _filled_lines(text: str, spans: Iterable[Span]) -> list[Span]:
-    """The lines of spans that hold letters or digits, trimmed; others are rules of a table."""
-    trimmed = (trim(text, line) for span in spans for line in lines(text, *span))
-    return [line for line in trimmed if line and any(map(str.isalnum, text[slice(*line)]))]
 
 
 def _property_rows(text: str, box: Properties) -> list[dict[str, Any]]:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
 from ragkit.default import IndexLike
+from ragkit.errors import missing_extra
 from ragkit.grounding import LanguageModel
-from ragkit.integrations.common import missing_extra
 from ragkit.serving.app import create_app
 from ragkit.serving.log_format import LogFormat, configure_logging
 from ragkit.serving.settings import Settings

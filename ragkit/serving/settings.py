@@ -24,7 +24,7 @@ class Settings:
     """How the HTTP server behaves. Times are in seconds, sizes in bytes.
 
     Attributes:
-        token: Access token. If set, every path but the page, the widget and the health checks
+        token: Access token. If set, every path but the pages, the widget and the health checks
             needs ``Authorization: Bearer …``.
         access: ``access.toml``, which says who may read which documents; instead of a token.
         origins: Other sites (``https://example.org``) that may call the API from a browser and
@@ -44,7 +44,8 @@ class Settings:
             and the page does not offer it.
         max_feedback: Size that this file may reach.
         reload: How often to look for a new generation of the index; 0 for never.
-        require_fresh: As for ``Index.open``.
+        require_fresh: As for ``Index.open``, when the server starts; if a source changes later,
+            answers say that they are stale.
 
     Raises:
         InputError: A value is out of range or malformed.

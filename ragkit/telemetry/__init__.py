@@ -62,7 +62,7 @@ def instrument(
         >>> uninstrument()
 
     """
-    from ragkit.integrations.common import missing_extra
+    from ragkit.errors import missing_extra
 
     try:
         from ragkit.telemetry.observer import TelemetryObserver

@@ -34,8 +34,8 @@ _PROTOCOL = "http/protobuf"
 def should_export(requested: bool | None) -> bool:
     """Return whether to export: as requested, and without a request if the environment asks for it.
 
-    It does if it names a collector and does not switch the SDK off. Variables that are set for all
-    programs of a machine do not keep one from starting: without the extra, a warning is logged.
+    It does if it names a collector and does not switch the SDK off. A missing extra does not keep a
+    program from starting then: a warning is logged.
     """
     if requested is not None:
         return requested
@@ -72,7 +72,7 @@ def exporting() -> Iterator[None]:
         MissingExtraError: The extra ``otel`` is not installed.
 
     """
-    from ragkit.integrations.common import missing_extra
+    from ragkit.errors import missing_extra
 
     try:
         from opentelemetry import metrics, trace

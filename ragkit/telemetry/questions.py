@@ -68,8 +68,8 @@ class WatchedQuestion:
         if failure:
             mark_failed(self._span, failure)
         outcomes = self._outcomes(error)
-        for outcome in outcomes:
-            self._span.set_attributes(outcome)
+        if len(outcomes) == 1:
+            self._span.set_attributes(outcomes[0])
         if len(self._answers) == 1:
             self._span.set_attribute(names.CONFIDENCE, self._answers[0].confidence)
         self._span.end()

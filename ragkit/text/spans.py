@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-__all__ = ["Span", "lines", "trim"]
+__all__ = ["Span", "filled_lines", "lines", "trim"]
 
 _ZERO_WIDTH = "\ufeff\u200b"
 """Characters that count as white space here: byte order mark, zero width space."""
@@ -67,3 +67,15 @@ def trim(text: str, span: Span) -> Span | None:
     while end > start and (text[end - 1].isspace() or text[end - 1] in _ZERO_WIDTH):
         end -= 1
     return Span(start, end) if start < end else None
+
+
+def filled_lines(text: str, span: Span) -> list[Span]:
+    r"""Return the lines of a span that hold letters or digits, trimmed; a table has rules as well.
+
+    Example:
+        >>> filled_lines("a | b\n--|--\n1 | 2", Span(0, 17))
+        [Span(start=0, end=5), Span(start=12, end=17)]
+
+    """
+    trimmed = (trim(text, line) for line in lines(text, *span))
+    return [line for line in trimmed if line and any(map(str.isalnum, text[slice(*line)]))]

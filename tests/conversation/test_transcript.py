@@ -288,3 +288,14 @@ def test_a_cleared_transcript_numbers_from_one_again(german_soviet: Index) -> No
     assert (transcript.answers, transcript.sources) == ((), ())
     transcript.add(german_soviet.ask(RAPALLO, k=1))
     assert transcript.source(1).citation.quote.startswith("The Treaty of Rapallo")
+
+
+def test_numbers_of_an_answer_that_was_broken_off_stay_in_a_talk_that_goes_on(
+    german_soviet: Index, tmp_path: Path
+) -> None:
+    conversation, transcript = Conversation(german_soviet), Transcript()
+    [broken] = german_soviet.ask(RAPALLO, k=1).passages
+    assert transcript.number(broken.citation) == 1
+    transcript.add(conversation.ask(LEAGUE, k=1))
+    transcript.save(tmp_path / "talk.json", conversation)
+    assert Transcript.load(tmp_path / "talk.json").sources == transcript.sources

@@ -162,3 +162,18 @@ def test_milvus_is_restricted_as_an_index_on_disk_is(tiny: Encoder, tmp_path: Pa
             p.citation for p in here.search(question)
         ]
     assert there.metadata == here.metadata
+
+
+def test_a_hidden_file_that_changed_is_not_told(tmp_path: Path, tiny: Encoder) -> None:
+    for name, audience in (("open", "all"), ("secret", "board")):
+        text = f"---\nfor: {audience}\n---\n# {name.title()}\n\nThe library opens at nine.\n"
+        (tmp_path / f"{name}.md").write_text(text, encoding="utf-8")
+    Index.build(tmp_path, tmp_path / "index", encoder=tiny)
+    for name, told in (("secret", False), ("open", True)):
+        with (tmp_path / f"{name}.md").open("a", encoding="utf-8") as file:
+            file.write("On Sundays it is closed.\n")
+        opened = Index.open(tmp_path / "index", encoder=tiny)
+        assert opened.ask("When does it open?").stale
+        part = opened.restricted(ALL)
+        assert part.ask("When does it open?").stale is told
+        assert [path.name for path in part.stale_sources] == (["open.md"] if told else [])

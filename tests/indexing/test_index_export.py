@@ -227,3 +227,10 @@ def test_what_is_no_document_says_what_it_lacks() -> None:
             replace(MIXED, sections=(), pages=()).to_dict()
             | {"sections": [{"path": [], "start": 5, "end": 2}]}
         )
+
+
+def test_a_file_below_a_file_is_refused_with_advice(index: Index, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("Mine.", encoding="utf-8")
+    with pytest.raises(InputError, match=r"cannot be written: .* Choose another path"):
+        index.export(tmp_path / "notes.txt" / "export.jsonl")
+    assert (tmp_path / "notes.txt").read_text(encoding="utf-8") == "Mine."

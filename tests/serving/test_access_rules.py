@@ -234,3 +234,12 @@ def test_the_check_counts_what_each_rule_lets_read(tmp_path: Path) -> None:
         "staff: 3 of 4 documents", "own: as the user's claims say of 4 documents",
     ]  # fmt: skip
     assert BOARD not in done.output
+
+
+def test_a_rule_for_a_name_in_any_script_can_be_loaded(tmp_path: Path) -> None:
+    made = CliRunner().invoke(cli, ["access", "token", "Presse 😀 \\ „x“"])
+    access = load(tmp_path, made.stdout.replace("where = {}", 'where = { audience = "all" }'))
+    token = made.stderr.strip().split()[-1]
+    identity = who(access, bearer(token))
+    assert isinstance(identity, Identity)
+    assert identity.rule == "Presse 😀 \\ „x“"

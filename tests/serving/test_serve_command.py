@@ -27,7 +27,7 @@ from support.http_api import (
 from support.server_process import address, running, serve
 
 
-def test_an_index_that_cannot_be_opened_is_not_running(tmp_path: Path) -> None:
+def test_an_index_that_cannot_be_opened_is_not_served(tmp_path: Path) -> None:
     with pytest.raises(IndexNotFoundError):
         create_app(tmp_path)
 

@@ -35,10 +35,9 @@ def running(*arguments: str) -> Iterator[str]:
     try:
         url = address(process)
         assert process.stderr
-        reader = threading.Thread(target=process.stderr.read)  # a full pipe would stop it
-        reader.start()
+        # A full pipe would stop it.
+        threading.Thread(target=process.stderr.read, daemon=True).start()
         yield url
     finally:
         process.terminate()
         process.wait(30)
-        reader.join()

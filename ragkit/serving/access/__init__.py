@@ -8,7 +8,7 @@ ReadableIndexes   for each Identity an index of only the documents that they may
 
 from __future__ import annotations
 
-from ragkit.integrations.common import missing_extra
+from ragkit.errors import missing_extra
 
 try:
     from ragkit.serving.access.access import Access

@@ -13,7 +13,13 @@ from starlette.datastructures import Headers
 from ragkit.api import Index
 from ragkit.errors import InputError
 from ragkit.index import Conditions, Where
-from ragkit.serving.access.access_file import AccessFile, GroupRule, TokenRule, attribute_of
+from ragkit.serving.access.access_file import (
+    AccessFile,
+    GroupRule,
+    TokenRule,
+    attribute_of,
+    attributes_of,
+)
 from ragkit.serving.access.identity import Identity
 from ragkit.serving.access.limits import Limits
 from ragkit.serving.access.proxy import Attributes, Proxy
@@ -61,7 +67,8 @@ class Access:
         self._tokens = dict(tokens)
         self._groups = tuple(groups)
         self._proxy = proxy
-        self._names = sorted({name for group in groups for name in _attributes_of(group.rule)})
+        rules = [group.rule for group in groups]
+        self._names = sorted({n for r in rules for n in (*(r.when or {}), *attributes_of(r.where))})
 
     @classmethod
     def of_token(cls, token: str) -> Access:
@@ -138,7 +145,7 @@ class Access:
             *((group.rule.name, group.rule.where) for group in self._groups),
         ]
         for name, where in rules:
-            if where is not None and any(map(attribute_of, where.values())):
+            if attributes_of(where):
                 yield name, None
             else:
                 part = index if where is None else index.restricted(where)
@@ -168,15 +175,6 @@ class Access:
         return None
 
 
-def _attributes_of(rule: GroupRule) -> Iterator[str]:
-    """The names of everything that a rule takes from the user."""
-    yield from rule.when or {}
-    for condition in (rule.where or {}).values():
-        name = attribute_of(condition)
-        if name is not None:
-            yield name
-
-
 def _filled(where: Mapping[str, Any], attributes: Attributes) -> Where:
     """The conditions with the user's own values. Raises KeyError if the user lacks one."""
     filled: dict[str, Any] = {}
@@ -185,6 +183,9 @@ def _filled(where: Mapping[str, Any], attributes: Attributes) -> Where:
         value = condition if source is None else attributes.get(source)
         if value in (None, "", []):
             raise KeyError(source)
+        # Whoever names the user may name a claim's values in any order.
+        if source is not None and isinstance(value, list):
+            value = sorted(set(value))
         filled[name] = value
     return filled
 

@@ -15,7 +15,15 @@ from ragkit.errors import FilterError, InputError
 from ragkit.index import Conditions
 from ragkit.serving.access.limits import Limits
 
-__all__ = ["AccessFile", "GroupRule", "JwtSettings", "ProxySettings", "TokenRule", "attribute_of"]
+__all__ = [
+    "AccessFile",
+    "GroupRule",
+    "JwtSettings",
+    "ProxySettings",
+    "TokenRule",
+    "attribute_of",
+    "attributes_of",
+]
 
 _FROM = "from"
 _HMAC = ("HS256", "HS384", "HS512")
@@ -40,6 +48,12 @@ def attribute_of(condition: object) -> str | None:
     if isinstance(condition, Mapping) and set(condition) == {_FROM}:
         return str(condition[_FROM])
     return None
+
+
+def attributes_of(where: Mapping[str, Any] | None) -> list[str]:
+    """Return the names that conditions take ``from`` the user."""
+    names = map(attribute_of, (where or {}).values())
+    return [name for name in names if name is not None]
 
 
 def _conditions(where: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -101,7 +115,7 @@ class TokenRule(_Rule):
             raise ValueError(
                 "expected either sha256 = '…' or env = 'VARIABLE'; 'ragkit access token' makes one"
             )
-        if any(attribute_of(condition) for condition in (self.where or {}).values()):
+        if attributes_of(self.where):
             raise ValueError("a token has no claims, so its where cannot have 'from'")
         return self
 
@@ -116,7 +130,7 @@ class GroupRule(_Rule):
     def _says_whom_it_lets_in(self) -> Self:
         if (self.when is None) == (not self.everyone):
             raise ValueError("expected either when = { … } or everyone = true")
-        if any(attribute_of(condition) for condition in (self.when or {}).values()):
+        if attributes_of(self.when):
             raise ValueError("when cannot have 'from'; only where can")
         return self
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from starlette.datastructures import Headers
 
-from ragkit.errors import InputError, MissingExtraError
+from ragkit.errors import InputError, missing_extra
 from ragkit.serving.access.access_file import JwtSettings, ProxySettings
 
 if TYPE_CHECKING:
@@ -106,9 +106,7 @@ class _SignedToken:
         try:
             import jwt
         except ImportError as error:
-            raise MissingExtraError(
-                "[proxy.jwt] needs PyJWT, which is not installed: pip install 'ragkit-cited[jwt]'"
-            ) from error
+            raise missing_extra("jwt", "PyJWT", what="[proxy.jwt]") from error
         self._jwt = jwt
         self._settings = settings
         self._required = ["exp", "iss", "aud", user]
@@ -178,7 +176,13 @@ def _public_keys(settings: JwtSettings, folder: Path) -> dict[str | None, PyJWK 
         if not text.lstrip().startswith("{"):
             jwt.get_algorithm_by_name(settings.algorithms[0]).prepare_key(text)
             return {None: text}
-        return {key.key_id: key for key in jwt.PyJWKSet.from_dict(json.loads(text)).keys}
+        every = jwt.PyJWKSet.from_dict(json.loads(text)).keys
+        keys: dict[str | None, jwt.PyJWK | str] = {
+            key.key_id: key for key in every if key.algorithm_name in settings.algorithms
+        }
+        if not keys:
+            raise ValueError("none of its keys is for these; a key may name its own as 'alg'")
+        return keys
     except (OSError, ValueError, TypeError, jwt.PyJWTError, NotImplementedError) as error:
         raise InputError(
             f"the key file {path} cannot be used: {error}. Expected a public key in PEM, or a JSON "

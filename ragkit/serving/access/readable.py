@@ -12,7 +12,8 @@ from ragkit.serving.access.identity import Identity
 __all__ = ["ReadableIndexes"]
 
 _CACHED = 64
-"""Number of restricted indexes that are cached; each has a byte for each document and chunk."""
+"""Number of restricted indexes that are cached. Each has a byte for each document and chunk of the
+whole, and eight for each document of its own."""
 
 
 class ReadableIndexes:
@@ -33,14 +34,15 @@ class ReadableIndexes:
         whole = self._newest()
         if identity.where is None:
             return whole
+        key = identity.where_key
         with self._lock:
             if whole is not self._whole:
                 self._whole = whole
                 self._restricted.clear()
-            restricted = self._restricted.setdefault(
-                identity.where_key, whole.restricted(identity.where)
-            )
-            self._restricted.move_to_end(identity.where_key)
+            restricted = self._restricted.get(key)
+            if restricted is None:
+                restricted = self._restricted[key] = whole.restricted(identity.where)
+            self._restricted.move_to_end(key)
             if len(self._restricted) > _CACHED:
                 self._restricted.popitem(last=False)
         len(restricted)  # find the documents now, outside the lock

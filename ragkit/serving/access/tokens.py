@@ -41,7 +41,7 @@ def token_rule(name: str, digest: str) -> str:
     return "\n".join(
         [
             "[[token]]",
-            f"name = {json.dumps(name)}",  # JSON's strings are TOML's basic strings
+            f"name = {json.dumps(name, ensure_ascii=False)}",  # so it is a string of TOML, too
             f'sha256 = "{digest}"',
             "where = {}  # conditions on the documents that it may read, such as "
             '{ audience = "public" }',

@@ -9,7 +9,7 @@ Every document is a resource too: ``ragkit://documents/{id}``, the id percent-en
 
 from __future__ import annotations
 
-from ragkit.integrations.common import missing_extra
+from ragkit.errors import missing_extra
 
 try:
     from ragkit.serving.mcp.server import mcp_server

@@ -112,6 +112,8 @@ def ask_result(answer: Answer, index: Index) -> AskResult:
 
 def ask_text(answer: Answer) -> str:
     """Return the answer for clients that show only text: Markdown, and the passages' ids."""
+    if not answer.passages:
+        return answer.to_markdown()
     ids = "".join(f"\n- [{one.rank}] {one.citation.passage_id}" for one in answer.passages)
     return f"{answer.to_markdown()}\nIds of the passages, for `fetch`:\n{ids}\n"
 

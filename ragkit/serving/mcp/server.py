@@ -92,8 +92,10 @@ class _Server(MCPServer):
     source: Source
 
     async def list_resources(self) -> list[Resource]:
-        index = await to_thread(self.source.index)
-        return [_resource(document) for document in index.documents[:MAX_LISTED]]
+        return await to_thread(self._listed)
+
+    def _listed(self) -> list[Resource]:
+        return [_resource(document) for document in self.source.index().documents[:MAX_LISTED]]
 
 
 def mcp_server(

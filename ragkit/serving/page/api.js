@@ -6,7 +6,7 @@ import { words } from "./words.js";
 export const home = new URL("../", import.meta.url);
 
 const KEY = `ragkit token ${home.pathname}`;
-let token = storedToken();
+let token = stored(() => sessionStorage.getItem(KEY));
 let unlocking = null;
 
 /** A failed request, with a message for the reader. */
@@ -97,23 +97,15 @@ async function errorFrom(response) {
 async function unlock() {
   unlocking ??= lock.ask(Boolean(token)).finally(() => (unlocking = null));
   token = await unlocking;
-  storeToken(token);
+  stored(() => sessionStorage.setItem(KEY, token));
 }
 
-// Another site's frame may forbid storage; the token then lasts as long as the page.
-function storedToken() {
+/** Use storage, which another site's frame may forbid; what it has then lasts as long as the page. */
+export function stored(use) {
   try {
-    return sessionStorage.getItem(KEY);
+    return use();
   } catch {
     return null;
-  }
-}
-
-function storeToken(value) {
-  try {
-    sessionStorage.setItem(KEY, value);
-  } catch {
-    // the token lasts as long as the page
   }
 }
 

@@ -8,12 +8,12 @@ import { Thread } from "./thread.js";
 import { tokenFrom } from "./token.js";
 import * as trail from "./trail.js";
 import { Turn } from "./turn.js";
-import { parts, words } from "./words.js";
+import { parts, sentenceCase, words } from "./words.js";
 
 const at = (id) => document.getElementById(id);
 const [box, notices, go] = [at("question"), at("notices"), at("go")];
 const embedded = location.pathname.endsWith("/embed");
-const DRAFT = "ragkit-draft";
+const DRAFT = `ragkit draft ${api.home.pathname}`;
 const touch = matchMedia("(pointer: coarse)");
 
 const article = new Article(at("text"));
@@ -200,8 +200,6 @@ function fail(error, retry) {
   empty(!at("turns").childElementCount);
 }
 
-const sentenceCase = (text) => text.charAt(0).toUpperCase() + text.slice(1);
-
 /** Ask for the access token; then the reader goes on typing. */
 async function token(refused) {
   const typed = await tokenFrom(notices, refused);
@@ -261,21 +259,12 @@ function takeOver() {
 
 /** What was typed and not asked stays through a reload, in this tab alone. */
 function restoreDraft() {
-  const draft = stored(() => sessionStorage.getItem(DRAFT));
+  const draft = api.stored(() => sessionStorage.getItem(DRAFT));
   if (draft && !box.value && !eager) write(draft);
 }
 
 function keepDraft() {
-  stored(() => sessionStorage.setItem(DRAFT, box.value));
-}
-
-/** Browsers may forbid storage, above all inside another site. */
-function stored(use) {
-  try {
-    return use();
-  } catch {
-    return null;
-  }
+  api.stored(() => sessionStorage.setItem(DRAFT, box.value));
 }
 
 /** Opened or come back to inside another site: the question box is where to begin. */

@@ -4,7 +4,7 @@ import { ask, begin } from "./api.js";
 import { copy } from "./clipboard.js";
 import { address } from "./link.js";
 import * as trail from "./trail.js";
-import { Turn } from "./turn.js";
+import { source, Turn } from "./turn.js";
 
 const MOST = 6; // turns that a conversation remembers
 
@@ -138,12 +138,13 @@ function reveal(turn) {
   box.scrollTop += turn.getBoundingClientRect().top - box.getBoundingClientRect().top + 1;
 }
 
-function turnOf({ question, standalone, answered, passages, short, confidence }) {
-  if (!answered) return { question, standalone };
-  const [{ id, citation, highlights }] = passages;
+function turnOf(answer) {
+  const { question, standalone, confidence } = answer;
+  if (!answer.answered) return { question, standalone };
+  const { id, citation, highlights, phrase } = source(answer);
   const place = ({ start, end }) => `${citation.document_id}#${start}-${end}`;
   const quote = highlights.length ? place(highlights[0]) : null;
-  return { question, standalone, passage: id, quote, short: short && place(short), confidence };
+  return { question, standalone, passage: id, quote, short: phrase && place(phrase), confidence };
 }
 
 const newId = () => Math.random().toString(36).slice(2);

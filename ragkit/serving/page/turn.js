@@ -2,7 +2,7 @@
 
 import { button, dressed, h, label, marks, outside, phrases, spoken, table } from "./dom.js";
 import { opinion } from "./opinion.js";
-import { number, parts, words } from "./words.js";
+import { number, parts, sentenceCase, words } from "./words.js";
 
 const OTHERWISE = "it says otherwise"; // the reason of an answer that contradicts its question
 const AROUND = 110; // how many characters of a passage are shown around its highlight
@@ -296,11 +296,17 @@ const reply = (answer) => answer.reply && h("p", { class: "reply", dir: "auto" }
 
 const sure = ({ confidence_words }) => words(`confidence.${confidence_words}`);
 
+/** The passage that an answer rests on: the first that a model's sentences cite, else the best. */
+export function source({ generated, passages }) {
+  const good = generated?.sentences.filter(({ kept, status }) => kept && !WARNINGS[status]) ?? [];
+  const [rank] = good.flatMap((sentence) => sentence.passages);
+  return passages.find((passage) => passage.rank === rank) ?? passages[0];
+}
+
 /** Why there is no answer, as a sentence. */
 function why({ reason }) {
   if (!reason) return "";
-  const text = words("reason.sentence", { reason: words(`reason.${reason}`) });
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  return sentenceCase(words("reason.sentence", { reason: words(`reason.${reason}`) }));
 }
 
 const visible = ({ answered, reply, choices, passages }) =>

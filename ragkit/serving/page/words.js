@@ -17,6 +17,9 @@ export const words = (key, values = {}) => filled(key, values).join("");
 /** The same in parts, where a value may be an element, or a list of them. */
 export const parts = (key, values) => filled(key, values).flat();
 
+/** The same text with a capital first, where its script has them. */
+export const sentenceCase = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
 function filled(key, values) {
   const message = messages[key];
   const text = typeof message === "string" ? message : message[plurals.select(values.count)];

@@ -9,6 +9,7 @@ from fastapi import APIRouter, HTTPException, Request
 from ragkit.citations.passage_ids import parse_passage_id
 from ragkit.serving.error_handlers import documented_errors, record_failure
 from ragkit.serving.feedback_file import Feedback, NotStoredError
+from ragkit.serving.request_log import TIME_FORMAT
 from ragkit.serving.schemas import FeedbackIn
 from ragkit.serving.state import CurrentState
 
@@ -27,7 +28,7 @@ async def feedback(state: CurrentState, request: Request, body: FeedbackIn) -> N
         parse_passage_id(passage_id)
     record = Feedback(
         **{**body.model_dump(), "passages": tuple(body.passages)},
-        time=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        time=time.strftime(TIME_FORMAT, time.gmtime()),
     )
     try:
         await state.workers.call(lambda: file.append(record))
