@@ -18,13 +18,12 @@ from training.model import CLS, SEP, SLASH, Batch
 
 Ints = npt.NDArray[np.int64]
 SHARES: Final = {
-    "contrast": 0.15, "squad2": 0.14, "nq": 0.12, "squad1": 0.19, "paraphrase": 0.30,
-    "everyday": 0.10,
+    "contrast": 0.14, "squad2": 0.12, "nq": 0.08, "squad1": 0.11, "paraphrase": 0.43,
+    "everyday": 0.12,
 }  # fmt: skip
 EARLY: Final = {
     "contrast": 0.10, "squad2": 0.10, "nq": 0.15, "squad1": 0.65, "paraphrase": 0.0, "everyday": 0.0
 }  # fmt: skip
-EARLY_PART: Final = 0.08
 RUN: Final = 4  # groups beside each other that are drawn together
 REMOVED_SHARE: Final = 0.1  # each has a window of its own to be read
 REAL, NEGATIVE, MISS = 0, 1, 2
@@ -151,15 +150,19 @@ class Plan:
     Groups that stand beside each other, which share windows, come together.
     """
 
-    def __init__(self, dataset: Dataset, seed: int, groups: int, passes: float) -> None:
+    def __init__(
+        self, dataset: Dataset, seed: int, groups: int, passes: float, early: float = 0.0
+    ) -> None:
+        """``early``: the part of the run, 0 to 1, that draws by ``EARLY``."""
         self.dataset = dataset
+        self.early = early
         self.rng = random.Random(seed)  # noqa: S311
         self._left: dict[str, list[list[int]]] = {}
         self._late = _capped(dataset, SHARES, groups, passes)
 
     def next(self, progress: float) -> list[int]:
         """The numbers of up to ``RUN`` groups."""
-        shares = EARLY if progress < EARLY_PART else self._late
+        shares = EARLY if progress < self.early else self._late
         usable = {s: w for s, w in shares.items() if len(self.dataset.of_source[s])}
         source = self.rng.choices(list(usable), list(usable.values()))[0]
         left = self._left.setdefault(source, [])

@@ -24,6 +24,8 @@ FILES = {
 CONTRAST = Path(__file__).parent / "contrast"
 PARAPHRASE = Path(__file__).parent / "paraphrase"
 EVERYDAY = Path(__file__).parent / "everyday"
+# What the documents to choose and measure by call some kinds, as the pairs do.
+_SAME_KIND = {"other thing": "swap", "person": "swap", "condition": "scope"}
 
 
 @dataclass(frozen=True)
@@ -188,7 +190,8 @@ def _everyday(number: int, line: dict[str, Any]) -> Question:
     twin = f"everyday-{line['twin']}" if "twin" in line else None
     if line["answerable"]:
         return Question(key, line["p"], text, line["start"], line["answer"], twin=twin)
-    return Question(key, line["p"], text, kind=line["why"], near=line["near"], twin=twin)
+    kind = _SAME_KIND.get(line["why"], line["why"])
+    return Question(key, line["p"], text, kind=kind, near=line["near"], twin=twin)
 
 
 def load_all(data: Path) -> dict[str, Source]:

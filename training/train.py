@@ -30,7 +30,11 @@ from training.sampling import Dataset, Laid, Plan, Sizes, drawn, laid
 
 @dataclass(frozen=True)
 class Settings:
-    """``windows`` and ``minutes``: whichever is reached first ends the run and its slowing."""
+    """``windows`` and ``minutes``: whichever is reached first ends the run and its slowing.
+
+    ``early``: the part of it that reads questions in their passage's words above all, which teaches
+    pointing; 0 to go on from weights that know that.
+    """
 
     rows: int = 48
     part: int = 16
@@ -41,6 +45,7 @@ class Settings:
     warm: float = 0.03
     least: float = 0.05
     passes: float = 6.0
+    early: float = 0.08
     multiple: int = 1  # row lengths are multiples of this: 16 suits a GPU
     workers: int = 0  # processes that draw: 8 or more for a GPU
     seed: int = 17
@@ -229,7 +234,7 @@ class Supply(IterableDataset[Laid]):
         number, workers = (worker.id, worker.num_workers) if worker else (0, 1)
         settings, sizes = self.settings, self.sizes
         groups = settings.windows // (1 + sizes.misses + sizes.negatives)
-        plan = Plan(self.dataset, self.seed + number, groups, settings.passes)
+        plan = Plan(self.dataset, self.seed + number, groups, settings.passes, settings.early)
         seen = self.windows
         while True:
             rows = drawn(self.dataset, plan, sizes, settings.rows, seen / settings.windows)

@@ -73,7 +73,7 @@ def talks_of(split: str) -> tuple[Index, list[dict[str, Any]], dict[str, str]]:
         for talk in read_lines(ROOT / "training/contrast/talks.jsonl.gz")
         if splits.of(article_of(talk["title"])) == split
     ]
-    return Index.build(documents), talks, {p.id: p.text for p in paragraphs}
+    return Index.build(documents, reader=None), talks, {p.id: p.text for p in paragraphs}
 
 
 def finding(
@@ -126,7 +126,7 @@ def in_talks(split: str) -> dict[str, dict[str, Table]]:
 
 def on_eval() -> dict[str, Table]:
     """By split and category of ``eval/conversations.jsonl``."""
-    index = default_index()
+    index = default_index().with_reader(None)
     report = evaluate_index(load_set(ROOT / "eval/conversations.jsonl", index), index)
     sums: dict[str, Table] = defaultdict(lambda: defaultdict(list))
     for outcome in report.outcomes:
