@@ -48,7 +48,6 @@ __all__ = [
     "SourceError",
     "StoreError",
     "WorkersError",
-    "missing_extra",
 ]
 
 
@@ -131,20 +130,20 @@ class PluginError(RagkitError):
 class MissingExtraError(RagkitError, ImportError):
     """An optional dependency is not installed; the message carries the install line."""
 
+    @classmethod
+    def of(
+        cls, extra: str, package: str, *, what: str = "this feature", end: str = ""
+    ) -> MissingExtraError:
+        """Return the error for a missing package, with the command that installs its extra.
 
-def missing_extra(
-    extra: str, package: str, *, what: str = "this feature", end: str = ""
-) -> MissingExtraError:
-    """Return the error for a missing package, with the command that installs its extra.
+        Args:
+            extra: of ragkit-cited.
+            package: what it brings.
+            what: what needs the package.
+            end: what else can be done, after the command.
 
-    Args:
-        extra: of ragkit-cited.
-        package: what it brings.
-        what: what needs the package.
-        end: what else can be done, after the command.
-
-    """
-    return MissingExtraError(
-        f"{what} needs {package}, which is not installed. "
-        f"Run: pip install 'ragkit-cited[{extra}]'{end}"
-    )
+        """
+        return cls(
+            f"{what} needs {package}, which is not installed. "
+            f"Run: pip install 'ragkit-cited[{extra}]'{end}"
+        )

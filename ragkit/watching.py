@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ragkit.api import Index
-from ragkit.errors import IndexNotFoundError, RagkitError, missing_extra
+from ragkit.errors import IndexNotFoundError, MissingExtraError, RagkitError
 
 __all__ = ["Watched", "watch"]
 
@@ -219,5 +219,5 @@ def _watcher() -> Callable[..., Iterator[set[tuple[Any, str]]]]:
     try:
         import watchfiles
     except ImportError as error:
-        raise missing_extra("watch", "watchfiles", what="watching folders") from error
+        raise MissingExtraError.of("watch", "watchfiles", what="watching folders") from error
     return watchfiles.watch

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ragkit.errors import missing_extra
+from ragkit.errors import MissingExtraError
 from ragkit.evaluation.confidence_measures import risk_coverage
 from ragkit.evaluation.history import History
 from ragkit.evaluation.render import SLICE_COLUMNS, SLICES, absent_lines, slice_rows
@@ -180,7 +180,7 @@ def _figures(report: Report) -> Iterator[tuple[str, str]]:
         import matplotlib as mpl
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise missing_extra("report", "matplotlib", what="the HTML report") from error
+        raise MissingExtraError.of("report", "matplotlib", what="the HTML report") from error
     style: Any = {"svg.hashsalt": "ragkit", "svg.fonttype": "path", "font.size": 9}
     for draw, caption, measure in _PLOTS:
         if measure in report.absent:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ragkit.citations.passage_ids import format_passage_id
-from ragkit.errors import InputError, missing_extra
+from ragkit.errors import InputError, MissingExtraError
 from ragkit.index import Conditions, IndexData, Progress
 from ragkit.types import Chunk, Document, Span
 
@@ -215,7 +215,7 @@ def _pyarrow() -> Any:
     try:
         import pyarrow as pa
     except ImportError as error:
-        raise missing_extra(
+        raise MissingExtraError.of(
             "parquet", "pyarrow", what="an export to Parquet", end="; or export to .jsonl"
         ) from error
     return pa

@@ -14,13 +14,13 @@ from typing import Any
 
 from ragkit.api import Index
 from ragkit.default import open_index
-from ragkit.errors import InputError, missing_extra
+from ragkit.errors import InputError, MissingExtraError
 from ragkit.integrations.common import passage_metadata
 
 try:
     from haystack import Document, component, default_from_dict, default_to_dict
 except ImportError as error:
-    raise missing_extra("haystack", "haystack-ai") from error
+    raise MissingExtraError.of("haystack", "haystack-ai") from error
 
 __all__ = ["RagkitRetriever"]
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from ragkit.answering.answer import Answer
 from ragkit.default import IndexLike, open_index
-from ragkit.errors import missing_extra
+from ragkit.errors import MissingExtraError
 from ragkit.integrations.common import passage_metadata
 
 try:
@@ -27,7 +27,7 @@ try:
     from langchain_core.tools import BaseTool, StructuredTool
     from pydantic import PrivateAttr
 except ImportError as error:
-    raise missing_extra("langchain", "langchain-core") from error
+    raise MissingExtraError.of("langchain", "langchain-core") from error
 
 __all__ = ["RagkitRetriever", "ragkit_tool"]
 

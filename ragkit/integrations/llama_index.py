@@ -11,14 +11,14 @@ from __future__ import annotations
 import asyncio
 
 from ragkit.default import IndexLike, open_index
-from ragkit.errors import missing_extra
+from ragkit.errors import MissingExtraError
 from ragkit.integrations.common import passage_metadata
 
 try:
     from llama_index.core.retrievers import BaseRetriever
     from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 except ImportError as error:
-    raise missing_extra("llama-index", "llama-index-core") from error
+    raise MissingExtraError.of("llama-index", "llama-index-core") from error
 
 __all__ = ["RagkitRetriever"]
 

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
-from ragkit.errors import missing_extra
+from ragkit.errors import MissingExtraError
 from ragkit.serving.pages import page_html
 
 __all__ = ["add_api_page"]
@@ -28,7 +28,7 @@ def add_api_page(app: FastAPI) -> None:
     try:
         files_of_page = files("fastapi_swagger") / "resources"
     except ModuleNotFoundError as error:
-        raise missing_extra("serve", "fastapi-swagger") from error
+        raise MissingExtraError.of("serve", "fastapi-swagger") from error
 
     def page() -> HTMLResponse:
         return HTMLResponse(page_html("docs.html", "en"))

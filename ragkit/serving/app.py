@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from ragkit.errors import missing_extra
+from ragkit.errors import MissingExtraError
 
 try:
     from fastapi import FastAPI, Request, Response
@@ -18,7 +18,7 @@ try:
     from fastapi.staticfiles import StaticFiles
     from starlette.middleware.cors import CORSMiddleware
 except ImportError as error:
-    raise missing_extra("serve", "fastapi") from error
+    raise MissingExtraError.of("serve", "fastapi") from error
 
 import ragkit
 from ragkit.catalogue import best_language

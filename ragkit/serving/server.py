@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
 from ragkit.default import IndexLike
-from ragkit.errors import missing_extra
+from ragkit.errors import MissingExtraError
 from ragkit.grounding import LanguageModel
 from ragkit.serving.app import create_app
 from ragkit.serving.log_format import LogFormat, configure_logging
@@ -19,7 +19,7 @@ from ragkit.telemetry.export import exporting
 try:
     import uvicorn
 except ImportError as error:
-    raise missing_extra("serve", "uvicorn") from error
+    raise MissingExtraError.of("serve", "uvicorn") from error
 
 from ragkit.serving.connections import MAX_CONNECTIONS, uvicorn_config
 

@@ -62,12 +62,12 @@ def instrument(
         >>> uninstrument()
 
     """
-    from ragkit.errors import missing_extra
+    from ragkit.errors import MissingExtraError
 
     try:
         from ragkit.telemetry.observer import TelemetryObserver
     except ImportError as error:
-        raise missing_extra("otel", "opentelemetry-api") from error
+        raise MissingExtraError.of("otel", "opentelemetry-api") from error
     if capture_content is None:
         capture_content = os.environ.get(CAPTURE_CONTENT, "").strip().lower() in _WITH_CONTENT
     set_observer(TelemetryObserver(tracer_provider, meter_provider, capture_content))

@@ -72,7 +72,7 @@ def exporting() -> Iterator[None]:
         MissingExtraError: The extra ``otel`` is not installed.
 
     """
-    from ragkit.errors import missing_extra
+    from ragkit.errors import MissingExtraError
 
     try:
         from opentelemetry import metrics, trace
@@ -83,7 +83,7 @@ def exporting() -> Iterator[None]:
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError as error:
-        raise missing_extra("otel", "opentelemetry-exporter-otlp-proto-http") from error
+        raise MissingExtraError.of("otel", "opentelemetry-exporter-otlp-proto-http") from error
     exports_spans, exports_metrics = _is_exported("TRACES"), _is_exported("METRICS")
     resource = _resource()
     tracers = TracerProvider(resource=resource, shutdown_on_exit=False)

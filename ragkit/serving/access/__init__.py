@@ -8,13 +8,13 @@ ReadableIndexes   for each Identity an index of only the documents that they may
 
 from __future__ import annotations
 
-from ragkit.errors import missing_extra
+from ragkit.errors import MissingExtraError
 
 try:
     from ragkit.serving.access.access import Access
     from ragkit.serving.access.readable import ReadableIndexes
 except ImportError as error:
-    raise missing_extra("serve", "pydantic") from error
+    raise MissingExtraError.of("serve", "pydantic") from error
 
 from ragkit.serving.access.identity import (
     CALLER,

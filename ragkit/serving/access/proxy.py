@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from starlette.datastructures import Headers
 
-from ragkit.errors import InputError, missing_extra
+from ragkit.errors import InputError, MissingExtraError
 from ragkit.serving.access.access_file import JwtSettings, ProxySettings
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class _SignedToken:
         try:
             import jwt
         except ImportError as error:
-            raise missing_extra("jwt", "PyJWT", what="[proxy.jwt]") from error
+            raise MissingExtraError.of("jwt", "PyJWT", what="[proxy.jwt]") from error
         self._jwt = jwt
         self._settings = settings
         self._required = ["exp", "iss", "aud", user]

@@ -9,12 +9,12 @@ Every document is a resource too: ``ragkit://documents/{id}``, the id percent-en
 
 from __future__ import annotations
 
-from ragkit.errors import missing_extra
+from ragkit.errors import MissingExtraError
 
 try:
     from ragkit.serving.mcp.server import mcp_server
     from ragkit.serving.mcp.transports import http_app, serve_http, serve_stdio
 except ImportError as error:
-    raise missing_extra("mcp", "mcp") from error
+    raise MissingExtraError.of("mcp", "mcp") from error
 
 __all__ = ["http_app", "mcp_server", "serve_http", "serve_stdio"]
