@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict, TypeVar, Unpack, cast
 
-from ragkit.answering import DEPTH, compose, passages_of
+from ragkit.answering import DEPTH, compose, is_calibrated, passages_of
 from ragkit.answering.answer import Answer, Passage
 from ragkit.answering.generated import Sentence
 from ragkit.answering.render import rows_html
@@ -250,7 +250,9 @@ class Answerer:
 
     def _composed(self, data: IndexData, result: Result, k: int, threshold: float | None) -> Answer:
         answer = compose(data, result, k=k, threshold=threshold)
-        return replace(answer, stale=True) if self.stale_sources else answer
+        source = self._opened.fingerprint.source
+        calibrated = is_calibrated(data, result, source) if answer.passages else True
+        return replace(answer, stale=bool(self.stale_sources), calibrated=calibrated)
 
     @property
     def missing_sources(self) -> tuple[Path, ...]:

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from ragkit.answering.compose import compose, passages_of
-from ragkit.answering.confidence import DEPTH, THRESHOLD
+from ragkit.answering.confidence import DEPTH, THRESHOLD, is_calibrated
 
-__all__ = ["DEPTH", "THRESHOLD", "compose", "passages_of"]
+__all__ = ["DEPTH", "THRESHOLD", "compose", "is_calibrated", "passages_of"]

@@ -178,6 +178,10 @@ class Answer:
     calibrated on a mix of plain, paraphrased and unanswerable questions; which, and what it cannot
     tell, says ``answering/confidence.py``. Below the threshold an answer abstains.
 
+    ``calibrated``: whether the confidence was fitted for the index's model and for English, or, by
+    ``ragkit tune``, to the index itself. Where it was not, a higher one is still better, but of
+    answers with .7 not seven in ten may be right.
+
     ``choices``: the readings of a question that has several, best first; empty if it has one.
 
     ``remark``: what the turn of a conversation is that asks nothing of the documents, such as
@@ -202,6 +206,7 @@ class Answer:
     remark: Remark | None = None
     reply: str = ""
     stale: bool = False
+    calibrated: bool = True
 
     def __post_init__(self) -> None:
         if not self.standalone:
@@ -223,6 +228,7 @@ class Answer:
             "remark": self.remark and self.remark.value,
             "reply": self.reply,
             "stale": self.stale,
+            "calibrated": self.calibrated,
         }
 
     def explain(self) -> str:
@@ -264,7 +270,8 @@ class Answer:
         if self.standalone != self.question:
             yield f"You asked about: {self.standalone}"
         if not self.reply:
-            yield f"confidence {self.confidence:.2f} ({in_words(self.confidence)})"
+            known = "" if self.calibrated else ", not calibrated for this model or language"
+            yield f"confidence {self.confidence:.2f} ({in_words(self.confidence)}{known})"
         if self.stale:
             yield "A source file has changed since the index was built."
         if self.choices:

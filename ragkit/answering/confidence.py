@@ -34,9 +34,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ragkit.encoding.models import BASE_MODEL, DEFAULT_MODEL
+from ragkit.index import DEFAULT_CONFIG, IndexData
 from ragkit.reading import Result
 from ragkit.reading.reader import sigmoid
 from ragkit.retrieval import ScoredChunk
+from ragkit.text.languages import language_of, sample_around, script_of
+from ragkit.text.spans import Span
 
 __all__ = [
     "DEPTH",
@@ -45,6 +49,7 @@ __all__ = [
     "default_threshold",
     "features",
     "in_words",
+    "is_calibrated",
     "log_odds",
 ]
 
@@ -65,6 +70,9 @@ _FITTED = {
     2: _Fitted({"margin": 8.3, "unmet": -7.4, "reverse": 3.9}, -0.35, 0.12),
 }
 """By how often the model reads a chunk: scores of a model trained for late interaction differ."""
+
+_MODELS = (DEFAULT_MODEL, BASE_MODEL)
+"""What the coefficients, and those of the reader, were fitted for, with English."""
 
 DEPTH = 5
 """Number of chunks of a ranking that the margin looks at."""
@@ -132,6 +140,31 @@ def _tuned(result: Result, logit: float) -> float:
 def _without_reader(result: Result) -> _Fitted:
     scored = result.retrieved.scored
     return _FITTED[scored[0].matches.readings if scored else 1]
+
+
+def is_calibrated(data: IndexData, result: Result, model: str) -> bool:
+    """Return whether the confidence was fitted for the model and the language, or to the index.
+
+    Args:
+        data: the index.
+        result: what was found for a question, not nothing.
+        model: source of the model that the index was built with.
+
+    """
+    config = result.query.config
+    if (config.slope, config.shift) != (DEFAULT_CONFIG.slope, DEFAULT_CONFIG.shift):
+        return True
+    if model not in _MODELS:
+        return False
+    [chunk] = data.chunks([result.retrieved.ranking[0].chunk])
+    text = data.document(chunk.document_id).text
+    passage = sample_around(text, Span(chunk.start, chunk.end))
+    return _may_be_english(passage, least=1) and _may_be_english(result.query.standalone, least=2)
+
+
+def _may_be_english(text: str, *, least: int) -> bool:
+    """Whether nothing tells that it is not; ``least`` as of ``language_of``."""
+    return language_of(text, least=least) in (None, "en") and script_of(text) in (None, "LATIN")
 
 
 def in_words(confidence: float) -> str:

@@ -39,6 +39,7 @@ def answer_from_dict(content: Content) -> Answer:
             remark=content["remark"] and Remark(content["remark"]),
             reply=content["reply"],
             stale=content.get("stale", False),  # older versions did not say
+            calibrated=content.get("calibrated", True),
         )
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise InputError(

@@ -62,7 +62,9 @@ def index() -> None:
     "--out", required=True, type=click.Path(path_type=Path), help="Folder to write the index to."
 )
 @click.option(
-    "--model",
+    "--encoder",
+    "--model",  # its first name
+    "model",
     default=None,
     help="Folder or hub name of a bi-encoder, or of a model for late interaction (default: the one "
     "that ragkit carries).",

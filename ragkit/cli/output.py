@@ -152,12 +152,13 @@ def reader_messages() -> Catalogue:
 
 
 def confidence_line(answer: Answer, messages: Catalogue) -> str:
-    """Return the confidence as a number and in words."""
+    """Return the confidence as a number and in words, and whether it is not calibrated."""
     from ragkit.answering.confidence import in_words
 
     words = messages.text(f"confidence.{in_words(answer.confidence)}")
     value = messages.decimal(answer.confidence)
-    return messages.text("terminal.confidence", value=value, words=words)
+    name = "terminal.confidence" if answer.calibrated else "terminal.uncalibrated"
+    return messages.text(name, value=value, words=words)
 
 
 def table_console() -> Console:

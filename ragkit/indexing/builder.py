@@ -447,7 +447,7 @@ def check_encoder(
 def _how_to_encode_again(directory: str | os.PathLike[str], model: Fingerprint) -> str:
     if is_remote(directory):
         return f"push one that it encoded: {command('ragkit index push INDEX', directory)}"
-    build = command("ragkit index build SOURCE… --out", directory, "--model", model.source)
+    build = command("ragkit index build SOURCE… --out", directory, "--encoder", model.source)
     return f"rebuild it: {build}"
 
 

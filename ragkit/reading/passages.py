@@ -17,6 +17,7 @@ from ragkit.reading.reader import Calibration, Kind, Reader, Reading, Window, is
 from ragkit.reading.rows import NamedRow, column_names
 from ragkit.reading.windows import windows_by_promise
 from ragkit.retrieval import Query, Retrieved, ScoredChunk
+from ragkit.text.languages import sample_around
 from ragkit.text.spans import Span
 
 __all__ = ["ChunkReading", "Result", "read_results"]
@@ -29,9 +30,6 @@ DEEP = 5
 
 SURE = 0.5
 """Chance that the first chunk answers from which on nothing more is read."""
-
-_AROUND = 1_000
-"""Characters on both sides of a passage that help to tell its language."""
 
 _KEYWORDS = 2
 """Words of a question without a question mark up to which it is not read, only found."""
@@ -147,8 +145,7 @@ def _is_readable(data: IndexData, query: Query, retrieved: Retrieved, reader: Re
         return False
     [chunk] = data.chunks([retrieved.ranking[0].chunk])
     text = data.document(chunk.document_id).text
-    # With what is around it: a list of names has no words that tell, or those of the names.
-    passage = text[max(0, chunk.start - _AROUND) : chunk.end + _AROUND]
+    passage = sample_around(text, Span(chunk.start, chunk.end))
     return is_readable(reader, query.standalone, passage)
 
 

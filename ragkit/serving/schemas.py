@@ -271,6 +271,7 @@ class AnswerOut(BaseModel):
     reply: str
     markdown: str
     stale: bool
+    calibrated: bool
 
 
 class SearchOut(BaseModel):

@@ -9,7 +9,9 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-__all__ = ["DEFAULT", "language_of", "languages_that_go_on", "script_of"]
+from ragkit.text.spans import Span
+
+__all__ = ["DEFAULT", "language_of", "languages_that_go_on", "sample_around", "script_of"]
 
 DEFAULT = "en"
 
@@ -35,6 +37,7 @@ _ABBREVIATIONS_OF = {language: frozenset(v.split()) for language, v in _ABBREVIA
 _STOP_WORDS_OF = {language: frozenset(v.split()) for language, v in _STOP_WORDS.items()}
 _SCRIPTS = (("ru", re.compile("[\u0400-\u04ff]{2}")), ("el", re.compile("[\u0370-\u03ff]{2}")))
 _ORDINAL_DIGITS = 2
+_AROUND = 1_000
 _LAST_WORD = re.compile(r"(?<!\w)(\w{1,8})\.\Z")
 
 
@@ -73,6 +76,14 @@ def script_of(text: str) -> str | None:
     """
     letters = [unicodedata.name(c, "?").partition(" ")[0] for c in text if c.isalpha()]
     return max(set(letters), key=letters.count) if letters else None
+
+
+def sample_around(text: str, span: Span) -> str:
+    """Return a span of a text with what is around it, to tell its language.
+
+    A list of names has no words that tell, or those of the names.
+    """
+    return text[max(0, span.start - _AROUND) : span.end + _AROUND]
 
 
 def languages_that_go_on(before: str) -> Iterator[str]:

@@ -64,6 +64,9 @@ class AskResult(BaseModel):
     short: str | None = Field(description="The shortest words that answer, verbatim, if any do.")
     text: str = Field(description='The answer, verbatim from the first passage, or "".')
     confidence: float = Field(description="From 0 to 1.")
+    calibrated: bool = Field(
+        description="False where the confidence was not fitted for the model or the language."
+    )
     reason: str | None = Field(description="Why it was not answered.")
     stale: bool = Field(
         description="True where the sources changed after they were indexed: it may be outdated."
@@ -104,6 +107,7 @@ def ask_result(answer: Answer, index: Index) -> AskResult:
         short=answer.short.quote if answer.short else None,
         text=answer.text,
         confidence=answer.confidence,
+        calibrated=answer.calibrated,
         reason=answer.reason.value if answer.reason else None,
         stale=answer.stale,
         passages=[_passage_result(passage, index) for passage in answer.passages],
