@@ -270,8 +270,8 @@ class Answer:
         if self.standalone != self.question:
             yield f"You asked about: {self.standalone}"
         if not self.reply:
-            known = "" if self.calibrated else ", not calibrated for this model or language"
-            yield f"confidence {self.confidence:.2f} ({in_words(self.confidence)}{known})"
+            doubt = "" if self.calibrated else ", not calibrated for this model or language"
+            yield f"confidence {self.confidence:.2f} ({in_words(self.confidence)}{doubt})"
         if self.stale:
             yield "A source file has changed since the index was built."
         if self.choices:
