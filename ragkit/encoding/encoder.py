@@ -307,8 +307,8 @@ def normalised(vectors: Vectors) -> Vectors:
 
 
 def _start(text: str, start: int, end: int) -> int:
-    """Where a token's own letters start: SentencePiece counts the blank before a word to it."""
-    return start + 1 if end - start > 1 and text[start] == " " else start
+    """Where a token's own letters start: SentencePiece and BPE count the blank before to a word."""
+    return start + 1 if end - start > 1 and text[start].isspace() else start
 
 
 def _without_prompt(encoded: Encoded, prompt: str) -> Encoded:

@@ -2,15 +2,14 @@
 
 The export's folder is ``<fingerprint>-<precision>-v<VERSION>`` (``encoding/cache.py``), with
 ``model.onnx``, the graph with its weights, and ``tokenizer.json``, a copy of the model's own.
-Models shaped as BERT, RoBERTa or XLM-R with mean or CLS pooling, or with a projection of each token
-for late interaction, can be exported; others encode questions through sentence-transformers.
+Models of a shape in ``encoding/shapes.py`` with mean or CLS pooling, or with a projection of each
+token for late interaction, can be exported; others encode questions through sentence-transformers.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,10 +17,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from ragkit.encoding.bert import bert_graph, first_position
 from ragkit.encoding.cache import Cached, find_cached, make_cached
 from ragkit.encoding.encoder import Fingerprint, Role, load_tokenizer
 from ragkit.encoding.multi_vector import MultiVectorDesign, find_design
+from ragkit.encoding.shapes import SHAPES
 from ragkit.errors import EncoderError
 
 __all__ = ["VERSION", "Export", "Precision", "find_export", "make_export", "why_not_exportable"]
@@ -33,9 +32,7 @@ VERSION = 1
 
 _TOKENS = "tokens"
 _MODEL, _TOKENIZER = "model.onnx", "tokenizer.json"
-_TYPES = ("bert", "roberta", "xlm-roberta", "camembert")
 _MODULES = (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"])
-_PREFIX = re.compile(r"^(?:bert|roberta)\.")
 _POOLINGS = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
 _log = logging.getLogger("ragkit")
 
@@ -132,18 +129,20 @@ def why_not_exportable(source: Path) -> str | None:
     """Return why the model in a folder cannot be exported; None if it can."""
     try:
         config = _json(source / "config.json")
+        shape = SHAPES.get(str(config.get("model_type")))
+        settings = config if shape is None else shape.settings(config)
         modules = [str(module["type"]).rsplit(".", 1)[-1] for module in _modules(source)]
         pooling = _pooling(source)
         is_multi_vector = find_design(source) is not None
     except (EncoderError, OSError, ValueError, KeyError, TypeError) as error:
         return f"its configuration cannot be parsed ({type(error).__name__}: {error})"
+    types = ", ".join(SHAPES)
     checks = {
-        f"its type is {config.get('model_type')!r}, not {' or '.join(_TYPES)}": (
-            config.get("model_type") in _TYPES
+        f"its type is {config.get('model_type')!r}, not one of {types}": shape is not None,
+        f"its activation is {settings.get('hidden_act')!r}, not 'gelu'": (
+            settings.get("hidden_act") == "gelu"
         ),
-        f"its activation is {config.get('hidden_act')!r}, not 'gelu'": (
-            config.get("hidden_act") == "gelu"
-        ),
+        **({} if shape is None else shape.limits(config)),
         "its positions are not absolute": (
             config.get("position_embedding_type", "absolute") == "absolute"
         ),
@@ -158,19 +157,22 @@ def why_not_exportable(source: Path) -> str | None:
 def _write_export(source: Path, precision: Precision, directory: Path) -> dict[str, Any]:
     """Fill a folder, and return the export's settings."""
     config = _json(source / "config.json")
+    shape = SHAPES[config["model_type"]]
+    config = shape.settings(config)
+    first_position = shape.first(config)
     try:
         from safetensors.numpy import load_file
 
-        tensors = load_file(source / "model.safetensors")
-        weights = {
-            _PREFIX.sub("", name): value.astype("float32") for name, value in tensors.items()
-        }
+        weights = shape.weights(load_file(source / "model.safetensors"))
         design = find_design(source)
         projection = (
             None if design is None
             else load_file(design.projection)["linear.weight"].astype("float32")
         )  # fmt: skip
-        graph = bert_graph(weights, config, int8=precision == "int8", projection=projection)
+        graph = shape.graph(
+            weights, config, int8=precision == "int8", first_position=first_position,
+            projection=projection,
+        )  # fmt: skip
     # safetensors raises a bare Exception of its own for a malformed file.
     except Exception as error:
         raise EncoderError(
@@ -180,10 +182,10 @@ def _write_export(source: Path, precision: Precision, directory: Path) -> dict[s
     (directory / _MODEL).write_bytes(graph.SerializeToString())
     shutil.copyfile(source / _TOKENIZER, directory / _TOKENIZER)
     settings = {
-        "window": _window(source, config),
+        "window": _window(source, int(config["max_position_embeddings"]) - first_position),
         "dimension": config["hidden_size"],
         "pooling": _pooling(source),
-        "macs": _macs(config),
+        "macs": shape.macs(config),
     }
     return settings if design is None else {**settings, **_multi_vector_settings(source, design)}
 
@@ -194,11 +196,10 @@ def _multi_vector_settings(source: Path, design: MultiVectorDesign) -> dict[str,
     return {"dimension": design.dimension, "pooling": _TOKENS, "silent": silent}
 
 
-def _window(source: Path, config: Mapping[str, Any]) -> int:
+def _window(source: Path, positions: int) -> int:
     """Compute sentence-transformers' ``max_seq_length``, less the first and the last token."""
     own = _optional_json(source / "sentence_bert_config.json").get("max_seq_length")
     of_tokenizer = _optional_json(source / "tokenizer_config.json").get("model_max_length")
-    positions = int(config["max_position_embeddings"]) - first_position(config)
     return min(int(own or of_tokenizer or positions), positions) - 2
 
 
@@ -213,11 +214,6 @@ def _pooling(source: Path) -> str | None:
         return mode if mode in _POOLINGS.values() else None
     modes = [name for name, on in config.items() if name.startswith("pooling_mode_") and on]
     return _POOLINGS.get(modes[0]) if len(modes) == 1 else None
-
-
-def _macs(config: Mapping[str, Any]) -> int:
-    d, inner = int(config["hidden_size"]), int(config["intermediate_size"])
-    return int(config["num_hidden_layers"]) * (4 * d * d + 2 * d * inner)
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -35,6 +35,9 @@ __all__ = ["OnnxEncoder", "load_session", "load_tokenizer_of", "usable_cpus"]
 BATCH = 16
 """Texts of one forward pass."""
 
+_PAIRS = BATCH * 512**2
+"""Pairs of tokens of one forward pass: attention needs memory for each, a number a head."""
+
 _MAX_THREADS = 4
 """A question has too few tokens to keep more threads busy."""
 
@@ -100,10 +103,8 @@ class OnnxEncoder:
         self, role: Role, texts: Sequence[str], encodings: Sequence[Encoding]
     ) -> list[Encoded]:
         """Encode texts of similar length together, so that little is padded."""
-        order = sorted(range(len(texts)), key=lambda i: len(encodings[i].ids))
         encoded: dict[int, Encoded] = {}
-        for first in range(0, len(order), BATCH):
-            batch = order[first : first + BATCH]
+        for batch in _batches([len(encoding.ids) for encoding in encodings]):
             batch_states = self._run([encodings[i].ids for i in batch])
             for i, padded in zip(batch, batch_states, strict=True):
                 states = padded[: len(encodings[i].ids)]
@@ -137,6 +138,21 @@ class OnnxEncoder:
     @property
     def _tokenizer(self) -> Tokenizer:
         return load_tokenizer_of(self._export.tokenizer)
+
+
+def _batches(lengths: Sequence[int]) -> list[list[int]]:
+    """Group texts by their numbers of tokens, the shortest first.
+
+    >>> _batches([7, 5, 8192])
+    [[1, 0], [2]]
+    """
+    batches: list[list[int]] = []
+    for i in sorted(range(len(lengths)), key=lengths.__getitem__):
+        size = len(batches[-1]) + 1 if batches else 1
+        if not batches or size > BATCH or size * lengths[i] ** 2 > _PAIRS:
+            batches.append([])
+        batches[-1].append(i)
+    return batches
 
 
 @lru_cache(maxsize=4)
