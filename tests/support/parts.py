@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ _SETTINGS: dict[str, dict[str, Any]] = {
 
 def make_model(
     folder: Path, *, kind: str = "bert", seed: int = 0, window: int = 64, width: int = 16,
-    layers: int = 1, noise: float = 0,
+    layers: int = 1, noise: float = 0, vocabulary: Sequence[str] = VOCABULARY,
 ) -> Path:  # fmt: skip
     """A whole sentence-transformers model of a few thousand weights, saved in ``folder``.
 
@@ -48,7 +49,7 @@ def make_model(
     torch.manual_seed(seed)
     bert = folder / "bert"
     bert.mkdir(parents=True)
-    (bert / "vocab.txt").write_text("\n".join(VOCABULARY) + "\n", encoding="utf-8")
+    (bert / "vocab.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
     BertTokenizerFast(str(bert / "vocab.txt")).save_pretrained(bert)
     settings = {
         "hidden_size": width,
@@ -59,7 +60,7 @@ def make_model(
     }
     config = AutoConfig.for_model(
         kind,
-        vocab_size=len(VOCABULARY),
+        vocab_size=len(vocabulary),
         pad_token_id=0,
         **{_DISTILBERT.get(name, name) if kind == "distilbert" else name: value
            for name, value in settings.items()},
