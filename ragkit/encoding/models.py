@@ -89,7 +89,8 @@ def load_encoder(
             ``"reference"``.
         prompts: put in front of questions and passages; by default those that the model's
             ``config_sentence_transformers.json`` names, or for models that are known to need some
-            and name none (E5, BGE, Nomic, Arctic), those of their publishers.
+            and name none (E5, BGE, Nomic, Arctic), those of their publishers; the markers of a
+            model for late interaction are its prompts.
 
     Returns:
         The encoder. Its weights are loaded when it first encodes a text.

@@ -42,6 +42,7 @@ _TASKS: Mapping[Role, str] = {"question": "query", "passage": "document"}
 _IDENTITY = ("torch.nn.modules.linear.Identity", "torch.nn.Identity")
 _WEIGHTS = "model.safetensors"
 _STANFORD = {"query": ("query_token_id", "[unused0]"), "document": ("doc_token_id", "[unused1]")}
+_PREFIXES = ("query_prefix", "document_prefix")
 _LENGTH = 32
 """Tokens of a question that is filled up, where a model does not say how many."""
 _PYLATE_SIGNS = (
@@ -50,9 +51,8 @@ _PYLATE_SIGNS = (
     "do_query_expansion",
     "attend_to_expansion_tokens",
     "attend_to_mask_tokens",
-    "query_prefix",
-    "document_prefix",
     "skiplist_words",
+    *_PREFIXES,
 )
 
 
@@ -212,7 +212,9 @@ def _find_layout(directory: Path) -> _Layout | None:
     """Return the layout of a model; None if it was not trained for late interaction."""
     modules = _modules(directory)
     config = _optional_json(directory / "config_sentence_transformers.json")
-    if any(kind == _MASK for kind, _ in modules) or config.get("model_type") == "ColBERT":
+    # Before its third version, PyLate did not name the kind of model.
+    is_pylate = config.get("model_type") == "ColBERT" or not config.keys().isdisjoint(_PREFIXES)
+    if _MASK in dict(modules) or (modules and is_pylate):
         return _modular_layout(directory, modules, config)
     architectures = _optional_json(directory / "config.json").get("architectures") or []
     is_stanford = "HF_ColBERT" in architectures and not modules

@@ -1,4 +1,7 @@
-"""The prompts that a model was trained with: recorded with its weights, or known by its name."""
+"""The prompts that a model was trained with: recorded with its weights, or known by its name.
+
+The markers of a model for late interaction are its prompts.
+"""
 
 from __future__ import annotations
 

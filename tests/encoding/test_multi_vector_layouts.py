@@ -35,6 +35,9 @@ LAYOUTS: dict[str, Make] = {
     "pylate, markers of several tokens": lambda folder: make_pylate_layout(
         folder, markers_are_tokens=False
     ),
+    "pylate, before it named its kind": lambda folder: make_pylate_layout(
+        folder, model_type=None, skiplist_words=None, query_length=None
+    ),
     "pylate, not filled up": lambda folder: make_pylate_layout(folder, do_query_expansion=False),
     "stanford": make_stanford_layout,
     "stanford, attending": lambda folder: make_stanford_layout(
@@ -88,8 +91,7 @@ def test_both_runtimes_have_the_same_window_and_runs_agree_beyond_it(model: Path
 def test_int8_tokens_are_near_those_of_the_reference(model: Path) -> None:
     for role in ("question", "passage"):
         exact, rounded = (
-            load(model, runtime).encode(QUESTIONS, role=role)
-            for runtime in ("reference", "int8")
+            load(model, runtime).encode(QUESTIONS, role=role) for runtime in ("reference", "int8")
         )
         for one, other in zip(rounded, exact, strict=True):
             assert one.tokens.shape == other.tokens.shape

@@ -40,7 +40,10 @@ def make_own_layout(folder: Path, *, kind: str = "bert", attend: bool = True) ->
 def make_pylate_layout(
     folder: Path, *, kind: str = "bert", markers_are_tokens: bool = True, **settings: object
 ) -> Path:
-    """As PyLate saves one: a transformer and a projection, its settings beside the modules."""
+    """As PyLate saves one: a transformer and a projection, its settings beside the modules.
+
+    A setting that is None is left out.
+    """
     model = make_model(folder, kind=kind, seed=6, layers=3, noise=0.2)
     if kind == "modernbert":
         config = json.loads((model / "config.json").read_text(encoding="utf-8"))
@@ -62,7 +65,9 @@ def make_pylate_layout(
     own = {"model_type": "ColBERT", "query_prefix": "[Q] ", "document_prefix": "[D] ",
            "query_length": 20, "document_length": 48, "attend_to_expansion_tokens": False,
            "skiplist_words": [".", ",", "?"], "prompts": {}}  # fmt: skip
-    _write(model / "config_sentence_transformers.json", own | settings)
+    _write(model / "config_sentence_transformers.json", {
+        name: value for name, value in (own | settings).items() if value is not None
+    })  # fmt: skip
     return model
 
 
