@@ -172,9 +172,7 @@ def _write_export(source: Path, precision: Precision, directory: Path) -> dict[s
     config = shape.settings(config)
     first_position = shape.first(config)
     try:
-        from safetensors.numpy import load_file
-
-        weights = shape.weights(load_file(source / "model.safetensors"))
+        weights = shape.weights(source / "model.safetensors")
         design = find_design(source)
         projection = None if design is None else design.projection()
         graph = shape.graph(

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragkit.encoding.encoder import Role
+from ragkit.encoding.weights import load_weights
 from ragkit.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -109,12 +110,10 @@ class MultiVectorDesign:
 
     def projection(self) -> NDArray[np.float32]:
         """Compute the one matrix, ``(dimension, d)``, that does what all projections do."""
-        from safetensors.numpy import load_file
-
         product: NDArray[Any] | None = None
         for file, residual in self.projections:
-            tensors = load_file(file)
-            weight: NDArray[Any] = tensors["linear.weight"].astype(np.float32)
+            tensors = load_weights(file)
+            weight: NDArray[Any] = tensors["linear.weight"]
             if residual:
                 around = tensors.get("residual.weight")
                 weight = weight + (np.eye(len(weight)) if around is None else around)

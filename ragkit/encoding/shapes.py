@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -14,6 +15,7 @@ from ragkit.encoding.distilbert import distilbert_graph
 from ragkit.encoding.graph import ModelWeights
 from ragkit.encoding.modernbert import modernbert_graph, modernbert_limits
 from ragkit.encoding.mpnet import BUCKETS, FIRST_POSITION, mpnet_graph
+from ragkit.encoding.weights import load_weights
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -67,12 +69,9 @@ class Shape:
         renamed = {bert: config[own] for bert, own in self.names.items() if own in config}
         return {**config, **renamed, **self.fixed}
 
-    def weights(self, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
-        """Return the weights in float32, named as those of the encoder alone."""
-        return {
-            name.removeprefix(self.prefix): value.astype(np.float32)
-            for name, value in tensors.items()
-        }
+    def weights(self, path: Path) -> ModelWeights:
+        """Load the weights, named as those of the encoder alone."""
+        return {name.removeprefix(self.prefix): own for name, own in load_weights(path).items()}
 
     def macs(self, settings: Mapping[str, Any]) -> int:
         """Return the multiply-adds of the matrix products a token."""

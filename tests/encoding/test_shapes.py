@@ -90,6 +90,19 @@ def test_an_encoder_inside_a_model_for_masked_words_is_exported_alone(tmp_path: 
     assert_exported_as_computed(model)
 
 
+def test_weights_in_bfloat16_are_exported(tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    model = make_model(tmp_path, kind="modernbert", seed=3, layers=2, noise=0.2)
+    path = model / "model.safetensors"
+    save_file({n: w.to(torch.bfloat16) for n, w in load_file(path).items()}, path, {"format": "pt"})
+    expected = load_encoder(str(model), runtime="reference").encode(TEXTS)
+    exported = load_encoder(str(model), runtime="float32").encode(TEXTS)
+    for one, other in zip(exported, expected, strict=True):
+        assert one.vector @ other.vector > 0.999
+
+
 def test_the_bias_of_each_distance_is_that_of_transformers() -> None:
     import torch
     from transformers.models.mpnet.modeling_mpnet import MPNetEncoder
