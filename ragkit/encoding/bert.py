@@ -19,17 +19,20 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 __all__ = [
+    "as_model",
     "attend",
     "bert_graph",
+    "distances",
     "embed",
     "encode",
     "feed_forward",
-    "first_position",
     "parted",
     "project",
+    "renamed",
+    "without_segments",
 ]
 
-_PLACES = "embeddings.position_embeddings.weight"
+_SEGMENTS = "embeddings.token_type_embeddings.weight"
 
 
 def bert_graph(
@@ -37,6 +40,7 @@ def bert_graph(
     config: Mapping[str, Any],
     *,
     int8: bool,
+    first_position: int,
     projection: NDArray[np.float32] | None = None,
 ) -> ModelProto:
     """Build the graph of a BERT encoder.
@@ -45,6 +49,7 @@ def bert_graph(
         weights: name → array, as transformers saves a ``BertModel``.
         config: its ``config.json``.
         int8: quantize weights and activations to int8; otherwise float32.
+        first_position: the row of the first token in the table of positions.
         projection: ``(k, d)``, applied to each last hidden state, in float32; the output is then
             ``(batch, tokens, k)``.
 
@@ -56,12 +61,16 @@ def bert_graph(
 
     """
     graph = GraphBuilder(int8=int8, epsilon=float(config["layer_norm_eps"]))
-    heads = config["num_attention_heads"]
-    places = weights[_PLACES][first_position(config) :]
-    hidden = embed(graph, {**weights, _PLACES: places}, "input_ids", "positions")
-    layers = range(config["num_hidden_layers"])
+    hidden = embed(graph, weights, "input_ids", "positions", first=first_position)
+    layers, heads = range(config["num_hidden_layers"]), config["num_attention_heads"]
     hidden = encode(graph, weights, hidden, "attention_mask", layers=layers, heads=heads)
-    width = int(config["hidden_size"])
+    return as_model(graph, hidden, int(config["hidden_size"]), projection)
+
+
+def as_model(
+    graph: GraphBuilder, hidden: str, width: int, projection: NDArray[np.float32] | None
+) -> ModelProto:
+    """Return the whole model whose last hidden states, ``width`` numbers each, are ``hidden``."""
     if projection is not None:
         hidden, width = graph.projected(hidden, projection), len(projection)
     inputs = {
@@ -72,30 +81,64 @@ def bert_graph(
     return graph.model(inputs, {hidden: ["batch", "tokens", width]})
 
 
-def first_position(config: Mapping[str, Any]) -> int:
-    """Return the row of the first token's position: RoBERTa counts from behind its padding's."""
-    return 0 if config.get("model_type") == "bert" else int(config["pad_token_id"]) + 1
+def renamed(weights: ModelWeights, names: Mapping[str, str]) -> ModelWeights:
+    """Return weights of another shape by BERT's names; ``names`` has the parts that differ."""
+    return {_renamed(name, names): value for name, value in weights.items()}
+
+
+def _renamed(name: str, names: Mapping[str, str]) -> str:
+    for own, bert in names.items():
+        name = name.replace(own, bert)
+    return name
+
+
+def without_segments(weights: ModelWeights) -> ModelWeights:
+    """Return weights of a model that does not tell two texts apart, for ``embed``."""
+    width = weights["embeddings.word_embeddings.weight"].shape[1]
+    return {**weights, _SEGMENTS: np.zeros((1, width), dtype=np.float32)}
 
 
 def embed(
-    graph: GraphBuilder, weights: ModelWeights, ids: str, positions: str, segment: int = 0
+    graph: GraphBuilder,
+    weights: ModelWeights,
+    ids: str,
+    positions: str,
+    segment: int = 0,
+    *,
+    first: int = 0,
 ) -> str:
-    """Add the sum of each token's embeddings: of its word, its position and its segment."""
+    """Add the sum of each token's embeddings: of its word, its position and its segment.
+
+    ``first`` is the row of position 0.
+    """
     words = graph.lookup(weights["embeddings.word_embeddings.weight"], ids)
-    own = weights["embeddings.token_type_embeddings.weight"][segment]
-    places = weights[_PLACES] + own
+    places = weights["embeddings.position_embeddings.weight"][first:] + weights[_SEGMENTS][segment]
     at = graph.node("Gather", [graph.constant(places), positions])
     return graph.normalised(graph.node("Add", [words, at]), weights, "embeddings.")
 
 
+def distances(graph: GraphBuilder, positions: str) -> str:
+    """Add how far each token, a column, is after each other one, a row: ``(tokens, tokens)``."""
+    axes = [graph.constant(np.asarray([axis], dtype=np.int64)) for axis in (0, 1)]
+    keys, queries = (graph.node("Unsqueeze", [positions, axis]) for axis in axes)
+    return graph.node("Sub", [keys, queries])
+
+
 def encode(
-    graph: GraphBuilder, weights: ModelWeights, x: str, mask: str, *, layers: range, heads: int
+    graph: GraphBuilder,
+    weights: ModelWeights,
+    x: str,
+    mask: str,
+    *,
+    layers: range,
+    heads: int,
+    bias: str = "",
 ) -> str:
-    """Add layers in which all tokens attend to each other; ``mask`` as of ``attend``."""
+    """Add layers in which all tokens attend to each other; ``mask``, ``bias`` as of ``attend``."""
     for layer in layers:
         prefix = f"encoder.layer.{layer}."
         query, key, value = project(graph, weights, prefix, x)
-        mixed = attend(graph, query, key, value, mask, heads=heads)
+        mixed = attend(graph, query, key, value, mask, heads=heads, bias=bias)
         x = feed_forward(graph, weights, prefix, mixed, x)
     return x
 
@@ -118,9 +161,15 @@ def project(graph: GraphBuilder, weights: ModelWeights, prefix: str, x: str) -> 
     return graph.nodes_of("Split", [joined], 3, axis=2, num_outputs=3)
 
 
-def attend(graph: GraphBuilder, query: str, key: str, value: str, mask: str, *, heads: int) -> str:
-    """Add multi-head attention; ``mask`` is 1 where a key is a token, ``(batch, keys)``."""
-    inputs = [query, key, value, "", mask]
+def attend(
+    graph: GraphBuilder, query: str, key: str, value: str, mask: str, *, heads: int, bias: str = ""
+) -> str:
+    """Add multi-head attention.
+
+    ``mask`` is 1 where a key is a token, ``(batch, keys)``; ``bias`` is added to the score of each
+    query and key, ``(1, heads or 1, queries, keys)``.
+    """
+    inputs = [query, key, value, "", mask, *([bias] if bias else [])]
     return graph.contrib_node("MultiHeadAttention", inputs, num_heads=heads)
 
 

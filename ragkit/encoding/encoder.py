@@ -35,6 +35,7 @@ __all__ = [
     "longest_prompt",
     "normalised",
     "read_compatibly",
+    "read_tokenizer",
     "starts_of",
     "to_encoded",
     "without_front",
@@ -52,7 +53,8 @@ Role = Literal["question", "passage"]
 class Prompts:
     """What a model was trained to read in front of each text, such as "query: " (E5).
 
-    Its tokens take part in the vector of the text, as in training, and not in late interaction.
+    Its tokens take part in the vector of the text, as in training, and not in late interaction,
+    except of a model that was trained for it and matches them as well.
     """
 
     question: str = ""
@@ -119,9 +121,11 @@ class Encoded:
 
     Attributes:
         vector: ``(d,)``, of the whole text.
-        tokens: ``(n, d)``, of each token in its context, special tokens left out.
+        tokens: ``(n, d)``, of each token in its context; without special tokens, unless the model
+            was trained to match these as well.
         starts: ``(n,)`` int64, code point of the text at which each token starts; the
-            blank that some tokenizers count to the next word is skipped.
+            blank that some tokenizers count to the next word is skipped. -1 for a token that
+            stands for no letters of the text: a special token, a marker, a mask token.
 
     """
 
@@ -190,20 +194,25 @@ def load_tokenizer(path: Path) -> Tokenizer:
         EncoderError: the file is missing or malformed.
 
     """
+    tokenizer = read_tokenizer(path)
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    read_compatibly(tokenizer)
+    return tokenizer
+
+
+def read_tokenizer(path: Path) -> Tokenizer:
+    """Load a fast tokenizer as it was saved; otherwise as ``load_tokenizer``."""
     from tokenizers import Tokenizer
 
     try:
-        tokenizer = Tokenizer.from_file(str(path))
+        return Tokenizer.from_file(str(path))
     # tokenizers raises a bare Exception for a missing or malformed file.
     except Exception as error:
         raise EncoderError(
             f"{path} cannot be loaded ({error}); expected a fast tokenizer. "
             f"Save the model with SentenceTransformer.save_pretrained."
         ) from error
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    read_compatibly(tokenizer)
-    return tokenizer
 
 
 def read_compatibly(tokenizer: Tokenizer) -> None:
@@ -250,7 +259,8 @@ def encode_windows(
         prompt: put in front of each text, or of each of its windows.
 
     Returns:
-        One ``Encoded`` a text, in order; without the tokens of the prompt.
+        One ``Encoded`` a text, in order; without the tokens of the prompt, unless these start at
+        -1.
 
     """
     prompted = [prompt + text for text in texts]
@@ -271,8 +281,8 @@ def encode_windows(
 
 def without_front(encoded: Encoded, front: int) -> Encoded:
     """The same without the tokens of the first ``front`` code points."""
-    keep = encoded.starts >= front
-    return Encoded(encoded.vector, encoded.tokens[keep], encoded.starts[keep] - front)
+    keep = (encoded.starts >= front) | (encoded.starts < 0)
+    return Encoded(encoded.vector, encoded.tokens[keep], _moved(encoded.starts[keep], -front))
 
 
 def to_encoded(pooled: Vectors, hidden_states: Vectors, text: str, encoding: Encoding) -> Encoded:
@@ -307,8 +317,8 @@ def normalised(vectors: Vectors) -> Vectors:
 
 
 def _start(text: str, start: int, end: int) -> int:
-    """Where a token's own letters start: SentencePiece counts the blank before a word to it."""
-    return start + 1 if end - start > 1 and text[start] == " " else start
+    """Where a token's own letters start: SentencePiece and BPE count the blank before to a word."""
+    return start + 1 if end - start > 1 and text[start].isspace() else start
 
 
 def _without_prompt(encoded: Encoded, prompt: str) -> Encoded:
@@ -340,5 +350,10 @@ def _join_windows(windows: Sequence[tuple[int, Encoded]]) -> Encoded:
     return Encoded(
         normalised(np.asarray(weighted)),
         np.concatenate([part.tokens for _, part in windows]),
-        np.concatenate([part.starts + start for start, part in windows]),
+        np.concatenate([_moved(part.starts, start) for start, part in windows]),
     )
+
+
+def _moved(starts: NDArray[np.int64], by: int) -> NDArray[np.int64]:
+    """Where tokens start in a text that starts ``by`` code points before."""
+    return np.where(starts < 0, -1, starts + by)

@@ -2,27 +2,29 @@
 
 The export's folder is ``<fingerprint>-<precision>-v<VERSION>`` (``encoding/cache.py``), with
 ``model.onnx``, the graph with its weights, and ``tokenizer.json``, a copy of the model's own.
-Models shaped as BERT, RoBERTa or XLM-R with mean or CLS pooling, or with a projection of each token
-for late interaction, can be exported; others encode questions through sentence-transformers.
+Models of a shape in ``encoding/shapes.py`` with mean or CLS pooling, or with a projection of each
+token for late interaction, can be exported; others encode questions through sentence-transformers.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from ragkit.encoding.bert import bert_graph, first_position
 from ragkit.encoding.cache import Cached, find_cached, make_cached
-from ragkit.encoding.encoder import Fingerprint, Role, load_tokenizer
-from ragkit.encoding.multi_vector import MultiVectorDesign, find_design
+from ragkit.encoding.encoder import Fingerprint, Role, load_tokenizer, read_tokenizer
+from ragkit.encoding.multi_vector_design import Expansion, MultiVectorDesign, find_design
+from ragkit.encoding.shapes import SHAPES
 from ragkit.errors import EncoderError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 __all__ = ["VERSION", "Export", "Precision", "find_export", "make_export", "why_not_exportable"]
 
@@ -33,9 +35,7 @@ VERSION = 1
 
 _TOKENS = "tokens"
 _MODEL, _TOKENIZER = "model.onnx", "tokenizer.json"
-_TYPES = ("bert", "roberta", "xlm-roberta", "camembert")
 _MODULES = (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"])
-_PREFIX = re.compile(r"^(?:bert|roberta)\.")
 _POOLINGS = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
 _log = logging.getLogger("ragkit")
 
@@ -53,6 +53,8 @@ class Export:
         macs: multiply-adds of the matrix products a token, the least that one token costs.
         silent: the ids of the tokens that take no part in late interaction, by role; of a model
             trained for it.
+        expansion: the "length" up to which questions are filled up with the token "id", and
+            whether the other tokens "attend" to these; empty of a model that does not do so.
 
     """
 
@@ -63,6 +65,7 @@ class Export:
     pooling: str
     macs: int
     silent: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    expansion: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_multi_vector(self) -> bool:
@@ -132,24 +135,31 @@ def why_not_exportable(source: Path) -> str | None:
     """Return why the model in a folder cannot be exported; None if it can."""
     try:
         config = _json(source / "config.json")
-        modules = [str(module["type"]).rsplit(".", 1)[-1] for module in _modules(source)]
-        pooling = _pooling(source)
-        is_multi_vector = find_design(source) is not None
+        shape = SHAPES.get(str(config.get("model_type")))
+        settings = config if shape is None else shape.settings(config)
+        design = find_design(source)
+        modules = (
+            [] if design else [str(one["type"]).rsplit(".", 1)[-1] for one in _modules(source)]
+        )
+        pooling = None if design else _pooling(source)
     except (EncoderError, OSError, ValueError, KeyError, TypeError) as error:
         return f"its configuration cannot be parsed ({type(error).__name__}: {error})"
+    types = ", ".join(SHAPES)
     checks = {
-        f"its type is {config.get('model_type')!r}, not {' or '.join(_TYPES)}": (
-            config.get("model_type") in _TYPES
+        f"its type is {config.get('model_type')!r}, not one of {types}": shape is not None,
+        f"its activation is {settings.get('hidden_act')!r}, not 'gelu'": (
+            settings.get("hidden_act") == "gelu"
         ),
-        f"its activation is {config.get('hidden_act')!r}, not 'gelu'": (
-            config.get("hidden_act") == "gelu"
-        ),
+        **({} if shape is None else shape.limits(config)),
         "its positions are not absolute": (
             config.get("position_embedding_type", "absolute") == "absolute"
         ),
         "it is a decoder": not config.get("is_decoder"),
-        f"its modules are {modules}": is_multi_vector or modules in _MODULES,
-        "its pooling is neither mean nor CLS": is_multi_vector or pooling is not None,
+        f"its modules are {modules}": design is not None or modules in _MODULES,
+        "its pooling is neither mean nor CLS": design is not None or pooling is not None,
+        "its questions are filled up beyond the reach of its layers": not _is_out_of_reach(
+            config, design
+        ),
         "its weights are not in one model.safetensors": (source / "model.safetensors").is_file(),
     }  # fmt: skip
     return next((reason for reason, holds in checks.items() if not holds), None)
@@ -158,19 +168,17 @@ def why_not_exportable(source: Path) -> str | None:
 def _write_export(source: Path, precision: Precision, directory: Path) -> dict[str, Any]:
     """Fill a folder, and return the export's settings."""
     config = _json(source / "config.json")
+    shape = SHAPES[config["model_type"]]
+    config = shape.settings(config)
+    first_position = shape.first(config)
     try:
-        from safetensors.numpy import load_file
-
-        tensors = load_file(source / "model.safetensors")
-        weights = {
-            _PREFIX.sub("", name): value.astype("float32") for name, value in tensors.items()
-        }
+        weights = shape.weights(source / "model.safetensors")
         design = find_design(source)
-        projection = (
-            None if design is None
-            else load_file(design.projection)["linear.weight"].astype("float32")
+        projection = None if design is None else design.projection()
+        graph = shape.graph(
+            weights, config, int8=precision == "int8", first_position=first_position,
+            projection=projection,
         )  # fmt: skip
-        graph = bert_graph(weights, config, int8=precision == "int8", projection=projection)
     # safetensors raises a bare Exception of its own for a malformed file.
     except Exception as error:
         raise EncoderError(
@@ -178,27 +186,62 @@ def _write_export(source: Path, precision: Precision, directory: Path) -> dict[s
             f"expected a complete sentence-transformers model."
         ) from error
     (directory / _MODEL).write_bytes(graph.SerializeToString())
-    shutil.copyfile(source / _TOKENIZER, directory / _TOKENIZER)
+    _write_tokenizer(source, design, directory / _TOKENIZER)
     settings = {
-        "window": _window(source, config),
-        "dimension": config["hidden_size"],
-        "pooling": _pooling(source),
-        "macs": _macs(config),
+        "window": _window(source, int(config["max_position_embeddings"]) - first_position),
+        "macs": shape.macs(config),
     }
-    return settings if design is None else {**settings, **_multi_vector_settings(source, design)}
+    if design is None:
+        return {**settings, "dimension": config["hidden_size"], "pooling": _pooling(source)}
+    return {**settings, **_multi_vector_settings(source, design, settings["window"])}
 
 
-def _multi_vector_settings(source: Path, design: MultiVectorDesign) -> dict[str, Any]:
+def _write_tokenizer(source: Path, design: MultiVectorDesign | None, path: Path) -> None:
+    """Copy the model's tokenizer; where texts have markers, as one that knows these."""
+    if design is None or not design.markers:
+        shutil.copyfile(source / _TOKENIZER, path)
+        return
+    tokenizer = read_tokenizer(source / _TOKENIZER)
+    design.register_markers(tokenizer)
+    tokenizer.save(str(path))
+
+
+def _multi_vector_settings(source: Path, design: MultiVectorDesign, window: int) -> dict[str, Any]:
     tokenizer = load_tokenizer(source / _TOKENIZER)
     silent = {role: sorted(design.silent_ids(tokenizer, role)) for role in design.silent}
-    return {"dimension": design.dimension, "pooling": _TOKENS, "silent": silent}
+    settings = {
+        "window": window if design.length is None else min(window, design.length - 2),
+        "dimension": design.dimension,
+        "pooling": _TOKENS,
+        "silent": silent,
+    }
+    if design.expansion is None:
+        return settings
+    return {**settings, "expansion": _expansion_settings(source, design.expansion, tokenizer)}
 
 
-def _window(source: Path, config: Mapping[str, Any]) -> int:
+def _expansion_settings(source: Path, own: Expansion, tokenizer: Tokenizer) -> dict[str, int]:
+    """Return ``Export.expansion``: the token is the model's mask, or if it has none its end."""
+    config = _optional_json(source / "tokenizer_config.json")
+    config = _optional_json(source / "special_tokens_map.json") | config
+    names = (own.token, config.get("mask_token"), "[MASK]", "<mask>", config.get("eos_token"))
+    texts = [name.get("content") if isinstance(name, dict) else name for name in names]
+    ids = [tokenizer.token_to_id(text) for text in texts if text]
+    number = next(one for one in ids if one is not None)
+    return {"length": own.length, "attend": int(own.attend), "id": number}
+
+
+def _is_out_of_reach(config: Mapping[str, Any], design: MultiVectorDesign | None) -> bool:
+    """Whether mask tokens may be too far from all words for a layer to see any of these."""
+    expansion = None if design is None else design.expansion
+    reach = config.get("local_attention")
+    return bool(expansion and reach and not expansion.attend and expansion.length > reach // 2)
+
+
+def _window(source: Path, positions: int) -> int:
     """Compute sentence-transformers' ``max_seq_length``, less the first and the last token."""
     own = _optional_json(source / "sentence_bert_config.json").get("max_seq_length")
     of_tokenizer = _optional_json(source / "tokenizer_config.json").get("model_max_length")
-    positions = int(config["max_position_embeddings"]) - first_position(config)
     return min(int(own or of_tokenizer or positions), positions) - 2
 
 
@@ -213,11 +256,6 @@ def _pooling(source: Path) -> str | None:
         return mode if mode in _POOLINGS.values() else None
     modes = [name for name, on in config.items() if name.startswith("pooling_mode_") and on]
     return _POOLINGS.get(modes[0]) if len(modes) == 1 else None
-
-
-def _macs(config: Mapping[str, Any]) -> int:
-    d, inner = int(config["hidden_size"]), int(config["intermediate_size"])
-    return int(config["num_hidden_layers"]) * (4 * d * d + 2 * d * inner)
 
 
 def _json(path: Path) -> dict[str, Any]:

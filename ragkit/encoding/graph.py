@@ -75,7 +75,7 @@ class GraphBuilder:
         self,
         x: str,
         weight: NDArray[np.float32],
-        bias: NDArray[np.float32],
+        bias: NDArray[np.float32] | None = None,
         *,
         exact: bool = False,
     ) -> str:
@@ -85,7 +85,7 @@ class GraphBuilder:
         """
         int8 = self._int8 and not exact
         product = self._int8_product(x, weight) if int8 else self._product(x, weight)
-        return self.node("Add", [product, self.constant(bias)])
+        return product if bias is None else self.node("Add", [product, self.constant(bias)])
 
     def projected(self, x: str, weight: NDArray[np.float32]) -> str:
         """Add ``x @ weight.T`` in float32."""

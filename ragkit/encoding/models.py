@@ -18,7 +18,8 @@ from typing import Literal, get_args
 
 from ragkit.encoding.encoder import Encoder, Fingerprint, Prompts
 from ragkit.encoding.export import Precision, find_export, make_export, why_not_exportable
-from ragkit.encoding.multi_vector import MultiVectorReference, find_design, why_not_supported
+from ragkit.encoding.multi_vector import MultiVectorReference
+from ragkit.encoding.multi_vector_design import find_design, why_not_supported
 from ragkit.encoding.onnx import OnnxEncoder
 from ragkit.encoding.prompts import find_prompts
 from ragkit.encoding.sentence_transformer import SentenceTransformerEncoder
@@ -69,7 +70,10 @@ _BUNDLED: Mapping[str, str] = {
     "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
 }
 # The weights, and what sentence-transformers loads beside them; never pickled weights (.bin, .pt).
-_MODEL_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*/config.json", "*/*.safetensors")
+_MODEL_FILES = (
+    "*.safetensors", "*.json", "*.txt", "*.model", "artifact.metadata",
+    "*/config.json", "*/*.safetensors",
+)  # fmt: skip
 _NOT_MODEL_FILES = frozenset({"data_config.json"})
 
 
@@ -85,7 +89,8 @@ def load_encoder(
             ``"reference"``.
         prompts: put in front of questions and passages; by default those that the model's
             ``config_sentence_transformers.json`` names, or for models that are known to need some
-            and name none (E5, BGE, Nomic, Arctic), those of their publishers.
+            and name none (E5, BGE, Nomic, Arctic), those of their publishers; the markers of a
+            model for late interaction are its prompts.
 
     Returns:
         The encoder. Its weights are loaded when it first encodes a text.
@@ -277,7 +282,8 @@ def _check_supported(fingerprint: Fingerprint, directory: Path | None) -> None:
     if reason is not None:
         raise EncoderError(
             f"the model {fingerprint.name!r} for late interaction cannot be used: {reason}; "
-            f"expected a transformer, a projection, a mask and a normalisation. Use another model."
+            f"expected a transformer and linear projections of its tokens, as "
+            f"sentence-transformers, PyLate or ColBERT save them. Use another model."
         )
 
 

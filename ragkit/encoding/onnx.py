@@ -23,7 +23,7 @@ from ragkit.encoding.encoder import (
     to_encoded,
 )
 from ragkit.encoding.export import Export
-from ragkit.encoding.multi_vector import scored_tokens, to_multi_vector
+from ragkit.encoding.multi_vector import to_multi_vector
 from ragkit.timing import LAP
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ __all__ = ["OnnxEncoder", "load_session", "load_tokenizer_of", "usable_cpus"]
 
 BATCH = 16
 """Texts of one forward pass."""
+
+_PAIRS = BATCH * 512**2
+"""Pairs of tokens of one forward pass: attention needs memory for each, a number a head."""
 
 _MAX_THREADS = 4
 """A question has too few tokens to keep more threads busy."""
@@ -100,31 +103,43 @@ class OnnxEncoder:
         self, role: Role, texts: Sequence[str], encodings: Sequence[Encoding]
     ) -> list[Encoded]:
         """Encode texts of similar length together, so that little is padded."""
-        order = sorted(range(len(texts)), key=lambda i: len(encodings[i].ids))
         encoded: dict[int, Encoded] = {}
-        for first in range(0, len(order), BATCH):
-            batch = order[first : first + BATCH]
-            batch_states = self._run([encodings[i].ids for i in batch])
+        inputs = [self._filled_up(role, encoding.ids) for encoding in encodings]
+        for batch in _batches([len(ids) for ids, _ in inputs]):
+            batch_states = self._run([inputs[i] for i in batch])
             for i, padded in zip(batch, batch_states, strict=True):
-                states = padded[: len(encodings[i].ids)]
+                states = padded[: len(inputs[i][0])]
                 encoded[i] = self._to_encoded(role, states, texts[i], encodings[i])
         return [encoded[i] for i in range(len(texts))]
 
+    def _filled_up(self, role: Role, ids: Sequence[int]) -> tuple[Sequence[int], int]:
+        """Return a text's tokens, with mask tokens if it has some; and how many are attended to."""
+        expansion = self._export.expansion
+        if role != "question" or not expansion:
+            return ids, len(ids)
+        filled = [*ids, *[expansion["id"]] * (expansion["length"] - len(ids))]
+        return filled, len(filled) if expansion["attend"] else len(ids)
+
     def _to_encoded(self, role: Role, states: Vectors, text: str, encoding: Encoding) -> Encoded:
         if self._export.is_multi_vector:
-            kept = scored_tokens(encoding, self._export.silent_ids(role))
-            return to_multi_vector(states[kept], text, encoding, kept)
+            silent, prompt = self._export.silent_ids(role), self._fingerprint.prompts.of(role)
+            return to_multi_vector(states, text, encoding, silent=silent, prompt=prompt)
         pooled = states[0] if self._export.pooling == "cls" else states.mean(axis=0)
         return to_encoded(pooled, states, text, encoding)
 
-    def _run(self, batch: Sequence[Sequence[int]]) -> Vectors:
-        """Return the last hidden states, ``(batch, longest, d)``."""
-        longest = max(map(len, batch))
+    def _run(self, batch: Sequence[tuple[Sequence[int], int]]) -> Vectors:
+        """Return the last hidden states, ``(batch, longest, d)``.
+
+        Args:
+            batch: the tokens of each text, and how many of them are attended to.
+
+        """
+        longest = max(len(tokens) for tokens, _ in batch)
         ids = np.zeros((len(batch), longest), dtype=np.int32)
         mask = np.zeros_like(ids)
-        for row, tokens in enumerate(batch):
+        for row, (tokens, attended) in enumerate(batch):
             ids[row, : len(tokens)] = tokens
-            mask[row, : len(tokens)] = 1
+            mask[row, :attended] = 1
         positions = np.arange(longest, dtype=np.int32)
         inputs = {"input_ids": ids, "attention_mask": mask, "positions": positions}
         LAP.get()("tokenize")
@@ -137,6 +152,21 @@ class OnnxEncoder:
     @property
     def _tokenizer(self) -> Tokenizer:
         return load_tokenizer_of(self._export.tokenizer)
+
+
+def _batches(lengths: Sequence[int]) -> list[list[int]]:
+    """Group texts by their numbers of tokens, the shortest first.
+
+    >>> _batches([7, 5, 8192])
+    [[1, 0], [2]]
+    """
+    batches: list[list[int]] = []
+    for i in sorted(range(len(lengths)), key=lengths.__getitem__):
+        size = len(batches[-1]) + 1 if batches else 1
+        if not batches or size > BATCH or size * lengths[i] ** 2 > _PAIRS:
+            batches.append([])
+        batches[-1].append(i)
+    return batches
 
 
 @lru_cache(maxsize=4)

@@ -1,4 +1,7 @@
-"""The prompts that a model was trained with: recorded with its weights, or known by its name."""
+"""The prompts that a model was trained with: recorded with its weights, or known by its name.
+
+The markers of a model for late interaction are its prompts.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ragkit.encoding.encoder import Prompts
+from ragkit.encoding.multi_vector_design import marker_prompts
 
 __all__ = ["find_prompts"]
 
@@ -43,6 +47,8 @@ def find_prompts(directory: Path, name: str) -> Prompts:
         recorded = dict(config.get("prompts") or {})
     except (OSError, ValueError, TypeError, AttributeError):
         config, recorded = {}, {}
+    for task, marker in marker_prompts(directory).items():
+        recorded[task] = marker + str(recorded.get(task) or "").removeprefix(marker)
     default = recorded.get(config.get("default_prompt_name"), "")
     own = Prompts(
         _first(recorded, _QUESTION_NAMES, default), _first(recorded, _PASSAGE_NAMES, default)

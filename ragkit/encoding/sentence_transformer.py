@@ -63,7 +63,12 @@ class SentenceTransformerEncoder:
         """Most tokens of a text that the model takes at once, beside special tokens and prompt."""
         special = self._tokenizer.num_special_tokens_to_add(is_pair=False)
         prompt = longest_prompt(self._tokenizer, self._fingerprint.prompts)
-        return int(self._model.max_seq_length or 512) - special - prompt
+        return self._longest - special - prompt
+
+    @property
+    def _longest(self) -> int:
+        """Most tokens that the model takes at once, all counted."""
+        return int(self._model.max_seq_length or 512)
 
     def encode(self, texts: Sequence[str], *, role: Role = "passage") -> list[Encoded]:
         """Encode each text: the vector by the model's pooling, the tokens from its last layer."""

@@ -123,7 +123,9 @@ class Query:
         vector: ``(d,)``, the unit vector of the whole text.
         tokens: ``(t, d)``, the unit vectors of its tokens.
         weights: ``(t,)``, the weight of each token; they sum to 1.
-        words: for each token the word that it is a piece of, None for punctuation.
+        words: for each token the word that it is a piece of; None for punctuation, and for what
+            stands for no letters: special tokens, markers and mask tokens, of a model that was
+            trained to match them.
         is_in_vocabulary: whether any of these words occurs in the corpus.
         config: the free parameters of the index.
 
@@ -295,6 +297,10 @@ def _query(
     )
     if not weights.any():  # punctuation alone
         weights = np.ones(len(weights), dtype=np.float32)
+    else:
+        # What stands for no letters counts like the mean piece of a word, so that markers and mask
+        # tokens together have the share beside the words that they had when the model was trained.
+        weights[encoded.starts < 0] = weights[weights > 0].mean()
     weights /= max(float(weights.sum()), 1e-9)
     in_vocabulary = any(word is not None and frequencies[word.stem] for word in owners)
     return Query(

@@ -118,9 +118,11 @@ class Match:
     Attributes:
         word: the word of the question.
         similarity: cosine of both words in their contexts.
-        contribution: its part of the passage's ``forward`` signal, which is their sum.
+        contribution: its part of the passage's ``forward`` signal, which is their sum, and that of
+            the markers of questions, if the model was trained with such.
         partner: the matching word of the passage.
-        span: the partner in the document; None if it is in the title or a heading.
+        span: the partner in the document; None if it is in the title or a heading, or no word
+            but a special token.
 
     """
 

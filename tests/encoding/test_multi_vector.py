@@ -79,13 +79,19 @@ def test_a_projection_with_a_bias_is_refused(tmp_path: Path) -> None:
             load_encoder(str(biased), runtime=runtime)
 
 
-def test_a_second_projection_is_refused(model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("added", "reason"),
+    [("Dense", "its projections do not fit each other"), ("Dropout", "its modules are")],
+)
+def test_modules_that_do_not_fit_are_refused(
+    model: Path, tmp_path: Path, added: str, reason: str
+) -> None:
     copy = tmp_path / "two"
     shutil.copytree(model, copy)
     modules = json.loads((copy / "modules.json").read_text(encoding="utf-8"))
-    modules.insert(1, modules[1])
+    modules.insert(1, modules[1] | {"type": f"sentence_transformers.base.modules.{added}"})
     (copy / "modules.json").write_text(json.dumps(modules), encoding="utf-8")
-    with pytest.raises(EncoderError, match="its modules are"):
+    with pytest.raises(EncoderError, match=reason):
         load_encoder(str(copy))
 
 
