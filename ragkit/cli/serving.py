@@ -19,6 +19,7 @@ from ragkit.cli.options import (
     threshold_option,
     where_option,
 )
+from ragkit.cli.output import log_to_terminal
 from ragkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def _listening_options(table: str) -> Callable[[Command], Command]:
 @index_option
 @fresh_option
 @_listening_options("serve")
+@setting_option("serve.workers")
 @reader_option
 @threshold_option
 @llm_options
@@ -60,10 +62,10 @@ def _listening_options(table: str) -> Callable[[Command], Command]:
 @setting_option("serve.feedback")
 def serve(
     *, index_path: Path | None, require_fresh: bool, host: str, port: int, hosts: tuple[str, ...],
-    origins: tuple[str, ...], token: str | None, access_file: Path | None, reads: bool,
-    threshold: float | None, llm_name: str | None, llm_url: str | None, unsupported: Policy,
-    timeout: float | None, log_questions: bool, log_format: LogFormat, otel: bool | None,
-    feedback: Path | None,
+    origins: tuple[str, ...], token: str | None, access_file: Path | None, workers: int,
+    reads: bool, threshold: float | None, llm_name: str | None, llm_url: str | None,
+    unsupported: Policy, timeout: float | None, log_questions: bool, log_format: LogFormat,
+    otel: bool | None, feedback: Path | None,
 ) -> None:  # fmt: skip
     """Serve the chat page, its widget for other sites, and the HTTP API."""
     from ragkit.reading import SHIPPED
@@ -91,9 +93,11 @@ def serve(
         settings,
         host=host,
         port=port,
+        workers=workers,
         llm=language_model(llm_name, llm_url, counts_tokens=exports),
         log_format=log_format,
         exports=exports,
+        set_up=log_to_terminal,
     )
 
 

@@ -178,6 +178,11 @@ _CHAT = (
 _SERVE = (
     *_listening("serve", 8000),
     Setting(
+        "serve.workers", "whole number",
+        "Number of processes that answer; they listen on one port and share the index's files in "
+        "memory. About as many as there are processors.", 1, low=1,
+    ),
+    Setting(
         "serve.timeout", "number",
         "Seconds allowed for receiving a request, for answering it, and for sending the response "
         "(default: 90).", low=0,

@@ -40,7 +40,7 @@ from ragkit.serving.routes import ask, chat_completions, conversations, document
 from ragkit.serving.settings import Settings
 from ragkit.serving.state import ServerState
 
-__all__ = ["create_app"]
+__all__ = ["app_of", "create_app"]
 
 _PUBLIC_PATHS = ("/", "/embed", "/widget.js", "/healthz", "/readyz", "/docs")
 _PUBLIC_FOLDERS = ("/static/", "/docs/")
@@ -71,7 +71,11 @@ def create_app(
     Example: ``uvicorn.run(create_app("my-index", Settings(token=secret)))``
 
     """
-    state = ServerState.create(index, settings or Settings(), llm)
+    return app_of(ServerState.create(index, settings or Settings(), llm))
+
+
+def app_of(state: ServerState) -> FastAPI:
+    """Return the ASGI app of a state that is open already."""
     app = FastAPI(
         title="ragkit",
         version=ragkit.__version__,
@@ -97,7 +101,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Watch for new generations of the index while the app runs."""
     state: ServerState = app.state.ragkit
     interval = state.settings.reload
-    watching = asyncio.create_task(state.index.watch(interval)) if interval else None
+    announce = None if state.member is None else state.member.announce
+    watching = asyncio.create_task(state.index.watch(interval, announce)) if interval else None
     yield
     if watching:
         watching.cancel()
@@ -143,4 +148,5 @@ def _add_middleware(app: FastAPI, state: ServerState) -> None:
     )
     app.add_middleware(HostMiddleware, allowed_hosts=settings.hosts)
     app.add_middleware(SecurityHeadersMiddleware, frame_origins=settings.origins)
-    app.add_middleware(RequestLogMiddleware, metrics=state.metrics)
+    worker = None if state.member is None else state.member.number
+    app.add_middleware(RequestLogMiddleware, metrics=state.metrics, worker=worker)

@@ -26,7 +26,12 @@ _ENOUGH = 64 * 1024  # bytes that a client must take before each timeout to rene
 
 
 def uvicorn_config(
-    app: ASGIApp, *, client_timeout: float, shutdown_timeout: int, max_connections: int
+    app: ASGIApp,
+    *,
+    client_timeout: float,
+    shutdown_timeout: int,
+    max_connections: int,
+    accepted_at_once: int = _BURST,
 ) -> uvicorn.Config:
     """Return how uvicorn serves ``app``: HTTP/1.1 with limits, and no log of its own.
 
@@ -36,6 +41,8 @@ def uvicorn_config(
         shutdown_timeout: Seconds that responses in progress get when the server stops.
         max_connections: Maximum number of concurrent connections. One more closes the connection
             whose client has kept the server waiting longest.
+        accepted_at_once: Connections that asyncio accepts before it handles the first of them, and
+            the number that it makes the system queue.
 
     """
     protocol = type("_Protocol", (_TimedProtocol,), {"client_timeout": client_timeout})
@@ -47,6 +54,7 @@ def uvicorn_config(
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        backlog=accepted_at_once,
         timeout_graceful_shutdown=shutdown_timeout,
         limit_concurrency=connection_limit(max_connections) + 1,  # uvicorn refuses at this number
     )

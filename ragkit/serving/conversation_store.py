@@ -1,25 +1,23 @@
-"""The conversations of the HTTP server: in memory, limited in number, deleted when they expire."""
+"""The conversations of the HTTP server: limited in number, deleted when they expire."""
 
 from __future__ import annotations
 
+import json
 import secrets
-import threading
+import sqlite3
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from ragkit.conversation import MAX_TURNS, Turn
+from ragkit.serving.database import Database
 
 __all__ = ["ConversationStore"]
 
-
-@dataclass(slots=True)
-class _Entry:
-    owner: str
-    turns: tuple[Turn, ...]
-    expires_at: float  # by the store's clock
+# Each use replaces the row, so that rows are in the order of their last use.
+_TABLE = """
+    CREATE TABLE IF NOT EXISTS conversations
+    (id TEXT PRIMARY KEY, owner TEXT NOT NULL, turns TEXT NOT NULL, expires_at REAL NOT NULL)
+"""
 
 
 class ConversationStore:
@@ -30,25 +28,36 @@ class ConversationStore:
     """
 
     def __init__(
-        self, *, capacity: int, expiry: float, clock: Callable[[], float] = time.monotonic
+        self,
+        *,
+        capacity: int,
+        expiry: float,
+        clock: Callable[[], float] = time.monotonic,
+        database: Database | None = None,
     ) -> None:
-        """Create an empty store.
+        """Open the store.
 
         Args:
             capacity: Maximum number of conversations.
             expiry: Seconds after its last turn at which a conversation is deleted.
-            clock: The current time in seconds.
+            clock: The current time in seconds, the same in all processes.
+            database: Where they are; None for the memory of this store.
 
         """
         self._capacity = capacity
         self._expiry = expiry
         self._clock = clock
-        self._lock = threading.Lock()
-        self._entries: OrderedDict[str, _Entry] = OrderedDict()  # least recently used first
+        self._database = database or Database()
+        with self._database.transaction() as connection:
+            connection.execute(_TABLE)
+            connection.execute(
+                "CREATE INDEX IF NOT EXISTS conversations_by_expiry ON conversations (expires_at)"
+            )
 
     def __len__(self) -> int:
-        with self._unexpired() as entries:
-            return len(entries)
+        with self._database.transaction() as connection:
+            self._delete_expired(connection)
+            return _count(connection)
 
     def create(self, owner: str, turns: tuple[Turn, ...] = ()) -> str:
         """Return the id of a new conversation, which continues the last of these turns.
@@ -56,49 +65,65 @@ class ConversationStore:
         A full store deletes the least recently used one.
         """
         conversation_id = secrets.token_urlsafe(16)
-        with self._unexpired() as entries:
-            while len(entries) >= self._capacity:
-                entries.popitem(last=False)
-            entries[conversation_id] = _Entry(
-                owner, turns[-MAX_TURNS:], self._clock() + self._expiry
+        with self._database.transaction() as connection:
+            self._delete_expired(connection)
+            connection.execute(
+                "DELETE FROM conversations WHERE rowid IN "
+                "(SELECT rowid FROM conversations ORDER BY rowid LIMIT ?)",
+                (max(0, _count(connection) + 1 - self._capacity),),
             )
+            self._write(connection, conversation_id, owner, turns)
         return conversation_id
 
     def turns(self, conversation_id: str, owner: str) -> tuple[Turn, ...] | None:
         """Return the last turns, oldest first, or None if there is no such conversation."""
-        with self._unexpired() as entries:
-            entry = _owned(entries, conversation_id, owner)
-            return entry.turns if entry else None
+        return _turns(self._database.rows(*self._owned(conversation_id, owner)))
 
     def add_turn(self, conversation_id: str, owner: str, turn: Turn) -> None:
         """Add a turn, unless the conversation was deleted meanwhile.
 
         Turns of concurrent questions are stored in the order of their answers.
         """
-        with self._unexpired() as entries:
-            if entry := _owned(entries, conversation_id, owner):
-                turns = (*entry.turns, turn)[-MAX_TURNS:]
-                entries[conversation_id] = _Entry(owner, turns, self._clock() + self._expiry)
-                entries.move_to_end(conversation_id)
+        with self._database.transaction() as connection:
+            self._delete_expired(connection)
+            turns = _turns(connection.execute(*self._owned(conversation_id, owner)).fetchall())
+            if turns is not None:
+                self._write(connection, conversation_id, owner, (*turns, turn))
 
     def delete(self, conversation_id: str, owner: str) -> bool:
         """Delete a conversation; return whether there was one."""
-        with self._unexpired() as entries:
-            if _owned(entries, conversation_id, owner) is None:
-                return False
-            del entries[conversation_id]
-            return True
+        with self._database.transaction() as connection:
+            self._delete_expired(connection)
+            deleted = connection.execute(
+                "DELETE FROM conversations WHERE id = ? AND owner = ?", (conversation_id, owner)
+            )
+            return deleted.rowcount > 0
 
-    @contextmanager
-    def _unexpired(self) -> Iterator[OrderedDict[str, _Entry]]:
-        """Lock the store, and delete what has expired."""
-        with self._lock:
-            now = self._clock()
-            while self._entries and next(iter(self._entries.values())).expires_at <= now:
-                self._entries.popitem(last=False)
-            yield self._entries
+    def _owned(self, conversation_id: str, owner: str) -> tuple[str, tuple[str, str, float]]:
+        """Return the statement that selects the turns of a conversation."""
+        statement = "SELECT turns FROM conversations WHERE id = ? AND owner = ? AND expires_at > ?"
+        return statement, (conversation_id, owner, self._clock())
+
+    def _write(
+        self, connection: sqlite3.Connection, identifier: str, owner: str, turns: tuple[Turn, ...]
+    ) -> None:
+        content = json.dumps([turn.to_dict() for turn in turns[-MAX_TURNS:]])
+        connection.execute(
+            "REPLACE INTO conversations (id, owner, turns, expires_at) VALUES (?, ?, ?, ?)",
+            (identifier, owner, content, self._clock() + self._expiry),
+        )
+
+    def _delete_expired(self, connection: sqlite3.Connection) -> None:
+        connection.execute("DELETE FROM conversations WHERE expires_at <= ?", (self._clock(),))
 
 
-def _owned(entries: Mapping[str, _Entry], conversation_id: str, owner: str) -> _Entry | None:
-    entry = entries.get(conversation_id)
-    return entry if entry is not None and entry.owner == owner else None
+def _count(connection: sqlite3.Connection) -> int:
+    (number,) = connection.execute("SELECT COUNT(*) FROM conversations").fetchone()
+    return int(number)
+
+
+def _turns(rows: list[tuple[str]]) -> tuple[Turn, ...] | None:
+    if not rows:
+        return None
+    [(content,)] = rows
+    return tuple(Turn.from_dict(turn) for turn in json.loads(content))

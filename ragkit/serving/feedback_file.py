@@ -9,6 +9,7 @@ import errno
 import json
 import os
 import stat
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -94,17 +95,23 @@ class NotStoredError(Exception):
 
 
 class FeedbackFile:
-    """Appends records to a file, created for its owner alone. Thread-safe; for one server.
+    """Appends records to a file, created for its owner alone. Thread-safe.
+
+    Only with ``shared`` may several processes of one machine append to it.
 
     The file is opened for each record, so that it can be moved away at any time.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, max_bytes: int) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, max_bytes: int, shared: bool = False
+    ) -> None:
         """Create the file if there is none.
 
         Args:
             path: The file.
             max_bytes: Size that the file may reach.
+            shared: Whether other processes append to it, too. Each then locks it while it writes,
+                which some network file systems refuse.
 
         Raises:
             InputError: It cannot be written.
@@ -112,6 +119,7 @@ class FeedbackFile:
         """
         self._path = Path(path)
         self._max_bytes = max_bytes
+        self._shared = shared
         self._lock = threading.Lock()
         try:
             os.close(self._open())
@@ -138,6 +146,8 @@ class FeedbackFile:
     def _append(self, line: bytes) -> None:
         descriptor = self._open()
         try:
+            if self._shared:
+                _wait_for_turn(descriptor)
             before = os.fstat(descriptor).st_size
             if before + len(line) > self._max_bytes:
                 raise NotStoredError(f"{self._path} has reached {self._max_bytes:,} bytes")
@@ -155,6 +165,14 @@ class FeedbackFile:
             os.close(descriptor)
             raise OSError(errno.EINVAL, "it is not a regular file")
         return descriptor
+
+
+def _wait_for_turn(descriptor: int) -> None:
+    """Lock an open file against other processes. Closing it unlocks it."""
+    if sys.platform != "win32":  # where there is one process
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 def load_feedback(path: Path) -> Iterator[Feedback]:

@@ -18,12 +18,13 @@ LogFormat = Literal["text", "json"]
 """How messages that are not requests are written; requests are always JSON."""
 
 
-def configure_logging(log_format: LogFormat) -> None:
+def configure_logging(log_format: LogFormat, worker: int | None = None) -> None:
     """Write the log of this process to standard error.
 
     Args:
         log_format: ``"json"`` makes a line of JSON of every message of every library, ``"text"``
             leaves them as they are.
+        worker: number of the process, of several that serve; lines of JSON have it.
 
     """
     access_log = logging.getLogger(ACCESS_LOGGER)
@@ -35,7 +36,7 @@ def configure_logging(log_format: LogFormat) -> None:
     if log_format == "text":
         uvicorn_log.handlers = ragkit_log.handlers
         return
-    logging.getLogger().handlers = [_handler(_JsonFormatter())]
+    logging.getLogger().handlers = [_handler(_JsonFormatter(worker))]
     logging.captureWarnings(True)
     for log in (uvicorn_log, ragkit_log):
         log.handlers = []
@@ -51,6 +52,10 @@ def _handler(formatter: logging.Formatter) -> logging.Handler:
 class _JsonFormatter(logging.Formatter):
     """One JSON object a message, with the id of the request and of the trace that it belongs to."""
 
+    def __init__(self, worker: int | None) -> None:
+        super().__init__()
+        self._worker = worker
+
     def format(self, record: logging.LogRecord) -> str:
         fields: dict[str, Any] = {
             "time": time.strftime(TIME_FORMAT, time.gmtime(record.created)),
@@ -59,6 +64,7 @@ class _JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
             "id": REQUEST_ID.get(),
             "trace_id": trace_id(),
+            "worker": self._worker,
         }
         if record.exc_info and record.exc_info[0]:
             fields["error"] = record.exc_info[0].__name__

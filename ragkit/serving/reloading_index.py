@@ -62,6 +62,7 @@ class ReloadingIndex:
         if self._path is not None:
             self._seen = self._look(self._path)
         self._current = open_index(index, reader=reader, require_fresh=require_fresh)
+        self._opened: Index | None = None  # announced, and not served yet
         self._on_reload = on_reload
 
     @property
@@ -71,22 +72,58 @@ class ReloadingIndex:
 
     def reload(self) -> None:
         """Open what is published if it is something else; if that fails, keep the old one."""
+        opened = self._open_published()
+        if opened is not None:
+            self._replace_by(opened)
+
+    def serve(self, generation: str) -> None:
+        """Serve a generation that ``watch`` opened and announced, unless a newer one was since."""
+        if self._opened is not None and self._opened.generation == generation:
+            self._replace_by(self._opened)
+
+    async def watch(self, interval: float, announce: Callable[[str], None] | None = None) -> None:
+        """Look every ``interval`` seconds for something new, until cancelled.
+
+        Args:
+            interval: Seconds.
+            announce: Called with each new generation once it is open. It is served when ``serve``
+                is called; without ``announce``, at once.
+
+        """
+        while True:
+            await asyncio.sleep(interval)
+            opened = await asyncio.to_thread(self._open_published)
+            if opened is None:
+                continue
+            self._opened = opened
+            if announce is None or opened.generation == self._current.generation:
+                self._replace_by(opened)
+            if announce is not None:
+                announce(opened.generation)
+
+    def _open_published(self) -> Index | None:
+        """Return what is published if it is something else than what was opened last."""
         if self._path is None:
-            return
-        before = self._current.generation
+            return None
         try:
             seen = self._look(self._path)
             if seen == self._seen:
-                return
+                return None
             # Of sources that changed meanwhile, each answer says that it is stale.
-            self._current = Index.open(self._path, reader=self._reader)
-            self._seen = seen
+            opened = Index.open(self._path, reader=self._reader)
         except RagkitError as error:
-            _log.error("cannot open the new generation; still serving %s: %s", before, error)
+            serving = self._current.generation
+            _log.error("cannot open the new generation; still serving %s: %s", serving, error)
             self._on_reload(False)
-            return
-        if self._current.generation != before:
-            _log.info("serving generation %s instead of %s", self._current.generation, before)
+            return None
+        self._seen = seen
+        return opened
+
+    def _replace_by(self, opened: Index) -> None:
+        before = self._current.generation
+        self._current, self._opened = opened, None
+        if opened.generation != before:
+            _log.info("serving generation %s instead of %s", opened.generation, before)
             self._on_reload(True)
 
     def _look(self, directory: Path) -> _Seen:
@@ -96,12 +133,6 @@ class ReloadingIndex:
             names = (one.path for one in Manifest.load(directory).sources if one.path)
             self._sources = [directory / n for n in islice(dict.fromkeys(names), _MOST_SOURCES)]
         return content, [_stat(path) for path in self._sources]
-
-    async def watch(self, interval: float) -> None:
-        """Call ``reload`` every ``interval`` seconds until cancelled."""
-        while True:
-            await asyncio.sleep(interval)
-            await asyncio.to_thread(self.reload)
 
 
 _MOST_SOURCES = 2000

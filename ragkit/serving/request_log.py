@@ -36,9 +36,11 @@ class RequestLogMiddleware:
     the settings ask for it.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, worker: int | None = None) -> None:
+        """Log and count the requests of ``app``; ``worker``: number of the process, of several."""
         self._app = app
         self._metrics = metrics
+        self._fields = {} if worker is None else {"worker": worker}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -71,6 +73,7 @@ class RequestLogMiddleware:
             self._metrics.requests_in_progress.dec()
             self._metrics.count_request(method, route, status, seconds_to_response or seconds)
             line = {"id": request_id, "method": method, "route": route, "status": status}
+            line |= self._fields
             if current := trace_id():
                 line["trace_id"] = current
             _write(line, seconds, scope["state"]["log"])

@@ -7,9 +7,10 @@ import socket
 
 from ragkit.errors import InputError
 
-__all__ = ["host_names", "listening_socket", "url_of"]
+__all__ = ["BACKLOG", "host_names", "listening_socket", "url_of"]
 
-_BACKLOG = 1024  # connections that may wait to be accepted
+BACKLOG = 1024
+"""Connections that may wait to be accepted."""
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
@@ -29,7 +30,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
         if os.name == "posix":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
-        listener.listen(_BACKLOG)
+        listener.listen(BACKLOG)
         return listener
     except (OSError, OverflowError) as error:
         listener.close()

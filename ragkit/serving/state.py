@@ -21,11 +21,13 @@ from ragkit.serving.access import (
     current_identity,
 )
 from ragkit.serving.conversation_store import ConversationStore
+from ragkit.serving.database import Database
 from ragkit.serving.feedback_file import FeedbackFile
 from ragkit.serving.metrics import Metrics
 from ragkit.serving.reloading_index import ReloadingIndex
 from ragkit.serving.settings import Settings
 from ragkit.serving.worker_threads import WorkerThreads
+from ragkit.serving.workers.member import Member
 
 __all__ = ["Caller", "CurrentState", "ReadableIndex", "ServerState"]
 
@@ -47,16 +49,30 @@ class ServerState:
     metrics: Metrics
     workers: WorkerThreads
     feedback: FeedbackFile | None
+    member: Member | None
 
     @classmethod
-    def create(cls, index: IndexLike, settings: Settings, llm: LanguageModel | None) -> ServerState:
+    def create(
+        cls,
+        index: IndexLike,
+        settings: Settings,
+        llm: LanguageModel | None,
+        member: Member | None = None,
+    ) -> ServerState:
         """Open the index and set the limits.
+
+        Args:
+            index: As for ``ragkit.ask``.
+            settings: Those of ``create_app``.
+            llm: Language model that writes the answers.
+            member: What this process shares with others that serve the same; None if it is alone.
 
         Raises:
             RagkitError: As ``Access.load``, ``Index.open`` and ``FeedbackFile`` raise.
 
         """
-        metrics = Metrics()
+        metrics = Metrics(None if member is None else member.metrics_folder)
+        database = Database(None if member is None else member.database_file)
         access = _access_of(settings)
         reloading = ReloadingIndex(
             index,
@@ -64,16 +80,18 @@ class ServerState:
             require_fresh=settings.require_fresh,
             on_reload=metrics.count_reload,
         )
-        if access is not None:
+        if access is not None and (member is None or member.number == 1):
             access.warn_if_useless(reloading.current)
         return cls(
             settings,
             reloading,
             access,
             ReadableIndexes(lambda: reloading.current),
-            Usage(),
+            Usage(database=database),
             llm,
-            ConversationStore(capacity=settings.conversations, expiry=settings.expiry),
+            ConversationStore(
+                capacity=settings.conversations, expiry=settings.expiry, database=database
+            ),
             metrics,
             WorkerThreads(
                 # Retrieval is fastest with one thread a core. Threads that wait for a language
@@ -82,9 +100,8 @@ class ServerState:
                 max_in_progress=settings.waiting,
                 timeout=settings.timeout,
             ),
-            None
-            if settings.feedback is None
-            else FeedbackFile(settings.feedback, max_bytes=settings.max_feedback),
+            _feedback_file(settings, shared=member is not None),
+            member,
         )
 
 
@@ -128,3 +145,9 @@ def _access_of(settings: Settings) -> Access | None:
     if settings.access is not None:
         return Access.load(settings.access)
     return None if settings.token is None else Access.of_token(settings.token)
+
+
+def _feedback_file(settings: Settings, *, shared: bool) -> FeedbackFile | None:
+    if settings.feedback is None:
+        return None
+    return FeedbackFile(settings.feedback, max_bytes=settings.max_feedback, shared=shared)

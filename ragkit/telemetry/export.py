@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ _ENDPOINTS = (
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
     "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
 )
+_INSTANCE = "service.instance.id"
 _PROTOCOL = "http/protobuf"
 
 
@@ -61,11 +63,14 @@ def _is_installed() -> bool:
 
 
 @contextmanager
-def exporting() -> Iterator[None]:
+def exporting(worker: int | None = None) -> Iterator[None]:
     """Export spans and metrics over OTLP/HTTP while the block runs, then send what is left.
 
     This sets the process's global providers, which is possible once, so it is for a program; an
     application with providers of its own calls ``instrument``.
+
+    Args:
+        worker: number of the process, of several that are one service. Each is an instance of it.
 
     Raises:
         InputError: The environment asks for another exporter or protocol.
@@ -85,7 +90,7 @@ def exporting() -> Iterator[None]:
     except ImportError as error:
         raise MissingExtraError.of("otel", "opentelemetry-exporter-otlp-proto-http") from error
     exports_spans, exports_metrics = _is_exported("TRACES"), _is_exported("METRICS")
-    resource = _resource()
+    resource = _resource(worker)
     tracers = TracerProvider(resource=resource, shutdown_on_exit=False)
     if exports_spans:
         tracers.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
@@ -121,12 +126,18 @@ def _is_exported(signal: str) -> bool:
     return exporter == "otlp"
 
 
-def _resource() -> Resource:
-    """Return the resource that the environment describes, named ragkit if it has no name."""
+def _resource(worker: int | None) -> Resource:
+    """Return the resource that the environment describes, named ragkit if it has no name.
+
+    Metrics of several workers would overwrite each other's without an instance's id for each.
+    """
     from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
 
     described = Resource.create()
+    own: dict[str, str] = {}
     if str(described.attributes.get(SERVICE_NAME)).startswith("unknown_service"):
-        own = {SERVICE_NAME: "ragkit", SERVICE_VERSION: ragkit.__version__}
-        return described.merge(Resource(own))
-    return described
+        own |= {SERVICE_NAME: "ragkit", SERVICE_VERSION: ragkit.__version__}
+    if worker is not None:
+        instance = described.attributes.get(_INSTANCE) or uuid.uuid4()
+        own[_INSTANCE] = f"{instance}/{worker}"
+    return described.merge(Resource(own))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import threading
+import sqlite3
 import time
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from ragkit.serving.database import Database
 
 __all__ = ["UNLIMITED", "Limits", "Usage"]
 
@@ -31,42 +32,71 @@ class Limits:
 UNLIMITED = Limits()
 
 
-@dataclass(slots=True)
-class _Window:
-    """What each user sent in the current minute or day."""
-
-    seconds: int
-    number: int = -1
-    counts: Counter[str] = field(default_factory=Counter)
+_TABLE = """
+    CREATE TABLE IF NOT EXISTS usage
+    (seconds INTEGER, number INTEGER, user BLOB, count INTEGER NOT NULL,
+     PRIMARY KEY (seconds, number, user))
+"""
+_ADD_ONE = """
+    INSERT INTO usage VALUES (?, ?, ?, 1)
+    ON CONFLICT (seconds, number, user) DO UPDATE SET count = count + 1
+"""
 
 
 class Usage:
-    """Counts the requests and questions of each user, in memory. Thread-safe."""
+    """Counts the requests and questions of each user in the current minute and day. Thread-safe."""
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        """``clock``: the current time in seconds since 1970."""
+    def __init__(
+        self, clock: Callable[[], float] = time.time, database: Database | None = None
+    ) -> None:
+        """Open the counts.
+
+        Args:
+            clock: The current time in seconds since 1970.
+            database: Where they are; None for the memory of this object.
+
+        """
         self._clock = clock
-        self._lock = threading.Lock()
-        self._minute, self._day = _Window(_MINUTE), _Window(_DAY)
+        self._database = database or Database()
+        with self._database.transaction() as connection:
+            connection.execute(_TABLE)
 
     def count_request(self, user: str, limits: Limits) -> float:
         """Count a request; return 0, or the seconds to wait if it is one too many."""
-        return self._count(self._minute, user, limits.requests_per_minute)
+        return self._count(_MINUTE, user, limits.requests_per_minute)
 
     def count_question(self, user: str, limits: Limits) -> float:
         """Count a question; return 0, or the seconds to wait if it is one too many."""
-        return self._count(self._day, user, limits.questions_per_day)
+        return self._count(_DAY, user, limits.questions_per_day)
 
-    def _count(self, window: _Window, user: str, most: int | None) -> float:
+    def _count(self, seconds: int, user: str, most: int | None) -> float:
+        """Count one more in the current window of so many seconds."""
         if most is None:
             return 0.0
         now = self._clock()
-        number = int(now // window.seconds)
-        with self._lock:
-            if number > window.number:  # a clock that is set back starts no new window
-                window.number = number
-                window.counts.clear()
-            if window.counts[user] >= most:
-                return max(1.0, (window.number + 1) * window.seconds - now)
-            window.counts[user] += 1
+        name = user.encode("utf-8", "surrogatepass")  # names are the proxy's, of any characters
+        with self._database.transaction() as connection:
+            number = _current_window(connection, seconds, int(now // seconds))
+            window = (seconds, number, name)
+            [count] = connection.execute(
+                "SELECT TOTAL(count) FROM usage WHERE seconds = ? AND number = ? AND user = ?",
+                window,
+            ).fetchone()
+            if count >= most:
+                return max(1.0, (number + 1) * seconds - now)
+            connection.execute(_ADD_ONE, window)
         return 0.0
+
+
+def _current_window(connection: sqlite3.Connection, seconds: int, number: int) -> int:
+    """Delete the windows before the current one, and return its number.
+
+    A clock that is set back starts no new window.
+    """
+    [newest] = connection.execute(
+        "SELECT MAX(number) FROM usage WHERE seconds = ?", (seconds,)
+    ).fetchone()
+    if newest is not None and newest >= number:
+        return int(newest)
+    connection.execute("DELETE FROM usage WHERE seconds = ?", (seconds,))
+    return number
