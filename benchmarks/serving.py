@@ -1,7 +1,8 @@
 """Many clients at once against ``ragkit serve`` on loopback: ``python -m benchmarks.serving``.
 
 Each client sends its next question when its last is answered, so the server sets the pace. Every
-answer is compared with the library's own.
+answer is compared with the library's own. With ``--workers N``, a server of one process and one of
+N worker processes take turns under the same load; the clients need processor time as well.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -45,12 +46,18 @@ class Load:
     errors: list[str] = field(default_factory=list)
     wrong: int = 0
 
+    def add(self, other: Load) -> None:
+        """Add the results of another load."""
+        self.seconds += other.seconds
+        self.errors += other.errors
+        self.wrong += other.wrong
+
 
 @contextmanager
-def server() -> Iterator[str]:
-    """Yield the address of a server in a process of its own."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ragkit", "serve", "--port", "0"],
+def server(workers: int) -> Iterator[str]:
+    """Yield the address of a server of that many processes."""
+    process = subprocess.Popen(  # noqa: S603 - fixed arguments
+        [sys.executable, "-m", "ragkit", "serve", "--port", "0", "--workers", str(workers)],
         stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     log = cast("IO[str]", process.stderr)
@@ -72,7 +79,7 @@ async def load(url: str, expected: dict[str, str], clients: int, seconds: float)
     """Ask for that many seconds, with all clients at once; questions take turns."""
     questions = list(expected)
     result, number = Load(), count()
-    until = time.monotonic() + seconds
+    until = 0.0  # set when the server is warm
     limits = httpx.Limits(max_connections=clients, max_keepalive_connections=clients)
 
     async def ask_repeatedly(client: httpx.AsyncClient) -> None:
@@ -91,15 +98,18 @@ async def load(url: str, expected: dict[str, str], clients: int, seconds: float)
                 result.wrong += 1
 
     async with httpx.AsyncClient(base_url=url, limits=limits, timeout=60) as client:
-        await client.post("/v1/ask", json={"question": questions[0]})
+        warm_up = (client.post("/v1/ask", json={"question": questions[0]}) for _ in range(clients))
+        await asyncio.gather(*warm_up)
+        until = time.monotonic() + seconds
         await asyncio.gather(*(ask_repeatedly(client) for _ in range(clients)))
     return result
 
 
-def figures(result: Load, clients: int, seconds: float) -> dict[str, float | int]:
+def figures(result: Load, workers: int, clients: int, seconds: float) -> dict[str, float | int]:
     """Return the figures of one load."""
     cuts = statistics.quantiles(result.seconds, n=100)
     return {
+        "workers": workers,
         "clients": clients,
         "seconds": seconds,
         "answers": len(result.seconds),
@@ -112,16 +122,23 @@ def figures(result: Load, clients: int, seconds: float) -> dict[str, float | int
     }
 
 
-async def run(clients: list[int], seconds: float) -> list[dict[str, float | int]]:
-    """Run one load after the other against one server."""
+async def run(
+    workers: list[int], clients: list[int], seconds: float, rounds: int
+) -> list[dict[str, float | int]]:
+    """Run one load after the other; in each round the servers take turns."""
     questions = [q.text for q in load_questions(ROOT / "eval" / "questions.jsonl")]
     expected = {question: ragkit.ask(question).text for question in questions}
     rows = []
-    with server() as url:
-        for number in clients:
-            result = await load(url, expected, number, seconds)
-            rows.append(figures(result, number, seconds))
-            print(json.dumps(rows[-1]))
+    with ExitStack() as servers:
+        urls = {number: servers.enter_context(server(number)) for number in workers}
+        for many in clients:
+            results = {number: Load() for number in workers}
+            for _ in range(rounds):
+                for number, url in urls.items():
+                    results[number].add(await load(url, expected, many, seconds / rounds))
+            for number, result in results.items():
+                rows.append(figures(result, number, many, seconds))
+                print(json.dumps(rows[-1]))
     return rows
 
 
@@ -137,10 +154,15 @@ def table(rows: list[dict[str, float | int]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 64])
-    parser.add_argument("--seconds", type=float, default=120.0)
+    parser.add_argument(
+        "--seconds", type=float, default=120.0, help="Of each load, of each server."
+    )
     parser.add_argument("--save", action="store_true", help=f"Write {RESULTS.name}.")
+    parser.add_argument("--workers", type=int, default=1, help="Compare 1 process with this many.")
+    parser.add_argument("--rounds", type=int, default=4, help="Turns of each server, a load.")
     chosen = parser.parse_args()
-    rows = asyncio.run(run(chosen.clients, chosen.seconds))
+    workers = sorted({1, chosen.workers})
+    rows = asyncio.run(run(workers, chosen.clients, chosen.seconds, chosen.rounds))
     if chosen.save:
         RESULTS.write_text(table(rows), encoding="utf-8")
 

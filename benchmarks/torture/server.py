@@ -1079,7 +1079,7 @@ async def _held(effort: float, logs: list[str]) -> Tally:
     tally.checked += len(found.seconds)
     tally.wrong += found.wrong + len(found.errors)
     tally.examples += found.errors
-    measured = figures(found, 64, seconds)
+    measured = figures(found, 1, 64, seconds)
     tally.outcomes.update(
         {name.replace("_", " "): round(value) for name, value in measured.items()}
     )

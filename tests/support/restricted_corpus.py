@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from ragkit import Document
@@ -75,4 +76,5 @@ def bearer(token: str) -> dict[str, str]:
 
 
 def secrets_in(text: str) -> list[str]:
-    return [secret for secret in SECRETS if secret in text]
+    """Return the secrets that stand in a text as words; random ids can contain the short ones."""
+    return [secret for secret in SECRETS if re.search(rf"(?<!\w){secret}(?!\w)", text)]

@@ -75,7 +75,7 @@ class Workers:
         """Return the numbers of the workers that answered requests of a route."""
         return {line["worker"] for line in self.requests(route)}
 
-    def by_all(self, route: str, send: Callable[[], None]) -> int:
+    def by_all(self, route: str, send: Callable[[], object]) -> int:
         """Send requests, on a connection each, until all workers have answered one; how many."""
         for number in range(1, 301):
             send()

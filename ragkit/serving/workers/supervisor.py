@@ -33,7 +33,7 @@ _STEADY = 60.0  # seconds after which a worker that ends is no longer one that c
 _LONGEST_PAUSE = 60.0  # seconds before a worker that ends again and again is replaced
 _MOST_FAILURES = 5  # of each worker in a row, when none serves, before the server gives up
 _APART = 15.0  # seconds that a worker which has opened a new generation waits for the others
-_KILL_MARGIN = 10.0  # seconds beyond the graceful shutdown
+_KILL_MARGIN = 5.0  # seconds beyond the graceful shutdown
 _SPAWN = multiprocessing.get_context("spawn")
 _log = logging.getLogger("ragkit.serving")
 
