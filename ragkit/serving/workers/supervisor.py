@@ -31,7 +31,7 @@ __all__ = ["Supervisor", "WorkerRecord", "due_for_new_generation"]
 
 _STEADY = 60.0  # seconds after which a worker that ends is no longer one that cannot serve
 _LONGEST_PAUSE = 60.0  # seconds before a worker that ends again and again is replaced
-_MOST_FAILURES = 5  # of each worker in a row, when none serves, before the server gives up
+_MOST_FAILURES = 3  # of each worker in a row, when none serves, before the server gives up
 _APART = 15.0  # seconds that a worker which has opened a new generation waits for the others
 _KILL_MARGIN = 5.0  # seconds beyond the graceful shutdown
 _SPAWN = multiprocessing.get_context("spawn")
@@ -198,8 +198,9 @@ class Supervisor:
         was_steady = worker.serving is not None and now - worker.started_at >= _STEADY
         worker.failures = 1 if was_steady else worker.failures + 1
         pause = 0.0 if worker.failures == 1 else min(_LONGEST_PAUSE, 2.0 ** (worker.failures - 2))
-        what = f"worker {worker.number} (process {process.pid}) {_ending(process.exitcode)}"
         error = worker.error
+        ending = f"cannot serve: {error}" if error else _ending(process.exitcode)
+        what = f"worker {worker.number} (process {process.pid}) {ending}"
         worker.process = worker.channel = worker.serving = worker.opened = None
         worker.due_at = now + pause
         if not self._all_were_ready or self._nothing_serves():
@@ -207,8 +208,7 @@ class Supervisor:
                 f"{what} before it could serve; expected it to serve until it is stopped. The "
                 f"messages above may say why; with --workers 1 there is less of it in memory."
             )
-        reason = f": {error}" if error else ""
-        _log.warning("%s%s; starting another in %g s", what, reason, pause)
+        _log.warning("%s; starting another in %g s", what, pause)
 
     def _nothing_serves(self) -> bool:
         """Return whether no worker serves, and each has failed as often as it may."""
@@ -340,6 +340,8 @@ class _Signals:
     def __enter__(self) -> _Signals:
         for name in self._NAMES:
             number = getattr(signal, name)
+            if name == "SIGHUP" and signal.getsignal(number) == signal.SIG_IGN:
+                continue  # nohup
             self._before[number] = signal.signal(number, self._receive)
         return self
 
