@@ -21,7 +21,7 @@ from ragkit.index import AllowedChunks, Conditions, IndexData, RetrievalConfig, 
 from ragkit.index.filters import ValueKind, metadata_kinds
 from ragkit.indexing import LocalIndex, RestrictedIndex
 from ragkit.quotes.checker import QuoteChecker
-from ragkit.reading import Reader, Result, read_results
+from ragkit.reading import Reader, Result, read_result
 from ragkit.retrieval import (
     Query,
     check_k,
@@ -437,10 +437,13 @@ class Answerer:
         self, data: IndexData, queries: Sequence[Query], depth: int, allowed: AllowedChunks | None
     ) -> list[Result]:
         LAP.get()(Part.ENCODE)
-        retrieved = [
-            (query, retrieve(data, query, depth, self._reranker, allowed)) for query in queries
-        ]
-        results = read_results(data, retrieved, self._reader)
+        return [self._read(data, query, depth, allowed) for query in queries]
+
+    def _read(
+        self, data: IndexData, query: Query, depth: int, allowed: AllowedChunks | None
+    ) -> Result:
+        retrieved = retrieve(data, query, depth, self._reranker, allowed)
+        result = read_result(data, query, retrieved, self._reader)
         if self._reader is not None:
             LAP.get()(Part.READ)
-        return results
+        return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ragkit.reading.passages import ChunkReading, Result, read_results
+from ragkit.reading.passages import ChunkReading, Result, read_result
 from ragkit.reading.reader import SHIPPED, Calibration, Kind, Reader, Reading, Window
 from ragkit.reading.shipped import load_reader
 
@@ -16,5 +16,5 @@ __all__ = [
     "Result",
     "Window",
     "load_reader",
-    "read_results",
+    "read_result",
 ]

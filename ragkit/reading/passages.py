@@ -20,7 +20,7 @@ from ragkit.retrieval import Query, Retrieved, ScoredChunk
 from ragkit.text.languages import sample_around
 from ragkit.text.spans import Span
 
-__all__ = ["ChunkReading", "Result", "read_results"]
+__all__ = ["ChunkReading", "Result", "read_result"]
 
 FIRST = 1
 """Chunks of which the best window is read for every question."""
@@ -77,7 +77,6 @@ class Result:
 class _Page:
     """A window of a chunk that is to be read."""
 
-    question: int
     chunk: int
     start: int
     window: Window
@@ -106,11 +105,11 @@ class _Book:
             alone=bool(self._names),
         )  # fmt: skip
 
-    def take(self, question: int, most: int) -> Iterator[_Page]:
+    def take(self, most: int) -> Iterator[_Page]:
         for span in islice(self._left, most):
             row = self._row(span)
             text = row.text if row else self.text[span.start : span.end]
-            yield _Page(question, self.chunk, span.start, Window(self.title, text), row)
+            yield _Page(self.chunk, span.start, Window(self.title, text), row)
 
     def _row(self, span: Span) -> NamedRow | None:
         """The row that a window is, if it is a whole one and fits with the names of its columns."""
@@ -121,22 +120,21 @@ class _Book:
         return row if row.places and len(tokens) <= self._reader.window_tokens else None
 
 
-def read_results(
-    data: IndexData, retrieved: Sequence[tuple[Query, Retrieved]], reader: Reader | None
-) -> list[Result]:
-    """Read the most promising windows of what was found for each question, and order it anew.
+def read_result(
+    data: IndexData, query: Query, retrieved: Retrieved, reader: Reader | None
+) -> Result:
+    """Read the most promising windows of what was found for a question, and order it anew.
 
-    What is in no language of the reader is not read.
+    What is in no language of the reader is not read. Windows of several questions in one batch
+    would be padded to the longest of all, and change the last digits of each other's readings.
     """
-    if reader is None:
-        return [Result(*one) for one in retrieved]
+    if reader is None or not _is_readable(data, query, retrieved, reader):
+        return Result(query, retrieved)
+    readings = _read_chunks(data, query.standalone, retrieved, reader)
+    if not readings:
+        return Result(query, retrieved)
     calibration = reader.calibration
-    readings = _read_chunks(data, retrieved, reader)
-    return [
-        Result(query, _ordered(one, own, calibration), own, calibration) if own
-        else Result(query, one)
-        for (query, one), own in zip(retrieved, readings, strict=True)
-    ]  # fmt: skip
+    return Result(query, _ordered(retrieved, readings, calibration), readings, calibration)
 
 
 def _is_readable(data: IndexData, query: Query, retrieved: Retrieved, reader: Reader) -> bool:
@@ -156,27 +154,17 @@ def _is_keyword(question: str) -> bool:
 
 
 def _read_chunks(
-    data: IndexData, retrieved: Sequence[tuple[Query, Retrieved]], reader: Reader
-) -> list[dict[int, ChunkReading]]:
-    """For each question what was read, by the number of the chunk; nothing if it is unreadable."""
-    readings: list[dict[int, ChunkReading]] = [{} for _ in retrieved]
-    questions = [query.standalone for query, _ in retrieved]
-    books = [
-        [_Book(data, one, reader) for one in r.ranking[:FIRST]]
-        if _is_readable(data, query, r, reader)
-        else []
-        for query, r in retrieved
-    ]
-    first = [page for i, own in enumerate(books) for book in own for page in book.take(i, 1)]
-    _read(reader, questions, first, readings)
-    deep: list[_Page] = []
-    for i, own in enumerate(books):
-        if not own or _is_sure(readings[i]):
-            continue
-        deep += [page for book in own for page in book.take(i, _MORE_WINDOWS)]
-        next_books = [_Book(data, one, reader) for one in retrieved[i][1].ranking[FIRST:DEEP]]
-        deep += [page for book in next_books for page in book.take(i, 1)]
-    _read(reader, questions, deep, readings)
+    data: IndexData, question: str, retrieved: Retrieved, reader: Reader
+) -> dict[int, ChunkReading]:
+    """What was read, by the number of the chunk."""
+    readings: dict[int, ChunkReading] = {}
+    books = [_Book(data, one, reader) for one in retrieved.ranking[:FIRST]]
+    _read(reader, question, [page for book in books for page in book.take(1)], readings)
+    if not _is_sure(readings):
+        more = [page for book in books for page in book.take(_MORE_WINDOWS)]
+        next_books = [_Book(data, one, reader) for one in retrieved.ranking[FIRST:DEEP]]
+        more += [page for book in next_books for page in book.take(1)]
+        _read(reader, question, more, readings)
     return readings
 
 
@@ -198,17 +186,14 @@ def _is_sure(readings: Mapping[int, ChunkReading]) -> bool:
 
 
 def _read(
-    reader: Reader,
-    questions: Sequence[str],
-    pages: Sequence[_Page],
-    readings: Sequence[dict[int, ChunkReading]],
+    reader: Reader, question: str, pages: Sequence[_Page], readings: dict[int, ChunkReading]
 ) -> None:
     """Read pages in one batch; a chunk keeps the best of its windows."""
-    window_readings = reader.read([(questions[page.question], page.window) for page in pages])
+    window_readings = reader.read([(question, page.window) for page in pages])
     for page, reading in zip(pages, window_readings, strict=True):
-        own = readings[page.question]
-        if page.chunk not in own or reading.logit > own[page.chunk].logit:
-            own[page.chunk] = _placed(reading, page, reader.calibration)
+        best = readings.get(page.chunk)
+        if best is None or reading.logit > best.logit:
+            readings[page.chunk] = _placed(reading, page, reader.calibration)
 
 
 def _placed(reading: Reading, page: _Page, calibration: Calibration) -> ChunkReading:

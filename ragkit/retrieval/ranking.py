@@ -190,16 +190,19 @@ def distinct(data: IndexData, ranking: Sequence[ScoredChunk], k: int) -> list[Sc
 
 @dataclass(frozen=True)
 class _Text:
+    written: tuple[str, ...]
     words: tuple[str, ...]
     distinct: frozenset[str]
-    facts: Counter[str]
 
     @classmethod
     def of(cls, text: str) -> _Text:
-        written = text.split()
-        words = [word.casefold() for word in written]
-        facts = [w.strip(punctuation) for w in written if _is_fact(w)]
-        return cls(tuple(words), frozenset(words), Counter(facts))
+        written = tuple(text.split())
+        words = tuple(word.casefold() for word in written)
+        return cls(written, words, frozenset(words))
+
+    @cached_property
+    def facts(self) -> Counter[str]:
+        return Counter(word.strip(punctuation) for word in self.written if _is_fact(word))
 
     @cached_property
     def triples(self) -> frozenset[tuple[str, ...]]:
@@ -207,9 +210,9 @@ class _Text:
         return frozenset(self.words[i : i + size] for i in range(len(self.words) - size + 1))
 
     def is_like(self, other: _Text) -> bool:
-        if self.facts != other.facts:
-            return False
         if _jaccard(self.distinct, other.distinct) < _SAME_WORDS:
+            return False
+        if self.facts != other.facts:
             return False
         return _jaccard(self.triples, other.triples) >= LIKENESS
 

@@ -112,11 +112,21 @@ def test_many_questions_are_read_as_one_is(tiny: Encoder) -> None:
     index = index_with(WordReader("two pence"), tiny)
     questions = ["What does a loaf cost?", "Where is bread baked?", "What is given to the hens?"]
     for many, one in zip(index.ask_many(questions), map(index.ask, questions), strict=True):
-        assert (many.text, many.short, many.answered) == (one.text, one.short, one.answered)
-        assert [p.citation for p in many.passages] == [p.citation for p in one.passages]
-        # A batch is padded, so the last digits may differ.
-        assert many.confidence == pytest.approx(one.confidence, abs=1e-5)
-        assert [p.score for p in many.passages] == pytest.approx([p.score for p in one.passages])
+        assert many.to_dict() == one.to_dict()
+
+
+def test_many_questions_about_the_article_get_the_answers_of_each_to_the_last_digit(
+    german_soviet: Index,
+) -> None:
+    questions = [
+        "Who signed the Treaty of Rapallo?",
+        "and why?",
+        "When did the first German officers go to Soviet Russia for these purposes?",
+        "How do I bake sourdough bread?",
+        "What did the Soviet Union deliver to Germany under the agreement of February 1940?",
+    ]
+    alone = [german_soviet.ask(question).to_dict() for question in questions]
+    assert [answer.to_dict() for answer in german_soviet.ask_many(questions)] == alone
 
 
 def test_the_threshold_is_the_readers_unless_the_asker_names_one(tiny: Encoder) -> None:
