@@ -6,12 +6,12 @@ replaced: they can hold a question or the id of a conversation. ``http.route`` h
 
 from __future__ import annotations
 
-from ragkit.errors import missing_extra
+from ragkit.errors import MissingExtraError
 
 try:
     from fastapi.telemetry import TelemetryConfig
 except ImportError as error:
-    raise missing_extra("serve", "fastapi") from error
+    raise MissingExtraError.of("serve", "fastapi") from error
 
 from opentelemetry import trace
 from starlette.types import Scope
