@@ -199,6 +199,22 @@ def test_answering_never_imports_torch(tmp_path: Path) -> None:
         assert done.stdout.strip() == "set()"
 
 
+def test_building_and_updating_with_the_default_model_never_import_torch(tmp_path: Path) -> None:
+    (tmp_path / "bread.txt").write_text("Bread is made of flour.")
+    code = (
+        "import sys\n"
+        "from ragkit import Index\n"
+        "Index.build('bread.txt', 'index')\n"
+        "open('bread.txt', 'a').write(' Rye bread is dark.')\n"
+        "assert 'dark' in Index.update('index').ask('What is rye bread like?').passages[0].text\n"
+        "print({'torch', 'transformers', 'sentence_transformers'} & set(sys.modules))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert done.stdout.strip() == "set()"
+
+
 def test_threads_follow_the_containers_quota(tmp_path: Path) -> None:
     assert usable_cpus(tmp_path) >= 1
     (tmp_path / "cpu.max").write_text("50000 100000\n", encoding="ascii")

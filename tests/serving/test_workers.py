@@ -142,6 +142,22 @@ def test_a_killed_worker_is_replaced_and_no_request_waits_for_it(two: Workers) -
         assert len(two.requests("/healthz")) < seen + 300
 
 
+def test_only_workers_load_models_and_none_loads_torch(two: Workers) -> None:
+    assert ask(two).status_code == 200
+    supervisor = _mapped(two.process.pid)
+    assert "python" in supervisor
+    assert "onnxruntime" not in supervisor
+    assert "faiss" not in supervisor
+    workers = [_mapped(pid) for pid in two.pids()]
+    assert "onnxruntime" in "".join(workers)
+    assert all("libtorch" not in mapped for mapped in [supervisor, *workers])
+
+
+def _mapped(pid: int) -> str:
+    """The files that a process has mapped into its memory."""
+    return Path(f"/proc/{pid}/maps").read_text()
+
+
 def rivers(text: str) -> Document:
     return Document(id="rivers", title="Rivers", text=text)
 
