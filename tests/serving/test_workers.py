@@ -235,8 +235,8 @@ def test_a_signal_ends_the_server_and_leaves_nothing_there(
         httpx.get(served.url)
 
 
-def test_workers_end_when_their_supervisor_is_killed() -> None:
-    with workers("--no-reader") as served:
+def test_workers_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:
+    with workers("--no-reader", TMPDIR=str(tmp_path)) as served:
         pids = served.pids()
         served.process.kill()
         served.process.wait(30)
