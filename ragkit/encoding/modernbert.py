@@ -102,10 +102,9 @@ def _reach(graph: GraphBuilder, config: Mapping[str, Any]) -> str:
 
 
 def _layer(graph: GraphBuilder, weights: ModelWeights, prefix: str, x: str, kind: _Kind) -> str:
-    norm = weights.get(f"{prefix}attn_norm.weight")
-    if norm is None and prefix != "layers.0.":  # the embeddings are normalised already
-        raise KeyError(f"{prefix}attn_norm.weight")
-    before = x if norm is None else _normalised(graph, norm, x)
+    before = x  # of the first layer: the embeddings are normalised already
+    if prefix != "layers.0.":
+        before = _normalised(graph, weights[f"{prefix}attn_norm.weight"], x)
     joined = graph.linear(before, weights[f"{prefix}attn.Wqkv.weight"])
     query, key, value = graph.nodes_of("Split", [joined], 3, axis=2, num_outputs=3)
     query, key = (_rotated(graph, part, kind) for part in (query, key))

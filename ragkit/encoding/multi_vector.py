@@ -21,7 +21,7 @@ from ragkit.encoding.encoder import (
     read_compatibly,
     starts_of,
 )
-from ragkit.encoding.multi_vector_design import MultiVectorDesign, find_design
+from ragkit.encoding.multi_vector_design import TASKS, MultiVectorDesign, find_design
 from ragkit.encoding.sentence_transformer import (
     BATCH,
     SentenceTransformerEncoder,
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
 __all__ = ["MultiVectorReference", "scored_tokens", "to_multi_vector"]
-
-_TASKS = {"question": "query", "passage": "document"}
 
 
 def scored_tokens(encoding: Encoding, silent: frozenset[int]) -> list[int]:
@@ -107,7 +105,7 @@ class MultiVectorReference(SentenceTransformerEncoder):
         with torch.inference_mode():
             for first in range(0, len(texts), BATCH):
                 batch = list(texts[first : first + BATCH])
-                features = self._model.preprocess(batch, task=_TASKS[role])
+                features = self._model.preprocess(batch, task=TASKS[role])
                 features = batch_to_device(features, self._model.device)
                 for module in modules:
                     features = module(features)

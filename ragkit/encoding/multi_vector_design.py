@@ -31,15 +31,19 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 __all__ = [
+    "TASKS",
     "Expansion",
     "MultiVectorDesign",
     "find_design",
     "marker_prompts",
+    "modules_of",
+    "optional_json",
+    "read_json",
     "why_not_supported",
 ]
 
 _MASK = "MultiVectorMask"
-_TASKS: Mapping[Role, str] = {"question": "query", "passage": "document"}
+TASKS: Mapping[Role, str] = {"question": "query", "passage": "document"}
 _IDENTITY = ("torch.nn.modules.linear.Identity", "torch.nn.Identity")
 _WEIGHTS = "model.safetensors"
 _STANFORD = {"query": ("query_token_id", "[unused0]"), "document": ("doc_token_id", "[unused1]")}
@@ -112,7 +116,7 @@ class MultiVectorDesign:
         """Compute the one matrix, ``(dimension, d)``, that does what all projections do."""
         product: NDArray[Any] | None = None
         for file, residual in self.projections:
-            tensors = load_weights(file)
+            tensors = load_weights(file, "linear.weight", "residual.weight")
             weight: NDArray[Any] = tensors["linear.weight"]
             if residual:
                 around = tensors.get("residual.weight")
@@ -154,7 +158,7 @@ def find_design(directory: Path) -> MultiVectorDesign | None:
     tasks = ["document"] if tasks is None else tasks
     return MultiVectorDesign(
         tuple(_Projection(file, bool(own.get("use_residual"))) for file, own in layout.dense),
-        {role: words if task in tasks else () for role, task in _TASKS.items()},
+        {role: words if task in tasks else () for role, task in TASKS.items()},
         tuple(prompt for prompt in layout.markers.values() if prompt.strip()),
         None if layout.expansion is None else _expansion(layout.expansion),
         layout.length,
@@ -209,13 +213,13 @@ class _Layout:
 
 def _find_layout(directory: Path) -> _Layout | None:
     """Return the layout of a model; None if it was not trained for late interaction."""
-    modules = _modules(directory)
-    config = _optional_json(directory / "config_sentence_transformers.json")
+    modules = modules_of(directory)
+    config = optional_json(directory / "config_sentence_transformers.json")
     # Before its third version, PyLate did not name the kind of model.
     is_pylate = config.get("model_type") == "ColBERT" or not config.keys().isdisjoint(_PREFIXES)
     if _MASK in dict(modules) or (modules and is_pylate):
         return _modular_layout(directory, modules, config)
-    architectures = _optional_json(directory / "config.json").get("architectures") or []
+    architectures = optional_json(directory / "config.json").get("architectures") or []
     is_stanford = "HF_ColBERT" in architectures and not modules
     return _stanford_layout(directory) if is_stanford else None
 
@@ -226,23 +230,23 @@ def _modular_layout(
     """The layout of sentence-transformers or of PyLate."""
     kinds = [kind for kind, _ in modules]
     is_pylate = _MASK not in kinds
-    transformer = _optional_json(directory / "sentence_bert_config.json")
+    transformer = optional_json(directory / "sentence_bert_config.json")
     skipped = config.get("skiplist_words")
     if is_pylate:
         mask = {"skiplist_words": list(string.punctuation) if skipped is None else skipped}
     else:
-        mask = _json(dict(modules)[_MASK] / "config.json")
+        mask = read_json(dict(modules)[_MASK] / "config.json")
     dense = [path for kind, path in modules if kind == "Dense"]
     others = [kind for kind in kinds if kind != "Dense"]
     ends = ["Transformer"] if is_pylate else ["Transformer", _MASK, "Normalize"]
     return _Layout(
         kinds,
         others == ends and bool(dense) and kinds[1 : 1 + len(dense)] == ["Dense"] * len(dense),
-        [(path / _WEIGHTS, _json(path / "config.json")) for path in dense],
+        [(path / _WEIGHTS, read_json(path / "config.json")) for path in dense],
         mask,
         transformer.get("query_expansion", _pylate_expansion(config)),
         transformer.get("document_length") or config.get("document_length"),
-        {task: config.get(f"{task}_prefix") or "" for task in _TASKS.values()},
+        {task: config.get(f"{task}_prefix") or "" for task in TASKS.values()},
     )
 
 
@@ -257,7 +261,7 @@ def _pylate_expansion(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _stanford_layout(directory: Path) -> _Layout:
-    own = _optional_json(directory / "artifact.metadata")
+    own = optional_json(directory / "artifact.metadata")
     return _Layout(
         [],
         True,
@@ -298,8 +302,13 @@ def _expansion(own: Mapping[str, Any]) -> Expansion:
     return Expansion(int(own["length"]), bool(own.get("attend")), own.get("token"))
 
 
-def _modules(directory: Path) -> list[tuple[str, Path]]:
-    """The kind and the folder of each module, in order; none of a plain transformers model."""
+def modules_of(directory: Path) -> list[tuple[str, Path]]:
+    """Return the kind and the folder of each module, in order; none of a plain transformers model.
+
+    Raises:
+        EncoderError: they cannot be parsed.
+
+    """
     path = directory / "modules.json"
     if not path.is_file():
         return []
@@ -310,11 +319,13 @@ def _modules(directory: Path) -> list[tuple[str, Path]]:
         raise _malformed(path, error) from error
 
 
-def _optional_json(path: Path) -> dict[str, Any]:
-    return _json(path) if path.is_file() else {}
+def optional_json(path: Path) -> dict[str, Any]:
+    """Return the content of a file, ``{}`` if there is none; otherwise as ``read_json``."""
+    return read_json(path) if path.is_file() else {}
 
 
-def _json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the content of a file of a model. Raises EncoderError."""
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:

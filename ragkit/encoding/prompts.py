@@ -41,19 +41,23 @@ def find_prompts(directory: Path, name: str) -> Prompts:
         directory: the model's folder.
         name: as it was asked for: a folder, or a name on the model hub.
 
+    Raises:
+        EncoderError: a model for late interaction has a configuration that cannot be parsed.
+
     """
     try:
         config = json.loads((directory / _CONFIG).read_text(encoding="utf-8"))
         recorded = dict(config.get("prompts") or {})
     except (OSError, ValueError, TypeError, AttributeError):
         config, recorded = {}, {}
-    for task, marker in marker_prompts(directory).items():
+    markers = marker_prompts(directory)
+    for task, marker in markers.items():
         recorded[task] = marker + str(recorded.get(task) or "").removeprefix(marker)
     default = recorded.get(config.get("default_prompt_name"), "")
     own = Prompts(
         _first(recorded, _QUESTION_NAMES, default), _first(recorded, _PASSAGE_NAMES, default)
     )
-    return _of_family(name) if own == Prompts() else own
+    return own if markers or own != Prompts() else _of_family(name)
 
 
 def _first(prompts: Mapping[str, Any], names: Sequence[str], default: str) -> str:

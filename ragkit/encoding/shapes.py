@@ -52,7 +52,7 @@ class Shape:
         fixed: settings that are no settings of this type, but always the same.
         products: matrix products of a layer's feed-forward part.
         first: the row of the first token's position in the table of positions.
-        limits: reason to refuse a model of this type → whether it holds all is well.
+        limits: each reason to refuse a model of this type → True where it does not apply.
 
     """
 

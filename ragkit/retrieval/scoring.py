@@ -118,8 +118,9 @@ class Match:
     Attributes:
         word: the word of the question.
         similarity: cosine of both words in their contexts.
-        contribution: its part of the passage's ``forward`` signal, which is their sum, and that of
-            the markers of questions, if the model was trained with such.
+        contribution: its part of the passage's ``forward`` signal. The parts of all words sum to
+            the signal, less what special tokens, markers and mask tokens add to it, for a model
+            that was trained to match these.
         partner: the matching word of the passage.
         span: the partner in the document; None if it is in the title or a heading, or no word
             but a special token.

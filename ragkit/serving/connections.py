@@ -15,13 +15,13 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-__all__ = ["MAX_CONNECTIONS", "connection_limit", "uvicorn_config"]
+__all__ = ["BURST", "MAX_CONNECTIONS", "connection_limit", "uvicorn_config"]
 
 MAX_CONNECTIONS = 1000
 """Maximum number of concurrent connections, where the system allows as many file descriptors."""
 
 _RESERVED = 100  # file descriptors for the index, the log and threads
-_BURST = 2048  # connections that asyncio may accept before it handles the first of them
+BURST = 2048  # connections that asyncio may accept before it handles the first of them
 _ENOUGH = 64 * 1024  # bytes that a client must take before each timeout to renew it
 
 
@@ -31,7 +31,7 @@ def uvicorn_config(
     client_timeout: float,
     shutdown_timeout: int,
     max_connections: int,
-    accepted_at_once: int = _BURST,
+    accepted_at_once: int = BURST,
 ) -> uvicorn.Config:
     """Return how uvicorn serves ``app``: HTTP/1.1 with limits, and no log of its own.
 
@@ -70,7 +70,7 @@ def connection_limit(most: int) -> int:
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = most + _BURST + _RESERVED
+    needed = most + BURST + _RESERVED
     if soft != resource.RLIM_INFINITY and soft < needed:
         with suppress(OSError, ValueError):  # the system may allow less than its hard limit
             raised = needed if hard == resource.RLIM_INFINITY else min(needed, hard)

@@ -13,6 +13,8 @@ from ragkit.serving.database import Database
 
 __all__ = ["ConversationStore"]
 
+_DELETED_AT_ONCE = 100
+
 # Each use replaces the row, so that rows are in the order of their last use.
 _TABLE = """
     CREATE TABLE IF NOT EXISTS conversations
@@ -55,9 +57,10 @@ class ConversationStore:
             )
 
     def __len__(self) -> int:
-        with self._database.transaction() as connection:
-            self._delete_expired(connection)
-            return _count(connection)
+        [(number,)] = self._database.rows(
+            "SELECT COUNT(*) FROM conversations WHERE expires_at > ?", (self._clock(),)
+        )
+        return int(number)
 
     def create(self, owner: str, turns: tuple[Turn, ...] = ()) -> str:
         """Return the id of a new conversation, which continues the last of these turns.
@@ -95,7 +98,8 @@ class ConversationStore:
         with self._database.transaction() as connection:
             self._delete_expired(connection)
             deleted = connection.execute(
-                "DELETE FROM conversations WHERE id = ? AND owner = ?", (conversation_id, owner)
+                "DELETE FROM conversations WHERE id = ? AND owner = ? AND expires_at > ?",
+                (conversation_id, owner, self._clock()),
             )
             return deleted.rowcount > 0
 
@@ -114,7 +118,12 @@ class ConversationStore:
         )
 
     def _delete_expired(self, connection: sqlite3.Connection) -> None:
-        connection.execute("DELETE FROM conversations WHERE expires_at <= ?", (self._clock(),))
+        """Delete some of those that have expired, so that no request waits for many."""
+        connection.execute(
+            "DELETE FROM conversations WHERE rowid IN (SELECT rowid FROM conversations "
+            "WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)",
+            (self._clock(), _DELETED_AT_ONCE),
+        )
 
 
 def _count(connection: sqlite3.Connection) -> int:

@@ -12,11 +12,12 @@ from typing import Any
 
 __all__ = ["Database"]
 
-_PATIENCE = 30.0  # seconds to wait while other processes write, each for well under a millisecond
-_PRAGMAS = (
+_PATIENCE = 5.0  # seconds to wait while other processes write, each for well under a millisecond
+_PRAGMAS_OF_FILE = (
     "journal_mode = WAL",  # a process that is killed while it writes leaves the rest whole
+    "journal_size_limit = 0",  # the log beside the file is cut when it is next begun again
     "synchronous = OFF",  # nothing has to survive the machine
-    "secure_delete = ON",  # what people typed is overwritten when it is deleted
+    "secure_delete = ON",  # what people typed is overwritten once the log is in the file
 )
 
 
@@ -39,11 +40,11 @@ class Database:
             check_same_thread=False,
         )
         weakref.finalize(self, self._connection.close)
-        for pragma in _PRAGMAS:
+        for pragma in _PRAGMAS_OF_FILE if path is not None else ():
             self._connection.execute(f"PRAGMA {pragma}")
 
     def rows(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Return what a statement selects, without waiting for processes that write."""
+        """Return what a statement selects; only other threads of this process delay it."""
         with self._lock:
             return self._connection.execute(statement, values).fetchall()
 
@@ -54,7 +55,8 @@ class Database:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:  # some errors have undone it already
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")

@@ -12,7 +12,7 @@ import uvicorn
 from ragkit.default import IndexLike
 from ragkit.grounding import LanguageModel
 from ragkit.serving.app import app_of
-from ragkit.serving.connections import MAX_CONNECTIONS, uvicorn_config
+from ragkit.serving.connections import BURST, MAX_CONNECTIONS, uvicorn_config
 from ragkit.serving.log_format import LogFormat
 from ragkit.serving.settings import Settings
 from ragkit.serving.state import ServerState
@@ -58,13 +58,12 @@ def uvicorn_config_of(state: ServerState, *, processes: int = 1) -> uvicorn.Conf
             those that wait.
 
     """
-    several = {"accepted_at_once": 1} if processes > 1 else {}
     return uvicorn_config(
         app_of(state),
         client_timeout=state.settings.timeout + _TIMEOUT_MARGIN,
         shutdown_timeout=SHUTDOWN_TIMEOUT,
         max_connections=-(-MAX_CONNECTIONS // processes),
-        **several,
+        accepted_at_once=1 if processes > 1 else BURST,
     )
 
 

@@ -388,7 +388,7 @@ class TurnOut(BaseModel):
 
 
 class ConversationOut(BaseModel):
-    """A conversation in memory, deleted ``expires_in`` seconds after its last turn."""
+    """A conversation, deleted ``expires_in`` seconds after its last turn."""
 
     id: str
     expires_in: int

@@ -37,7 +37,7 @@ class Settings:
         max_body: Longest request body.
         timeout: Limit for a request to arrive, for one answer, and for the client to take it.
         waiting: Maximum number of questions in progress; more get status 503.
-        conversations: Maximum number of conversations in memory.
+        conversations: Maximum number of conversations.
         expiry: Time after its last turn at which a conversation is deleted.
         log_questions: Whether to log questions. Otherwise the log has no text that people typed.
         feedback: File that gets what people say about answers, as JSON Lines; None stores nothing

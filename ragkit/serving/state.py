@@ -27,7 +27,7 @@ from ragkit.serving.metrics import Metrics
 from ragkit.serving.reloading_index import ReloadingIndex
 from ragkit.serving.settings import Settings
 from ragkit.serving.worker_threads import WorkerThreads
-from ragkit.serving.workers.member import Member
+from ragkit.serving.workers.member import Member, database_file, metrics_folder
 
 __all__ = ["Caller", "CurrentState", "ReadableIndex", "ServerState"]
 
@@ -71,8 +71,8 @@ class ServerState:
             RagkitError: As ``Access.load``, ``Index.open`` and ``FeedbackFile`` raise.
 
         """
-        metrics = Metrics(None if member is None else member.metrics_folder)
-        database = Database(None if member is None else member.database_file)
+        metrics = Metrics(None if member is None else metrics_folder(member.folder))
+        database = Database(None if member is None else database_file(member.folder))
         access = _access_of(settings)
         reloading = ReloadingIndex(
             index,

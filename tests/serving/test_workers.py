@@ -241,6 +241,7 @@ def test_workers_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:
         served.process.kill()
         served.process.wait(30)
         until(lambda: not any(_runs(pid) for pid in pids))
+        assert not list(tmp_path.glob("ragkit-serve-*"))  # with what people typed
 
 
 def _runs(pid: int) -> bool:

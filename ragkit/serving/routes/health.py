@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Literal
 
 from fastapi import APIRouter, HTTPException, Response
@@ -51,7 +52,11 @@ async def metrics(state: CurrentState, caller: Caller) -> Response:
     if not caller.metrics:
         raise HTTPException(403, "no rule lets you read the metrics; expected metrics = true.")
     index = state.index.current
-    text = state.metrics.exposition(
-        conversations=len(state.conversations), generation=index.generation, chunks=len(index)
-    )
+
+    def exposition() -> bytes:
+        return state.metrics.exposition(
+            conversations=len(state.conversations), generation=index.generation, chunks=len(index)
+        )
+
+    text = await asyncio.to_thread(exposition)  # it reads the files of all workers
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ragkit.errors import RagkitError
 
-__all__ = ["Failed", "Member", "Opened", "Ready", "database_file", "metrics_folder"]
+__all__ = [
+    "INTERRUPTS",
+    "Failed",
+    "Member",
+    "Opened",
+    "Ready",
+    "database_file",
+    "metrics_folder",
+]
+
+INTERRUPTS = frozenset(
+    getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)
+)
+"""Signals that a terminal sends to all processes of a server: only the supervisor heeds them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +40,6 @@ class Member:
     number: int
     folder: Path
     announce: Callable[[str], None]
-
-    @property
-    def database_file(self) -> Path:
-        """The conversations, and how much each user has asked."""
-        return database_file(self.folder)
-
-    @property
-    def metrics_folder(self) -> Path:
-        """What each process has counted."""
-        return metrics_folder(self.folder)
 
 
 def database_file(folder: Path) -> Path:

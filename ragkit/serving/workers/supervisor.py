@@ -11,12 +11,13 @@ import multiprocessing
 import os
 import signal
 import socket
+import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from multiprocessing import connection
+from multiprocessing import connection, resource_tracker
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
@@ -24,7 +25,14 @@ from ragkit.errors import InputError, RagkitError, WorkersError
 from ragkit.serving.database import Database
 from ragkit.serving.metrics import FOLDER_VARIABLE, forget_process
 from ragkit.serving.process import SHUTDOWN_TIMEOUT, Served
-from ragkit.serving.workers.member import Failed, Opened, Ready, database_file, metrics_folder
+from ragkit.serving.workers.member import (
+    INTERRUPTS,
+    Failed,
+    Opened,
+    Ready,
+    database_file,
+    metrics_folder,
+)
 from ragkit.serving.workers.worker import serve_as_worker
 
 __all__ = ["Supervisor", "WorkerRecord", "due_for_new_generation"]
@@ -114,13 +122,13 @@ class Supervisor:
             WorkersError: The workers end again and again, and none serves.
 
         """
-        with _shared_folder() as folder, _Signals() as signals:
-            database = Database(database_file(folder))  # open as long as the workers use it
-            metrics_folder(folder).mkdir()
+        with _Signals() as signals, _shared_folder() as folder:
             try:
                 while not signals.received:
                     self._start_due(folder)
                     self._wait(signals)
+                    if signals.received:  # perhaps by the workers as well, which then ended rightly
+                        break
                     self._replace_ended(folder)
                     self._serve_together()
                     if not self._all_were_ready and all(w.serving for w in self._workers):
@@ -128,14 +136,16 @@ class Supervisor:
                         on_ready()
             finally:
                 self._stop()
-                del database
         if signals.received:
             signal.raise_signal(signals.received[0])  # end as a process that had no handler
 
     def _start_due(self, folder: Path) -> None:
         for worker in self._workers:
             if worker.process is None and worker.due_at <= time.monotonic():
-                self._start(worker, folder)
+                try:
+                    self._start(worker, folder)
+                except OSError as error:  # no more processes or memory
+                    self._postpone(worker, f"worker {worker.number} cannot be started: {error}")
 
     def _start(self, worker: WorkerRecord, folder: Path) -> None:
         served = self._served
@@ -194,17 +204,26 @@ class Supervisor:
             RagkitError: It is not to be replaced, since none can serve.
 
         """
-        now = time.monotonic()
-        was_steady = worker.serving is not None and now - worker.started_at >= _STEADY
-        worker.failures = 1 if was_steady else worker.failures + 1
-        pause = 0.0 if worker.failures == 1 else min(_LONGEST_PAUSE, 2.0 ** (worker.failures - 2))
+        was_steady = worker.serving is not None and time.monotonic() - worker.started_at >= _STEADY
+        if was_steady:
+            worker.failures = 0
         error = worker.error
         ending = f"cannot serve: {error}" if error else _ending(process.exitcode)
-        what = f"worker {worker.number} (process {process.pid}) {ending}"
         worker.process = worker.channel = worker.serving = worker.opened = None
-        worker.due_at = now + pause
+        self._postpone(worker, f"worker {worker.number} (process {process.pid}) {ending}")
+
+    def _postpone(self, worker: WorkerRecord, what: str) -> None:
+        """Let a worker be started after a pause, which grows; ``what`` happened to it.
+
+        Raises:
+            RagkitError: As ``_schedule`` raises.
+
+        """
+        worker.failures += 1
+        pause = 0.0 if worker.failures == 1 else min(_LONGEST_PAUSE, 2.0 ** (worker.failures - 2))
+        worker.due_at = time.monotonic() + pause
         if not self._all_were_ready or self._nothing_serves():
-            raise error or WorkersError(
+            raise worker.error or WorkersError(
                 f"{what} before it could serve; expected it to serve until it is stopped. The "
                 f"messages above may say why; with --workers 1 there is less of it in memory."
             )
@@ -253,8 +272,9 @@ def due_for_new_generation(workers: Iterable[WorkerRecord], now: float) -> list[
 
 
 def _start_without_interrupts(process: SpawnProcess) -> None:
-    """Start a process in which SIGINT is blocked until it has said that it ignores it."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """Start a process in which interrupts are blocked until it has said that it ignores them."""
+    resource_tracker.ensure_running()  # when it starts, it unblocks SIGINT
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
     try:
         process.start()
     finally:
@@ -272,7 +292,8 @@ def _receive(worker: WorkerRecord) -> None:
                 continue
             if isinstance(message, Ready):
                 worker.serving = message.generation
-            if isinstance(message, (Ready, Opened)):
+            # A generation that waits is announced again whenever a source changes.
+            if isinstance(message, (Ready, Opened)) and message.generation != worker.opened:
                 worker.opened, worker.changed_at = message.generation, time.monotonic()
     except (EOFError, OSError):  # it has ended, or is about to
         worker.channel = None
@@ -294,16 +315,19 @@ def _ending(exit_code: int | None) -> str:
 
 @contextmanager
 def _shared_folder() -> Iterator[Path]:
-    """Create a folder that only this user can read, and delete it at the end."""
+    """Create a folder that only this user can read, with what is shared; delete it at the end."""
     try:
         folder = tempfile.TemporaryDirectory(prefix="ragkit-serve-", ignore_cleanup_errors=True)
-    except OSError as error:
+        database = Database(database_file(Path(folder.name)))  # open while the workers use it
+        metrics_folder(Path(folder.name)).mkdir()
+    except (OSError, sqlite3.Error) as error:
         raise InputError(
             f"several workers need a temporary folder for what they share: {error}. Name one that "
             f"can be written by the environment variable TMPDIR."
         ) from error
     with folder as path:
         yield Path(path)
+        del database
 
 
 @contextmanager

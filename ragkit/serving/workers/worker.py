@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
 import socket
 from contextlib import nullcontext, suppress
@@ -17,7 +18,7 @@ from ragkit.serving.process import Served, exported, uvicorn_config_of
 from ragkit.serving.reloading_index import ReloadingIndex
 from ragkit.serving.sockets import BACKLOG
 from ragkit.serving.state import ServerState
-from ragkit.serving.workers.member import Failed, Member, Opened, Ready
+from ragkit.serving.workers.member import INTERRUPTS, Failed, Member, Opened, Ready
 
 __all__ = ["serve_as_worker"]
 
@@ -42,9 +43,10 @@ def serve_as_worker(
         channel: Gets ``Ready``, ``Opened`` and ``Failed``, and sends generations to serve.
 
     """
-    # A terminal sends it to all its processes; the supervisor then ends this one.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    # A terminal sends them to all its processes; the supervisor then ends this one.
+    for interrupt in INTERRUPTS:
+        signal.signal(interrupt, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
     if served.set_up is not None:
         served.set_up()
     configure_logging(served.log_format, number)
@@ -53,7 +55,10 @@ def serve_as_worker(
         with exported(number) if served.exports else nullcontext():
             state = ServerState.create(served.index, served.settings, served.llm, member)
             config = uvicorn_config_of(state, processes=processes)
-            _Server(config, state.index, channel).run(sockets=[listener])
+            server = _Server(config, state.index, channel)
+            server.run(sockets=[listener])
+        if server.is_orphaned:  # no one else deletes what people typed
+            shutil.rmtree(folder, ignore_errors=True)
     except RagkitError as error:
         _report(channel, Failed(error))
 
@@ -70,6 +75,7 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._index = index
         self._channel = channel
+        self.is_orphaned = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
@@ -83,6 +89,6 @@ class _Server(uvicorn.Server):
             generation: str = self._channel.recv()
         except (EOFError, OSError):  # the supervisor was killed
             asyncio.get_running_loop().remove_reader(self._channel.fileno())
-            self.should_exit = True
+            self.is_orphaned = self.should_exit = True
             return
         self._index.serve(generation)
