@@ -37,7 +37,8 @@ def test_sentences_end_where_the_language_ends_them(language: str) -> None:
 
 
 def test_thai_sentences_end_at_blanks_that_are_far_enough_apart() -> None:
-    first = "สนธิสัญญาราปัลโลลงนามเมื่อวันที่สิบหกเมษายนที่ประเทศอิตาลี"
+    clause = "สนธิสัญญาราปัลโลลงนามเมื่อวันที่สิบหกเมษายนที่ประเทศอิตาลี"
+    first = f"{clause} {clause} {clause} {clause}"
     text = f"{first} {first} จบ"
     spans = split_sentences(text, Span(0, len(text)))
     assert [text[start:end] for start, end in spans] == [first, first, "จบ"]
