@@ -39,18 +39,20 @@ LATE = 20.0
 
 HASTY = f"""
 import logging
+import ragkit.serving.process as process
 import ragkit.serving.server as server
 from ragkit.serving import Settings
 logging.basicConfig(level=logging.INFO)
-server.TIMEOUT_MARGIN = 1
+process.TIMEOUT_MARGIN = 1
 server.run(None, Settings(timeout=2, origins=("{GOOD}",)), port=0)
 """
 SMALL = f"""
 import logging
+import ragkit.serving.process as process
 import ragkit.serving.server as server
 from ragkit.serving import Settings
 logging.basicConfig(level=logging.INFO)
-server.MAX_CONNECTIONS = 20
+process.MAX_CONNECTIONS = 20
 server.run(None, Settings(waiting=1, token="{TOKEN}", origins=("{GOOD}",)), port=0)
 """
 CARRIED = f"Authorization: Bearer {TOKEN}"

@@ -18,12 +18,12 @@ from ragkit.serving.settings import Settings
 from ragkit.serving.state import ServerState
 from ragkit.telemetry.export import exporting
 
-__all__ = ["SHUTDOWN_TIMEOUT", "Served", "exported", "uvicorn_config_of"]
+__all__ = ["SHUTDOWN_TIMEOUT", "TIMEOUT_MARGIN", "Served", "exported", "uvicorn_config_of"]
 
 SHUTDOWN_TIMEOUT = 10
 """Seconds that answers in progress get when a process stops."""
 
-_TIMEOUT_MARGIN = 5  # seconds that the app has to send its own timeout error before the cut-off
+TIMEOUT_MARGIN = 5  # seconds that the app has to send its own timeout error before the cut-off
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def uvicorn_config_of(state: ServerState, *, processes: int = 1) -> uvicorn.Conf
     """
     return uvicorn_config(
         app_of(state),
-        client_timeout=state.settings.timeout + _TIMEOUT_MARGIN,
+        client_timeout=state.settings.timeout + TIMEOUT_MARGIN,
         shutdown_timeout=SHUTDOWN_TIMEOUT,
         max_connections=-(-MAX_CONNECTIONS // processes),
         accepted_at_once=1 if processes > 1 else BURST,
