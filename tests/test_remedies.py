@@ -397,7 +397,7 @@ def test_the_extras_and_packages_that_messages_install_exist() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     text = "\n".join(p.read_text(encoding="utf-8") for p in (ROOT / "ragkit").rglob("*.py"))
     extras = set(re.findall(r"ragkit-cited\[([\w,-]+)\]", text))
-    extras |= set(re.findall(r"(?:MissingExtraError|requires_extra)\(\"([\w-]+)\"", text))
+    extras |= set(re.findall(r"(?:MissingExtraError\.of|requires_extra)\(\"([\w-]+)\"", text))
     assert {"ray", "milvus", "report", "llm"} <= extras
     assert extras <= set(project["optional-dependencies"])
     packages = set(re.findall(r"pip install (?:--force-reinstall --no-deps )?([a-z][\w-]+)", text))

@@ -183,10 +183,15 @@ def _success(outcomes: Sequence[Outcome], calibration: Calibration) -> float:
     return float(np.mean([np.mean(hits) for hits in by_source.values()]))
 
 
-def fit(outcomes: Sequence[Outcome]) -> Calibration:
-    """Order, then confidence, then the threshold at which ``ANSWERED`` of the answerable stay."""
+def fit(outcomes: Sequence[Outcome], similarity: float | None = None) -> Calibration:
+    """Order, then confidence, then the threshold at which ``ANSWERED`` of the answerable stay.
+
+    ``similarity``: what a score counts beside a logit; None fits it.
+    """
     calibration = replace(START, answers=fit_answers(outcomes))
-    calibration = replace(calibration, similarity=fit_order(outcomes, calibration))
+    if similarity is None:
+        similarity = fit_order(outcomes, calibration)
+    calibration = replace(calibration, similarity=similarity)
     ordered = [outcome.ordered(calibration) for outcome in outcomes]
     rows = np.array([[features(o.found)[name] for name in NAMES] for o in ordered])
     right = np.array([o.success(1) for o in ordered], float)
@@ -319,6 +324,7 @@ def main() -> None:
     parser.add_argument("--measure", help="measure on this split instead of fitting")
     parser.add_argument("--most", type=int, default=700, help="questions of each source")
     parser.add_argument("--sources", nargs="+", default=list(SOURCES))
+    parser.add_argument("--similarity", type=float, help="not to be fitted, but this")
     options = parser.parse_args()
     path = options.weights / "reader.json"
     if not options.measure:
@@ -331,7 +337,7 @@ def main() -> None:
         for name in options.sources
         for outcome in asked(corpus_of(sources[name], splits, split), name, reader, options.most)
     ]
-    calibration = reader.calibration if options.measure else fit(outcomes)
+    calibration = reader.calibration if options.measure else fit(outcomes, options.similarity)
     write_calibration(path, calibration)
     if not options.measure:
         seed = seed_confidences(ShippedReader(options.weights))

@@ -70,10 +70,10 @@ def test_a_question_in_the_text_is_answered_by_what_follows_it(between: str) -> 
         assert answer.passages[0].lead.quote == question
 
 
-def test_a_sentence_that_announces_code_is_answered_by_a_line_of_it() -> None:
+def test_a_sentence_that_announces_code_is_answered_by_lines_of_it() -> None:
     code = "import tomllib\n\nwith open(path, 'rb') as file:\n    settings = tomllib.load(file)"
     text = f"Settings are kept in a file.\n\nTo parse a TOML file:\n\n```python\n{code}\n```\n"
     answer = Index.build([Document("d", "Manual", text)]).ask("How do I parse a TOML file?")
     assert answer.text in code
-    assert "\n" not in answer.text
+    assert "tomllib.load(file)" in answer.text
     assert "```" in answer.passages[0].text
