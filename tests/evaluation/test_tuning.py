@@ -67,7 +67,7 @@ def test_confidences_far_from_what_comes_true_are_brought_to_it(
     assert tuning.confidence is not None
     assert tuning.confidence.after < tuning.confidence.before
     assert tuning.gained
-    assert tuning.chosen.shift < 1
+    assert tuning.chosen.shift < 1.5  # at least half of what was added is taken back
     assert tuning.chosen.reverse == german_soviet.config.reverse
 
 
