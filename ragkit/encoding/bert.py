@@ -8,88 +8,51 @@ mask and positions. Output: the last hidden states, ``(batch, tokens, d)``, or a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ragkit.encoding.graph import GraphBuilder, ModelWeights
 
-if TYPE_CHECKING:
-    from onnx import ModelProto
-
 __all__ = [
-    "as_model",
     "attend",
-    "bert_graph",
     "distances",
+    "draw_bert",
     "embed",
     "encode",
     "feed_forward",
     "parted",
     "project",
-    "renamed",
     "without_segments",
 ]
 
 _SEGMENTS = "embeddings.token_type_embeddings.weight"
 
 
-def bert_graph(
+def draw_bert(
+    graph: GraphBuilder,
     weights: ModelWeights,
     config: Mapping[str, Any],
     *,
-    int8: bool,
     first_position: int,
-    projection: NDArray[np.float32] | None = None,
-) -> ModelProto:
-    """Build the graph of a BERT encoder.
+    bias: str = "",
+) -> str:
+    """Draw a BERT encoder, and return its last hidden states.
 
     Args:
+        graph: what to draw it in, with the inputs ``input_ids``, ``attention_mask``, ``positions``.
         weights: name → array, as transformers saves a ``BertModel``.
         config: its ``config.json``.
-        int8: quantize weights and activations to int8; otherwise float32.
         first_position: the row of the first token in the table of positions.
-        projection: ``(k, d)``, applied to each last hidden state, in float32; the output is then
-            ``(batch, tokens, k)``.
-
-    Returns:
-        The model, for onnxruntime.
+        bias: as of ``attend``, in every layer.
 
     Raises:
         KeyError: a weight or a setting is missing.
 
     """
-    graph = GraphBuilder(int8=int8, epsilon=float(config["layer_norm_eps"]))
     hidden = embed(graph, weights, "input_ids", "positions", first=first_position)
     layers, heads = range(config["num_hidden_layers"]), config["num_attention_heads"]
-    hidden = encode(graph, weights, hidden, "attention_mask", layers=layers, heads=heads)
-    return as_model(graph, hidden, int(config["hidden_size"]), projection)
-
-
-def as_model(
-    graph: GraphBuilder, hidden: str, width: int, projection: NDArray[np.float32] | None
-) -> ModelProto:
-    """Return the whole model whose last hidden states, ``width`` numbers each, are ``hidden``."""
-    if projection is not None:
-        hidden, width = graph.projected(hidden, projection), len(projection)
-    inputs = {
-        "input_ids": ["batch", "tokens"],
-        "attention_mask": ["batch", "tokens"],
-        "positions": ["tokens"],
-    }
-    return graph.model(inputs, {hidden: ["batch", "tokens", width]})
-
-
-def renamed(weights: ModelWeights, names: Mapping[str, str]) -> ModelWeights:
-    """Return weights of another shape by BERT's names; ``names`` has the parts that differ."""
-    return {_renamed(name, names): value for name, value in weights.items()}
-
-
-def _renamed(name: str, names: Mapping[str, str]) -> str:
-    for own, bert in names.items():
-        name = name.replace(own, bert)
-    return name
+    return encode(graph, weights, hidden, "attention_mask", layers=layers, heads=heads, bias=bias)
 
 
 def without_segments(weights: ModelWeights) -> ModelWeights:

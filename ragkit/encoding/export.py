@@ -175,14 +175,11 @@ def _write_export(source: Path, precision: Precision, directory: Path) -> dict[s
     shape = SHAPES[config["model_type"]]
     config = shape.settings(config)
     try:
-        first_position = shape.first(config)
+        positions = int(config["max_position_embeddings"]) - shape.first(config)
         weights = shape.weights(source / "model.safetensors")
         design = find_design(source)
         projection = None if design is None else design.projection()
-        graph = shape.graph(
-            weights, config, int8=precision == "int8", first_position=first_position,
-            projection=projection,
-        )  # fmt: skip
+        graph = shape.graph(weights, config, int8=precision == "int8", projection=projection)
     # safetensors raises a bare Exception of its own for a malformed file.
     except Exception as error:
         raise EncoderError(
@@ -192,7 +189,7 @@ def _write_export(source: Path, precision: Precision, directory: Path) -> dict[s
     (directory / _MODEL).write_bytes(graph.SerializeToString())
     _write_tokenizer(source, design, directory / _TOKENIZER)
     settings = {
-        "window": _window(source, int(config["max_position_embeddings"]) - first_position),
+        "window": _window(source, positions),
         "macs": shape.macs(config),
     }
     if design is None:

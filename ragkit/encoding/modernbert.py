@@ -8,18 +8,15 @@ feed-forward part is gated (GeGLU), and nothing has a bias.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ragkit.encoding.bert import as_model, attend, distances
+from ragkit.encoding.bert import attend, distances
 from ragkit.encoding.graph import GraphBuilder, ModelWeights
 
-if TYPE_CHECKING:
-    from onnx import ModelProto
-
-__all__ = ["modernbert_graph", "modernbert_limits"]
+__all__ = ["draw_modernbert", "modernbert_limits"]
 
 _GLOBAL, _LOCAL = "full_attention", "sliding_attention"
 _THETAS = {_GLOBAL: ("global_rope_theta", 160_000.0), _LOCAL: ("local_rope_theta", 10_000.0)}
@@ -36,16 +33,10 @@ class _Kind(NamedTuple):
     bias: str
 
 
-def modernbert_graph(
-    weights: ModelWeights,
-    config: Mapping[str, Any],
-    *,
-    int8: bool,
-    first_position: int,
-    projection: NDArray[np.float32] | None = None,
-) -> ModelProto:
-    """Build the graph of a ModernBERT encoder, from its own weights, as ``bert_graph`` does."""
-    graph = GraphBuilder(int8=int8, epsilon=float(config["layer_norm_eps"]))
+def draw_modernbert(
+    graph: GraphBuilder, weights: ModelWeights, config: Mapping[str, Any], *, first_position: int
+) -> str:
+    """Draw a ModernBERT encoder from its own weights, as ``draw_bert`` does."""
     x = graph.lookup(weights["embeddings.tok_embeddings.weight"], "input_ids")
     x = _normalised(graph, weights["embeddings.norm.weight"], x)
     heads = int(config["num_attention_heads"])
@@ -57,8 +48,7 @@ def modernbert_graph(
     }
     for layer, kind in enumerate(_layer_types(config)):
         x = _layer(graph, weights, f"layers.{layer}.", x, kinds[kind])
-    x = _normalised(graph, weights["final_norm.weight"], x)
-    return as_model(graph, x, int(config["hidden_size"]), projection)
+    return _normalised(graph, weights["final_norm.weight"], x)
 
 
 def modernbert_limits(config: Mapping[str, Any]) -> dict[str, bool]:

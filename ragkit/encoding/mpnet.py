@@ -8,25 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ragkit.encoding.bert import (
-    as_model,
-    distances,
-    embed,
-    encode,
-    renamed,
-    without_segments,
-)
+from ragkit.encoding.bert import distances, draw_bert
 from ragkit.encoding.graph import GraphBuilder, ModelWeights
 
-if TYPE_CHECKING:
-    from onnx import ModelProto
-
-__all__ = ["BUCKETS", "FIRST_POSITION", "mpnet_graph"]
+__all__ = ["BUCKETS", "FIRST_POSITION", "draw_mpnet"]
 
 BUCKETS = 32
 """Of distances: half of them for tokens before, half for tokens after."""
@@ -37,35 +27,15 @@ FIRST_POSITION = 2
 _MAX_DISTANCE = 128
 """From here on, all distances share a bucket."""
 
-_NAMES = {
-    "attention.attn.q.": "attention.self.query.",
-    "attention.attn.k.": "attention.self.key.",
-    "attention.attn.v.": "attention.self.value.",
-    "attention.attn.o.": "attention.output.dense.",
-    "attention.LayerNorm.": "attention.output.LayerNorm.",
-}
 
-
-def mpnet_graph(
-    weights: ModelWeights,
-    config: Mapping[str, Any],
-    *,
-    int8: bool,
-    first_position: int,
-    projection: NDArray[np.float32] | None = None,
-) -> ModelProto:
-    """Build the graph of an MPNet encoder, from its own weights, as ``bert_graph`` does."""
-    weights = without_segments(renamed(weights, _NAMES))
-    graph = GraphBuilder(int8=int8, epsilon=float(config["layer_norm_eps"]))
-    hidden = embed(graph, weights, "input_ids", "positions", first=first_position)
+def draw_mpnet(
+    graph: GraphBuilder, weights: ModelWeights, config: Mapping[str, Any], *, first_position: int
+) -> str:
+    """Draw an MPNet encoder from weights with BERT's names, as ``draw_bert`` does."""
     positions = int(config["max_position_embeddings"]) - first_position
     by_distance = bias_by_distance(weights["encoder.relative_attention_bias.weight"], positions)
-    hidden = encode(
-        graph, weights, hidden, "attention_mask",
-        layers=range(config["num_hidden_layers"]), heads=config["num_attention_heads"],
-        bias=_bias(graph, by_distance, positions),
-    )  # fmt: skip
-    return as_model(graph, hidden, int(config["hidden_size"]), projection)
+    bias = _bias(graph, by_distance, positions)
+    return draw_bert(graph, weights, config, first_position=first_position, bias=bias)
 
 
 def bias_by_distance(of_buckets: NDArray[np.float32], positions: int) -> NDArray[np.float32]:

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ragkit.encoding.bert import bert_graph
-from ragkit.encoding.distilbert import distilbert_graph
-from ragkit.encoding.graph import ModelWeights
-from ragkit.encoding.modernbert import modernbert_graph, modernbert_limits
-from ragkit.encoding.mpnet import BUCKETS, FIRST_POSITION, mpnet_graph
+from ragkit.encoding.bert import draw_bert, without_segments
+from ragkit.encoding.graph import GraphBuilder, ModelWeights
+from ragkit.encoding.modernbert import draw_modernbert, modernbert_limits
+from ragkit.encoding.mpnet import BUCKETS, FIRST_POSITION, draw_mpnet
 from ragkit.encoding.weights import load_weights
 
 if TYPE_CHECKING:
@@ -23,18 +22,17 @@ if TYPE_CHECKING:
 __all__ = ["SHAPES", "Shape"]
 
 
-class _Graph(Protocol):
-    """As ``bert_graph``."""
+class _Drawing(Protocol):
+    """As ``draw_bert``."""
 
     def __call__(
         self,
+        graph: GraphBuilder,
         weights: ModelWeights,
         config: Mapping[str, Any],
         *,
-        int8: bool,
         first_position: int,
-        projection: NDArray[np.float32] | None = None,
-    ) -> ModelProto: ...
+    ) -> str: ...
 
 
 def _no_limits(_: Mapping[str, Any]) -> dict[str, bool]:
@@ -46,8 +44,10 @@ class Shape:
     """What models of one type have in common.
 
     Attributes:
-        graph: builds the graph from weights without ``prefix`` and settings with BERT's names.
+        draw: draws the encoder, from weights and settings with BERT's names.
         prefix: of the weights' names, where the encoder was saved as a part of a larger model.
+        parts: a part of a weight's name → BERT's, where they differ.
+        tells_texts_apart: whether it has embeddings for a first and a second text.
         names: BERT's name of a setting → this type's own, where they differ.
         fixed: settings that are no settings of this type, but always the same.
         products: matrix products of a layer's feed-forward part.
@@ -56,8 +56,10 @@ class Shape:
 
     """
 
-    graph: _Graph
+    draw: _Drawing
     prefix: str = "bert."
+    parts: Mapping[str, str] = field(default_factory=dict)
+    tells_texts_apart: bool = True
     names: Mapping[str, str] = field(default_factory=dict)
     fixed: Mapping[str, Any] = field(default_factory=dict)
     products: int = 2
@@ -70,8 +72,48 @@ class Shape:
         return {**config, **renamed, **self.fixed}
 
     def weights(self, path: Path) -> ModelWeights:
-        """Load the weights, named as those of the encoder alone."""
-        return {name.removeprefix(self.prefix): own for name, own in load_weights(path).items()}
+        """Load the weights, named as those of the encoder alone and as ``draw`` expects them."""
+        weights = {self._bert_name(name): own for name, own in load_weights(path).items()}
+        return weights if self.tells_texts_apart else without_segments(weights)
+
+    def _bert_name(self, name: str) -> str:
+        name = name.removeprefix(self.prefix)
+        for own, bert in self.parts.items():
+            name = name.replace(own, bert)
+        return name
+
+    def graph(
+        self,
+        weights: ModelWeights,
+        settings: Mapping[str, Any],
+        *,
+        int8: bool,
+        projection: NDArray[np.float32] | None = None,
+    ) -> ModelProto:
+        """Build the graph of an encoder.
+
+        Args:
+            weights: as ``weights`` returns them.
+            settings: as ``settings`` returns them.
+            int8: quantize weights and activations to int8; otherwise float32.
+            projection: ``(k, d)``, applied to each last hidden state, in float32; the output is
+                then ``(batch, tokens, k)``.
+
+        Raises:
+            KeyError: a weight or a setting is missing.
+
+        """
+        graph = GraphBuilder(int8=int8, epsilon=float(settings["layer_norm_eps"]))
+        hidden = self.draw(graph, weights, settings, first_position=self.first(settings))
+        width = int(settings["hidden_size"])
+        if projection is not None:
+            hidden, width = graph.projected(hidden, projection), len(projection)
+        inputs = {
+            "input_ids": ["batch", "tokens"],
+            "attention_mask": ["batch", "tokens"],
+            "positions": ["tokens"],
+        }
+        return graph.model(inputs, {hidden: ["batch", "tokens", width]})
 
     def macs(self, settings: Mapping[str, Any]) -> int:
         """Return the multiply-adds of the matrix products a token."""
@@ -89,16 +131,28 @@ def _mpnet_limits(config: Mapping[str, Any]) -> dict[str, bool]:
     return {f"its relative positions have {buckets} buckets, not {BUCKETS}": buckets == BUCKETS}
 
 
-_ROBERTA = Shape(bert_graph, prefix="roberta.", first=_after_padding)
+_ROBERTA = Shape(draw_bert, prefix="roberta.", first=_after_padding)
 
 SHAPES: Mapping[str, Shape] = {
-    "bert": Shape(bert_graph),
+    "bert": Shape(draw_bert),
     "roberta": _ROBERTA,
     "xlm-roberta": _ROBERTA,
     "camembert": _ROBERTA,
     "distilbert": Shape(
-        distilbert_graph,
+        draw_bert,
         prefix="distilbert.",
+        parts={
+            "transformer.layer.": "encoder.layer.",
+            "attention.q_lin.": "attention.self.query.",
+            "attention.k_lin.": "attention.self.key.",
+            "attention.v_lin.": "attention.self.value.",
+            "attention.out_lin.": "attention.output.dense.",
+            "sa_layer_norm.": "attention.output.LayerNorm.",
+            "ffn.lin1.": "intermediate.dense.",
+            "ffn.lin2.": "output.dense.",
+            "output_layer_norm.": "output.LayerNorm.",
+        },
+        tells_texts_apart=False,
         names={
             "hidden_size": "dim",
             "num_hidden_layers": "n_layers",
@@ -109,10 +163,21 @@ SHAPES: Mapping[str, Shape] = {
         fixed={"layer_norm_eps": 1e-12},
     ),
     "mpnet": Shape(
-        mpnet_graph, prefix="mpnet.", first=lambda _: FIRST_POSITION, limits=_mpnet_limits
+        draw_mpnet,
+        prefix="mpnet.",
+        parts={
+            "attention.attn.q.": "attention.self.query.",
+            "attention.attn.k.": "attention.self.key.",
+            "attention.attn.v.": "attention.self.value.",
+            "attention.attn.o.": "attention.output.dense.",
+            "attention.LayerNorm.": "attention.output.LayerNorm.",
+        },
+        tells_texts_apart=False,
+        first=lambda _: FIRST_POSITION,
+        limits=_mpnet_limits,
     ),
     "modernbert": Shape(
-        modernbert_graph,
+        draw_modernbert,
         prefix="model.",
         names={"hidden_act": "hidden_activation", "layer_norm_eps": "norm_eps"},
         products=3,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 
 from ragkit.text.spans import Span
 
@@ -41,6 +42,7 @@ _AROUND = 1_000
 _LAST_WORD = re.compile(r"(?<!\w)(\w{1,8})\.\Z")
 
 
+@lru_cache(maxsize=128)  # a question's passage is looked at by the reader and by the confidence
 def language_of(text: str, *, least: int = 1) -> str | None:
     """Return the language of a text, as a code of ISO 639-1; None if its words do not tell.
 
@@ -74,8 +76,11 @@ def script_of(text: str) -> str | None:
         ('LATIN', 'CJK')
 
     """
-    letters = [unicodedata.name(c, "?").partition(" ")[0] for c in text if c.isalpha()]
-    return max(set(letters), key=letters.count) if letters else None
+    letters = [c for c in text if c.isalpha()]
+    if 2 * sum(map(str.isascii, letters)) > len(letters):
+        return "LATIN"
+    scripts = [unicodedata.name(letter, "?").partition(" ")[0] for letter in letters]
+    return max(set(scripts), key=scripts.count) if scripts else None
 
 
 def sample_around(text: str, span: Span) -> str:
