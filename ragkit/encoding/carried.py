@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ragkit.encoding.cache import find_cached, make_cached
 from ragkit.encoding.export import Precision
-from ragkit.encoding.graph import ModelWeights
+from ragkit.encoding.graph import ModelWeights, write_graph
 from ragkit.encoding.models import base_model_folder
 from ragkit.encoding.onnx import load_session, load_tokenizer_of
 from ragkit.encoding.shipped_files import compare_sha256, load_description
@@ -37,7 +37,7 @@ GraphOf = Callable[..., "ModelProto"]
 
 _MODEL, _TOKENIZER, _BASE_WEIGHTS = "model.onnx", "tokenizer.json", "model.safetensors"
 _WORDS = "embeddings.word_embeddings.weight"
-_VERSION = 1  # of the graphs: each has folders of its own in the cache
+_VERSION = 2  # of the graphs: each has folders of its own in the cache
 _log = logging.getLogger("ragkit")
 
 
@@ -94,7 +94,7 @@ def _exported(model: CarriedModel) -> Path:
 
 def _write(model: CarriedModel, target: Path) -> dict[str, Any]:
     graph = model.graph(_weights(model), model.description, int8=model.precision == "int8")
-    (target / _MODEL).write_bytes(graph.SerializeToString())
+    write_graph(graph, target / _MODEL)
     (target / _TOKENIZER).write_bytes((base_model_folder() / _TOKENIZER).read_bytes())
     return {"sha256": model.description["sha256"]}
 

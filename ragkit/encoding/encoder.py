@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ragkit.errors import EncoderError
 
 if TYPE_CHECKING:
-    from tokenizers import Encoding, Tokenizer
+    from tokenizers import Tokenizer
 
 __all__ = [
     "Encoded",
@@ -28,12 +28,15 @@ __all__ = [
     "Fingerprint",
     "Prompts",
     "Role",
+    "TextTokenizer",
+    "Tokens",
     "Vectors",
     "count_tokens",
     "encode_windows",
     "load_tokenizer",
     "longest_prompt",
     "normalised",
+    "prepared",
     "read_compatibly",
     "read_tokenizer",
     "starts_of",
@@ -177,7 +180,36 @@ class Encoder(Protocol):
         ...
 
 
-EncodeBatch = Callable[[Sequence[str], "Sequence[Encoding]"], list[Encoded]]
+class Tokens(Protocol):
+    """The tokens of one text: an ``Encoding`` of the library ``tokenizers``, or the like.
+
+    Attributes:
+        ids: of each token.
+        offsets: of each token, its first code point in the text and the one after its last.
+        special_tokens_mask: 1 for each token that the tokenizer put around the text.
+
+    """
+
+    @property
+    def ids(self) -> list[int]: ...
+    @property
+    def offsets(self) -> list[tuple[int, int]]: ...
+    @property
+    def special_tokens_mask(self) -> list[int]: ...
+    def __len__(self) -> int: ...
+
+
+class TextTokenizer(Protocol):
+    """What encoding texts needs of a tokenizer: a ``Tokenizer`` of ``tokenizers``, or the like."""
+
+    def encode(self, text: str, /, *, add_special_tokens: bool = ...) -> Tokens: ...
+    def encode_batch(
+        self, texts: list[str], /, *, add_special_tokens: bool = ...
+    ) -> Sequence[Tokens]: ...
+    def num_special_tokens_to_add(self, is_pair: bool) -> int: ...
+
+
+EncodeBatch = Callable[[Sequence[str], Sequence[Tokens]], list[Encoded]]
 """Encodes texts that fit the model's window. Arguments: the texts, and the tokens of each."""
 
 
@@ -194,7 +226,11 @@ def load_tokenizer(path: Path) -> Tokenizer:
         EncoderError: the file is missing or malformed.
 
     """
-    tokenizer = read_tokenizer(path)
+    return prepared(read_tokenizer(path))
+
+
+def prepared(tokenizer: Tokenizer) -> Tokenizer:
+    """Set a tokenizer to neither pad nor truncate, and to read as ``read_compatibly``."""
     tokenizer.no_padding()
     tokenizer.no_truncation()
     read_compatibly(tokenizer)
@@ -227,20 +263,20 @@ def read_compatibly(tokenizer: Tokenizer) -> None:
     tokenizer.normalizer = NFKC() if own is None else Sequence([NFKC(), own])
 
 
-def count_tokens(tokenizer: Tokenizer, texts: Sequence[str]) -> list[int]:
+def count_tokens(tokenizer: TextTokenizer, texts: Sequence[str]) -> list[int]:
     """Count the tokens of each text, special tokens left out."""
     encodings = tokenizer.encode_batch(list(texts), add_special_tokens=False)
     return [len(encoding.ids) for encoding in encodings]
 
 
-def longest_prompt(tokenizer: Tokenizer, prompts: Prompts) -> int:
+def longest_prompt(tokenizer: TextTokenizer, prompts: Prompts) -> int:
     """Count the tokens of the longer of both prompts."""
     return max(count_tokens(tokenizer, [prompts.question, prompts.passage]))
 
 
 def encode_windows(
     texts: Sequence[str],
-    tokenizer: Tokenizer,
+    tokenizer: TextTokenizer,
     window: int,
     encode_batch: EncodeBatch,
     *,
@@ -285,7 +321,7 @@ def without_front(encoded: Encoded, front: int) -> Encoded:
     return Encoded(encoded.vector, encoded.tokens[keep], _moved(encoded.starts[keep], -front))
 
 
-def to_encoded(pooled: Vectors, hidden_states: Vectors, text: str, encoding: Encoding) -> Encoded:
+def to_encoded(pooled: Vectors, hidden_states: Vectors, text: str, encoding: Tokens) -> Encoded:
     """Turn what a model computed for one text into an ``Encoded``.
 
     Args:
@@ -303,7 +339,7 @@ def to_encoded(pooled: Vectors, hidden_states: Vectors, text: str, encoding: Enc
     return Encoded(normalised(pooled), normalised(hidden_states[own]), starts)
 
 
-def starts_of(text: str, encoding: Encoding, tokens: Sequence[int]) -> NDArray[np.int64]:
+def starts_of(text: str, encoding: Tokens, tokens: Sequence[int]) -> NDArray[np.int64]:
     """Return the code point of the text at which each of some of its tokens starts."""
     offsets = encoding.offsets
     return np.asarray([_start(text, *offsets[i]) for i in tokens], dtype=np.int64)
@@ -325,7 +361,7 @@ def _without_prompt(encoded: Encoded, prompt: str) -> Encoded:
     return without_front(encoded, len(prompt)) if prompt else encoded
 
 
-def _cut_into_windows(text: str, tokenizer: Tokenizer, window: int) -> list[tuple[int, str]]:
+def _cut_into_windows(text: str, tokenizer: TextTokenizer, window: int) -> list[tuple[int, str]]:
     """Return the start and the text of each window; each fits the model."""
     windows: list[tuple[int, str]] = []
     todo = [(0, text)]

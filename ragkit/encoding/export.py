@@ -1,7 +1,8 @@
 """Export a model once, so that questions are encoded without torch, to the user's cache.
 
 The export's folder is ``<fingerprint>-<precision>-v<VERSION>`` (``encoding/cache.py``), with
-``model.onnx``, the graph with its weights, and ``tokenizer.json``, a copy of the model's own.
+``model.onnx``, the graph, ``model.weights``, its large weights, and ``tokenizer.json``, a copy of
+the model's own; beside it those of ``encoding/pieces.py`` if the vocabulary is large.
 Models of a shape in ``encoding/shapes.py`` with mean or CLS pooling, or with a projection of each
 token for late interaction, can be exported; others encode questions through sentence-transformers.
 """
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ragkit.encoding.cache import Cached, find_cached, make_cached
 from ragkit.encoding.encoder import Fingerprint, Role, load_tokenizer, read_tokenizer
+from ragkit.encoding.graph import write_graph
 from ragkit.encoding.multi_vector_design import (
     Expansion,
     MultiVectorDesign,
@@ -26,6 +28,7 @@ from ragkit.encoding.multi_vector_design import (
     optional_json,
     read_json,
 )
+from ragkit.encoding.pieces import write_pieces
 from ragkit.encoding.shapes import SHAPES
 from ragkit.errors import EncoderError
 
@@ -36,7 +39,7 @@ __all__ = ["VERSION", "Export", "Precision", "find_export", "make_export", "why_
 
 Precision = Literal["float32", "int8"]
 
-VERSION = 1
+VERSION = 2
 """Version of the graph and the layout. Each version has folders of its own."""
 
 _TOKENS = "tokens"
@@ -186,8 +189,9 @@ def _write_export(source: Path, precision: Precision, directory: Path) -> dict[s
             f"the model in {source} could not be loaded ({type(error).__name__}: {error}); "
             f"expected a complete sentence-transformers model."
         ) from error
-    (directory / _MODEL).write_bytes(graph.SerializeToString())
+    write_graph(graph, directory / _MODEL)
     _write_tokenizer(source, design, directory / _TOKENIZER)
+    write_pieces(directory / _TOKENIZER, directory)
     settings = {
         "window": _window(source, positions),
         "macs": shape.macs(config),

@@ -10,6 +10,7 @@ VNNI instructions agree. Embeddings are rounded to ±127, each row with its own 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,11 +19,12 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TensorProto
 
-__all__ = ["GraphBuilder", "ModelWeights"]
+__all__ = ["GraphBuilder", "ModelWeights", "write_graph"]
 
 ModelWeights = Mapping[str, NDArray[np.float32]]
 
 _OPSET, _IR_VERSION, _CONTRIB = 18, 10, "com.microsoft"
+_LARGE, _ALIGNED = 2**20, 2**16  # bytes; every system can map a file at the second
 
 
 class GraphBuilder:
@@ -151,6 +153,34 @@ class GraphBuilder:
             opset_imports=[helper.make_opsetid("", _OPSET), helper.make_opsetid(_CONTRIB, 1)],
             ir_version=_IR_VERSION,
         )
+
+
+def write_graph(model: ModelProto, path: Path) -> None:
+    """Write a model so that onnxruntime maps its large constants into memory.
+
+    They go to a file beside it, ``STEM.weights``: what is not mapped is copied whole, and of a
+    vocabulary of 250,000 pieces a question needs a dozen rows.
+
+    Args:
+        model: the model; its large constants are taken out of it.
+        path: of the ``.onnx`` file.
+
+    """
+    from onnx import TensorProto
+
+    beside = path.with_suffix(".weights")
+    with beside.open("wb") as file:
+        for constant in model.graph.initializer:
+            if len(constant.raw_data) < _LARGE:
+                continue
+            file.write(bytes(-file.tell() % _ALIGNED))
+            place = {"location": beside.name, "offset": file.tell()}
+            place["length"] = file.write(constant.raw_data)
+            constant.ClearField("raw_data")
+            constant.data_location = TensorProto.EXTERNAL
+            for key, value in place.items():
+                constant.external_data.add(key=key, value=str(value))
+    path.write_bytes(model.SerializeToString())
 
 
 def _to_int8(values: NDArray[np.float32]) -> NDArray[np.int8]:

@@ -15,6 +15,7 @@ import numpy as np
 from ragkit.encoding.encoder import (
     Encoded,
     Role,
+    Tokens,
     Vectors,
     load_tokenizer,
     normalised,
@@ -29,12 +30,12 @@ from ragkit.encoding.sentence_transformer import (
 )
 
 if TYPE_CHECKING:
-    from tokenizers import Encoding, Tokenizer
+    from tokenizers import Tokenizer
 
 __all__ = ["MultiVectorReference", "scored_tokens", "to_multi_vector"]
 
 
-def scored_tokens(encoding: Encoding, silent: frozenset[int]) -> list[int]:
+def scored_tokens(encoding: Tokens, silent: frozenset[int]) -> list[int]:
     """Return the tokens of a text that are matched: all but the silent ones.
 
     Where that would leave none, as of a text of punctuation alone, only special ones are left out.
@@ -45,7 +46,7 @@ def scored_tokens(encoding: Encoding, silent: frozenset[int]) -> list[int]:
 
 
 def to_multi_vector(
-    states: Vectors, text: str, encoding: Encoding, *, silent: frozenset[int], prompt: str
+    states: Vectors, text: str, encoding: Tokens, *, silent: frozenset[int], prompt: str
 ) -> Encoded:
     """Turn what a model computed for one text into an ``Encoded``.
 
@@ -83,7 +84,7 @@ class MultiVectorReference(SentenceTransformerEncoder):
         return min(super()._longest, self._design.length or super()._longest)
 
     def _encode_batch(
-        self, role: Role, texts: Sequence[str], encodings: Sequence[Encoding]
+        self, role: Role, texts: Sequence[str], encodings: Sequence[Tokens]
     ) -> list[Encoded]:
         silent = self._design.silent_ids(self._tokenizer, role)
         prompt = self._fingerprint.prompts.of(role)

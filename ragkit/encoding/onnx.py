@@ -15,6 +15,8 @@ from ragkit.encoding.encoder import (
     Fingerprint,
     Prompts,
     Role,
+    TextTokenizer,
+    Tokens,
     Vectors,
     count_tokens,
     encode_windows,
@@ -24,11 +26,12 @@ from ragkit.encoding.encoder import (
 )
 from ragkit.encoding.export import Export
 from ragkit.encoding.multi_vector import to_multi_vector
+from ragkit.encoding.pieces import PieceTokenizer, has_pieces
 from ragkit.timing import LAP
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
-    from tokenizers import Encoding, Tokenizer
+    from tokenizers import Tokenizer
 
 __all__ = ["OnnxEncoder", "load_session", "load_tokenizer_of", "usable_cpus"]
 
@@ -85,7 +88,8 @@ class OnnxEncoder:
         """Most tokens of a text that the model takes at once, beside special tokens and prompt."""
         if self._fingerprint.prompts == Prompts():
             return self._export.window
-        return self._export.window - longest_prompt(self._tokenizer, self._fingerprint.prompts)
+        tokenizer = self._tokenizer_for("question")
+        return self._export.window - longest_prompt(tokenizer, self._fingerprint.prompts)
 
     def encode(self, texts: Sequence[str], *, role: Role = "passage") -> list[Encoded]:
         """Encode each text: the vector by the model's pooling, the tokens from its last layer."""
@@ -93,14 +97,15 @@ class OnnxEncoder:
             return []
         prompt = self._fingerprint.prompts.of(role)
         encode_batch = partial(self._encode_batch, role)
-        return encode_windows(texts, self._tokenizer, self.window, encode_batch, prompt=prompt)
+        tokenizer = self._tokenizer_for(role)
+        return encode_windows(texts, tokenizer, self.window, encode_batch, prompt=prompt)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Count the tokens of each text, special tokens left out."""
-        return count_tokens(self._tokenizer, texts)
+        return count_tokens(self._tokenizer_for("passage"), texts)
 
     def _encode_batch(
-        self, role: Role, texts: Sequence[str], encodings: Sequence[Encoding]
+        self, role: Role, texts: Sequence[str], encodings: Sequence[Tokens]
     ) -> list[Encoded]:
         """Encode texts of similar length together, so that little is padded."""
         encoded: dict[int, Encoded] = {}
@@ -120,7 +125,7 @@ class OnnxEncoder:
         filled = [*ids, *[expansion["id"]] * (expansion["length"] - len(ids))]
         return filled, len(filled) if expansion["attend"] else len(ids)
 
-    def _to_encoded(self, role: Role, states: Vectors, text: str, encoding: Encoding) -> Encoded:
+    def _to_encoded(self, role: Role, states: Vectors, text: str, encoding: Tokens) -> Encoded:
         if self._export.is_multi_vector:
             silent, prompt = self._export.silent_ids(role), self._fingerprint.prompts.of(role)
             return to_multi_vector(states, text, encoding, silent=silent, prompt=prompt)
@@ -149,9 +154,11 @@ class OnnxEncoder:
         LAP.get()(f"forward pass of {ids.size} tokens, {gflop:.2f} GFLOP")
         return states
 
-    @property
-    def _tokenizer(self) -> Tokenizer:
-        return load_tokenizer_of(self._export.tokenizer)
+    def _tokenizer_for(self, role: Role) -> TextTokenizer:
+        """Many and long passages pay for loading all of the vocabulary; a question does not."""
+        path = self._export.tokenizer
+        few = role == "question" and has_pieces(path.parent)
+        return _load_piece_tokenizer(path) if few else load_tokenizer_of(path)
 
 
 def _batches(lengths: Sequence[int]) -> list[list[int]]:
@@ -174,6 +181,13 @@ def load_tokenizer_of(path: Path) -> Tokenizer:
     """Load a tokenizer, once a process."""
     tokenizer = load_tokenizer(path)
     LAP.get()("load the tokenizer")
+    return tokenizer
+
+
+@lru_cache(maxsize=4)
+def _load_piece_tokenizer(path: Path) -> PieceTokenizer:
+    tokenizer = PieceTokenizer(path)
+    LAP.get()("map the tokenizer's pieces")
     return tokenizer
 
 

@@ -13,6 +13,7 @@ from ragkit.encoding.encoder import (
     Encoded,
     Fingerprint,
     Role,
+    Tokens,
     count_tokens,
     encode_windows,
     load_tokenizer,
@@ -24,7 +25,7 @@ from ragkit.errors import EncoderError
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
-    from tokenizers import Encoding, Tokenizer
+    from tokenizers import Tokenizer
 
 __all__ = ["BATCH", "SentenceTransformerEncoder", "model_loading"]
 
@@ -83,7 +84,7 @@ class SentenceTransformerEncoder:
         return count_tokens(self._tokenizer, texts)
 
     def _encode_batch(
-        self, _: Role, texts: Sequence[str], encodings: Sequence[Encoding]
+        self, _: Role, texts: Sequence[str], encodings: Sequence[Tokens]
     ) -> list[Encoded]:
         with self._lock:
             outputs = self._model.encode(
