@@ -19,6 +19,7 @@ from ragkit.conversation.turns import Turn
 from ragkit.conversation.understanding import understand
 from ragkit.default import default_index
 from ragkit.evaluation import evaluate_index, load_set
+from ragkit.reading import Reader, load_reader
 from training.sources import article_of, load_contrast, read_lines
 from training.splits import load_splits
 from training.talks.examples import Example, load_examples
@@ -60,7 +61,9 @@ def turns_of(history: Sequence[str]) -> list[Turn]:
     return turns
 
 
-def talks_of(split: str) -> tuple[Index, list[dict[str, Any]], dict[str, str]]:
+def talks_of(
+    split: str, *, reader: Reader | None
+) -> tuple[Index, list[dict[str, Any]], dict[str, str]]:
     """An index of the articles of a split, their conversations, and each paragraph's text."""
     splits, source = load_splits(), load_contrast()
     paragraphs = [p for p in source.paragraphs if splits.of(p.article) == split]
@@ -73,7 +76,7 @@ def talks_of(split: str) -> tuple[Index, list[dict[str, Any]], dict[str, str]]:
         for talk in read_lines(ROOT / "training/contrast/talks.jsonl.gz")
         if splits.of(article_of(talk["title"])) == split
     ]
-    return Index.build(documents, reader=None), talks, {p.id: p.text for p in paragraphs}
+    return Index.build(documents, reader=reader), talks, {p.id: p.text for p in paragraphs}
 
 
 def finding(
@@ -108,8 +111,8 @@ def kind_of(turn: dict[str, Any]) -> str:
     return "stands alone" if turn["question"] == turn["standalone"] else "follow-up"
 
 
-def in_talks(split: str) -> dict[str, dict[str, Table]]:
-    index, talks, text_of = talks_of(split)
+def in_talks(split: str, *, reader: Reader | None) -> dict[str, dict[str, Table]]:
+    index, talks, text_of = talks_of(split, reader=reader)
 
     def conversing() -> Callable[[dict[str, Any]], Answer]:
         talk = Conversation(index)
@@ -124,9 +127,9 @@ def in_talks(split: str) -> dict[str, dict[str, Table]]:
     }
 
 
-def on_eval() -> dict[str, Table]:
+def on_eval(*, reader: Reader | None) -> dict[str, Table]:
     """By split and category of ``eval/conversations.jsonl``."""
-    index = default_index().with_reader(None)
+    index = default_index().with_reader(reader)
     report = evaluate_index(load_set(ROOT / "eval/conversations.jsonl", index), index)
     sums: dict[str, Table] = defaultdict(lambda: defaultdict(list))
     for outcome in report.outcomes:
@@ -153,12 +156,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the folder of the public sets")
     parser.add_argument("--split", default="test")
+    parser.add_argument("--reader", action="store_true", help="read as well as find")
     options = parser.parse_args()
     examples = [e for e in load_examples(options.data, None) if e.split == options.split]
     show("standalone questions and remarks", understanding(examples))
-    for name, table in in_talks(options.split).items():
+    reader = load_reader() if options.reader else None
+    for name, table in in_talks(options.split, reader=reader).items():
         show(f"conversations about articles held out, {name}", table)
-    show("eval/", on_eval())
+    show("eval/", on_eval(reader=reader))
 
 
 if __name__ == "__main__":

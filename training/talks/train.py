@@ -95,11 +95,14 @@ def epoch_of(examples: Sequence[Example], rng: random.Random, rows: Rows) -> lis
 
 
 class Run:
-    def __init__(self, folder: Path, minutes: float) -> None:
+    def __init__(self, folder: Path, minutes: float, start: Path | None = None) -> None:
         self.folder, self.minutes = folder, minutes
         folder.mkdir(parents=True, exist_ok=True)
         self.model = TurnModel()
-        self.model.begin_with(READER)
+        if start is None:
+            self.model.begin_with(READER)
+        else:
+            self.model.restore(start)
         for module in self.model.modules():
             if isinstance(module, torch.nn.Dropout):
                 module.p = DROPOUT
@@ -193,13 +196,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="the folder of the public sets")
     parser.add_argument("--run", type=Path, required=True, help="the folder of this run")
     parser.add_argument("--minutes", type=float, default=40.0)
+    parser.add_argument("--start", type=Path, help="go on from this folder's weights")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(17)
     [file] = [path for path, name in FILES.items() if name == "squad1"]
     examples = load_examples(options.data, load_squad(options.data / file, "squad1"))
-    train(Run(options.run, options.minutes), examples)
+    train(Run(options.run, options.minutes, options.start), examples)
 
 
 if __name__ == "__main__":
