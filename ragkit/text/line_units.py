@@ -60,7 +60,7 @@ def unit_starts(text: str, lines: Sequence[Span]) -> list[bool]:
             first, last = number + 1, None
             continue
         mark = marks[number]
-        if mark and (number == first or _continues_list(text, lines, marks, number, last)):
+        if mark and (number == first or _continues_list(text, lines, marks, number, last, starts)):
             starts[number], last = True, mark
     _find_turns(text, lines, first, len(lines), starts)
     return starts
@@ -85,8 +85,12 @@ def _continues_list(
     marks: Sequence[_Mark | None],
     number: int,
     last: _Mark | None,
+    starts: Sequence[bool],
 ) -> bool:
-    """Decide whether a line after another one is an item; ``last``: the last item before it."""
+    """Decide whether a line after another one is an item.
+
+    ``last``: the last item before it; ``starts``: which of the lines before it are items.
+    """
     mark = marks[number]
     if mark is None or mark.is_certain or (last and last.precedes(mark)):
         return mark is not None
@@ -94,7 +98,7 @@ def _continues_list(
     if _ENDS.search(previous[-20:]):
         return True
     is_after_label = len(previous.split()) <= _MAX_LABEL_WORDS
-    if mark.number in (None, 1) and (marks[number - 1] or is_after_label):
+    if mark.number in (None, 1) and (starts[number - 1] or is_after_label):
         return True
     return any(mark.precedes(other) for other in marks[number + 1 : number + 1 + _LINES_AHEAD])
 

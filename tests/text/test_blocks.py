@@ -48,9 +48,9 @@ def test_columns_divided_by_tabs_are_a_table() -> None:
     assert structure(text) == [("City\tOpened\tStations", rows)]
 
 
-def test_a_rule_between_rows_belongs_to_the_row_above() -> None:
+def test_a_rule_between_rows_is_no_part_of_a_row() -> None:
     text = "a | b | c\n+---+---+\n1 | 2 | 3\n+---+---+\n4 | 5 | 6"
-    assert structure(text) == [("a | b | c", ["1 | 2 | 3\n+---+---+", "4 | 5 | 6"])]
+    assert structure(text) == [("a | b | c", ["1 | 2 | 3", "4 | 5 | 6"])]
 
 
 def test_a_table_with_long_rows_is_one_block() -> None:
