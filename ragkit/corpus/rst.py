@@ -24,7 +24,7 @@ from ragkit.corpus.headings import (
 from ragkit.corpus.parser import ParsedDocument
 from ragkit.text.spans import lines
 
-__all__ = ["parse"]
+__all__ = ["parse", "underlined_headings"]
 
 _LINE_OF_MARKS = re.compile(r"([!-/:-@\[-`{-~])\1*\Z")
 _MAX_LEVEL = 6
@@ -42,11 +42,12 @@ def parse(file: BinaryIO, path: Path) -> Iterator[ParsedDocument]:
     """Yield one document."""
     text = _COMMENT.sub("", decode(read_all(file, str(path)), str(path)))
     refuse_unusable(text, f"{path}, without its comments,")
-    headings, title = split_title(list(_headings(text)))
+    headings, title = split_title(list(underlined_headings(text)))
     yield ParsedDocument(text, sections_between(text, headings), title=title)
 
 
-def _headings(text: str) -> Iterator[Heading]:
+def underlined_headings(text: str) -> Iterator[Heading]:
+    """Yield the headings of a text, whose levels are in the order of their marks."""
     spans = lines(text)
     contents = [text[start:end].strip(BOM).rstrip() for start, end in spans]
     levels: dict[tuple[str, bool], int] = {}

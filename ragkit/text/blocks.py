@@ -35,6 +35,8 @@ _CLOSED = r"[\"'”’»)\]*_]*(?:</[a-zA-Z]\w*>)*\s*\Z"
 _INTRODUCES = re.compile(rf"[?:？：؟]{_CLOSED}")
 _QUESTION = re.compile(rf"[?？؟]{_CLOSED}")
 _TAG = r"\s*</?[a-zA-Z][^<>\n]*>\s*"
+_NAMES_TABLE = re.compile(r"\b(?:tables?|tabelle|tableau|following|follows?|below)\b", re.I)
+_HEADER_ROW = re.compile(r"\s*<tr\b[^<>]*>\s*<th\b(?!.*<td\b)")
 _TAGS, _TAG_FIRST, _TAG_LAST = (
     re.compile(pattern) for pattern in (rf"(?:{_TAG})+\Z", _TAG, rf".*{_TAG}\Z")
 )
@@ -269,11 +271,16 @@ def _sentences(text: str, own: Sequence[Span]) -> tuple[Span, ...]:
 def _is_led(text: str, sentences: Sequence[Span], number: int) -> bool:
     """Whether a sentence of a paragraph, on a line of its own, leads to those below it.
 
-    A question does; the first sentence may announce the others, too. Items of one list do not.
+    A question does, and a row of names in HTML; the first sentence may announce the others, too.
+    Items of one list do not.
     """
     sentence, following = sentences[number : number + 2]
     words = text[slice(*sentence)]
-    leads = _QUESTION.search(words) or (number == 0 and introduces(words))
+    leads = (
+        _QUESTION.search(words)
+        or (number == 0 and introduces(words))
+        or (_HEADER_ROW.match(words) and text.startswith("<tr", following.start))
+    )
     if not leads or len(words) > MAX_LEAD or (is_item(text, sentence) and is_item(text, following)):
         return False
     before = text[sentences[number - 1].end : sentence.start] if number else "\n"
@@ -344,7 +351,7 @@ def _introduced(text: str, alone: Sequence[Block]) -> Iterator[Block]:
         if lead and not _leads_to(text, lead, part):
             yield Block(lead, None, (lead,))
             lead = None
-        following = None if is_last else alone[number + 1]
+        following = None if is_last or _is_one_of_labels(text, alone, number) else alone[number + 1]
         if following and _is_alone(part) and _announces(text, part.span, lead, following):
             lead = Span(lead.start if lead else part.span.start, part.span.end)
             carried = None
@@ -363,6 +370,12 @@ def _is_alone(part: Block) -> bool:
     return len(part.sentences) == 1 and part.lead is None
 
 
+def _is_one_of_labels(text: str, alone: Sequence[Block], number: int) -> bool:
+    """Whether a paragraph and the one before it are labels, such as those of tabs."""
+    both = [part for part in alone[max(0, number - 1) : number + 1] if _is_alone(part)]
+    return len(both) == 2 and all(is_label(text[slice(*part.span)]) for part in both)
+
+
 def _is_question(text: str, span: Span) -> bool:
     return bool(_QUESTION.search(text[slice(*span)]))
 
@@ -370,10 +383,14 @@ def _is_question(text: str, span: Span) -> bool:
 def _announces(text: str, span: Span, lead: Span | None, following: Block) -> bool:
     """Whether a paragraph leads to the next: by its end, or as a number that answers nothing.
 
-    So does a heading without markup above a sentence.
+    So does a heading without markup above a sentence, and what names a table above that table.
     """
     words = text[slice(*span)]
-    if lead is None and is_label(words) and not is_item(text, span):
+    if lead is None and following.kind is BlockKind.TABLE:
+        is_caption = is_label(words) and not is_item(text, span)
+        if is_caption or (len(words) <= MAX_LEAD and _NAMES_TABLE.search(words)):
+            return True
+    elif lead is None and is_label(words) and not is_item(text, span):
         return is_prose(text[slice(*following.span)]) and following.lead is None
     if len(words) <= _MOST_MARKS and not any(map(str.isalpha, words)):
         return lead is None or not _is_question(text, lead)

@@ -15,8 +15,13 @@ __all__ = ["is_label", "is_prose", "labels_rest"]
 
 _MAX_LENGTH = 60
 _MAX_WORDS = 8
+_LONGER = 2
+"""A line of prose is so many times as long as a label above it, unless it is indented."""
+
 _OPEN_OR_ENDED = re.compile(r"[.,;:…。、，；：/\\&|=<>({\[–—-][\"'”’»)\]*_]*\s*\Z")
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’»)\]*_]*(?:\[\w{1,4}\])*\s*\Z")
+_ADMONITION = re.compile(r"(?:!{3}\+?|\?{3}\+?|:{3,}) ?\{?\w[^.]*\Z")
+"""``!!! note`` and ``:::tip``, as Python-Markdown and Docusaurus write them."""
 _MARKUP = re.compile(r"\s*(?:[`~<|+=]|[^\w\s]{3})")
 
 
@@ -52,7 +57,11 @@ def labels_rest(text: str, own: Sequence[Span]) -> bool:
     """
     if len(own) < 2:
         return False
-    label, *rest = [text[slice(*line)].strip() for line in own]
+    lines = [text[slice(*line)].rstrip() for line in own]
+    is_indented = all(line[:2].isspace() for line in lines[1:])
+    label, *rest = [line.strip() for line in lines]
+    if _ADMONITION.match(label):
+        return True
     if not is_label(label) or is_item(text, own[0]) or _MARKUP.match(rest[0]):
         return False
     first = next(filter(str.isalnum, rest[0]), "")
@@ -61,8 +70,10 @@ def labels_rest(text: str, own: Sequence[Span]) -> bool:
     if first.islower() or not had_room:
         return False
     has_figures = 2 * sum(map(_has_digit, rest)) > len(rest) > 1 and not _has_digit(label)
-    is_prose = bool(_SENTENCE_END.search(rest[-1])) and width >= 2 * len(label)
-    return is_prose or (has_figures and not any(map(_is_field, rest)))
+    has_prose = bool(_SENTENCE_END.search(rest[-1])) and (
+        is_indented or width >= _LONGER * len(label)
+    )
+    return has_prose or (has_figures and not any(map(_is_field, rest)))
 
 
 def _has_digit(line: str) -> bool:
