@@ -60,6 +60,7 @@ _NEVER_TEXT = re.compile(
     |(?:eu-?)?(?:cookies?|gdpr|ccpa|consent|cookie-?consent|cookie-?law)
         -?(?:banner|bar|notice|notification|message|info|popup|pop-up|modal|overlay|dialog|box|
         manager|prompt|alert|container|wrapper|consent|disclaimer|law|warning)(?:-.*)?
+    |doc-?nav|nav-?(?:header|footer)
     |onetrust-.*|cc-window|cc-banner|cybotcookiebot.*|osano-cm-.*|didomi-.*
     |skip-?(?:link|links|nav|navigation|to-(?:main|content|main-content))
     |headerlink|header-anchor|heading-anchor|hash-link|anchorjs-link|mw-editsection

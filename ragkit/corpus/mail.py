@@ -117,15 +117,14 @@ def _document(data: bytes, path: Path) -> ParsedDocument:
     head = "\n".join(f"{name}: {value}" for name, value in shown if value)
     foot = f"Attachments: {', '.join(attachments)}" if attachments else ""
     start = len(head) + 2 if head else 0
-    text = "\n\n".join(part for part in (head, body, foot) if part)
+    subject = _header(message, "Subject")
+    text = "\n\n".join(part for part in (head, body, foot) if part) or subject
     refuse_unusable(text, str(path))
-    moved = [
-        one._replace(start=one.start + start, end=one.end + start) for one in headings
-    ]
+    moved = [one._replace(start=one.start + start, end=one.end + start) for one in headings]
     return ParsedDocument(
         text,
         sections_between(text, moved),
-        title=_header(message, "Subject")[:MAX_HEADING_LENGTH] or None,
+        title=subject[:MAX_HEADING_LENGTH] or None,
         metadata=_metadata(message, attachments),
     )
 
@@ -196,7 +195,7 @@ def _collect(
         attachments.append(name or kind)
     elif kind == "text/html":
         html.append(_text(part))
-    elif kind.startswith("text/"):
+    elif kind.startswith(("text/", "multipart/")):  # one without its boundary is text
         plain.append(_text(part))
 
 

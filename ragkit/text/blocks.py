@@ -41,7 +41,10 @@ _TAGS, _TAG_FIRST, _TAG_LAST = (
     re.compile(pattern) for pattern in (rf"(?:{_TAG})+\Z", _TAG, rf".*{_TAG}\Z")
 )
 _OPEN_END = re.compile(r"[,;(\[&–—-]\s*\Z")
-_CODE_LINE = re.compile(r"\s{2,}\S|.*[;{}()\[\]\\=,][ \t]*\Z|\s*(?:#|//|\$ |>>> |<[\w/!])")
+_CODE = r".*[;{}()\[\]\\=,][ \t]*\Z|\s*(?:#|//|\$ |>>> |<[\w/!])"
+_CODE_LINE = re.compile(rf"\s{{2,}}\S|{_CODE}")
+_CODE_IN_LIST = re.compile(_CODE)
+"""The lines of an item are indented below its first one."""
 _BAR, _TAB = re.compile(r"(?<!\\)\|"), re.compile(r"(?<=\S)\t+(?=\S)")
 _FEWEST_ROWS, _FEWEST_COLUMNS, _MOST_CAPTIONS = 2, 3, 2
 _ALIKE = 0.8
@@ -313,7 +316,8 @@ def _broken_on_purpose(text: str, own: Sequence[Span]) -> list[Span]:
     if sum(had_room) < _MOSTLY * len(had_room):
         return [whole]
     margin = min(len(line) - len(line.lstrip()) for line in contents)
-    is_code = sum(bool(_CODE_LINE.match(line[margin:])) for line in contents) >= (
+    code = _CODE_IN_LIST if is_item(text, own[0]) else _CODE_LINE
+    is_code = sum(bool(code.match(line[margin:])) for line in contents) >= (
         _MOSTLY * len(contents)
     )
     starts = [
