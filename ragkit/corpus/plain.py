@@ -18,7 +18,9 @@ from ragkit.corpus.rst import underlined_headings
 __all__ = ["parse"]
 
 # A rule across the page and one below the names of columns are longer than what they are under.
-_UNDERLINED = re.compile(r"(?:\W*\n)?[ \t]*(?P<title>\w[^\r\n]*?)[ \t]*\r?\n[ \t]*(?P<rule>[=~*#^+-]{3,})\s*\Z")
+_UNDERLINED = re.compile(
+    r"(?:\W*\n)?[ \t]*(?P<title>\w[^\r\n]*?)[ \t]*\r?\n[ \t]*(?P<rule>[=~*#^+-]{3,})\s*\Z"
+)
 _MOST_LONGER = 3
 _COLUMNS = re.compile(r"\S(?: {3,}|\t)\S|\||[.,;:]\Z")
 
@@ -34,6 +36,6 @@ def parse(file: BinaryIO, path: Path) -> Iterator[ParsedDocument]:
 def _underlined(text: str) -> Iterator[Heading]:
     for heading in underlined_headings(text):
         match = _UNDERLINED.match(text[heading.start : heading.end].lstrip(BOM))
-        if match and not _COLUMNS.search(heading.title):
-            if len(match["rule"]) <= len(heading.title) + _MOST_LONGER:
-                yield heading
+        is_long = match is None or len(match["rule"]) > len(heading.title) + _MOST_LONGER
+        if not is_long and not _COLUMNS.search(heading.title):
+            yield heading

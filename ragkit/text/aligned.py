@@ -51,19 +51,19 @@ def aligned_rows(text: str, own: Sequence[Span]) -> list[Span] | None:
     strips = _ruled_strips(contents, rules) or _strips(rows)
     if not strips or any("\t" in content for content in contents):
         return None
-    gaps = [len(_GAP.findall(row)) for row in rows]
-    if not any(rules) and sum(0 < gap <= len(strips) for gap in gaps) < _ALIKE * len(rows):
+    gaps = [len(_GAP.findall(row)) for row in rows if not _goes_on(row, strips)]
+    if not any(rules) and sum(0 < gap <= len(strips) for gap in gaps) < _ALIKE * len(gaps):
         return None
-    found: list[Span] = []
+    merged: list[Span] = []
     for line in whole:
         content = trim(text, line)
         if content is None:
             continue
-        if found and _goes_on(text[slice(*line)], strips):
-            found[-1] = Span(found[-1].start, content.end)
+        if merged and _goes_on(text[slice(*line)], strips):
+            merged[-1] = Span(merged[-1].start, content.end)
         else:
-            found.append(content)
-    return found if len(found) > 1 else None
+            merged.append(content)
+    return merged if len(merged) > 1 else None
 
 
 def gap_cells(text: str, line: Span) -> list[Span]:
@@ -74,15 +74,17 @@ def gap_cells(text: str, line: Span) -> list[Span]:
     """
     gaps = [match.span() for match in _GAP.finditer(text, *line)]
     starts, ends = [line.start, *[b for _, b in gaps]], [*[a for a, _ in gaps], line.end]
-    found = [Span(*both) for both in zip(starts, ends, strict=True)]
+    spans = [Span(*both) for both in zip(starts, ends, strict=True)]
     first = text.rfind("\n", 0, line.start) + 1
-    return [Span(line.start, line.start), *found] if line.start - first > 1 and gaps else found
+    return [Span(line.start, line.start), *spans] if line.start - first > 1 and gaps else spans
 
 
 def _strips(rows: Sequence[str]) -> list[tuple[int, int]]:
     """Return the columns of characters that are blank in every row, inside the table."""
     width = max(map(len, rows))
-    is_blank = [all(row[place : place + 1] in ("", " ", "\u00a0") for row in rows) for place in range(width)]
+    is_blank = [
+        all(row[place : place + 1] in ("", " ", "\u00a0") for row in rows) for place in range(width)
+    ]
     strips = []
     for blank, places in groupby(range(width), key=is_blank.__getitem__):
         inside = list(places)

@@ -189,9 +189,7 @@ def _rows(text: str, captions: Sequence[Span], own: Sequence[Span]) -> Block | N
         return None
     whole = Span((captions or own)[0].start, own[-1].end)
     lead = Span(whole.start, rows[0].end)
-    first_cells = [
-        [text[slice(*cell)] for cell in _split(text, row)] for row in rows[:_FIRST_ROWS]
-    ]
+    first_cells = [[text[slice(*cell)] for cell in _split(text, row)] for row in rows[:_FIRST_ROWS]]
     names_columns = is_ruled or _names_columns(first_cells)
     # Where the first row may name columns, and may as well be a row, it is both.
     return Block(whole, lead, tuple(rows[1:] if names_columns else rows), BlockKind.TABLE)
@@ -317,9 +315,7 @@ def _broken_on_purpose(text: str, own: Sequence[Span]) -> list[Span]:
         return [whole]
     margin = min(len(line) - len(line.lstrip()) for line in contents)
     code = _CODE_IN_LIST if is_item(text, own[0]) else _CODE_LINE
-    is_code = sum(bool(code.match(line[margin:])) for line in contents) >= (
-        _MOSTLY * len(contents)
-    )
+    is_code = sum(bool(code.match(line[margin:])) for line in contents) >= (_MOSTLY * len(contents))
     starts = [
         own[number + 1].start
         for number, (room, (before, line)) in enumerate(

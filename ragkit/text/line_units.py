@@ -60,8 +60,10 @@ def unit_starts(text: str, lines: Sequence[Span]) -> list[bool]:
             first, last = number + 1, None
             continue
         mark = marks[number]
-        if mark and (number == first or _continues_list(text, lines, marks, number, last, starts)):
+        if mark and (number == first or _continues_list(text, lines, marks, number, last)):
             starts[number], last = True, mark
+        else:  # whatever it begins with, the line below it is no item for that
+            marks[number] = None
     _find_turns(text, lines, first, len(lines), starts)
     return starts
 
@@ -85,12 +87,8 @@ def _continues_list(
     marks: Sequence[_Mark | None],
     number: int,
     last: _Mark | None,
-    starts: Sequence[bool],
 ) -> bool:
-    """Decide whether a line after another one is an item.
-
-    ``last``: the last item before it; ``starts``: which of the lines before it are items.
-    """
+    """Decide whether a line after another one is an item; ``last``: the last item before it."""
     mark = marks[number]
     if mark is None or mark.is_certain or (last and last.precedes(mark)):
         return mark is not None
@@ -98,7 +96,7 @@ def _continues_list(
     if _ENDS.search(previous[-20:]):
         return True
     is_after_label = len(previous.split()) <= _MAX_LABEL_WORDS
-    if mark.number in (None, 1) and (starts[number - 1] or is_after_label):
+    if mark.number in (None, 1) and (marks[number - 1] or is_after_label):
         return True
     return any(mark.precedes(other) for other in marks[number + 1 : number + 1 + _LINES_AHEAD])
 

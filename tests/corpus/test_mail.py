@@ -76,8 +76,14 @@ def test_html_is_read_where_there_is_no_plain_text() -> None:
 @pytest.mark.parametrize(
     ("data", "text"),
     [
-        (b"Subject: =?utf-8?B?!!?= \xff\nContent-Type: text/plain; charset=no\n\nk\xf6ln\n", "köln"),
-        (b"Content-Type: multipart/mixed; boundary=x\n\nno boundary at all\n", "no boundary at all"),
+        (
+            b"Subject: =?utf-8?B?!!?= \xff\nContent-Type: text/plain; charset=no\n\nk\xf6ln\n",
+            "köln",
+        ),
+        (
+            b"Content-Type: multipart/mixed; boundary=x\n\nno boundary at all\n",
+            "no boundary at all",
+        ),
         (b"Content-Type: text/plain; charset=big5\n\n\xa7A\xa6n\n", "你好"),
         (b"Date: 99 Foo\nContent-Transfer-Encoding: base64\n\n!!!\n", "Date: 99 Foo"),
         (b"Subject: only a subject\n\n", "only a subject"),

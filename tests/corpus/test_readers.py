@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import json
 import io
+import json
 import sys
 import zipfile
 from collections.abc import Callable

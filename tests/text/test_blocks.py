@@ -214,7 +214,7 @@ def test_a_simple_table_of_restructuredtext_is_one() -> None:
 
 
 def test_a_line_that_goes_on_in_one_column_belongs_to_its_row() -> None:
-    text = "-q, --quiet    print nothing\n-n, --number   print at most\n               so many\n-x  --exit     stop\n"
+    text = "-q, --quiet    print nothing\n-n, --number   print at most\n               so many\n-x, --exit     stop\n"
     [(_, rows)] = structure(text)
     assert "-n, --number   print at most\n               so many" in rows
 
