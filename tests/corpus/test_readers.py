@@ -767,13 +767,15 @@ def test_imports_and_comments_of_mdx_are_no_text_and_those_in_code_are() -> None
 
 def test_comments_of_restructuredtext_are_no_text_and_directives_are() -> None:
     source = ".. A comment\n   on two lines.\n\n.. note:: Kept.\n\n.. _label:\n\n.. [1] A note.\n"
-    assert read_as("a.rst", source.encode()).text.split("\n\n") == [
-        "", ".. note:: Kept.", ".. _label:", ".. [1] A note.\n",
+    assert read_as("a.rst", source.encode()).text.strip().split("\n\n") == [
+        ".. note:: Kept.", ".. _label:", ".. [1] A note.",
     ]  # fmt: skip
 
 
 def test_underlined_lines_of_plain_text_are_headings_and_names_of_columns_are_none() -> None:
-    source = "Pump\n====\n\nOld.\n\nLimits\n------\n\n40 bar.\n\nName    Bar\n-----------\nAlpha   40\n"
+    source = (
+        "Pump\n====\n\nOld.\n\nLimits\n------\n\n40 bar.\n\nName    Bar\n-----------\nAlpha   40\n"
+    )
     document = read_as("a.txt", source.encode())
     assert document.title == "Pump"
     assert [section.path for section in document.sections] == [(), ("Limits",)]
@@ -792,9 +794,14 @@ def samples() -> dict[str, bytes]:
         paragraph(text, style)
         for text, style in [("Danube", "H2"), (danube, ""), ("Rhine", "H2"), (rhine, "")]
     )
+    markdown = marked.replace("== ", "## ").replace(" ==", "")
+    mail = b"Message-ID: <1@x>\nContent-Type: text/html\n\n" + html.encode()
     return {
         ".txt": marked.encode(),
-        ".md": marked.replace("== ", "## ").replace(" ==", "").encode(),
+        ".eml": mail,
+        ".mbox": b"From a@b Mon Mar  4 10:02:00 2024\n" + mail,
+        ".ipynb": json.dumps({"cells": [{"cell_type": "markdown", "source": markdown}]}).encode(),
+        ".md": markdown.encode(),
         ".rst": marked.replace("== Danube ==", "Danube\n------").replace("== Rhine ==", "Rhine\n-----").encode(),
         ".csv": f"river,about\nDanube,{danube}\nRhine,{rhine}\n".encode(),
         ".html": html.encode(),
