@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import compress, groupby, islice
+from itertools import compress, groupby, islice, pairwise
 from typing import Any, NamedTuple
 
 from ragkit.errors import InputError
@@ -131,7 +131,9 @@ class _Grouping:
         """Split a block into as few groups as fit the budget, of about equal size."""
         groups = self._groups(block.sentences, sizes)
         starts = [block.span.start, *[group[0].start for group in groups[1:]]]
-        ends = [*[group[-1].end for group in groups[:-1]], block.span.end]
+        # What stands between two groups and is no sentence, such as a rule, ends the first.
+        ends = [_trimmed_end(self.text, start, end) for start, end in pairwise(starts)]
+        ends.append(block.span.end)
         return [
             _Group(start, end, group)
             for start, end, group in zip(starts, ends, groups, strict=True)
@@ -202,6 +204,11 @@ class _Grouping:
 
     def _sizes(self, spans: Sequence[Span]) -> list[int]:
         return list(_sizes(self.text, [(span, self.budget) for span in spans], self.count))
+
+
+def _trimmed_end(text: str, start: int, end: int) -> int:
+    content = trim(text, Span(start, end))
+    return content.end if content else end
 
 
 def _length(group: _Group) -> int:

@@ -20,7 +20,7 @@ __all__ = [
     "suffixes",
 ]
 
-# Suffix → module of this package with a function ``parse``.
+# Suffix → module of this package, with the function ``parse`` where none is named.
 _MODULES = {
     ".txt": "plain", ".text": "plain",
     ".md": "markdown", ".markdown": "markdown", ".mdx": "markdown",
@@ -29,12 +29,17 @@ _MODULES = {
     ".html": "html", ".htm": "html", ".xhtml": "html",
     ".wiki": "mediawiki", ".mediawiki": "mediawiki",
     ".xml": "mediawiki_dump", ".xml.bz2": "mediawiki_dump", ".xml.gz": "mediawiki_dump",
+    ".eml": "mail", ".mbox": "mail:parse_mailbox",
+    ".ipynb": "notebook",
     ".pdf": "pdf", ".docx": "docx", ".epub": "epub",
 }  # fmt: skip
 
 FORMATS = Registry(
     "ragkit.formats",
-    {suffix: f"ragkit.corpus.{module}:parse" for suffix, module in _MODULES.items()},
+    {
+        suffix: f"ragkit.corpus.{module}" + ("" if ":" in module else ":parse")
+        for suffix, module in _MODULES.items()
+    },
     names=r"(\.[a-z0-9_-]+)+",
 )
 """Suffix in lower case → parser, imported for the first such file."""

@@ -30,11 +30,11 @@ VOID = frozenset(
 )
 PREFORMATTED = frozenset("pre listing xmp plaintext".split())
 CELLS = frozenset({"td", "th"})
-# Left out with all that they contain: scripts, controls, pictures, navigation, and the
-# pronunciation beside a word, which would be glued to it.
+# Left out with all that they contain: scripts, controls, pictures, navigation, what is struck out,
+# and the pronunciation beside a word, which would be glued to it.
 SKIPPED = frozenset(
-    "annotation annotation-xml applet audio canvas datalist embed iframe nav noembed noframes "
-    "noscript object option optgroup rp rt rtc script select style svg template textarea "
+    "annotation annotation-xml applet audio canvas datalist del embed iframe nav noembed noframes "
+    "noscript object option optgroup rp rt rtc s script select strike style svg template textarea "
     "video".split()
 )
 _RUBY = frozenset("rb rt rtc rp".split())
@@ -60,6 +60,7 @@ _NEVER_TEXT = re.compile(
     |(?:eu-?)?(?:cookies?|gdpr|ccpa|consent|cookie-?consent|cookie-?law)
         -?(?:banner|bar|notice|notification|message|info|popup|pop-up|modal|overlay|dialog|box|
         manager|prompt|alert|container|wrapper|consent|disclaimer|law|warning)(?:-.*)?
+    |doc-?nav|nav-?(?:header|footer)
     |onetrust-.*|cc-window|cc-banner|cybotcookiebot.*|osano-cm-.*|didomi-.*
     |skip-?(?:link|links|nav|navigation|to-(?:main|content|main-content))
     |headerlink|header-anchor|heading-anchor|hash-link|anchorjs-link|mw-editsection

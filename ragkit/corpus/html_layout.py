@@ -21,7 +21,8 @@ _LINK_LISTS = frozenset(
     "menu nav toc contents sidebar pagination pager related links share social topbar".split()
 )
 _LINKED_SHARE = 0.8
-"""A part of the page with such a name is navigation if this share of its text is in links."""
+"""A part of the page with such a name is navigation if this share of its text, apart from headings,
+is in links."""
 # Text in these does not count. The end tags of the others may be left out.
 _UNCOUNTED = SKIPPED - VOID - frozenset("option optgroup rp rt rtc".split())
 _AROUND_MAIN = frozenset({"header", "footer", "aside"})
@@ -125,6 +126,8 @@ class _Scan:
         self.counts["text"] += length
         if self.depths["a"]:
             self.counts["linked"] += length
+        elif any(self.depths[name] for name in HEADINGS):
+            self.counts["named"] += length
         if not (self.depths["label"] or self.depths["legend"] or self.depths["button"]):
             self.counts["prose"] += length
             if not self.open_mains and any(self.depths[name] for name in _AROUND_MAIN):
@@ -221,7 +224,7 @@ class _Scan:
         if part.has_content:
             self.open_mains -= 1
             self.main.append((part.number, end, inside["prose"]))
-        elif inside["linked"] >= _LINKED_SHARE * inside["text"]:
+        elif inside["linked"] >= _LINKED_SHARE * (inside["text"] - inside["named"]):
             self.link_lists.append((part.number, inside["text"]))
 
     def _text_range(self, length: int) -> range:

@@ -98,6 +98,8 @@ class _PageWriter:
         self._list_marks = ListMarks()
         self._are_data_tables: list[bool] = []
         """For each open table whether its rows become lines."""
+        self._last_ended = ""
+        """The last part of a list of definitions that ended."""
         self._item_prefix = ""
         self._group = 0
         self._group_depth = 0
@@ -208,6 +210,8 @@ class _PageWriter:
             self._group_depth += 1
         if name in _ROW_GROUPS:
             self._cells.end_group()
+        if name == "dt" and self._last_ended == "dd":
+            self._builder.end_group()  # the next term, apart from the definition before
         if name in LISTS:
             self._list_marks.open(name, attributes, self._layout.items.get(number, 0))
         elif name == "li":
@@ -226,6 +230,8 @@ class _PageWriter:
     def _close_innermost(self) -> None:
         name = self._open.pop()
         self._open_counts[name] -= 1
+        if name in ("dt", "dd", "dl"):
+            self._last_ended = name
         if self._skipped_depth is not None:
             if len(self._open) <= self._skipped_depth:
                 self._skipped_depth = None

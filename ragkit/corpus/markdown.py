@@ -24,7 +24,7 @@ from ragkit.corpus.headings import (
     sections_between,
     split_title,
 )
-from ragkit.corpus.markdown_text import without_invisible
+from ragkit.corpus.markdown_text import without_invisible, without_mdx
 from ragkit.corpus.parser import ParsedDocument
 from ragkit.text.spans import lines
 
@@ -54,7 +54,11 @@ def parse(file: BinaryIO, path: Path) -> Iterator[ParsedDocument]:
     source = decode(read_all(file, str(path)), str(path))
     metadata, start = parse_front_matter(source, path)
     tokens, env = _blocks(source, start)
-    text = without_invisible(source, start, tokens)
+    text = source
+    if path.suffix.lower() == ".mdx":
+        text = without_mdx(source, start, tokens)
+        tokens, env = _blocks(text, start)
+    text = without_invisible(text, start, tokens)
     if text != source:
         refuse_unusable(text, f"{path}, without its comments,")
         tokens, env = _blocks(text, start)

@@ -17,7 +17,7 @@ from ragkit.text.spans import Span, lines
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
-__all__ = ["without_invisible"]
+__all__ = ["without_invisible", "without_mdx"]
 
 _CODE = ("fence", "code_block")
 # https://www.rfc-editor.org/rfc/rfc2397; what follows depends on the quotes around the URL.
@@ -36,6 +36,14 @@ _INVISIBLE = re.compile(
         (?:[ \t]++(?:"[^"\n]*+"|'[^'\n]*+'))?[ \t]*+\)
     |(?P<url>(?<=")\s*+{_DATA}[^"\n]*+|(?<=')\s*+{_DATA}[^'\n]*+|(?<![\w"']){_DATA}{_LONG_PAYLOAD})""",
     re.MULTILINE | re.VERBOSE,
+)
+# In MDX (https://mdxjs.com/docs/what-is-mdx/), {/* … */} is a comment, and a paragraph that begins
+# with import or export is JavaScript.
+_MDX = re.compile(
+    r"\{/\*(?:[^*]|\*(?!/))*+\*/\}"
+    r"|(?:^(?:import|export)\b(?=[ \t{*])[^\r\n]*+(?:\r\n|\r|\n|\Z))"
+    r"(?:[ \t]*+[^\s][^\r\n]*+(?:\r\n|\r|\n|\Z))*+",
+    re.MULTILINE,
 )
 _BLANK_LINE = re.compile(r"\n[ \t\r]*\n")
 
@@ -61,6 +69,17 @@ def without_invisible(text: str, start: int, tokens: list[Token]) -> str:
             parts.append(text[position : invisible.start])
             position = invisible.end
     return "".join([*parts, text[position:]])
+
+
+def without_mdx(text: str, start: int, tokens: list[Token]) -> str:
+    """Return an MDX file's text without comments and JavaScript outside of code."""
+    spans = lines(text, start)
+    code = [_span_of(token, spans) for token in tokens if token.type == "fence" and token.map]
+    parts = [text[:start]]
+    ends = [Span(start, start), *code, Span(len(text), len(text))]
+    for before, after in pairwise(ends):
+        parts += [_MDX.sub("", text[before.end : after.start]), text[slice(*after)]]
+    return "".join(parts)
 
 
 def _span_of(token: Token, spans: list[Span]) -> Span:

@@ -92,6 +92,10 @@ def page_text(
     return page.finish()
 
 
+# [[de:Köln]] shows beside the page, [[:de:Köln]] in its text; mw: and the like lead to other wikis.
+_LANGUAGE = re.compile(r"(?!(?:mw|doi|rfc|bug|irc|wp)\Z)[a-z]{2,3}(?:-[a-z]{2,12}){0,2}\Z")
+
+
 @dataclass(slots=True)
 class _OpenMarkup:
     """Markup that is not closed yet.
@@ -227,7 +231,9 @@ class _MarkupRemover:
         namespace, colon, _ = target.partition(":")
         if not target or "\n" in target:
             out.append("]]")
-        elif colon and namespace.strip().lower() in self._media_namespaces:
+        elif colon and (
+            namespace.strip().lower() in self._media_namespaces or _LANGUAGE.match(namespace)
+        ):
             del out[link.position :]
             out.append(_REMOVED)
         elif label is None or (len(out) == label + 1 and not out[label]):

@@ -1,8 +1,9 @@
 """Comma- and tab-separated values: each row becomes a list item with the names of its columns.
 
 ``- name: Rhine; length: 1233`` is found by the words of the column and of the cell, and is cited
-whole. The first row holds the names; the separator is the one of comma, semicolon, tab and bar that
-divides it into the most columns. Cells without text are left out.
+whole. The first row holds the names, below lines of one cell such as the table's title; the
+separator is the one of comma, semicolon, tab and bar that divides the first rows into the most
+columns. Cells without text are left out, and those beyond the last name have none.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,6 +23,10 @@ from ragkit.errors import SourceError
 __all__ = ["parse"]
 
 _SEPARATORS = ",;\t|"
+_FIRST_ROWS = 8
+_TITLES = 3
+"""Rows above the names of the columns, at most, that the separator is not told by."""
+
 _MAX_LENGTH = 64 * 2**20
 """Size limit of the text in characters, since each row repeats the names of its columns."""
 
@@ -50,25 +56,31 @@ def parse(file: BinaryIO, path: Path) -> Iterator[ParsedDocument]:
 
 def _items(source: str, path: Path) -> Iterator[str]:
     rows = _rows(source, _separator(source, path))
-    names = [" ".join(name.split()) for name in next(rows, [])]
+    first = list(islice(rows, _FIRST_ROWS))
+    titles = next(n for n in range(len(first) + 1) if not _is_title(first[n : n + 2]))
+    yield from [" ".join(row[0].split()) for row in first[:titles]]
+    names = [" ".join(cell.split()) for cell in first[titles]] if first else []
+    rows = chain(first[titles + 1 :], rows)
     if max(map(len, names), default=0) > MAX_HEADING_LENGTH:
         raise SourceError(
             f"{path} has a column whose name has more than {MAX_HEADING_LENGTH:,} characters; "
             f"expected the names of the columns in its first row. Correct that row."
         )
     for row in rows:
-        if any(cell.strip() for cell in row[len(names) :]):
-            raise SourceError(
-                f"{path} has {len(row)} cells in a row, but {len(names)} columns in its first row; "
-                f"expected no more. Add the names, or quote cells that contain the separator."
-            )
         item = _item(names, row)
         if item:
             yield item
 
 
+def _is_title(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first of two rows stands above a table: in one cell, the second in several."""
+    filled = [[bool(cell.strip()) for cell in row] for row in rows]
+    return len(rows) == 2 and filled[0][0] and sum(filled[0]) == 1 < sum(filled[1])
+
+
 def _item(names: Sequence[str], row: Sequence[str]) -> str:
-    cells = [(name, " ".join(cell.split())) for name, cell in zip(names, row, strict=False)]
+    texts = [" ".join(cell.split()) for cell in row]
+    cells = zip_longest(names[: len(texts)], texts, fillvalue="")
     named = [f"{name}: {cell}" if name else cell for name, cell in cells if cell]
     return f"- {'; '.join(named)}" if named else ""
 
@@ -82,5 +94,8 @@ def _rows(source: str, separator: str) -> Iterator[list[str]]:
 def _separator(source: str, path: Path) -> str:
     if path.suffix.lower() == ".tsv":
         return "\t"
-    widths = {mark: len(next(_rows(source, mark), [])) for mark in _SEPARATORS}
+    widths = {
+        mark: max(map(len, islice(_rows(source, mark), _TITLES + 1)), default=0)
+        for mark in _SEPARATORS
+    }
     return max(widths, key=lambda mark: widths[mark])

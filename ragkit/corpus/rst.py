@@ -1,4 +1,4 @@
-"""reStructuredText: the document's text is the decoded file; its sections come from underlines.
+"""reStructuredText: the text is the file without comments; its sections come from underlines.
 
 A heading is a line with a line of one punctuation mark below it that is at least as long, and
 perhaps the same above it. Levels are numbered in the order in which their marks appear
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from ragkit.corpus.decoding import decode, read_all
+from ragkit.corpus.decoding import decode, read_all, refuse_unusable
 from ragkit.corpus.headings import (
     BOM,
     MAX_HEADING_LENGTH,
@@ -24,20 +24,30 @@ from ragkit.corpus.headings import (
 from ragkit.corpus.parser import ParsedDocument
 from ragkit.text.spans import lines
 
-__all__ = ["parse"]
+__all__ = ["parse", "underlined_headings"]
 
 _LINE_OF_MARKS = re.compile(r"([!-/:-@\[-`{-~])\1*\Z")
 _MAX_LEVEL = 6
+# Two dots, and what is neither a directive, a target, a footnote nor a substitution, with the
+# lines that are indented below it.
+_COMMENT = re.compile(
+    r"^\.\.[ \t]++(?!_|\[|\||[\w][\w.+:-]*::)[^\r\n]++(?:\r\n|\r|\n|\Z)"
+    r"(?:(?:[ \t]++[^\s][^\r\n]*+|[ \t]*+(?=(?:\r\n|\r|\n)[ \t]+[^\s]))(?:\r\n|\r|\n|\Z))*+",
+    re.MULTILINE,
+)
+"""https://docutils.sourceforge.io/docs/ref/rst/restructuredtext.html#comments"""
 
 
 def parse(file: BinaryIO, path: Path) -> Iterator[ParsedDocument]:
     """Yield one document."""
-    text = decode(read_all(file, str(path)), str(path))
-    headings, title = split_title(list(_headings(text)))
+    text = _COMMENT.sub("", decode(read_all(file, str(path)), str(path)))
+    refuse_unusable(text, f"{path}, without its comments,")
+    headings, title = split_title(list(underlined_headings(text)))
     yield ParsedDocument(text, sections_between(text, headings), title=title)
 
 
-def _headings(text: str) -> Iterator[Heading]:
+def underlined_headings(text: str) -> Iterator[Heading]:
+    """Yield the headings of a text, whose levels are in the order of their marks."""
     spans = lines(text)
     contents = [text[start:end].strip(BOM).rstrip() for start, end in spans]
     levels: dict[tuple[str, bool], int] = {}

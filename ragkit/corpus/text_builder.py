@@ -42,6 +42,10 @@ class TextBuilder:
         self.headings.append(Heading(TITLE_LEVEL, "", self._length, self._length))
         self._group = None
 
+    def end_group(self) -> None:
+        """Put a blank line before the next block, though it is of the same group."""
+        self._group = None
+
     def mark(self, name: str) -> None:
         """Mark where the next block begins; the first place of a name counts."""
         self._pending_marks.append(name)

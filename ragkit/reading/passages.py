@@ -75,12 +75,33 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """A window of a chunk that is to be read."""
+    """A window of a chunk that is to be read.
+
+    Attributes:
+        chunk: its number.
+        start: where the window begins in the document.
+        window: what is read.
+        row: the row that it is, if it is one.
+        units: in the document, sentences that stand in one paragraph or on one line.
+
+    """
 
     chunk: int
     start: int
     window: Window
     row: NamedRow | None
+    units: Sequence[Span]
+
+    def in_document(self, words: Span) -> Span:
+        """Return where words of the window are; of words of several units, those of one.
+
+        No model reads the end of a line, so that it takes the next one for the same sentence.
+        """
+        if self.row:
+            return self.row.in_document(words)
+        span = Span(words.start + self.start, words.end + self.start)
+        unit = max(self.units, key=span.overlap)
+        return Span(max(span.start, unit.start), min(span.end, unit.end))
 
 
 class _Book:
@@ -91,6 +112,7 @@ class _Book:
         document = data.document(chunk.document_id)
         self.text, self.chunk = document.text, scored.chunk
         self._sentences = frozenset(chunk.sentences)
+        self._units = _units(self.text, chunk.sentences)
         self._names = column_names(self.text, chunk.lead, chunk.sentences) if chunk.lead else ()
         # The question of an answer says more of a window than the title; the names of columns
         # are read in each row.
@@ -109,7 +131,7 @@ class _Book:
         for span in islice(self._left, most):
             row = self._row(span)
             text = row.text if row else self.text[span.start : span.end]
-            yield _Page(self.chunk, span.start, Window(self.title, text), row)
+            yield _Page(self.chunk, span.start, Window(self.title, text), row, self._units)
 
     def _row(self, span: Span) -> NamedRow | None:
         """The row that a window is, if it is a whole one and fits with the names of its columns."""
@@ -118,6 +140,17 @@ class _Book:
         row = NamedRow.of(self.text, self._names, span)
         [tokens] = self._reader.token_spans([row.text])
         return row if row.places and len(tokens) <= self._reader.window_tokens else None
+
+
+def _units(text: str, sentences: Sequence[Span]) -> list[Span]:
+    """Join sentences that no end of a line parts."""
+    units: list[Span] = []
+    for sentence in sentences:
+        if units and not {"\n", "\r"}.intersection(text[units[-1].end : sentence.start]):
+            units[-1] = Span(units[-1].start, sentence.end)
+        else:
+            units.append(sentence)
+    return units
 
 
 def read_result(
@@ -197,9 +230,6 @@ def _read(
 
 
 def _placed(reading: Reading, page: _Page, calibration: Calibration) -> ChunkReading:
-    if page.row:
-        span = page.row.in_document(reading.span)
-    else:
-        span = Span(reading.span.start + page.start, reading.span.end + page.start)
+    span = page.in_document(reading.span)
     chance = calibration.chance(reading.logit)
     return ChunkReading(reading.logit, chance, span, reading.kinds)

@@ -19,6 +19,8 @@ from itertools import pairwise
 from math import ceil, inf
 from typing import NamedTuple
 
+from ragkit.text.aligned import aligned_rows, gap_cells
+from ragkit.text.labels import is_label, is_prose, labels_rest
 from ragkit.text.line_units import is_conversation, is_item
 from ragkit.text.sentences import paragraphs, split_sentences
 from ragkit.text.spans import Span, lines, trim
@@ -29,10 +31,20 @@ MAX_LEAD = 400
 """Characters. A longer question or introduction is a text of its own."""
 
 _FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})")
-_INTRODUCES = re.compile(r"[?:？：؟][\"'”’»)\]*_]*\s*\Z")
-_QUESTION = re.compile(r"[?？؟][\"'”’»)\]*_]*\s*\Z")
+_CLOSED = r"[\"'”’»)\]*_]*(?:</[a-zA-Z]\w*>)*\s*\Z"
+_INTRODUCES = re.compile(rf"[?:？：؟]{_CLOSED}")
+_QUESTION = re.compile(rf"[?？؟]{_CLOSED}")
+_TAG = r"\s*</?[a-zA-Z][^<>\n]*>\s*"
+_NAMES_TABLE = re.compile(r"\b(?:tables?|tabelle|tableau|following|follows?|below)\b", re.I)
+_HEADER_ROW = re.compile(r"\s*<tr\b[^<>]*>\s*<th\b(?!.*<td\b)")
+_TAGS, _TAG_FIRST, _TAG_LAST = (
+    re.compile(pattern) for pattern in (rf"(?:{_TAG})+\Z", _TAG, rf".*{_TAG}\Z")
+)
 _OPEN_END = re.compile(r"[,;(\[&–—-]\s*\Z")
-_CODE_LINE = re.compile(r"\s{2,}\S|.*[;{}()\[\]\\=,][ \t]*\Z|\s*(?:#|//|\$ |>>> |<[\w/!])")
+_CODE = r".*[;{}()\[\]\\=,][ \t]*\Z|\s*(?:#|//|\$ |>>> |<[\w/!])"
+_CODE_LINE = re.compile(rf"\s{{2,}}\S|{_CODE}")
+_CODE_IN_LIST = re.compile(_CODE)
+"""The lines of an item are indented below its first one."""
 _BAR, _TAB = re.compile(r"(?<!\\)\|"), re.compile(r"(?<=\S)\t+(?=\S)")
 _FEWEST_ROWS, _FEWEST_COLUMNS, _MOST_CAPTIONS = 2, 3, 2
 _ALIKE = 0.8
@@ -146,7 +158,7 @@ def _fenced(text: str, span: Span) -> Iterator[Block]:
 
 
 def _table(text: str, span: Span) -> Block | None:
-    """Return the table that a stanza is: lines with the same number of bars, or of tabs."""
+    """Return the table that a stanza is: lines with the same number of bars, tabs or columns."""
     own = [line for line in (trim(text, line) for line in lines(text, *span)) if line]
     for mark in (_BAR, _TAB):
         counts = [len(mark.findall(text, *line)) for line in own]
@@ -156,28 +168,30 @@ def _table(text: str, span: Span) -> Block | None:
         usual = Counter(counts[number] for number in rows).most_common(1)[0][1]
         if usual < _ALIKE * len(rows) or len(rows) < _MOSTLY * (len(own) - rows[0]):
             continue
-        return _rows(text, own, rows[0], mark)
+        return _rows(text, own[: rows[0]], own[rows[0] :])
+    for first in range(min(_MOST_CAPTIONS, len(own) - 1) + 1):
+        aligned = aligned_rows(text, own[first:])
+        if aligned:
+            return _rows(text, own[:first], aligned)
     return None
 
 
-def _rows(text: str, own: Sequence[Span], first: int, mark: re.Pattern[str]) -> Block | None:
-    """A table whose first row is the line ``first``; the lines before it are its caption."""
+def _rows(text: str, captions: Sequence[Span], own: Sequence[Span]) -> Block | None:
+    """A table of rows and of the rules between them; the rule below the first makes it names."""
     rows: list[Span] = []
     is_ruled = False
-    for line in own[first:]:
+    for line in own:
         if any(map(str.isalnum, text[slice(*line)])):
             rows.append(line)
-        elif len(rows) > 1:  # a rule belongs to the row above it
-            rows[-1] = Span(rows[-1].start, line.end)
         else:
-            is_ruled = bool(rows)
+            is_ruled |= len(rows) == 1
     if len(rows) < _FEWEST_ROWS:
         return None
-    lead = Span(own[0].start, rows[0].end)
-    first_cells = [mark.split(text[slice(*row)]) for row in rows[:_FIRST_ROWS]]
+    whole = Span((captions or own)[0].start, own[-1].end)
+    lead = Span(whole.start, rows[0].end)
+    first_cells = [[text[slice(*cell)] for cell in _split(text, row)] for row in rows[:_FIRST_ROWS]]
     names_columns = is_ruled or _names_columns(first_cells)
     # Where the first row may name columns, and may as well be a row, it is both.
-    whole = Span(own[0].start, own[-1].end)
     return Block(whole, lead, tuple(rows[1:] if names_columns else rows), BlockKind.TABLE)
 
 
@@ -189,20 +203,32 @@ def cells(text: str, line: Span) -> list[Span]:
     ['a', '', 'b']
     ['', 'a', 'b']
     """
-    mark = _BAR if _BAR.search(text, *line) else _TAB
-    bars = [m.span() for m in mark.finditer(text, *line)]
+    spans = _split(text, line)
+    is_framed = text[line.start] == "|" == text[line.end - 1]
+    return spans[1:-1] if is_framed and len(spans) > 2 else spans
+
+
+def _split(text: str, line: Span) -> list[Span]:
+    """Split a line at its bars, else at its tabs, else at its wide blanks."""
+    mark = next((mark for mark in (_BAR, _TAB) if mark.search(text, *line)), None)
+    if mark is None:
+        return gap_cells(text, line)
+    bars = [match.span() for match in mark.finditer(text, *line)]
     starts, ends = [line.start, *[b for _, b in bars]], [*[a for a, _ in bars], line.end]
-    spans = [
+    return [
         trim(text, Span(start, end)) or Span(start, start)
         for start, end in zip(starts, ends, strict=True)
     ]
-    is_framed = bars and bars[0][0] == line.start and bars[-1][1] == line.end
-    return spans[1:-1] if is_framed and len(bars) > 1 else spans
 
 
 def _names_columns(first_rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the first row has words only, in three or more columns, above one of numbers."""
+    """Whether the first row has words only, in three or more columns, above one of numbers.
+
+    So has one that alone is empty above the first column, such as years above amounts.
+    """
     names, *rows = first_rows
+    if len(names) > 1 and not names[0] and all(row[0] for row in rows):
+        return True
     if len(names) < _FEWEST_COLUMNS or any(map(_has_digit, names)):
         return False
     return any(
@@ -220,27 +246,42 @@ def _paragraph(text: str, span: Span) -> Iterator[Block]:
     if is_conversation(text, own):
         yield Block(span, None, split_sentences(text, span))
         return
-    sentences = [
-        sentence
-        for part in _broken_on_purpose(text, own)
-        for sentence in split_sentences(text, part)
-    ]
+    if labels_rest(text, own):
+        label = Span(span.start, own[0].end)
+        lead = trim(text, label) or label
+        rest = _sentences(text, own[1:])
+        yield Block(Span(lead.start, rest[-1].end), lead, rest)
+        return
+    sentences = _sentences(text, own)
     leads = [number for number in range(len(sentences) - 1) if _is_led(text, sentences, number)]
     for first, last in pairwise(sorted({0, *leads, len(sentences)})):
-        group = tuple(sentences[first:last])
+        group = sentences[first:last]
         whole = Span(group[0].start, group[-1].end)
         is_led = first in leads and len(group) > 1
         yield Block(whole, group[0], group[1:]) if is_led else Block(whole, None, group)
 
 
+def _sentences(text: str, own: Sequence[Span]) -> tuple[Span, ...]:
+    return tuple(
+        sentence
+        for part in _broken_on_purpose(text, own)
+        for sentence in split_sentences(text, part)
+    )
+
+
 def _is_led(text: str, sentences: Sequence[Span], number: int) -> bool:
     """Whether a sentence of a paragraph, on a line of its own, leads to those below it.
 
-    A question does; the first sentence may announce the others, too. Items of one list do not.
+    A question does, and a row of names in HTML; the first sentence may announce the others, too.
+    Items of one list do not.
     """
     sentence, following = sentences[number : number + 2]
     words = text[slice(*sentence)]
-    leads = _QUESTION.search(words) or (number == 0 and introduces(words))
+    leads = (
+        _QUESTION.search(words)
+        or (number == 0 and introduces(words))
+        or (_HEADER_ROW.match(words) and text.startswith("<tr", following.start))
+    )
     if not leads or len(words) > MAX_LEAD or (is_item(text, sentence) and is_item(text, following)):
         return False
     before = text[sentences[number - 1].end : sentence.start] if number else "\n"
@@ -249,11 +290,21 @@ def _is_led(text: str, sentences: Sequence[Span], number: int) -> bool:
 
 
 def _broken_on_purpose(text: str, own: Sequence[Span]) -> list[Span]:
-    """Cut the lines of a paragraph where the first word of a line had room on the one before."""
+    """Cut the lines of a paragraph where the first word of a line had room on the one before.
+
+    Tags on lines of their own are cut off, too.
+    """
     whole = Span(own[0].start, own[-1].end)
+    contents = [text[slice(*line)].rstrip() for line in own]
+    tagged = [
+        line.start
+        for line, (before, after) in zip(own[1:], pairwise(contents), strict=True)
+        if _is_between_tags(before, after)
+    ]
+    if tagged:
+        return [Span(*both) for both in pairwise([whole.start, *tagged, whole.end])]
     if len(own) <= _FEWEST_ROWS:
         return [whole]
-    contents = [text[slice(*line)].rstrip() for line in own]
     lengths = sorted(map(len, contents[:-1]))
     width = max(_NARROWEST, lengths[ceil(_WRAPPED_AT * (len(lengths) - 1))])
     had_room = [
@@ -263,9 +314,8 @@ def _broken_on_purpose(text: str, own: Sequence[Span]) -> list[Span]:
     if sum(had_room) < _MOSTLY * len(had_room):
         return [whole]
     margin = min(len(line) - len(line.lstrip()) for line in contents)
-    is_code = sum(bool(_CODE_LINE.match(line[margin:])) for line in contents) >= (
-        _MOSTLY * len(contents)
-    )
+    code = _CODE_IN_LIST if is_item(text, own[0]) else _CODE_LINE
+    is_code = sum(bool(code.match(line[margin:])) for line in contents) >= (_MOSTLY * len(contents))
     starts = [
         own[number + 1].start
         for number, (room, (before, line)) in enumerate(
@@ -274,6 +324,15 @@ def _broken_on_purpose(text: str, own: Sequence[Span]) -> list[Span]:
         if is_code or (room and _begins(before, line))
     ]
     return [Span(*both) for both in pairwise([whole.start, *starts, whole.end])]
+
+
+def _is_between_tags(before: str, line: str) -> bool:
+    """Whether markup ends one line and begins the next, or is all that is on one of them."""
+    if "<" not in before and "<" not in line:
+        return False
+    if _TAGS.match(before) or _TAGS.match(line):
+        return True
+    return bool(_TAG_LAST.match(before) and _TAG_FIRST.match(line))
 
 
 def _begins(before: str, line: str) -> bool:
@@ -292,7 +351,8 @@ def _introduced(text: str, alone: Sequence[Block]) -> Iterator[Block]:
         if lead and not _leads_to(text, lead, part):
             yield Block(lead, None, (lead,))
             lead = None
-        if not is_last and _is_alone(part) and _announces(text, part.span, lead):
+        following = None if is_last or _is_one_of_labels(text, alone, number) else alone[number + 1]
+        if following and _is_alone(part) and _announces(text, part.span, lead, following):
             lead = Span(lead.start if lead else part.span.start, part.span.end)
             carried = None
             continue
@@ -310,13 +370,28 @@ def _is_alone(part: Block) -> bool:
     return len(part.sentences) == 1 and part.lead is None
 
 
+def _is_one_of_labels(text: str, alone: Sequence[Block], number: int) -> bool:
+    """Whether a paragraph and the one before it are labels, such as those of tabs."""
+    both = [part for part in alone[max(0, number - 1) : number + 1] if _is_alone(part)]
+    return len(both) == 2 and all(is_label(text[slice(*part.span)]) for part in both)
+
+
 def _is_question(text: str, span: Span) -> bool:
     return bool(_QUESTION.search(text[slice(*span)]))
 
 
-def _announces(text: str, span: Span, lead: Span | None) -> bool:
-    """Whether a paragraph leads to the next: by its end, or as a number that answers nothing."""
+def _announces(text: str, span: Span, lead: Span | None, following: Block) -> bool:
+    """Whether a paragraph leads to the next: by its end, or as a number that answers nothing.
+
+    So does a heading without markup above a sentence, and what names a table above that table.
+    """
     words = text[slice(*span)]
+    if lead is None and following.kind is BlockKind.TABLE:
+        is_caption = is_label(words) and not is_item(text, span)
+        if is_caption or (len(words) <= MAX_LEAD and _NAMES_TABLE.search(words)):
+            return True
+    elif lead is None and is_label(words) and not is_item(text, span):
+        return is_prose(text[slice(*following.span)]) and following.lead is None
     if len(words) <= _MOST_MARKS and not any(map(str.isalpha, words)):
         return lead is None or not _is_question(text, lead)
     return len(words) <= MAX_LEAD and introduces(words)

@@ -62,6 +62,8 @@ def unit_starts(text: str, lines: Sequence[Span]) -> list[bool]:
         mark = marks[number]
         if mark and (number == first or _continues_list(text, lines, marks, number, last)):
             starts[number], last = True, mark
+        else:  # whatever it begins with, the line below it is no item for that
+            marks[number] = None
     _find_turns(text, lines, first, len(lines), starts)
     return starts
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import json
 import sys
 import zipfile
 from collections.abc import Callable
@@ -707,6 +708,8 @@ x
         ("a.csv", 'a,b\n"x, y","two\nlines"\n', "- a: x, y; b: two lines\n"),
         ("a.csv", "\n,b\n1,2\n\n,3\n4\n,,\n", "- 1; b: 2\n- b: 3\n- 4\n"),
         ("a.csv", "only\nx\u2028y\n", "- only: x y\n"),
+        ("a.csv", "a,b\n1,2,3\n", "- a: 1; b: 2; 3\n"),
+        ("a.csv", "Rain of May\n\na,b\n1,2\n", "Rain of May\n- a: 1; b: 2\n"),
     ],
 )
 def test_a_row_is_an_item_with_the_names_of_its_columns(name: str, source: str, text: str) -> None:
@@ -718,7 +721,6 @@ def test_a_row_is_an_item_with_the_names_of_its_columns(name: str, source: str, 
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("a,b\n1,2,3\n", "3 cells in a row, but 2 columns"),
         ("a,b\n", "no rows"),
         (",,\n;\n", "no rows"),
         ("x" * 1001 + ",b\n1,2\n", "whose name has more"),
@@ -729,6 +731,54 @@ def test_a_row_is_an_item_with_the_names_of_its_columns(name: str, source: str, 
 def test_rows_that_cannot_be_told_by_their_columns_are_refused(source: str, message: str) -> None:
     with pytest.raises(SourceError, match=message):
         read_as("a.csv", source.encode())
+
+
+# --- Notebooks, MDX, reStructuredText and plain text
+
+
+def test_a_notebook_is_its_text_its_code_and_what_that_printed() -> None:
+    cells = [
+        {"cell_type": "markdown", "source": ["# Rain\n", "\n", "It rained in Bude."]},
+        {"cell_type": "code", "source": "print(61)", "outputs": [
+            {"output_type": "stream", "text": ["61\n"]},
+            {"data": {"image/png": "iVBOR", "text/plain": "<Figure size 6x4 with 1 Axes>"}}]},
+    ]  # fmt: skip
+    source = json.dumps({"cells": cells, "metadata": {"kernelspec": {"language": "python"}}})
+    document = read_as("a.ipynb", source.encode())
+    assert document.title == "Rain"
+    assert document.text == (
+        "# Rain\n\nIt rained in Bude.\n\n```python\nprint(61)\n```\n\n```\n61\n```"
+    )
+
+
+@pytest.mark.parametrize("source", ["{}", "[]", '{"cells": 3}', '{"cells": [3]}', "x"])
+def test_what_is_no_notebook_is_refused(source: str) -> None:
+    with pytest.raises(SourceError, match="cannot be parsed as a notebook"):
+        read_as("a.ipynb", source.encode())
+
+
+def test_imports_and_comments_of_mdx_are_no_text_and_those_in_code_are() -> None:
+    code = "```js\nimport a from 'a';\n{/* shown */}\n```"
+    source = f"import A from './a';\nexport const b = 1;\n\nText.\n\n{{/* hidden */}}\n\n{code}\n"
+    text = read_as("a.mdx", source.encode()).text
+    assert text.split() == f"Text. {code}".split()
+    assert read_as("a.md", b"import duties are high.\n").text == "import duties are high.\n"
+
+
+def test_comments_of_restructuredtext_are_no_text_and_directives_are() -> None:
+    source = ".. A comment\n   on two lines.\n\n.. note:: Kept.\n\n.. _label:\n\n.. [1] A note.\n"
+    assert read_as("a.rst", source.encode()).text.strip().split("\n\n") == [
+        ".. note:: Kept.", ".. _label:", ".. [1] A note.",
+    ]  # fmt: skip
+
+
+def test_underlined_lines_of_plain_text_are_headings_and_names_of_columns_are_none() -> None:
+    source = (
+        "Pump\n====\n\nOld.\n\nLimits\n------\n\n40 bar.\n\nName    Bar\n-----------\nAlpha   40\n"
+    )
+    document = read_as("a.txt", source.encode())
+    assert document.title == "Pump"
+    assert [section.path for section in document.sections] == [(), ("Limits",)]
 
 
 # --- All of them
@@ -744,9 +794,14 @@ def samples() -> dict[str, bytes]:
         paragraph(text, style)
         for text, style in [("Danube", "H2"), (danube, ""), ("Rhine", "H2"), (rhine, "")]
     )
+    markdown = marked.replace("== ", "## ").replace(" ==", "")
+    mail = b"Message-ID: <1@x>\nContent-Type: text/html\n\n" + html.encode()
     return {
         ".txt": marked.encode(),
-        ".md": marked.replace("== ", "## ").replace(" ==", "").encode(),
+        ".eml": mail,
+        ".mbox": b"From a@b Mon Mar  4 10:02:00 2024\n" + mail,
+        ".ipynb": json.dumps({"cells": [{"cell_type": "markdown", "source": markdown}]}).encode(),
+        ".md": markdown.encode(),
         ".rst": marked.replace("== Danube ==", "Danube\n------").replace("== Rhine ==", "Rhine\n-----").encode(),
         ".csv": f"river,about\nDanube,{danube}\nRhine,{rhine}\n".encode(),
         ".html": html.encode(),

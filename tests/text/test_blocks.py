@@ -48,9 +48,9 @@ def test_columns_divided_by_tabs_are_a_table() -> None:
     assert structure(text) == [("City\tOpened\tStations", rows)]
 
 
-def test_a_rule_between_rows_belongs_to_the_row_above() -> None:
+def test_a_rule_between_rows_is_no_part_of_a_row() -> None:
     text = "a | b | c\n+---+---+\n1 | 2 | 3\n+---+---+\n4 | 5 | 6"
-    assert structure(text) == [("a | b | c", ["1 | 2 | 3\n+---+---+", "4 | 5 | 6"])]
+    assert structure(text) == [("a | b | c", ["1 | 2 | 3", "4 | 5 | 6"])]
 
 
 def test_a_table_with_long_rows_is_one_block() -> None:
@@ -189,3 +189,88 @@ def test_blocks_are_in_order_apart_and_hold_every_visible_character(text: str) -
             assert block.lead.start <= block.sentences[0].start
             assert block.lead.end - block.lead.start <= MAX_LEAD
     assert not text[end:].strip()
+
+
+def test_columns_held_apart_by_blanks_are_a_table() -> None:
+    text = "Route         Adult  Child\nLeith - Fife   4.10   2.00\nFife - Angus   6.40   3.20\n"
+    assert structure(text) == [
+        ("Route         Adult  Child", ["Leith - Fife   4.10   2.00", "Fife - Angus   6.40   3.20"])
+    ]
+
+
+def test_years_above_amounts_are_names_of_columns_with_the_sentence_before_them() -> None:
+    text = (
+        "The following table shows net sales.\n\n              2023    2022\n"
+        "Europe      94,294  95,118\nAsia         4,190   4,001\n"
+    )
+    [(lead, rows)] = structure(text)
+    assert lead == "The following table shows net sales.\n\n              2023    2022"
+    assert rows == ["Europe      94,294  95,118", "Asia         4,190   4,001"]
+
+
+def test_a_simple_table_of_restructuredtext_is_one() -> None:
+    text = "====== =====\nRoute  Adult\n====== =====\nLeith  4.10\nFife   6.40\n====== =====\n"
+    assert structure(text) == [("====== =====\nRoute  Adult", ["Leith  4.10", "Fife   6.40"])]
+
+
+def test_a_line_that_goes_on_in_one_column_belongs_to_its_row() -> None:
+    text = "-q, --quiet    print nothing\n-n, --number   print at most\n               so many\n-x, --exit     stop\n"
+    [(_, rows)] = structure(text)
+    assert "-n, --number   print at most\n               so many" in rows
+
+
+def test_justified_prose_is_no_table() -> None:
+    text = (
+        "It  was long believed  that the tower  had been\nbuilt by  Robert,  but the drawings found"
+        "  in\n1962 in the  cellar show the  hand of Alan, his\neldest  son.\n"
+    )
+    assert structure(text)[0][0] is None
+
+
+@pytest.mark.parametrize(
+    ("text", "lead", "sentences"),
+    [
+        ("Opening hours\nThe museum opens at nine and closes at five.", "Opening hours",
+         ["The museum opens at nine and closes at five."]),
+        ("Ann Berg  9:41 AM\nThe certificate expires on the third of May.", "Ann Berg  9:41 AM",
+         ["The certificate expires on the third of May."]),
+        ("Halden Ltd\n12 Quay Street\nLeith EH6 6AA\nTel. 0131 555", "Halden Ltd",
+         ["12 Quay Street", "Leith EH6 6AA", "Tel. 0131 555"]),
+        ("!!! note\n    The seal lasts two years.", "!!! note", ["The seal lasts two years."]),
+        ("Opening hours\n\nThe museum opens at nine.", "Opening hours",
+         ["The museum opens at nine."]),
+        ("How many books may I borrow\n\nTwelve at a time may be borrowed.",
+         "How many books may I borrow", ["Twelve at a time may be borrowed."]),
+        ("<details>\n<summary>Is it free?</summary>\n\nIt is free for schools.",
+         "<summary>Is it free?</summary>", ["It is free for schools."]),
+    ],
+)  # fmt: skip
+def test_a_heading_without_markup_leads_to_what_follows(
+    text: str, lead: str, sentences: list[str]
+) -> None:
+    assert structure(text)[-1] == (lead, sentences)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The lamp of\nParis is red.",
+        "Ann Berg\nBen Cole\nCy Dorn",
+        "The heron stands upon the weir,\nThe miller counts his bread.",
+        "* An item that is wrapped at about this width of\n  the page and goes on\n  here.",
+    ],
+)
+def test_what_only_looks_like_a_heading_leads_to_nothing(text: str) -> None:
+    assert [lead for lead, _ in structure(text)] == [None]
+
+
+def test_the_rows_of_a_table_in_html_are_sentences() -> None:
+    text = "<table>\n<tr><th>A</th></tr>\n<tr><td>1</td></tr>\n<tr><td>2</td></tr>\n</table>"
+    assert structure(text)[1] == (
+        "<tr><th>A</th></tr>", ["<tr><td>1</td></tr>", "<tr><td>2</td></tr>", "</table>"],
+    )  # fmt: skip
+
+
+def test_the_lines_of_a_wrapped_item_are_one_sentence() -> None:
+    item = '* "git revert" can take more than one commit\n  on the command line, but it was not said\n  there.'
+    assert structure(item) == [(None, [item])]

@@ -1,0 +1,107 @@
+"""Tables whose columns are held apart by blanks alone, as in text for a typewriter's font.
+
+A column begins at the same place in every row, so between two columns there is a strip that is
+blank in all of them. Justified prose has wide blanks too, but not in the same places.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import groupby
+
+from ragkit.text.spans import Span, trim
+
+__all__ = ["aligned_rows", "gap_cells"]
+
+_GAP = re.compile(r"(?<=\S)(?: {2,}|\u00a0{2,})(?=\S)")
+_RULE = re.compile(r"\s*([=-])\1*(?: +\1+)+\s*\Z")
+"""``=====  ===``: the rule of a table in reStructuredText, or one below the names of columns."""
+
+_FEWEST_ROWS = 3
+_ALIKE = 0.8
+"""Share of the rows that have a gap, and none besides those between the columns."""
+
+_NARROWEST_STRIP = 2
+_MOST_ROWS = 2000
+"""Rows that are compared with each other."""
+
+
+def aligned_rows(text: str, own: Sequence[Span]) -> list[Span] | None:
+    r"""Return the rows of a table that lines are, trimmed; None if they are none.
+
+    A line that goes on in one column belongs to the row above it. Rules are rows as well.
+
+    Args:
+        text: the whole text.
+        own: lines in order, none of them blank.
+
+    Example:
+        >>> text = "Route   Adult  Child\nLeith   4.10   2.00\nFife    6.40   3.20\n"
+        >>> [text[slice(*row)] for row in aligned_rows(text, lines(text))][1:]
+        ['Leith   4.10   2.00', 'Fife    6.40   3.20']
+
+    """
+    whole = [Span(text.rfind("\n", 0, line.start) + 1, line.end) for line in own]
+    contents = [text[slice(*line)].rstrip() for line in whole[:_MOST_ROWS]]
+    rules = [bool(_RULE.match(content)) for content in contents]
+    rows = [content for content, is_rule in zip(contents, rules, strict=True) if not is_rule]
+    if len(rows) + (2 if any(rules) else 0) < _FEWEST_ROWS:
+        return None
+    strips = _ruled_strips(contents, rules) or _strips(rows)
+    if not strips or any("\t" in content for content in contents):
+        return None
+    gaps = [len(_GAP.findall(row)) for row in rows if not _goes_on(row, strips)]
+    if not any(rules) and sum(0 < gap <= len(strips) for gap in gaps) < _ALIKE * len(gaps):
+        return None
+    merged: list[Span] = []
+    for line in whole:
+        content = trim(text, line)
+        if content is None:
+            continue
+        if merged and _goes_on(text[slice(*line)], strips):
+            merged[-1] = Span(merged[-1].start, content.end)
+        else:
+            merged.append(content)
+    return merged if len(merged) > 1 else None
+
+
+def gap_cells(text: str, line: Span) -> list[Span]:
+    """Return the cells of a row, trimmed; the first is empty if the row begins far to the right.
+
+    >>> gap_cells("a  b", Span(0, 4))
+    [Span(start=0, end=1), Span(start=3, end=4)]
+    """
+    gaps = [match.span() for match in _GAP.finditer(text, *line)]
+    starts, ends = [line.start, *[b for _, b in gaps]], [*[a for a, _ in gaps], line.end]
+    spans = [Span(*both) for both in zip(starts, ends, strict=True)]
+    first = text.rfind("\n", 0, line.start) + 1
+    return [Span(line.start, line.start), *spans] if line.start - first > 1 and gaps else spans
+
+
+def _strips(rows: Sequence[str]) -> list[tuple[int, int]]:
+    """Return the columns of characters that are blank in every row, inside the table."""
+    width = max(map(len, rows))
+    is_blank = [
+        all(row[place : place + 1] in ("", " ", "\u00a0") for row in rows) for place in range(width)
+    ]
+    strips = []
+    for blank, places in groupby(range(width), key=is_blank.__getitem__):
+        inside = list(places)
+        if blank and inside[0] > 0 and len(inside) >= _NARROWEST_STRIP:
+            strips.append((inside[0], inside[-1] + 1))
+    return strips
+
+
+def _ruled_strips(contents: Sequence[str], rules: Sequence[bool]) -> list[tuple[int, int]]:
+    """Return the blanks of the first rule."""
+    rule = next((one for one, is_rule in zip(contents, rules, strict=True) if is_rule), "")
+    return [match.span() for match in re.finditer(r"(?<=\S) +(?=\S)", rule)]
+
+
+def _goes_on(line: str, strips: Sequence[tuple[int, int]]) -> bool:
+    """Return whether a line has text in one column only, and not in the first."""
+    starts = [0, *[end for _, end in strips]]
+    ends = [*[start for start, _ in strips], len(line)]
+    filled = [bool(line[start:end].strip()) for start, end in zip(starts, ends, strict=True)]
+    return sum(filled) == 1 and not filled[0] and any(map(str.isalpha, line))
