@@ -261,7 +261,7 @@ def _property(record: Mapping[str, Any], name: str) -> MetadataValue | None:
     if value is not None or name not in BUILT_IN:
         return value
     if name == "language":
-        return str(record.get("language") or record.get("told_language") or DEFAULT)
+        return str(record.get("language") or record.get("detected_language") or DEFAULT)
     return record[name]  # type: ignore[no-any-return]
 
 
@@ -272,6 +272,7 @@ def _key(document_id: str) -> int:
 
 def _line(document: Document, start: int, end: int) -> str:
     # ASCII, so that no character of a title can be taken for a line end.
-    told = language_of_document(document)
-    place = {"bytes": [start, end]} | ({} if told == DEFAULT else {"told_language": told})
+    language = language_of_document(document)
+    place: dict[str, object] = {"bytes": [start, end]}
+    place |= {} if language == DEFAULT else {"detected_language": language}
     return json.dumps(document_record(document, **place)) + "\n"

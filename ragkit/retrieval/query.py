@@ -283,8 +283,8 @@ def _indexed_words(
     """The words of texts as the corpus has them, and the number of chunks of each stem."""
     words = [words_of(text) for text in texts]
     spellings = [
-        alternatives_of(text, own, known)
-        for text, own, known in zip(texts, words, languages, strict=True)
+        alternatives_of(text, own, stemmers)
+        for text, own, stemmers in zip(texts, words, languages, strict=True)
     ]
     stems = list({stem for question in spellings for own in question for stem in own})
     frequencies = dict(zip(stems, data.frequencies(stems), strict=True))
@@ -297,10 +297,10 @@ def _indexed_words(
     ]
     compounds = {
         (number, word): compound
-        for number, (text, own, known) in enumerate(zip(texts, indexed, languages, strict=True))
+        for number, (text, own, stemmers) in enumerate(zip(texts, indexed, languages, strict=True))
         for word in own
         if not frequencies[word.stem]
-        for compound in _as_compounds(text[word.start : word.end], known)
+        for compound in _as_compounds(text[word.start : word.end], stemmers)
     }
     parts = list({stem for one in compounds.values() for stem in possible_stems(one)})
     frequencies |= dict(zip(parts, data.frequencies(parts), strict=True)) if parts else {}

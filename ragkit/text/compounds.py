@@ -87,7 +87,7 @@ def possible_stems(compound: Compound) -> set[str]:
 
 
 def split_compound(
-    compound: Compound, is_known: Callable[[str], bool]
+    compound: Compound, in_corpus: Callable[[str], bool]
 ) -> tuple[tuple[Span, str], ...]:
     """Return the parts of a compound, each with its span and its stem; empty if it has none.
 
@@ -95,7 +95,7 @@ def split_compound(
 
     Args:
         compound: the word.
-        is_known: whether a stem is one of the corpus.
+        in_corpus: whether a stem is one of the corpus.
 
     Example:
         >>> known = {"kundig", "frist"}.__contains__
@@ -108,17 +108,17 @@ def split_compound(
     def parts_from(start: int) -> tuple[tuple[Span, str], ...] | None:
         """The parts from a place to the end; None if it cannot be split there."""
         if start not in ways:
-            found = list(ways_from(start))
-            ways[start] = min(found, key=len) if found else None
+            splits = list(ways_from(start))
+            ways[start] = min(splits, key=len) if splits else None
         return ways[start]
 
     def ways_from(start: int) -> Iterator[tuple[tuple[Span, str], ...]]:
         word, language = compound
-        last = _part(compound, Span(start, len(word)), is_known) if start else None
+        last = _part(compound, Span(start, len(word)), in_corpus) if start else None
         if last:
             yield (last,)
         for end in range(start + _least_at(start), len(word) - _LEAST_LAST + 1):
-            first = _part(compound, Span(start, end), is_known)
+            first = _part(compound, Span(start, end), in_corpus)
             if first is None:
                 continue
             for link in _LINKS[language]:
@@ -134,7 +134,7 @@ def _least_at(start: int) -> int:
 
 
 def _part(
-    compound: Compound, span: Span, is_known: Callable[[str], bool]
+    compound: Compound, span: Span, in_corpus: Callable[[str], bool]
 ) -> tuple[Span, str] | None:
     part = compound.word[span.start : span.end]
     if len(part) < _least_at(span.start) or part in _PARTICLES:
@@ -142,4 +142,4 @@ def _part(
     if part in function_words(compound.language):
         return None
     stem = stem_in(part, compound.language)
-    return (span, stem) if stem and is_known(stem) else None
+    return (span, stem) if stem and in_corpus(stem) else None
