@@ -187,7 +187,7 @@ def _fill(
     queries = queries / np.linalg.norm(queries, axis=1, keepdims=True)
     vector_index = VectorIndex.write(tables, layout, written, queries)
     record = corpus_record(
-        title=None, properties=set(), quantizer=quantizer, readings=origin.readings,
+        title=None, properties=set(), languages={}, quantizer=quantizer, readings=origin.readings,
         runtime=str(origin.runtime), settings=vector_index.settings,
     )  # fmt: skip
     tables.append("corpus.json", json_bytes(record))

@@ -83,6 +83,7 @@ class Index(Answerer):
         strict: bool = False,
         replace: bool = False,
         weights: RetrievalConfig | None = None,
+        language: str | None = None,
     ) -> Index:
         """Load, chunk and encode ``sources``; save the index to ``path`` if one is given.
 
@@ -111,6 +112,8 @@ class Index(Answerer):
             strict: raise SourceError for a file that would be left out.
             replace: drop the documents of an index at ``path`` that are not in ``sources``.
             weights: deprecated name of ``config``.
+            language: of all documents that state none, as a code of ISO 639 such as ``"de"``; by
+                default their words tell. It decides how words are stemmed and sentences split.
 
         Raises:
             SourceError: a source is missing, unreadable or ambiguous, or nothing of it is left.
@@ -136,6 +139,7 @@ class Index(Answerer):
             weights or config or DEFAULT_CONFIG,
             parse_memory(memory) if isinstance(memory, str) else memory,
             compact,
+            language,
         )
         second = _resolve_reranker(reranker)
         folder = None if path is None else _path(path)
@@ -160,6 +164,7 @@ class Index(Answerer):
         strict: bool = False,
         drop_missing: bool = False,
         add: bool = False,
+        language: str | None = None,
     ) -> Index:
         """Update the index at ``path`` to match ``sources``; the result equals a fresh build.
 
@@ -180,6 +185,7 @@ class Index(Answerer):
             drop_missing: without ``sources``, or with ``add``, drop the documents of files that
                 are no longer there. Otherwise a missing file is an error.
             add: keep the files that it was built from, and add ``sources`` to them.
+            language: as for ``build``, in place of the one that the index was built with.
 
         Raises:
             RagkitError: what ``open`` and ``build`` raise.
@@ -195,7 +201,7 @@ class Index(Answerer):
             opened = indexing.update(
                 _path(path), sources, builder,
                 progress=progress, chunk_encoder=chunk_encoder, strict=strict,
-                drop_missing=drop_missing, add=add,
+                drop_missing=drop_missing, add=add, language=language,
             )  # fmt: skip
         updated = cls(opened, builder if builder is encoder else None, reader=load_reader())
         updated._update_report = UpdateReport.compare(

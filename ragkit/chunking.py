@@ -74,7 +74,10 @@ class Chunker:
 
         """
         text = document.text
-        sections = [blocks(text, Span(part.start, part.end)) for part in document.sections]
+        sections = [
+            blocks(text, Span(part.start, part.end), language=document.language)
+            for part in document.sections
+        ]
         placed = [(number, block) for number, own in enumerate(sections) for block in own]
         budgets = self._budgets(document, [(n, block.lead) for n, block in placed], count, window)
         sizes = _sizes(text, _with_budgets(placed, budgets), count)

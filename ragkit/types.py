@@ -17,6 +17,7 @@ from ragkit.citations.passage_ids import format_passage_id
 from ragkit.citations.reanchor import Anchoring, AnchorStatus, find_again
 from ragkit.citations.verification import Offsets, Verification
 from ragkit.errors import InputError
+from ragkit.text.languages import primary_language
 from ragkit.text.spans import Span
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Said",
     "Section",
     "Span",
+    "check_language",
 ]
 
 
@@ -54,7 +56,8 @@ class Document:
     ``id`` is a stable slug, unique in a corpus. ``text`` is what all offsets refer to.
     ``sections`` may be left empty: they are then read from ``==`` headings. ``metadata``: what
     questions can be filtered by, such as a date or tags. ``pages``: where each page of a paged
-    source begins in ``text``, the first at 0; empty for others.
+    source begins in ``text``, the first at 0; empty for others. ``language``: a code of ISO 639
+    such as ``de``, by which words are stemmed and sentences split; None if its words are to tell.
     """
 
     id: str
@@ -64,6 +67,7 @@ class Document:
     sections: tuple[Section, ...] = ()
     metadata: Mapping[str, MetadataValue] = field(default_factory=dict, hash=False)
     pages: tuple[int, ...] = ()
+    language: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("id", "title", "text"):
@@ -75,6 +79,7 @@ class Document:
                 )
         if not self.id.strip():
             raise InputError("Document.id is blank; expected a stable slug such as 'my-article'.")
+        check_language(self.language, f"Document.language of {self.id!r}")
         before = 0
         for section in self.sections:
             if not before <= section.start < section.end <= len(self.text):
@@ -121,6 +126,7 @@ class Document:
             ],
             "metadata": dict(self.metadata),
             "pages": list(self.pages),
+            "language": self.language,
         }
 
     @classmethod
@@ -148,6 +154,7 @@ class Document:
                 tuple(sections),
                 content["metadata"],
                 tuple(content["pages"]),
+                content.get("language"),  # which exports of older versions lack
             )
         except (TypeError, KeyError, AttributeError) as error:
             raise InputError(
@@ -172,6 +179,17 @@ class Document:
             quote=self.text[start:end],
             url=self.url,
             page=self.page_at(start),
+        )
+
+
+def check_language(language: object, name: str) -> None:
+    """Raise InputError if a language is neither None nor a code of ISO 639; ``name`` names it."""
+    if language is None:
+        return
+    if not isinstance(language, str) or primary_language(language) != language:
+        raise InputError(
+            f"{name} is {language!r}; expected a code of ISO 639 such as 'de', or None for that "
+            f"which its words tell."
         )
 
 

@@ -2,7 +2,8 @@
 
 It is told if the question asks for one and the sentence holds exactly one that the question does
 not contain. On XQuAD, 45 of 47 such phrases are the gold answer or contain it; the same rule for
-names was right only once in three, so there is none.
+names was right only once in three, so there is none. Other languages than English have their own
+expressions.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ragkit.answering.phrase_patterns import PATTERNS_OF, Asked
+from ragkit.text.languages import language_of
 from ragkit.text.spans import Span
 
 __all__ = ["MONTH", "phrase_of"]
@@ -25,14 +28,16 @@ _COUNT = re.compile(
     r"| marks?| years?| days?| months?)?"
     r"|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty)\b"
 )
-_KINDS = (
-    (
+_ENGLISH = (
+    Asked(
         re.compile(
             r"^\W*(?:\w+ ){0,2}when\b|\b(?:what|which) (?:year|date|day|month)\b", re.IGNORECASE
         ),
         _DATE,
     ),
-    (re.compile(r"\bhow (?:many|much)\b|\bwhat (?:percentage|number)\b", re.IGNORECASE), _COUNT),
+    Asked(
+        re.compile(r"\bhow (?:many|much)\b|\bwhat (?:percentage|number)\b", re.IGNORECASE), _COUNT
+    ),
 )
 
 
@@ -40,7 +45,7 @@ def phrase_of(question: str, text: str, sentence: Span) -> Span | None:
     """Return the date or number in ``text[sentence]`` that answers, if it is clear which."""
     spans = [
         span
-        for asked, pattern in _KINDS
+        for asked, pattern in PATTERNS_OF.get(language_of(question) or "", _ENGLISH)
         if asked.search(question)
         for span in _new(pattern, question, text, sentence)
     ]
@@ -53,5 +58,5 @@ def _new(pattern: re.Pattern[str], question: str, text: str, sentence: Span) -> 
     question_words = set(re.findall(r"\w+", question.casefold()))
     for match in pattern.finditer(text, sentence.start, sentence.end):
         words = re.findall(r"\w+", match[0].casefold())
-        if not question_words.issuperset(words):
+        if not question_words.issuperset(words) and match[0] not in question:
             yield Span(*match.span())

@@ -89,6 +89,7 @@ def index() -> None:
     help="Make the index about half as large, with 2 bits instead of 4 for each component of a "
     "token vector. Only for models that were trained for late interaction, as the default one is.",
 )
+@setting_option("build.language")
 @workers_option
 @strict_option
 @click.option(
@@ -100,7 +101,7 @@ def index() -> None:
 def build(
     *, sources: tuple[str, ...], out: Path, model: str | None, question_prompt: str | None,
     passage_prompt: str | None, runtime: Runtime | None, memory: str | None, compact: bool,
-    workers: str | None, strict: bool, replace: bool, as_json: bool,
+    language: str | None, workers: str | None, strict: bool, replace: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Build an index of SOURCES: files, folders or patterns.
 
@@ -116,7 +117,7 @@ def build(
         encoder = ragkit.load_encoder(model or DEFAULT_MODEL, runtime=runtime, prompts=prompts)
         built = ragkit.Index.build(
             list(sources), out, encoder=encoder, memory=memory, compact=compact, progress=show,
-            workers=workers, strict=strict, replace=replace,
+            workers=workers, strict=strict, replace=replace, language=language,
         )  # fmt: skip
     print_left_out(built.left_out)
     if as_json:
@@ -128,6 +129,7 @@ def build(
 @index.command()
 @path_argument
 @click.argument("sources", nargs=-1)
+@setting_option("build.language")
 @runtime_option
 @workers_option
 @strict_option
@@ -141,8 +143,8 @@ def build(
 )
 @json_option
 def update(
-    *, path: Path, sources: tuple[str, ...], runtime: Runtime | None, workers: str | None,
-    strict: bool, drop_missing: bool, add: bool, as_json: bool,
+    *, path: Path, sources: tuple[str, ...], language: str | None, runtime: Runtime | None,
+    workers: str | None, strict: bool, drop_missing: bool, add: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Update the index at PATH to match SOURCES, or the files that it was built from.
 
@@ -160,6 +162,7 @@ def update(
             strict=strict,
             drop_missing=drop_missing,
             add=add,
+            language=language,
         )
     print_left_out(updated.left_out)
     if as_json:
@@ -402,8 +405,13 @@ def _info_rows(info: IndexInfo) -> dict[str, str]:
         "tokens": f"{info.token_bits} bits a component{', compact' if info.compact else ''}",
         "memory": f"{info.memory / 2**20:,.0f} MiB",
         **{name: str(number) for name, number in info.counts.items()},
+        **({"languages": _languages(info)} if info.languages else {}),
         "bytes": f"{info.bytes:,}",
     }
+
+
+def _languages(info: IndexInfo) -> str:
+    return ", ".join(f"{name} {number}" for name, number in info.languages.items())
 
 
 def _search_method(search: SearchSettings) -> str:

@@ -164,6 +164,14 @@ _ENVIRONMENT = (
     ),
 )  # fmt: skip
 
+_BUILD = (
+    Setting(
+        "build.language", "text",
+        "Language of all documents that state none, such as de (default: their words tell; an "
+        "update takes that of the index).", metavar="CODE",
+    ),
+)  # fmt: skip
+
 _CHAT = (
     Setting(
         "chat.k", "whole number",
@@ -288,6 +296,6 @@ _WATCH = (
 
 SETTINGS: Mapping[str, Setting] = {
     setting.key: setting
-    for setting in (*_SHARED, *_CHAT, *_SERVE, *_MCP, *_EVAL, *_WATCH, *_ENVIRONMENT)
+    for setting in (*_SHARED, *_BUILD, *_CHAT, *_SERVE, *_MCP, *_EVAL, *_WATCH, *_ENVIRONMENT)
 }
 """Key → setting, in the order of the reference."""

@@ -22,6 +22,7 @@ from ragkit.corpus.html_text import add_page
 from ragkit.corpus.parser import ParsedDocument, requires_extra
 from ragkit.corpus.text_builder import TextBuilder
 from ragkit.corpus.xml_elements import parse_elements
+from ragkit.text.languages import primary_language
 from ragkit.types import MetadataValue
 
 __all__ = ["parse"]
@@ -40,11 +41,12 @@ def parse(file: BinaryIO, path: Path) -> Iterator[ParsedDocument]:
     add_page(builder, html_tokens(html, path, xml=False, extra="documents"))
     text = builder.text()
     refuse_unusable(text, f"{path}, without its markup,")
-    title, metadata = _properties(archive)
+    title, metadata, language = _properties(archive)
     headings, heading_title = split_title(builder.headings, None if has_title else title)
     # The properties often have the title of another document, whose copy was changed.
     title = heading_title or title if has_title else title or heading_title
-    yield ParsedDocument(text, sections_between(text, headings), title=title, metadata=metadata)
+    sections = sections_between(text, headings)
+    yield ParsedDocument(text, sections, title=title, metadata=metadata, language=language)
 
 
 def _xml_parts(archive: Archive) -> dict[str, bytes]:
@@ -91,10 +93,10 @@ def _to_html(archive: Archive) -> tuple[str, bool]:
     return str(result.value), has_title
 
 
-def _properties(archive: Archive) -> tuple[str | None, dict[str, MetadataValue]]:
-    """Return title, and date and tags, from the document's properties."""
+def _properties(archive: Archive) -> tuple[str | None, dict[str, MetadataValue], str | None]:
+    """Return title, date and tags, and language, from the document's properties."""
     if _PROPERTIES not in archive.names:
-        return None, {}
+        return None, {}, None
     properties: dict[str, str] = {}
     name = f"{archive.path} ({_PROPERTIES})"
     for element in parse_elements(archive.unpack(_PROPERTIES), name):
@@ -106,4 +108,5 @@ def _properties(archive: Archive) -> tuple[str | None, dict[str, MetadataValue]]
     tags = tuple(keyword.strip() for keyword in keywords if keyword.strip())
     if tags:
         metadata["tags"] = tags
-    return properties.get("title") or None, metadata
+    language = primary_language(properties.get("language", ""))
+    return properties.get("title") or None, metadata, language

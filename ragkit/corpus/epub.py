@@ -24,6 +24,7 @@ from ragkit.corpus.parser import ParsedDocument
 from ragkit.corpus.text_builder import TextBuilder
 from ragkit.corpus.xml_elements import Element, parse_elements
 from ragkit.errors import SourceError
+from ragkit.text.languages import primary_language
 from ragkit.types import MetadataValue
 
 __all__ = ["parse"]
@@ -51,7 +52,7 @@ def parse(file: BinaryIO, path: Path) -> Iterator[ParsedDocument]:
         add_page(builder, tokens, _anchors(navigation, name))
     text = builder.text()
     refuse_unusable(text, f"{path}, without its markup,")
-    titles = _texts(package, "title")
+    titles, languages = _texts(package, "title"), _texts(package, "language")
     starts = [
         (chapter, _start(builder.marks, chapter))
         for chapter in navigation.chapters
@@ -65,6 +66,7 @@ def parse(file: BinaryIO, path: Path) -> Iterator[ParsedDocument]:
         sections_between(text, headings),
         title=titles[0] if titles else None,
         metadata=_metadata(package),
+        language=primary_language(languages[0]) if len(languages) == 1 else None,
     )
 
 

@@ -51,6 +51,7 @@ def parse(file: BinaryIO, path: Path) -> Iterator[ParsedDocument]:
         title=heading_title or page.title or first_heading,
         url=page.url,
         metadata=page.metadata,
+        language=page.language,
     )
 
 

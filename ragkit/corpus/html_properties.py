@@ -1,4 +1,4 @@
-"""What a page says about itself: its title, its address, and its ``<meta>`` values."""
+"""What a page says about itself: its title, address, language, and ``<meta>`` values."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from ragkit.corpus.html_elements import Attributes
+from ragkit.text.languages import primary_language
 from ragkit.types import MetadataValue
 
 __all__ = ["PageProperties"]
@@ -15,14 +16,18 @@ _DATES = ("article:published_time", "date", "dc.date", "dcterms.date", "dcterms.
 
 @dataclass(slots=True)
 class PageProperties:
-    """The title, address and ``<meta>`` values of a page, collected tag by tag."""
+    """The title, address, language and ``<meta>`` values of a page, collected tag by tag."""
 
     title: str = ""
     canonical_url: str | None = None
+    language: str | None = None
     meta: dict[str, list[str]] = field(default_factory=dict)
 
     def add_tag(self, name: str, attributes: Attributes) -> None:
         """Collect what a start tag says about the page."""
+        if name == "html":
+            tag = attributes.get("lang") or attributes.get("xml:lang") or ""
+            self.language = self.language or primary_language(tag)
         if name == "link" and "canonical" in (attributes.get("rel") or "").lower().split():
             self.canonical_url = self.canonical_url or _web_address(attributes.get("href"))
         if name == "meta":

@@ -73,26 +73,31 @@ def _rows_by_inputs(origins: Sequence[SourceFile]) -> dict[str, Sequence[int]]:
     return {inputs: list(rows) for inputs, rows in groups if inputs is not None}
 
 
-def current_inputs(file: DiscoveredFile) -> str:
+def current_inputs(file: DiscoveredFile, language: str | None) -> str:
     """Return ``digest_inputs`` of the file as it is now. Raises SourceError."""
     metadata = load_metadata(file.path)
     with opened(file.path) as content:
-        return digest_inputs(file, sha256_of(content), metadata)
+        return digest_inputs(file, sha256_of(content), metadata, language)
 
 
-def digest_inputs(file: DiscoveredFile, sha256: str, metadata: FileMetadata) -> str:
+def digest_inputs(
+    file: DiscoveredFile, sha256: str, metadata: FileMetadata, language: str | None
+) -> str:
     """Return the digest of what the documents of a file follow from.
 
     Args:
         file: the file. Its name and its default id count; where it lies does not.
         sha256: of its bytes.
         metadata: what the file next to it sets.
+        language: that of documents that state none.
 
     """
     plugin = plugin_of(file.path)
     parsed_by = plugin and [plugin.package, plugin.version]
     name = file.path.name
-    inputs = [_code_digest(), parsed_by, name, file.default_id, sha256, astuple(metadata)]
+    inputs = [
+        _code_digest(), parsed_by, name, file.default_id, sha256, astuple(metadata), language,
+    ]  # fmt: skip
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:_DIGITS]
 
 

@@ -72,6 +72,7 @@ def parse(file: BinaryIO, path: Path) -> Iterator[ParsedDocument]:
         url=metadata.url,
         id=metadata.id,
         metadata=metadata.properties,
+        language=metadata.language,
     )
 
 

@@ -24,6 +24,7 @@ from ragkit.corpus.mediawiki import page_text
 from ragkit.corpus.parser import ParsedDocument
 from ragkit.corpus.wiki_namespaces import MEDIA_NAMESPACES
 from ragkit.errors import SourceError
+from ragkit.text.languages import primary_language
 from ragkit.types import MetadataValue
 
 __all__ = ["is_dump", "parse"]
@@ -55,8 +56,9 @@ def parse(file: BinaryIO, path: Path) -> Iterator[ParsedDocument]:
             metadata["date"] = page.timestamp
         sections, _ = page_sections(text, headings)
         yield ParsedDocument(
-            text, sections, page.title, site.url(page.title), document_id, metadata
-        )
+            text, sections, page.title, site.url(page.title), document_id, metadata,
+            language=site.language,
+        )  # fmt: skip
 
 
 def is_dump(path: Path) -> bool:
@@ -75,6 +77,7 @@ class _Site:
     """What the head of a dump says about its wiki."""
 
     base_url: str | None = None
+    language: str | None = None
     media_namespaces: set[str] = field(default_factory=lambda: set(MEDIA_NAMESPACES))
 
     def url(self, title: str) -> str | None:
@@ -170,7 +173,9 @@ class _DumpParser:
             raise self._invalid(f"its outermost element is <{name}>, not <{_ROOT}>")
         if len(self._open_elements) == _MAX_DEPTH:
             raise self._invalid(f"more than {_MAX_DEPTH} elements are open in each other")
-        if name == "page":
+        if name == _ROOT:
+            self._site.language = primary_language(attributes.get("xml:lang", ""))
+        elif name == "page":
             self._page = _Page()
         elif name == "redirect":
             self._page.redirect = True

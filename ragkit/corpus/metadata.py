@@ -18,6 +18,7 @@ from typing import Any
 from ragkit.corpus.decoding import replace_surrogates
 from ragkit.corpus.formats import split_suffix
 from ragkit.errors import SourceError
+from ragkit.text.languages import primary_language
 from ragkit.types import MetadataValue
 
 __all__ = ["METADATA_SUFFIX", "FileMetadata", "load_metadata", "metadata_value", "split_names"]
@@ -36,14 +37,25 @@ class FileMetadata:
     title: str | None = None
     url: str | None = None
     id: str | None = None
+    language: str | None = None
     properties: Mapping[str, MetadataValue] = field(default_factory=dict)
 
 
 def split_names(content: Mapping[str, MetadataValue]) -> FileMetadata:
-    """Separate ``title``, ``url`` and ``id`` from the other properties."""
+    """Separate ``title``, ``url``, ``id`` and ``language`` from the other properties.
+
+    A language that is no tag such as ``de-AT`` stays a property. ``lang`` names it too.
+    """
     title, url, name = (_name(content.get(key)) for key in _NAMES)
     properties = {key: value for key, value in content.items() if key not in _NAMES}
-    return FileMetadata(title, url, name, properties)
+    language = _language(properties.get("language"))
+    if language:
+        del properties["language"]
+    return FileMetadata(title, url, name, language or _language(properties.get("lang")), properties)
+
+
+def _language(value: MetadataValue | None) -> str | None:
+    return primary_language(value) if isinstance(value, str) else None
 
 
 def _name(value: MetadataValue | None) -> str | None:

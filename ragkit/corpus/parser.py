@@ -26,6 +26,7 @@ class ParsedDocument:
         id: the id in the file, or None.
         metadata: other properties in the file.
         pages: as in ``Document``; empty for formats without pages.
+        language: the language in the file, as in ``Document``, or None.
 
     """
 
@@ -36,6 +37,7 @@ class ParsedDocument:
     id: str | None = None
     metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
     pages: tuple[int, ...] = ()
+    language: str | None = None
 
 
 Parser = Callable[[BinaryIO, Path], Iterator[ParsedDocument]]

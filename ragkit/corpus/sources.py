@@ -69,6 +69,7 @@ def iter_sources(
     strict: bool = False,
     parsed: ParsedFiles | None = None,
     ids: Mapping[Path, str] | None = None,
+    language: str | None = None,
 ) -> SourceIterator:
     """Load the documents of all sources, one at a time.
 
@@ -82,6 +83,7 @@ def iter_sources(
         strict: raise the error of a file that would be left out.
         parsed: files that are not parsed again while what their documents follow from is the same.
         ids: as for ``discover``.
+        language: that of documents that state none.
 
     Returns:
         An iterator over each document and where it comes from, in the order of the sources.
@@ -93,7 +95,7 @@ def iter_sources(
         MissingExtraError: while iterating: the library that parses a format is not installed.
 
     """
-    return SourceIterator(sources, strict=strict, parsed=parsed, ids=ids)
+    return SourceIterator(sources, strict=strict, parsed=parsed, ids=ids, language=language)
 
 
 class SourceIterator(Iterator[tuple[Document, SourceFile]]):
@@ -112,11 +114,13 @@ class SourceIterator(Iterator[tuple[Document, SourceFile]]):
         strict: bool,
         parsed: ParsedFiles | None,
         ids: Mapping[Path, str] | None,
+        language: str | None,
     ) -> None:
         self.inputs: dict[Path, str] = {}
         self.sources: Sequence[Source] = _listed(sources)
         self._parsed = parsed
         self._ids = ids
+        self._language = language
         self._left_out = LeftOutBuilder(strict=strict)
         self._documents = self._load()
 
@@ -138,7 +142,9 @@ class SourceIterator(Iterator[tuple[Document, SourceFile]]):
             return None
         files = [file for own in self._files for file in own]
         with suppress(SourceError):  # a file cannot be read, which iterating reports
-            return self._parsed.moved_to([(current_inputs(file), file.path) for file in files])
+            return self._parsed.moved_to(
+                [(current_inputs(file, self._language), file.path) for file in files]
+            )
         return None
 
     @cached_property
@@ -152,7 +158,7 @@ class SourceIterator(Iterator[tuple[Document, SourceFile]]):
         origins: dict[str, SourceFile] = {}
         for source in self.sources:
             if isinstance(source, Document):
-                yield from _distinct([_from_memory(source)], origins)
+                yield from _distinct([_from_memory(self._with_language(source))], origins)
                 continue
             for file in next(files):
                 before = len(origins)
@@ -172,13 +178,18 @@ class SourceIterator(Iterator[tuple[Document, SourceFile]]):
         with opened(file.path) as content:
             # Hashed before it is parsed: a change in between makes the index stale, not wrong.
             sha256 = sha256_of(content)
-            inputs = digest_inputs(file, sha256, metadata)
+            inputs = digest_inputs(file, sha256, metadata, self._language)
             documents = self._parsed.documents(inputs) if self._parsed else None
             for document in documents or _parse(parser, file, content, metadata):
-                yield document, SourceFile(document.id, file.path, sha256)
+                own = self._with_language(document)
+                yield own, SourceFile(document.id, file.path, sha256)
         # What was parsed while the file changed may be neither the old file nor the new one.
         if documents is not None or _has_sha256(file.path, sha256):
             self.inputs[file.path] = inputs
+
+    def _with_language(self, document: Document) -> Document:
+        is_silent = document.language is None and self._language is not None
+        return replace(document, language=self._language) if is_silent else document
 
 
 def _has_sha256(path: Path, sha256: str) -> bool:
@@ -262,6 +273,7 @@ def _document(parsed: ParsedDocument, metadata: FileMetadata, source: Discovered
         sections=parsed.sections,
         metadata={**parsed.metadata, **metadata.properties},
         pages=parsed.pages,
+        language=metadata.language or parsed.language,
     )
 
 

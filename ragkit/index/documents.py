@@ -1,6 +1,7 @@
 """The documents of an index, each loaded when it is accessed.
 
-``documents.jsonl`` has one line a document: id, title, url, byte range in ``texts.bin``, sections.
+``documents.jsonl`` has one line a document: id, title, url, byte range in ``texts.bin``, sections,
+and its language, unless that is English.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import compress
 from typing import Any, overload
@@ -19,6 +21,7 @@ from ragkit.index.filters import BUILT_IN, Conditions
 from ragkit.storage.arrays import Table, offsets_of
 from ragkit.storage.mapped import cached_method
 from ragkit.storage.tables import TableWriter
+from ragkit.text.languages import DEFAULT, UNDETERMINED, language_of
 from ragkit.types import Document, MetadataValue, Section
 
 __all__ = [
@@ -28,14 +31,17 @@ __all__ = [
     "document_from_record",
     "document_record",
     "is_same",
+    "language_of_document",
 ]
 
 _CACHED_DOCUMENTS = 256
 _CACHED_COLUMNS = 64
+_LANGUAGE_SAMPLE = 4_000
+"""Characters at the beginning of a text that its language is told from."""
 
 
 class DocumentsBuilder:
-    """Writes documents one by one; collects their titles and the names of their properties."""
+    """Writes documents one by one; collects titles, names of properties, and languages."""
 
     def __init__(self, writer: TableWriter) -> None:
         self._writer = writer
@@ -44,6 +50,7 @@ class DocumentsBuilder:
         self._end = 0
         self.titles: set[str] = set()
         self.properties: set[str] = set()
+        self._languages: Counter[str] = Counter()
         for name in ("documents.jsonl", "texts.bin"):
             writer.append(name, np.zeros(0, dtype=np.uint8))
 
@@ -58,6 +65,12 @@ class DocumentsBuilder:
         self._line_lengths.append(len(line))
         self.titles.add(document.title)
         self.properties.update(document.metadata)
+        self._languages[language_of_document(document)] += 1
+
+    @property
+    def languages(self) -> dict[str, int]:
+        """Number of documents in each language, most first; empty if all are English."""
+        return {} if set(self._languages) <= {DEFAULT} else dict(self._languages.most_common())
 
     def finish(self) -> None:
         """Write where each line begins, and which document has which id."""
@@ -186,6 +199,19 @@ class Documents(LazyDocuments):
         return document_from_record(record, self._texts[start:end].tobytes().decode())
 
 
+def language_of_document(document: Document) -> str:
+    """Return the language that a document states, else what its words tell, else ``und``.
+
+    Example:
+        >>> language_of_document(Document("d", "Rapallo", "Der Vertrag und das Meer."))
+        'de'
+
+    """
+    if document.language is not None:
+        return document.language
+    return language_of(document.text[:_LANGUAGE_SAMPLE]) or UNDETERMINED
+
+
 def document_record(document: Document, **place: object) -> dict[str, Any]:
     """Return a document without its text as a JSON-ready dictionary.
 
@@ -203,6 +229,7 @@ def document_record(document: Document, **place: object) -> dict[str, Any]:
     # What most documents lack is left out.
     record |= {"metadata": dict(document.metadata)} if document.metadata else {}
     record |= {"pages": list(document.pages)} if document.pages else {}
+    record |= {"language": document.language} if document.language else {}
     return record
 
 
@@ -225,12 +252,17 @@ def document_from_record(record: Mapping[str, Any], text: str) -> Document:
         tuple(Section(tuple(path), a, b) for path, a, b in record["sections"]),
         record.get("metadata", {}),
         tuple(record.get("pages", ())),
+        record.get("language"),
     )
 
 
 def _property(record: Mapping[str, Any], name: str) -> MetadataValue | None:
     value: MetadataValue | None = record.get("metadata", {}).get(name)
-    return record[name] if value is None and name in BUILT_IN else value
+    if value is not None or name not in BUILT_IN:
+        return value
+    if name == "language":
+        return str(record.get("language") or record.get("detected_language") or DEFAULT)
+    return record[name]  # type: ignore[no-any-return]
 
 
 def _key(document_id: str) -> int:
@@ -240,4 +272,7 @@ def _key(document_id: str) -> int:
 
 def _line(document: Document, start: int, end: int) -> str:
     # ASCII, so that no character of a title can be taken for a line end.
-    return json.dumps(document_record(document, bytes=[start, end])) + "\n"
+    language = language_of_document(document)
+    place: dict[str, object] = {"bytes": [start, end]}
+    place |= {} if language == DEFAULT else {"detected_language": language}
+    return json.dumps(document_record(document, **place)) + "\n"

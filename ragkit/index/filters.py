@@ -5,8 +5,8 @@
     {"date": {"min": "1922", "max": "1939"}}   within, ends included
     {"year": [{"min": 1922}, {"min": "1922"}]} within any of these, for values of several kinds
 
-All conditions must hold. Every document has ``id``, ``title`` and ``url``. Dates are strings that
-sort as dates do (ISO 8601).
+All conditions must hold. Every document has ``id``, ``title``, ``url`` and ``language``. Dates are
+strings that sort as dates do (ISO 8601).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ ValueKind = Literal["text", "number", "boolean", "mixed"]
 A property is mixed if the values of different documents are of different kinds.
 """
 
-BUILT_IN = ("id", "title", "url")
+BUILT_IN = ("id", "title", "url", "language")
 """Properties that every document has, unless its metadata overrides them."""
 
 _EXPRESSION = re.compile(r"([^<>=]+)(=|>=|<=)(.*)", re.DOTALL)

@@ -114,6 +114,11 @@ class LocalData:
         names: Sequence[str] = self.about["properties"]
         return names
 
+    @property
+    def languages(self) -> Mapping[str, int]:
+        languages: Mapping[str, int] = self.about.get("languages", {})
+        return languages
+
     def __len__(self) -> int:
         return len(self._chunks)
 
@@ -225,6 +230,7 @@ def corpus_record(
     *,
     title: str | None,
     properties: set[str],
+    languages: Mapping[str, int],
     quantizer: TokenQuantizer,
     readings: int,
     runtime: str,
@@ -235,6 +241,7 @@ def corpus_record(
         "dimension": quantizer.dimension,
         "title": title,
         "properties": sorted(properties),
+        **({"languages": dict(languages)} if languages else {}),
         "token_bits": quantizer.bits,
         **({"compact": True} if quantizer.compact else {}),
         "readings": readings,

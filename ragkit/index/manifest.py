@@ -10,7 +10,7 @@ import errno
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -80,8 +80,10 @@ class Manifest:
         readings: how often the model read each chunk.
         runtime: what ran the model; None if an index of an older format did not say.
         memory: the budget it was laid out for, in bytes; None for the default.
+        language: that of documents that state none; None if their words tell.
         sources: where each document came from, in the order of the corpus.
         counts: number of documents, chunks and sentences.
+        languages: number of documents in each language, most first; empty if all are English.
         files: the record of every data file, by name.
 
     """
@@ -99,6 +101,8 @@ class Manifest:
     sources: tuple[SourceRecord, ...]
     counts: Mapping[str, int]
     files: Mapping[str, FileRecord]
+    language: str | None = None
+    languages: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def generation(self) -> str:
@@ -125,8 +129,10 @@ class Manifest:
                 **({"compact": True} if self.compact else {}),
             },
             "memory": self.memory,
+            **({"language": self.language} if self.language else {}),
             "sources": _grouped(self.sources),
             "counts": dict(self.counts),
+            **({"languages": dict(self.languages)} if self.languages else {}),
             "files": {
                 name: {"bytes": record.bytes, "sha256": record.sha256}
                 for name, record in sorted(self.files.items())
@@ -184,6 +190,8 @@ class Manifest:
             ),
             counts=dict(content["counts"]),
             files={name: FileRecord(**record) for name, record in content["files"].items()},
+            language=content.get("language"),
+            languages=content.get("languages", {}),
         )
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ragkit.storage.arrays import Integers, Table, offsets_of
 from ragkit.storage.mapped import cached_method
 from ragkit.storage.tables import TableWriter
+from ragkit.text.compounds import Compound, split_compound
 
 __all__ = ["PostingLists", "Postings", "PostingsBuilder"]
 
@@ -32,22 +33,26 @@ _NONE = np.zeros(0, dtype=np.int32)
 
 
 class PostingsBuilder:
-    """Collects the stems of all chunks; memory is four bytes a posting."""
+    """Collects the stems and compounds of all chunks; memory is four bytes a posting."""
 
     def __init__(self) -> None:
         self._chunks_of: dict[str, array[int]] = {}
+        self._chunks_of_compound: dict[Compound, array[int]] = {}
         self._chunks = 0
 
-    def add(self, stems: Iterable[str]) -> None:
-        """Add the next chunk, by its distinct stems."""
+    def add(self, stems: Iterable[str], compounds: Iterable[Compound] = ()) -> None:
+        """Add the next chunk, by its distinct stems and the words that may be compounds."""
         for stem in stems:
             self._chunks_of.setdefault(stem, array("i")).append(self._chunks)
+        for compound in compounds:
+            self._chunks_of_compound.setdefault(compound, array("i")).append(self._chunks)
         self._chunks += 1
 
     def write(self, writer: TableWriter) -> None:
         """Write the stems in the order of their bytes, then the postings, stem by stem."""
         stems = sorted((stem.encode(), stem) for stem in self._chunks_of)
-        postings = [np.asarray(self._chunks_of[stem], dtype=np.int32) for _, stem in stems]
+        in_compounds = self._in_compounds()
+        postings = [_merged(self._chunks_of[stem], in_compounds.get(stem, ())) for _, stem in stems]
         lengths = np.asarray([len(encoded) for encoded, _ in stems], dtype=np.int64)
         numbers = np.asarray([len(chunks) for chunks in postings], dtype=np.int64)
         writer.append("stems.bin", np.frombuffer(b"".join(s for s, _ in stems), dtype=np.uint8))
@@ -56,6 +61,21 @@ class PostingsBuilder:
         for chunks in postings:
             writer.append("postings.npy", chunks)
         writer.append("posting_borders.npy", offsets_of(numbers))
+
+    def _in_compounds(self) -> dict[str, list[array[int]]]:
+        """The chunks whose compounds have a stem as a part, which must be a word of some chunk."""
+        chunks_of: dict[str, list[array[int]]] = {}
+        for compound, chunks in self._chunks_of_compound.items():
+            for _, stem in split_compound(compound, self._chunks_of.__contains__):
+                chunks_of.setdefault(stem, []).append(chunks)
+        return chunks_of
+
+
+def _merged(own: array[int], others: Sequence[array[int]]) -> NDArray[np.int32]:
+    """The chunks of several ascending lists, each once."""
+    if not others:
+        return np.asarray(own, dtype=np.int32)
+    return np.unique(np.concatenate([own, *others])).astype(np.int32)
 
 
 class PostingLists(ABC):

@@ -66,6 +66,11 @@ class IndexData(Protocol):
         """Names of the documents' metadata properties; these need not have the built-in ones."""
         ...
 
+    @property
+    def languages(self) -> Mapping[str, int]:
+        """Number of documents in each language, most first; empty if all are English."""
+        ...
+
     def __len__(self) -> int:
         """Number of chunks."""
         ...

@@ -57,6 +57,10 @@ class RestrictedData:
         every = self._data.properties
         return [name for name in every if any(v is not None for v in self._values_of(name))]
 
+    @property
+    def languages(self) -> Mapping[str, int]:
+        return self._data.languages
+
     def __len__(self) -> int:
         return self._length
 

@@ -54,7 +54,7 @@ from ragkit.progress import STAGE
 from ragkit.storage.arrays import Table
 from ragkit.storage.checksums import FileRecord, file_records
 from ragkit.storage.tables import FolderTables, MemoryTables, TableWriter, copy_tables, is_equal
-from ragkit.types import Chunk, Document
+from ragkit.types import Chunk, Document, check_language
 
 _log = logging.getLogger("ragkit")
 
@@ -86,6 +86,7 @@ class BuildSettings:
         config: the retrieval parameters.
         memory: budget in bytes, as for ``choose_layout``.
         compact: as for ``choose_layout``.
+        language: that of documents that state none; None if their words are to tell.
 
     """
 
@@ -93,6 +94,10 @@ class BuildSettings:
     config: RetrievalConfig = DEFAULT_CONFIG
     memory: int | None = None
     compact: bool = False
+    language: str | None = None
+
+    def __post_init__(self) -> None:
+        check_language(self.language, "language")
 
 
 @dataclass(frozen=True)
@@ -135,6 +140,8 @@ class LocalIndex:
             readings=self.data.readings,
             runtime=self.data.runtime,
             memory=self.settings.memory,
+            language=self.settings.language,
+            languages=self.data.languages,
             counts=dict(self.data.counts),
             files=self.files,
             sources=tuple(_source_record(directory, source) for source in self.sources),
@@ -245,7 +252,7 @@ def build(
 
     """
     _check_compact(encoder, settings)
-    documents = iter_sources(sources, strict=strict)
+    documents = iter_sources(sources, strict=strict, language=settings.language)
     if directory is None:
         data, origins = _write_tables(
             documents, encoder, settings, MemoryTables(), Journal(None, encoder),
@@ -315,12 +322,14 @@ def update(
     strict: bool = False,
     drop_missing: bool = False,
     add: bool = False,
+    language: str | None = None,
 ) -> LocalIndex:
     """Make the index in ``directory`` equal to a fresh build from ``sources``.
 
     ``sources``: None for the files that the index was built from; with ``drop_missing``, for those
     of them that are still there. With ``add``, those files and ``sources``. Recorded files keep
     the ids of their documents, which may follow from the folder that they were found in.
+    ``language``: replaces the one that was recorded.
 
     Raises:
         RagkitError: what ``build`` and ``open_index`` raise.
@@ -329,6 +338,8 @@ def update(
     with write_lock(directory):
         old = open_index(directory)
         check_encoder(directory, encoder.fingerprint, old.fingerprint)
+        if language is not None:
+            old = replace(old, settings=replace(old.settings, language=language))
         if add and sources is None:
             raise InputError("there is nothing to add; expected sources beside --add.")
         ids: Mapping[Path, str] = {}
@@ -338,7 +349,10 @@ def update(
             ids = ids_of_files(old.sources)
         STAGE.get()("Comparing the sources", 0, None)
         parsed = ParsedFiles(old.sources, old.data.documents)
-        documents = iter_sources(sources, strict=strict, parsed=parsed, ids=ids)
+        documents = iter_sources(
+            sources, strict=strict, parsed=parsed, ids=ids,
+            language=old.settings.language,
+        )  # fmt: skip
         origins = documents.unchanged() if _would_rebuild(old, encoder) else None
         if origins is not None:
             same = replace(old, sources=origins, fingerprint=encoder.fingerprint)
@@ -568,7 +582,9 @@ def _record(directory: Path, manifest: Manifest) -> None:
 
 def settings_of(manifest: Manifest) -> BuildSettings:
     """Return what shaped the index of that manifest."""
-    return BuildSettings(manifest.chunker, manifest.config, manifest.memory, manifest.compact)
+    return BuildSettings(
+        manifest.chunker, manifest.config, manifest.memory, manifest.compact, manifest.language
+    )
 
 
 def sources_of(directory: Path, manifest: Manifest) -> tuple[SourceFile, ...]:

@@ -200,6 +200,7 @@ def _schema(about: Mapping[str, Any]) -> Any:
         ("sections", pa.list_(pa.struct([("path", texts), *place]))),
         ("metadata", pa.string()),
         ("pages", pa.list_(pa.int64())),
+        ("language", pa.string()),
         ("document_id", pa.string()),
         ("number", pa.int64()),
         ("section", texts),

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ragkit.chunking import Chunker, context
 from ragkit.encoding import Encoder, Vectors
 from ragkit.index.centroids import write_centroids
-from ragkit.index.documents import Documents, DocumentsBuilder
+from ragkit.index.documents import Documents, DocumentsBuilder, language_of_document
 from ragkit.index.journal import EncodedChunk, Journal, Key, encoded_chunks
 from ragkit.index.local import (
     CHUNK_COLUMNS,
@@ -36,6 +36,7 @@ from ragkit.index.vectors import Layout, QuerySample, VectorIndex, choose_layout
 from ragkit.progress import STAGE, counted
 from ragkit.storage.arrays import Integers, Table, offsets_of
 from ragkit.storage.tables import TableWriter, json_bytes
+from ragkit.text.compounds import compounds_in
 from ragkit.text.words import stems_of
 from ragkit.types import Chunk, Document, Span
 
@@ -203,6 +204,7 @@ class _Draft:
     keys: NDArray[np.uint8]
     title: str | None
     properties: set[str]
+    languages: Mapping[str, int]
 
     def texts_of(self, numbers: Sequence[int]) -> list[ChunkTexts]:
         """Return the texts of the chunks with these numbers."""
@@ -244,8 +246,9 @@ def _write_chunks(
     for number, document in enumerate(counted("Reading documents", documents)):
         chunks = _chunks_of(document, encoder, chunker, previous)
         texts = _chunk_texts([(document, chunk) for chunk in chunks])
+        language = language_of_document(document)
         for one in texts:
-            postings.add(stems_of(one.whole))
+            postings.add(stems_of(one.whole, language), compounds_in(one.whole, language))
         sizes += [len(chunk.sentences) for chunk in chunks]
         keys += [one.key for one in texts]
         rows, sentences = _rows_of(number, chunks)
@@ -265,6 +268,7 @@ def _write_chunks(
         digests,
         document_rows.titles.pop() if len(document_rows.titles) == 1 else None,
         document_rows.properties,
+        document_rows.languages,
     )
 
 
@@ -389,6 +393,7 @@ def _assemble(
     record = corpus_record(
         title=draft.title,
         properties=draft.properties,
+        languages=draft.languages,
         quantizer=quantizer,
         readings=readings,
         runtime=runtime,

@@ -86,17 +86,17 @@ def _documents(
     if not set(damaged) & {name + end for name in Documents.NAMES for end in ("", SUMS)}:
         documents = Documents(open_tables_of(directory, manifest, list(Documents.NAMES)))
         return zip(documents, sources, strict=True)
-    return iter(_from_sources(directory, sources, damaged))
+    return iter(_from_sources(directory, sources, damaged, manifest.language))
 
 
 def _from_sources(
-    directory: Path, sources: tuple[SourceFile, ...], damaged: list[str]
+    directory: Path, sources: tuple[SourceFile, ...], damaged: list[str], language: str | None
 ) -> list[tuple[Document, SourceFile]]:
     """All documents from the source files. Raises IndexDamagedError if these have changed."""
     paths = list(dict.fromkeys(source.path for source in sources if source.path is not None))
     with suppress(SourceError, StopIteration):
         loaded: dict[Path | None, list[tuple[Document, SourceFile]]] = {None: []}
-        for document, origin in iter_sources(paths):
+        for document, origin in iter_sources(paths, language=language):
             loaded.setdefault(origin.path, []).append((document, origin))
         pending = {path: iter(documents) for path, documents in loaded.items()}
         documents = [next(pending[source.path]) for source in sources]

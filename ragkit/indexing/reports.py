@@ -164,6 +164,11 @@ class IndexInfo:
         return self.manifest.counts
 
     @property
+    def languages(self) -> Mapping[str, int]:
+        """The number of documents in each language, most first; empty if all are English."""
+        return self.manifest.languages
+
+    @property
     def bytes(self) -> int:
         """Size of all files on disk, the manifest aside."""
         return sum(record.bytes for record in self.manifest.files.values())

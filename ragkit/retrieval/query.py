@@ -6,7 +6,7 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -17,6 +17,14 @@ from ragkit.encoding import Encoded, Encoder, Vectors
 from ragkit.encoding.encoder import without_front
 from ragkit.errors import InputError, QuestionError
 from ragkit.index import Conditions, IndexData, RetrievalConfig
+from ragkit.text.compounds import (
+    Compound,
+    compounds_in,
+    has_compounds,
+    possible_stems,
+    split_compound,
+)
+from ragkit.text.languages import language_of
 from ragkit.text.words import Word, alternatives_of, words_of
 from ragkit.types import Said
 
@@ -194,14 +202,8 @@ def _encode(
     front = "" if title is None else f"{title}. "
     texts = [one.text for one in asked]
     encoded = encoder.encode([front + text for text in texts], role="question")
-    words = [words_of(text) for text in texts]
-    spellings = [alternatives_of(text, own) for text, own in zip(texts, words, strict=True)]
-    stems = list({stem for question in spellings for own in question for stem in own})
-    frequencies = dict(zip(stems, data.frequencies(stems), strict=True))
-    words = [
-        [_as_indexed(word, own, frequencies) for word, own in zip(*question, strict=True)]
-        for question in zip(words, spellings, strict=True)
-    ]
+    languages = [_stemmed_in(one.question, data.languages) for one in asked]
+    words, frequencies = _indexed_words(data, texts, languages)
     chunks = len(data)
     return [
         _query(without_front(one, len(front)), question, text, own, before=before,
@@ -262,6 +264,62 @@ def idf(frequency: int, chunks: int) -> float:
     4.21
     """
     return math.log(1 + (chunks - frequency + 0.5) / (frequency + 0.5))
+
+
+_MOST_LANGUAGES = 4
+"""Languages of the corpus whose stemmers a question's words are looked up by."""
+
+
+def _stemmed_in(question: str, languages: Mapping[str, int]) -> Sequence[str]:
+    """The languages of the corpus, that of the question first; nothing if all are English."""
+    own = language_of(question)
+    ranked = sorted(languages, key=lambda language: (language != own, -languages[language]))
+    return ranked[:_MOST_LANGUAGES]
+
+
+def _indexed_words(
+    data: IndexData, texts: Sequence[str], languages: Sequence[Sequence[str]]
+) -> tuple[list[list[Word]], dict[str, int]]:
+    """The words of texts as the corpus has them, and the number of chunks of each stem."""
+    words = [words_of(text) for text in texts]
+    spellings = [
+        alternatives_of(text, own, stemmers)
+        for text, own, stemmers in zip(texts, words, languages, strict=True)
+    ]
+    stems = list({stem for question in spellings for own in question for stem in own})
+    frequencies = dict(zip(stems, data.frequencies(stems), strict=True))
+    indexed = [
+        [
+            _as_indexed(word, own, frequencies)
+            for word, own in zip(question, alternatives, strict=True)
+        ]
+        for question, alternatives in zip(words, spellings, strict=True)
+    ]
+    compounds = {
+        (number, word): compound
+        for number, (text, own, stemmers) in enumerate(zip(texts, indexed, languages, strict=True))
+        for word in own
+        if not frequencies[word.stem]
+        for compound in _as_compounds(text[word.start : word.end], stemmers)
+    }
+    parts = list({stem for one in compounds.values() for stem in possible_stems(one)})
+    frequencies |= dict(zip(parts, data.frequencies(parts), strict=True)) if parts else {}
+    for (number, word), compound in compounds.items():
+        split = split_compound(compound, lambda stem: frequencies.get(stem, 0) > 0)
+        if split:
+            place = indexed[number].index(word)
+            indexed[number][place : place + 1] = [
+                Word(stem, word.start + span.start, word.start + span.end) for span, stem in split
+            ]
+    return indexed, frequencies
+
+
+def _as_compounds(word: str, languages: Sequence[str]) -> Iterable[Compound]:
+    """The word as a compound of the first of the languages that has any."""
+    for language in languages:
+        if has_compounds(language):
+            return compounds_in(word, language)
+    return ()
 
 
 def _as_indexed(word: Word, spellings: Sequence[str], frequencies: dict[str, int]) -> Word:

@@ -91,12 +91,13 @@ class Block(NamedTuple):
     kind: BlockKind = BlockKind.PARAGRAPH
 
 
-def blocks(text: str, span: Span) -> list[Block]:
+def blocks(text: str, span: Span, *, language: str | None = None) -> list[Block]:
     r"""Split ``span`` into blocks, in order, that together hold all its visible characters.
 
     Args:
         text: the whole text.
         span: the part to split, such as the body of a section.
+        language: as for ``split_sentences``.
 
     Example:
         >>> text = "Is it free?\n\nYes, for all.\n\nCity | Opened | Stops\nBari | 2006 | 12"
@@ -109,7 +110,7 @@ def blocks(text: str, span: Span) -> list[Block]:
     parts = [
         part
         for piece in pieces(text, span)
-        for part in ([piece] if isinstance(piece, Block) else _paragraph(text, piece))
+        for part in ([piece] if isinstance(piece, Block) else _paragraph(text, piece, language))
     ]
     return list(_introduced(text, parts))
 
@@ -241,18 +242,18 @@ def _has_digit(cell: str) -> bool:
     return any(map(str.isdigit, cell))
 
 
-def _paragraph(text: str, span: Span) -> Iterator[Block]:
+def _paragraph(text: str, span: Span, language: str | None) -> Iterator[Block]:
     own = lines(text, *span)
     if is_conversation(text, own):
-        yield Block(span, None, split_sentences(text, span))
+        yield Block(span, None, split_sentences(text, span, language=language))
         return
     if labels_rest(text, own):
         label = Span(span.start, own[0].end)
         lead = trim(text, label) or label
-        rest = _sentences(text, own[1:])
+        rest = _sentences(text, own[1:], language)
         yield Block(Span(lead.start, rest[-1].end), lead, rest)
         return
-    sentences = _sentences(text, own)
+    sentences = _sentences(text, own, language)
     leads = [number for number in range(len(sentences) - 1) if _is_led(text, sentences, number)]
     for first, last in pairwise(sorted({0, *leads, len(sentences)})):
         group = sentences[first:last]
@@ -261,11 +262,11 @@ def _paragraph(text: str, span: Span) -> Iterator[Block]:
         yield Block(whole, group[0], group[1:]) if is_led else Block(whole, None, group)
 
 
-def _sentences(text: str, own: Sequence[Span]) -> tuple[Span, ...]:
+def _sentences(text: str, own: Sequence[Span], language: str | None) -> tuple[Span, ...]:
     return tuple(
         sentence
         for part in _broken_on_purpose(text, own)
-        for sentence in split_sentences(text, part)
+        for sentence in split_sentences(text, part, language=language)
     )
 
 

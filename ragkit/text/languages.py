@@ -1,45 +1,126 @@
-"""The language of a text, as far as cutting it into sentences needs it, and its abbreviations.
+"""The language of a text, told by frequent words, letters and the script: small and offline.
 
-A few frequent words, or the script, tell the languages apart: small, offline and deterministic.
+It decides how words are stemmed and where sentences end. Texts of one script and few words may be
+taken for a sister language, which has nearly the same rules.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
-from functools import lru_cache
+from collections import Counter
+from functools import cache, lru_cache
 
 from ragkit.text.spans import Span
 
-__all__ = ["DEFAULT", "language_of", "languages_that_go_on", "sample_around", "script_of"]
+__all__ = [
+    "DEFAULT",
+    "UNDETERMINED",
+    "function_words",
+    "language_of",
+    "primary_language",
+    "sample_around",
+    "script_of",
+]
 
 DEFAULT = "en"
+UNDETERMINED = "und"
+"""BCP 47's tag for a text whose language is not known."""
 
-_STOP_WORDS = {
-    "en": "the of and to in is was that for with by as from are were be has which",
-    "de": "der die das und ist von den dem des im mit auf für nicht wurde am ein eine zu wird als",
-    "es": "el la los las de del y que en un una por con para se fue es al su",
-    "fr": "le la les des et du un une est dans que qui pour par sur au aux il elle en de",
+_FUNCTION_WORDS = {
+    "en": "the of and to in is was that for with by as from are were be has which this it on at an "
+    "or not have had his their its but they he she what who when where how did does do no can "
+    "will would could come whom after before all more than into over been why if there whose",
+    "de": "der die das und ist von den dem des im mit auf für nicht wurde am ein eine zu wird als "
+    "sich auch einer eines einem einen bei nach aus wie was wann wer wo welche welcher welches "
+    "welchem sind wurden werden hat haben es in zum zur durch viele war er sie wir "
+    "ich man an um kann noch nur aber oder so wenn dort danach dann hier da bis "
+    "niemand alle jeder",
+    "es": "el la los las de del y que en un una por con para se fue es al su qué cuál quién como "
+    "más fueron sus son lo entre cuándo cuántos dónde cómo está pero ha no era este esta también "
+    "sobre",
+    "fr": "le la les des et du un une est dans que qui pour par sur au aux il elle en de ce cette "
+    "sont pas avec été plus ont quel quelle quels était son ses",
+    "pt": "o a os as de do da dos das e que em um uma por com para se foi é ao no na nos nas não "
+    "mais como quem qual são seu sua pelo pela",
+    "it": "il lo la gli le di del della dei delle e che in un una per con si è al nel nella da dal "
+    "sono non più come chi quale fu ha suo anche alla",
+    "id": "yang dan di dari untuk dengan pada adalah ini itu dalam tidak oleh sebagai ke akan atau "
+    "juga telah apa siapa",
+    "tr": "ve bir bu hangisi nerede neydi ne zaman kaçtır vardır nasıl ile için olarak da de olan "
+    "en gibi daha çok kim hangi nedir kaç sonra kadar tarafından olduğu ya değil",
+    "vi": "và của là có được trong cho không một với các người những này đã khi từ để vào ở gì nào "
+    "đến bao nhiêu",
+    "pl": "w na z do się nie jest że od po za przez to jak oraz był została który która które "
+    "są dla co kto kiedy",
+    "nl": "de het een van en in is dat op te zijn voor met niet aan er ook als bij door werd wordt "
+    "uit naar om wat wie welke heeft hij deze",
+    "ro": "și în de la a al ale cu care un o pe din nu este sunt au fost mai pentru ce cine unde "
+    "când lui prin se fi ca către",
+    "hu": "az és hogy nem egy volt van meg ez mint de ki mi mikor amely vagy csak után által",
+    "cs": "na se je že do po za byl byla bylo jako který která které jsou pro od ve co kdo kdy "
+    "není jeho podle také při",
+    "sv": "och att det som en på är av för med den till inte om ett han var sig från har vad vem "
+    "när blev eller efter hade också",
+    "fi": "ja on ei että se hän oli ovat joka kuin myös mutta tai sen mikä kuka milloin ole jossa "
+    "sekä",
+    "da": "og at det som en på er af for med den til ikke et han var sig fra har hvad hvem "
+    "hvornår blev eller efter havde også der de i",
+    "no": "og at det som en på er av for med den til ikke et han var seg fra har hva hvem når ble "
+    "eller etter hadde også i de",
+    "ca": "el la els les de del dels i que en un una per amb es va és al seu seva no més com què "
+    "quin són",
 }
+_LETTERS = {
+    "tr": "ğış",
+    "vi": "ăđơưạảấầẩẫậắằẳẵặẹẻẽếềểễệịỉọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ",
+    "ro": "ățșţ",
+    "pl": "łąężźśćń",
+    "cs": "řěů",
+    "hu": "őű",
+}
+"""Letters that few other languages of the script have: a word with one counts as a frequent one."""
+
+_SCRIPTS = {
+    "ja": "\u3041-\u30ff",
+    "zh": "\u3400-\u4dbf\u4e00-\u9fff",
+    "ko": "\uac00-\ud7af",
+    "ru": "\u0400-\u04ff",
+    "el": "\u0370-\u03ff\u1f00-\u1fff",
+    "ar": "\u0600-\u06ff",
+    "he": "\u0590-\u05ff",
+    "hi": "\u0900-\u097f",
+    "th": "\u0e00-\u0e7f",
+    "lo": "\u0e80-\u0eff",
+    "hy": "\u0530-\u058f",
+    "ta": "\u0b80-\u0bff",
+    "ka": "\u10a0-\u10ff",
+}
+_SISTERS = {"ru": {"uk": "іїєґ"}, "ar": {"ur": "ٹڈڑںے", "fa": "پچژگ"}}
+"""Languages of a script whose own letters, in one of ten words, tell them from the usual one."""
+
+_SISTER_SHARE = 10
+_KANA_SHARE = 10
+"""Japanese has one kana for ten Han characters at least, Chinese none."""
+
 _ENGLISH_MARGIN = 1
 """By how many words another language must be ahead: what English looks like is cut as English."""
 
 _WORD = re.compile(r"[^\W\d_]+")
-_ABBREVIATIONS = {
-    "de": "abb abs art bd bzw ca dr evtl fr geb gest ggf hr hrsg jh kap nr prof st str tab tel vgl",
-    "es": "art cap d da dña dr dra excmo fig gral núm pág págs prof sr sra sras sres srta sta sto "
-    "ud uds vol",
-    "fr": "art cf chap dr fig m me mgr mlle mlles mm mme mmes no p pp pr prof st ste vol",
-    "ru": "акад гл гр доц др им инж кв млн млрд обл пер пл пр проф рис св см стр табл тыс ул",
-    "el": "αρ βλ δρ κα καθ κος λεωφ σελ",
-}
-_ABBREVIATIONS_OF = {language: frozenset(v.split()) for language, v in _ABBREVIATIONS.items()}
-_STOP_WORDS_OF = {language: frozenset(v.split()) for language, v in _STOP_WORDS.items()}
-_SCRIPTS = (("ru", re.compile("[\u0400-\u04ff]{2}")), ("el", re.compile("[\u0370-\u03ff]{2}")))
-_ORDINAL_DIGITS = 2
+_TAG = re.compile(r"([A-Za-z]{2,3})(?:[-_][A-Za-z0-9]{1,8})*")
+_SCRIPT_PATTERNS = {name: re.compile(f"[{letters}]") for name, letters in _SCRIPTS.items()}
 _AROUND = 1_000
-_LAST_WORD = re.compile(r"(?<!\w)(\w{1,8})\.\Z")
+
+
+def _languages_of_words() -> dict[str, tuple[str, ...]]:
+    languages: dict[str, tuple[str, ...]] = {}
+    for name, words in _FUNCTION_WORDS.items():
+        for word in words.split():
+            languages[word] = (*languages.get(word, ()), name)
+    return languages
+
+
+_LANGUAGES_OF_WORD = _languages_of_words()
 
 
 @lru_cache(maxsize=128)  # a question's passage is looked at by the reader and by the confidence
@@ -48,24 +129,77 @@ def language_of(text: str, *, least: int = 1) -> str | None:
 
     Args:
         text: the text.
-        least: number of a language's frequent words that the text must have: in a question of five
-            words, one may be by chance.
+        least: number of a language's frequent words that the text must have, where several
+            languages share its script: in a question of five words, one may be by chance.
 
     Example:
         >>> language_of("Der Vertrag wurde am 16. April unterzeichnet.")
         'de'
+        >>> language_of("条約は1922年に調印された。")
+        'ja'
         >>> language_of("Rapallo")
 
     """
-    words = [word.lower() for word in _WORD.findall(text)]
-    counts = {name: sum(map(own.__contains__, words)) for name, own in _STOP_WORDS_OF.items()}
-    for name, pattern in _SCRIPTS:
-        counts[name] = sum(1 for word in words if pattern.match(word))
+    script = None if text.isascii() else _language_of_script(text)
+    return script or _language_of_words(text, least)
+
+
+def _language_of_script(text: str) -> str | None:
+    """The usual language of the script that most letters are of, or a sister of it."""
+    counts = {name: len(pattern.findall(text)) for name, pattern in _SCRIPT_PATTERNS.items()}
+    if counts["ja"] * _KANA_SHARE > counts["zh"]:
+        counts["ja"] += counts.pop("zh")
     best = max(counts, key=counts.__getitem__)
-    others = max(count for name, count in counts.items() if name != best)
-    if best != DEFAULT and counts[best] < counts[DEFAULT] + _ENGLISH_MARGIN:
-        return DEFAULT if counts[DEFAULT] >= least else None
-    return best if counts[best] > others and counts[best] >= least else None
+    if 2 * counts[best] <= sum(map(str.isalpha, text)):
+        return None
+    words = [word for word in _WORD.findall(text) if _SCRIPT_PATTERNS[best].match(word)]
+    for sister, letters in _SISTERS.get(best, {}).items():
+        own = sum(any(letter in word for letter in letters) for word in words)
+        if own * _SISTER_SHARE > len(words):
+            return sister
+    return best
+
+
+def _language_of_words(text: str, least: int) -> str | None:
+    numbers: Counter[str] = Counter()
+    scores: Counter[str] = Counter()  # a word that several languages share tells less
+    for word in map(str.lower, _WORD.findall(text)):
+        languages = _LANGUAGES_OF_WORD.get(word) or _languages_by_letters(word)
+        for name in languages:
+            numbers[name] += 1
+            scores[name] += len(languages) ** -0.5
+    if not numbers:
+        return None
+    # Of sister languages with equal counts, the one with more speakers, which comes first here.
+    best = max(_FUNCTION_WORDS, key=lambda name: (scores[name], numbers[name]))
+    if best != DEFAULT and numbers[best] < numbers[DEFAULT] + _ENGLISH_MARGIN:
+        return DEFAULT if numbers[DEFAULT] >= least else None
+    return best if numbers[best] >= least else None
+
+
+def _languages_by_letters(word: str) -> tuple[str, ...]:
+    if word.isascii():
+        return ()
+    return tuple(name for name, own in _LETTERS.items() if any(map(own.__contains__, word)))
+
+
+def primary_language(tag: str) -> str | None:
+    """Return the language of a BCP 47 tag; None if it is not one.
+
+    Example:
+        >>> primary_language("de-AT"), primary_language("German")
+        ('de', None)
+
+    """
+    match = _TAG.fullmatch(tag.strip())
+    language = match[1].lower() if match else UNDETERMINED
+    return None if language == UNDETERMINED else language
+
+
+@cache
+def function_words(language: str) -> frozenset[str]:
+    """Return the frequent words of a language, none of which says what a text is about."""
+    return frozenset(_FUNCTION_WORDS.get(language, "").split())
 
 
 def script_of(text: str) -> str | None:
@@ -89,25 +223,3 @@ def sample_around(text: str, span: Span) -> str:
     A list of names has no words that tell, or those of the names.
     """
     return text[max(0, span.start - _AROUND) : span.end + _AROUND]
-
-
-def languages_that_go_on(before: str) -> Iterator[str]:
-    """Yield the languages in which a text that ends in a full stop here is not a sentence's end.
-
-    Args:
-        before: the last characters of the text, with the full stop.
-
-    Example:
-        >>> list(languages_that_go_on("Er kam am 16.")), list(languages_that_go_on("El Sr."))
-        (['de'], ['es'])
-
-    """
-    match = _LAST_WORD.search(before.rstrip())
-    if match is None:
-        return
-    word = match[1]
-    if word.isdigit():  # an ordinal
-        if len(word) <= _ORDINAL_DIGITS:
-            yield "de"
-        return
-    yield from (name for name, own in _ABBREVIATIONS_OF.items() if word.lower() in own)

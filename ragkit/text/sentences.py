@@ -13,7 +13,8 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from ragkit.text.languages import DEFAULT, language_of, languages_that_go_on
+from ragkit.text.full_stops import LOOK_BACK, goes_on, is_doubtful, sure_ends
+from ragkit.text.languages import DEFAULT, language_of
 from ragkit.text.line_units import unit_starts
 from ragkit.text.spans import Span, lines, trim
 
@@ -33,15 +34,21 @@ _REFERENCE_MARKS = re.compile(
 _CLOSING = r"[」』】》〉”’»\"')\]]"
 _ENDS_OF_SCRIPTS = re.compile(
     # Full stops and the like with what closes after them; not 「だ。」と, which goes on.
-    rf"(?:[。！？｡।॥؟۔։።፧။᙮]|．(?!\d))++(?:{_CLOSING}++(?!と|って)|(?!{_CLOSING}))"
+    rf"(?:[。！？｡।॥؟۔։።፧။᙮។៕]|．(?!\d))++(?:{_CLOSING}++(?!と|って)|(?!{_CLOSING}))"
+    # A superscript mark after the full stop.
+    r"|(?<=[^\W\d_][.!?])[⁰¹²³⁴-⁹]{1,3}(?=\s+[^\W\d_])"
 )
+_ENDS_OF_LANGUAGES = {
+    "de": re.compile(r"(?<=[.!?…])[“«](?=\s+[A-ZÄÖÜ„»\d])"),  # which open elsewhere
+    "el": re.compile(r"[;\u037e](?=\s)"),
+}
 _THAI_LAO_BLANK = re.compile("(?<=[\u0e01-\u0eff]) +(?=[\u0e01-\u0eff])")
 _THAI_LAO_LEAST = 220
 """Characters. A blank that comes sooner may separate names or clauses. In Thai articles, pieces of
 this length hold an answer twice as often as clauses do, and are found better."""
 
-_BEFORE_END = 16
-"""Characters before an end that are looked at for an abbreviation."""
+_AFTER_END = 24
+"""Characters after an end that are looked at for how the text goes on."""
 
 _LANGUAGE_SAMPLE = 2000
 """Characters that the language is detected from."""
@@ -74,12 +81,25 @@ def paragraphs(text: str, span: Span, *, long_line: float = LONG_LINE) -> Iterat
         yield Span(start, end)
 
 
-def split_sentences(text: str, span: Span) -> tuple[Span, ...]:
-    """Split ``span`` into trimmed sentences that together hold all its visible characters."""
+def split_sentences(text: str, span: Span, *, language: str | None = None) -> tuple[Span, ...]:
+    """Split ``span`` into trimmed sentences that together hold all its visible characters.
+
+    Args:
+        text: the whole text.
+        span: the part to split.
+        language: of the text, as a code of ISO 639-1; None if its words are to tell. Those of a
+            paragraph come first.
+
+    Example:
+        >>> text = "Er kam am 16. März. Sie blieb."
+        >>> [text[start:end] for start, end in split_sentences(text, Span(0, len(text)))]
+        ['Er kam am 16. März.', 'Sie blieb.']
+
+    """
     sentences: list[Span] = []
     for block in _blocks(text, span):
         # Only the ends that nupunkt reports are used: text that its spans omit is not lost.
-        ends = _ends(text, block, span)
+        ends = _ends(text, block, span, language)
         for start, end in pairwise([block.start, *ends, block.end]):
             sentence = trim(text, Span(start, end))
             if sentence:
@@ -87,26 +107,28 @@ def split_sentences(text: str, span: Span) -> tuple[Span, ...]:
     return tuple(sentences)
 
 
-def _language_at(text: str, span: Span) -> str:
-    """The language of a part of a text: by its own words, else by the text's first ones."""
+def _language_at(text: str, span: Span, language: str | None) -> str:
+    """The language of a part of a text: by its own words, else that of the text."""
     own = language_of(text[span.start : min(span.end, span.start + _LANGUAGE_SAMPLE)])
-    return own or language_of(text[:_LANGUAGE_SAMPLE]) or DEFAULT
+    return own or language or language_of(text[:_LANGUAGE_SAMPLE]) or DEFAULT
 
 
-def _ends(text: str, block: Span, paragraph: Span) -> list[int]:
+def _ends(text: str, block: Span, paragraph: Span, language: str | None) -> list[int]:
     """Where sentences end inside a block of a paragraph, in any script."""
-    ends = set(_sentence_ends(text, block))
-    doubtful = {
-        (end, language)
-        for end in ends
-        for language in languages_that_go_on(text[max(block.start, end - _BEFORE_END) : end])
+    around = {
+        end: (text[max(block.start, end - LOOK_BACK) : end], text[end : end + _AFTER_END])
+        for end in _sentence_ends(text, block)
     }
-    if doubtful:
-        own = _language_at(text, paragraph)
-        ends -= {end for end, language in doubtful if language == own}
+    ends = set(around)
+    doubtful = {end for end in ends if is_doubtful(*around[end])}
+    if not text.isascii() or doubtful:
+        own = _language_at(text, paragraph, language)
+        ends -= {end for end in doubtful if goes_on(*around[end], own)}
+        ends |= set(sure_ends(text, block, own))
     if text.isascii():
         return sorted(ends)
-    for match in _ENDS_OF_SCRIPTS.finditer(text, *block):
+    patterns = [_ENDS_OF_SCRIPTS, *([_ENDS_OF_LANGUAGES[own]] if own in _ENDS_OF_LANGUAGES else ())]
+    for match in (match for pattern in patterns for match in pattern.finditer(text, *block)):
         marks = _REFERENCE_MARKS.match(text, match.end(), block.end)
         ends.add(marks.end() if marks else match.end())
     ends |= set(_thai_lao_ends(text, block, ends))

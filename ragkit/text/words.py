@@ -6,7 +6,8 @@ dictionary then, and a word of the question is found wherever it begins.
 
 Ligatures and other compatibility characters match the letters they stand for (Unicode's NFKC).
 The stemmers are Snowball's (Porter 2001, https://snowballstem.org): that of the script if one
-language is most of its use, else the English one.
+language is most of its use, else the English one, and beside it that of the text's language. A word
+is found by either, so that questions in any language find names.
 """
 
 from __future__ import annotations
@@ -14,17 +15,18 @@ from __future__ import annotations
 import re
 import threading
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from ragkit.text.languages import DEFAULT
 from ragkit.text.spans import Span
 
 if TYPE_CHECKING:
     from Stemmer import Stemmer
 
-__all__ = ["Word", "alternatives_of", "stems_of", "word_at", "words_of"]
+__all__ = ["Word", "alternatives_of", "stem_in", "stems_of", "word_at", "words_of"]
 
 _ASCII_WORD = re.compile(r"\w+")
 _WITHOUT_BLANKS = (
@@ -41,6 +43,16 @@ _STEMMER_OF_SCRIPT = (
     ("\u0530", "\u058f", "armenian"),
     ("\u0b80", "\u0bff", "tamil"),
 )
+_STEMMER_OF_LANGUAGE = {
+    "ca": "catalan", "cs": "czech", "da": "danish", "de": "german", "eo": "esperanto",
+    "es": "spanish", "et": "estonian", "eu": "basque", "fa": "persian", "fi": "finnish",
+    "fr": "french", "ga": "irish", "hu": "hungarian", "id": "indonesian", "it": "italian",
+    "lt": "lithuanian", "ne": "nepali", "nl": "dutch", "no": "norwegian", "nb": "norwegian",
+    "nn": "norwegian", "pl": "polish", "pt": "portuguese", "ro": "romanian", "sr": "serbian",
+    "st": "sesotho", "sv": "swedish", "tr": "turkish", "yi": "yiddish",
+}  # fmt: skip
+"""Languages that share their script with others; English is what Latin letters get anyway."""
+
 # Points of Arabic and Hebrew, which most texts leave out; accents are marks of the first block.
 _POINTS = re.compile("[\u0591-\u05c7\u064b-\u065f\u0670\u0640]")
 _ACCENT = re.compile("(?<=[a-z\u0370-\u03ff\u0300-\u036f])[\u0300-\u036f]")
@@ -69,22 +81,36 @@ def words_of(text: str) -> list[Word]:
     return [Word(_stem(text[start:end]), start, end) for start, end in _spans(text)]
 
 
-def stems_of(text: str) -> set[str]:
+def stems_of(text: str, language: str | None = None) -> set[str]:
     """Return what a text is found by: the stems of its words in every spelling.
 
     A word with accents is found without them too, and a hyphenated one in one piece.
 
+    Args:
+        text: the text.
+        language: as a code of ISO 639-1; None for English or another that its script tells.
+
     Example:
         >>> sorted(stems_of("Café Wi-Fi"))
         ['cafe', 'café', 'fi', 'wi', 'wifi']
+        >>> stems_of("Verträge", "de") & stems_of("Vertrages", "de")
+        {'vertrag'}
 
     """
-    stems = {stem for own in alternatives_of(text, words_of(text)) for stem in own}
+    languages = () if language is None else (language,)
+    stems = {stem for own in alternatives_of(text, words_of(text), languages) for stem in own}
     return stems | {_stem(joined) for _, joined in _compounds(text)}
 
 
-def alternatives_of(text: str, words: list[Word]) -> list[tuple[str, ...]]:
+def alternatives_of(
+    text: str, words: list[Word], languages: Sequence[str] = ()
+) -> list[tuple[str, ...]]:
     """Return for each word of a text the stems that it may be indexed under, the widest first.
+
+    Args:
+        text: the text.
+        words: its words.
+        languages: those whose stemmers are used too, the likeliest first.
 
     Example:
         >>> text = "Café Wi-Fi"
@@ -100,12 +126,32 @@ def alternatives_of(text: str, words: list[Word]) -> list[tuple[str, ...]]:
     return [
         tuple(
             dict.fromkeys(
-                [_without_accents(word.stem), word.stem]
+                [
+                    *_stems_in(text[word.start : word.end], word.stem, languages),
+                    _without_accents(word.stem),
+                    word.stem,
+                ]
                 + ([joined[word.start]] if word.start in joined else [])
             )
         )
         for word in words
     ]
+
+
+def stem_in(word: str, language: str) -> str | None:
+    """Return the stem of a word by a language's own stemmer, without accents; None without one."""
+    stemmer = _STEMMER_OF_LANGUAGE.get(language)
+    if stemmer is None:
+        return None
+    return _without_accents(str(_STEMMERS.of(stemmer).stemWord(_folded(word))))
+
+
+def _stems_in(word: str, stem: str, languages: Sequence[str]) -> Iterator[str]:
+    """The stems of a word in each of some languages; ``stem`` is the usual one."""
+    for language in languages:
+        own = stem if language == DEFAULT else stem_in(word, language)
+        if own is not None:
+            yield _without_accents(own)
 
 
 def word_at(text: str, place: int) -> Span | None:

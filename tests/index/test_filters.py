@@ -116,7 +116,10 @@ def test_nothing_let_through_is_an_abstention_that_says_so(rivers: Index) -> Non
 @pytest.mark.parametrize(
     ("where", "says"),
     [
-        ({"dat": "1922"}, "no document has the property 'dat'; they have date, id, length, tag"),
+        (
+            {"dat": "1922"},
+            "no document has the property 'dat'; they have date, id, language, length, tag",
+        ),
         ({"tag": None}, "expected a value, a list of values"),
         ({"tag": [["a"]]}, "expected a value"),
         ({"tag": ["a", {"min": 1}]}, "expected a value"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ragkit import Document, Index
+from ragkit.text.languages import language_of, primary_language
 from ragkit.text.sentences import split_sentences
 from ragkit.text.spans import Span
 from ragkit.text.words import stems_of, word_at, words_of
@@ -15,16 +16,36 @@ SENTENCES = {
     "ar": ["وُقّعت المعاهدة عام 1922.", "من وقّعها؟", "وقّعها الوزيران."],
     "ur": ["معاہدے پر دستخط ہوئے۔", "یہ اپریل تھا۔"],
     "hi": ["संधि पर 1922 में हस्ताक्षर हुए।", "किसने हस्ताक्षर किए?", "दो मंत्रियों ने।"],
-    "ru": ["Он жил на ул. Ленина в Москве.", "Потом проф. Иванов уехал.", "Всё."],
+    "ru": [
+        "Он жил на ул. Ленина в Москве.",
+        "Потом проф. Иванов уехал.",
+        "Книги и т. д. стоят 300 руб. в месяц.",
+        "Это А. С. Пушкин.",
+        "Всё.",
+    ],
     "de": [
         "Der Vertrag wurde am 16. März 1922 unterzeichnet.",
         "Vor dem 2. Weltkrieg galt er noch.",
         "Siehe Tab. 3 und Abb. Nr. 4 auf der Seite.",
+        "Das gilt z.B. für Hunde, Katzen usw. im Haus, s. S. 12.",
+        "Er sagte: „Es ist vorbei.“",
+        "Am 3. 10. 1990 kam Friedrich II. u.a. nach St. Gallen.",
+        "Wir wohnen in der Hauptstr. 12 im 4. Stock.",
+        "Der Aufzug ist defekt.",
     ],
-    "es": ["El Sr. García firmó el tratado.", "La Sra. Ruiz no lo firmó."],
+    "es": ["El Sr. García firmó el tratado.", "La Sra. Ruiz no lo firmó en la pág. 12."],
+    "it": ["Il sig. Rossi ha firmato il trattato con il dott. Verdi.", "La sig.ra Bianchi no."],
+    "pt": ["O Sr. Silva assinou o tratado com a Profa. Lima.", "A Sra. Costa não assinou."],
+    "nl": ["Dat geldt o.a. voor de honden van mevr. Jansen.", "Het huis is van dhr. de Vries."],
+    "km": ["សន្ធិសញ្ញា។", "វាគឺខែមេសា។"],
     "fr": ["Mme. Curie est née dans la ville.", "Elle a vécu à Paris avec M. Curie."],
-    "el": ["Η συνθήκη υπογράφηκε το 1922.", "Ο δρ. Παπαδόπουλος έφυγε."],
-    "en": ["The treaty was signed on May 16.", "The war ended.[3]", "Mr. Smith was there."],
+    "el": ["Ποιος υπέγραψε;", "Η συνθήκη υπογράφηκε το 1922.", "Ο δρ. Παπαδόπουλος έφυγε."],
+    "en": [
+        "The treaty was signed on May 16.",
+        "The war ended.[3]",
+        "It rained.³",
+        "Mr. Smith left.",
+    ],
 }
 
 
@@ -34,6 +55,79 @@ def test_sentences_end_where_the_language_ends_them(language: str) -> None:
     text = ("" if language in ("zh", "ja") else " ").join(expected)
     spans = split_sentences(text, Span(0, len(text)))
     assert [text[start:end] for start, end in spans] == expected
+
+
+def test_a_language_that_is_given_decides_where_the_words_do_not() -> None:
+    text = "Treffen: 16. März, Rathaus."
+    assert len(split_sentences(text, Span(0, len(text)), language="de")) == 1
+    assert len(split_sentences("Otto, ul. Polna", Span(0, 15), language="pl")) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Der Vertrag wurde unterzeichnet.", "de"),
+        ("¿Quién firmó el tratado de Rapallo?", "es"),
+        ("Qui a signé le traité de Rapallo ?", "fr"),
+        ("Antlaşmayı kim imzaladı?", "tr"),
+        ("Ai đã ký hiệp ước Rapallo?", "vi"),
+        ("Wie heeft het verdrag getekend?", "nl"),
+        ("Kto podpisał traktat w Rapallo?", "pl"),
+        ("Who signed the Treaty of Rapallo?", "en"),
+        ("Кто подписал договор?", "ru"),
+        ("Хто підписав договір і її умови?", "uk"),
+        ("من وقّع المعاهدة؟", "ar"),
+        ("谁签署了条约？", "zh"),
+        ("条約に署名したのは誰ですか？", "ja"),
+        ("조약에 누가 서명했습니까?", "ko"),
+        ("ใครลงนามในสนธิสัญญา", "th"),
+        ("Rapallo 1922", None),
+        ("", None),
+    ],
+)
+def test_the_language_of_a_sentence_is_told(text: str, language: str | None) -> None:
+    assert language_of(text) == language
+
+
+@pytest.mark.parametrize(
+    ("tag", "language"),
+    [("de", "de"), ("de-AT", "de"), ("zh_Hant_TW", "zh"), ("EN-us", "en"), ("ast", "ast")],
+)
+def test_a_language_tag_names_a_language(tag: str, language: str) -> None:
+    assert primary_language(tag) == language
+
+
+@pytest.mark.parametrize("tag", ["", "German", "und", "d", "de AT", "{{ lang }}"])
+def test_what_is_no_language_tag_names_none(tag: str) -> None:
+    assert primary_language(tag) is None
+
+
+@pytest.mark.parametrize(
+    ("language", "question", "text"),
+    [
+        ("de", "Vertrages", "Verträge"),
+        ("de", "Häuser", "Haus"),
+        ("fr", "signée", "signer"),
+        ("es", "firmaron", "firmar"),
+        ("tr", "evlerin", "evler"),
+        ("sv", "fördragen", "fördraget"),
+    ],
+)
+def test_words_are_stemmed_by_their_language(language: str, question: str, text: str) -> None:
+    assert stems_of(question, language) & stems_of(text, language)
+
+
+def test_the_stems_of_english_do_not_depend_on_a_language() -> None:
+    text = "The treaties of Rapallo were signed in a café."
+    assert stems_of(text) == stems_of(text, "en") == stems_of(text, "und")
+
+
+def test_a_british_word_is_not_found_by_the_american_one_alone() -> None:
+    """The model tells that colour and color are one word; no list of spellings is kept."""
+    answer = Index.build([Document("d", "Paint", "The colour of the door is green.")]).ask(
+        "What color is the door?"
+    )
+    assert answer.answered
 
 
 def test_thai_sentences_end_at_blanks_that_are_far_enough_apart() -> None:

@@ -112,6 +112,10 @@ class MilvusData:
     def properties(self) -> Iterable[str]:
         return self._documents.properties
 
+    @property
+    def languages(self) -> Mapping[str, int]:
+        return self._head.manifest.languages
+
     def __len__(self) -> int:
         return self._counts["chunks"]
 

@@ -15,7 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ragkit.index.documents import LazyDocuments, document_from_record, document_record
+from ragkit.index.documents import (
+    LazyDocuments,
+    document_from_record,
+    document_record,
+    language_of_document,
+)
 from ragkit.index.filters import BUILT_IN
 from ragkit.index.milvus.blobs import Blobs
 from ragkit.index.milvus.directory import (
@@ -85,7 +90,12 @@ class ColumnsBuilder:
 
     def add(self, document: Document) -> Iterator[tuple[BlobKind, int, bytes]]:
         """Add the next document; yield the blobs of its block if it completes one."""
-        own = {"id": document.id, "title": document.title, "url": document.url}
+        own = {
+            "id": document.id,
+            "title": document.title,
+            "url": document.url,
+            "language": language_of_document(document),
+        }
         self._rows.append({**own, **document.metadata})
         if len(self._rows) == _DOCUMENTS_PER_BLOCK:
             yield from self.flush()
@@ -138,6 +148,9 @@ class MilvusDocuments(LazyDocuments):
         return int(numbers[position]) if exists else None
 
     def values_of(self, name: str) -> Iterator[MetadataValue | None]:
+        if name not in self._first_blocks:  # an index that an older version pushed
+            yield from (None for _ in range(self._number))
+            return
         column, first = list(self._first_blocks).index(name), self._first_blocks[name]
         yield from (None for _ in range(first * _DOCUMENTS_PER_BLOCK))
         blocks = range(first, -(-self._number // _DOCUMENTS_PER_BLOCK))
