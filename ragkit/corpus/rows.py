@@ -2,15 +2,15 @@
 
 ``- name: Rhine; length: 1233`` is found by the words of the column and of the cell, and is cited
 whole. The first row holds the names, below lines of one cell such as the table's title; the
-separator is the one of comma, semicolon, tab and bar that divides the first rows into the most
-columns. Cells without text are left out, and those beyond the last name have none.
+separator is the one of comma, semicolon, tab and bar that divides most of the first rows, and into
+the most columns. Cells without text are left out, and those beyond the last name have none.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import BinaryIO
@@ -94,8 +94,10 @@ def _rows(source: str, separator: str) -> Iterator[list[str]]:
 def _separator(source: str, path: Path) -> str:
     if path.suffix.lower() == ".tsv":
         return "\t"
-    widths = {
-        mark: max(map(len, islice(_rows(source, mark), _TITLES + 1)), default=0)
-        for mark in _SEPARATORS
-    }
-    return max(widths, key=lambda mark: widths[mark])
+    return max(_SEPARATORS, key=lambda mark: _divided(islice(_rows(source, mark), _TITLES + 1)))
+
+
+def _divided(rows: Iterable[Sequence[str]]) -> tuple[int, int]:
+    """How many rows a separator divides, and into how many cells at most."""
+    widths = [len(row) for row in rows]
+    return sum(width > 1 for width in widths), max(widths, default=0)

@@ -148,11 +148,11 @@ class PieceTokenizer:
 
     def _pieces_in(self, texts: Sequence[str]) -> dict[str, tuple[int, float]]:
         """Each piece that occurs in a text, with its id and its score."""
-        found: dict[str, tuple[int, float]] = {}
+        occurring: dict[str, tuple[int, float]] = {}
         for text in texts:
             for part in self._parts(text):
-                found |= self._pieces_of(part)
-        return found
+                occurring |= self._pieces_of(part)
+        return occurring
 
     def _parts(self, text: str) -> list[str]:
         """The text as the model sees it: normalised, and cut as the tokenizer cuts before."""
