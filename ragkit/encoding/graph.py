@@ -166,21 +166,25 @@ def write_graph(model: ModelProto, path: Path) -> None:
         path: of the ``.onnx`` file.
 
     """
+    large = [one for one in model.graph.initializer if len(one.raw_data) >= _LARGE]
+    if large:
+        _write_beside(large, path.with_suffix(".weights"))
+    path.write_bytes(model.SerializeToString())
+
+
+def _write_beside(constants: Sequence[TensorProto], path: Path) -> None:
+    """Move the bytes of constants to a file beside the model."""
     from onnx import TensorProto
 
-    beside = path.with_suffix(".weights")
-    with beside.open("wb") as file:
-        for constant in model.graph.initializer:
-            if len(constant.raw_data) < _LARGE:
-                continue
+    with path.open("wb") as file:
+        for constant in constants:
             file.write(bytes(-file.tell() % _ALIGNED))
-            place = {"location": beside.name, "offset": file.tell()}
+            place = {"location": path.name, "offset": file.tell()}
             place["length"] = file.write(constant.raw_data)
             constant.ClearField("raw_data")
             constant.data_location = TensorProto.EXTERNAL
             for key, value in place.items():
                 constant.external_data.add(key=key, value=str(value))
-    path.write_bytes(model.SerializeToString())
 
 
 def _to_int8(values: NDArray[np.float32]) -> NDArray[np.int8]:

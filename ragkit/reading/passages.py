@@ -143,14 +143,22 @@ class _Book:
 
 
 def _units(text: str, sentences: Sequence[Span]) -> list[Span]:
-    """Join sentences that no end of a line parts."""
+    """Join sentences that no end of a line parts, and an indented line to the one above it."""
     units: list[Span] = []
     for sentence in sentences:
-        if units and not {"\n", "\r"}.intersection(text[units[-1].end : sentence.start]):
+        if units and _goes_on(text[units[-1].end : sentence.start], text[sentence.start]):
             units[-1] = Span(units[-1].start, sentence.end)
         else:
             units.append(sentence)
     return units
+
+
+def _goes_on(between: str, first: str) -> bool:
+    """Whether what follows belongs to the same unit; a line of code goes on, an item does not."""
+    ends = between.count("\n") or between.count("\r")
+    return not ends or (
+        ends == 1 and between[-1].isspace() and between[-1] not in "\r\n" and first.isidentifier()
+    )
 
 
 def read_result(
