@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from ragkit import Index
+from ragkit.index import LocalData
 from support.parts import DEFAULT_INDEX, SEED, manifest_of
 
 TWENTY = [
@@ -55,7 +57,7 @@ def test_rebuilding_the_seed_gives_the_committed_index(
     committed, fresh = manifest_of(DEFAULT_INDEX), manifest_of(tmp_path / "index")
     for key in ("format", "encoder", "chunker", "dense", "counts"):
         assert committed[key] == fresh[key]
-    # The same chunks to the byte; vectors within rounding, since processors round differently.
+    # The same chunks to the byte.
     for name in (
         "documents.jsonl",
         "texts.bin",
@@ -69,8 +71,17 @@ def test_rebuilding_the_seed_gives_the_committed_index(
         assert committed["files"][name] == fresh["files"][name]
     one, other = german_soviet._local().data, rebuilt._local().data
     chunks = np.arange(len(one))
-    np.testing.assert_allclose(one.vectors_of(chunks), other.vectors_of(chunks), atol=2e-5)
-    steps = one.token_vectors(chunks).codes.astype(int) - other.token_vectors(chunks).codes.astype(
-        int
-    )
-    assert np.abs(steps).max() <= 1
+    # Vectors within rounding: processors round floats differently, and where an activation is near
+    # the middle of two steps of int8, that makes a whole step.
+    cosines = (one.vectors_of(chunks) * other.vectors_of(chunks)).sum(axis=1)
+    assert cosines.min() > 0.998
+    assert np.median(cosines) > 0.9999
+    steps = np.abs(_components(one, chunks) - _components(other, chunks))
+    assert steps.max() <= 1
+    assert (steps == 0).mean() > 0.9
+
+
+def _components(data: LocalData, chunks: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The four bits of each component of the token vectors, two of which share a byte."""
+    codes = data.token_vectors(chunks).codes.astype(np.int64)
+    return np.concatenate([codes >> 4, codes & 15], axis=1)
