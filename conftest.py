@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,7 +16,7 @@ os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"
 os.environ["LC_ALL"] = "C.UTF-8"  # messages are English unless a test asks for others
 os.environ["RAGKIT_CACHE"] = tempfile.mkdtemp(prefix="ragkit-tests-")
 
-from ragkit import Document, Index
+from ragkit import Answer, Document, Index
 from ragkit.corpus import load_sources
 from ragkit.default import default_index
 from ragkit.encoding import Encoder, load_encoder
@@ -73,9 +74,18 @@ def committed(german_soviet: Index) -> QuestionSet:
 
 
 @pytest.fixture(scope="session")
-def report(committed: QuestionSet, german_soviet: Index) -> Report:
+def committed_answers(committed: QuestionSet, german_soviet: Index) -> Mapping[str, Answer]:
+    """The default index's answer to each question of ``eval/``; several tests measure them."""
+    questions = [question.text for question in committed]
+    return dict(zip(questions, german_soviet.ask_many(questions, k=10), strict=True))
+
+
+@pytest.fixture(scope="session")
+def report(
+    committed: QuestionSet, german_soviet: Index, committed_answers: Mapping[str, Answer]
+) -> Report:
     """The report of the default index on the question set of ``eval/``."""
-    return evaluate_index(committed, german_soviet)
+    return evaluate_index(committed, german_soviet, ask=committed_answers.__getitem__)
 
 
 @pytest.fixture

@@ -23,18 +23,13 @@ from ragkit import (
 )
 from ragkit.answering.confidence import confidence
 from ragkit.cli import cli
-from ragkit.evaluation import Evidence, Question, QuestionSet, Report, evaluate_index, load_set
+from ragkit.evaluation import Evidence, Question, QuestionSet, Report, load_set
 from ragkit.evaluation.conformal import threshold_for
 from ragkit.evaluation.tuning import tune
 from ragkit.index import IndexData
 from ragkit.reading import Result
 from ragkit.retrieval import Query, Retrieved, encode_questions, score_chunks
 from support.parts import ROOT
-
-
-@pytest.fixture(scope="module")
-def report(german_soviet: Index) -> Report:
-    return evaluate_index(load_set(ROOT / "eval" / "questions.jsonl", german_soviet), german_soviet)
 
 
 def by_hand(data: IndexData, query: Query) -> float:

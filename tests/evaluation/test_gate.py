@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,19 +25,19 @@ from ragkit.evaluation import (
 from ragkit.evaluation.harness import save_baseline
 from ragkit.evaluation.questions import resolve
 
+Damage = Callable[[Question, Answer], Answer]
+Rerun = Callable[[Damage], Report]
 
+
+@pytest.fixture(scope="module")
 def rerun(
-    committed: QuestionSet,
-    index: Index,
-    damage: Callable[[Question, Answer], Answer],
-) -> Report:
+    committed: QuestionSet, german_soviet: Index, committed_answers: Mapping[str, Answer]
+) -> Rerun:
     """The same answers, some of them damaged, measured again."""
-    by_text = {q.text: q for q in committed}
-    answers = {
-        q.text: a
-        for q, a in zip(committed, index.ask_many([q.text for q in committed], k=10), strict=True)
-    }
-    return evaluate_index(committed, index, ask=lambda text: damage(by_text[text], answers[text]))
+    asked = {q.text: (q, committed_answers[q.text]) for q in committed}
+    return lambda damage: evaluate_index(
+        committed, german_soviet, ask=lambda text: damage(*asked[text])
+    )
 
 
 def ranked(passages: Iterable[Passage]) -> tuple[Passage, ...]:
@@ -56,9 +56,7 @@ def test_unchanged_reruns_never_fail(report: Report) -> None:
         assert not verdict.changed
 
 
-def test_shuffled_passages_are_caught(
-    report: Report, committed: QuestionSet, german_soviet: Index
-) -> None:
+def test_shuffled_passages_are_caught(report: Report, rerun: Rerun) -> None:
     rng = random.Random(1)
 
     def shuffle(_: Question, answer: Answer) -> Answer:
@@ -66,27 +64,25 @@ def test_shuffled_passages_are_caught(
         rng.shuffle(passages)
         return replace(answer, passages=ranked(passages))
 
-    verdict = check_gate(rerun(committed, german_soviet, shuffle), report, {})
+    verdict = check_gate(rerun(shuffle), report, {})
     assert any("Success@1 fell significantly" in reason for reason in verdict.reasons)
     assert verdict.changed
 
 
-def test_one_broken_category_is_caught(
-    report: Report, committed: QuestionSet, german_soviet: Index
-) -> None:
+def test_one_broken_category_is_caught(report: Report, rerun: Rerun) -> None:
     def forget_numbers(question: Question, answer: Answer) -> Answer:
         return replace(answer, passages=()) if question.category == "number" else answer
 
-    verdict = check_gate(rerun(committed, german_soviet, forget_numbers), report, {})
+    verdict = check_gate(rerun(forget_numbers), report, {})
     assert any("fell significantly" in reason for reason in verdict.reasons)
     assert {after.category for _, after in verdict.changed} == {"number"}
     floors = {"categories": {"number": {"Success@5": 0.5}}}
-    verdict = check_gate(rerun(committed, german_soviet, forget_numbers), report, floors)
+    verdict = check_gate(rerun(forget_numbers), report, floors)
     assert any("Success@5 of number is 0.000, below its floor 0.5" in r for r in verdict.reasons)
 
 
 def test_one_broken_must_pass_question_is_caught(
-    report: Report, committed: QuestionSet, german_soviet: Index
+    report: Report, committed: QuestionSet, rerun: Rerun
 ) -> None:
     victim = next(q for q in committed if q.must_pass)
 
@@ -95,7 +91,7 @@ def test_one_broken_must_pass_question_is_caught(
             replace(answer, passages=ranked(answer.passages[1:])) if question == victim else answer
         )
 
-    verdict = check_gate(rerun(committed, german_soviet, break_it), report, {})
+    verdict = check_gate(rerun(break_it), report, {})
     assert [r for r in verdict.reasons if victim.id in r]
     with pytest.raises(GateError, match=victim.id):
         verdict.check()
