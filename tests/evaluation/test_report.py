@@ -36,8 +36,9 @@ def test_a_report_survives_the_round_trip_and_is_deterministic(
 ) -> None:
     (tmp_path / "r.json").write_text(json.dumps(report.to_dict()), encoding="utf-8")
     assert load_report(tmp_path / "r.json").to_dict() == report.to_dict()
-    again = evaluate_index(committed, german_soviet)
-    assert again.to_dict(timed=False) == report.to_dict(timed=False)
+    some = QuestionSet("some", committed.questions[::6])
+    first, again = (evaluate_index(some, german_soviet) for _ in range(2))
+    assert again.to_dict(timed=False) == first.to_dict(timed=False)
 
 
 def test_exported_runs_and_qrels_give_the_reports_values_in_ir_measures(

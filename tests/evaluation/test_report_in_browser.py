@@ -29,7 +29,7 @@ FLAGS = [
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("report") / "report.html"
     done = CliRunner().invoke(
-        cli, ["eval", "--set", str(ROOT / "eval"), "--html", str(path), "--json"]
+        cli, ["eval", "--set", str(ROOT / "eval"), "--split", "dev", "--html", str(path), "--json"]
     )
     assert done.exit_code == 0, done.output
     return path
