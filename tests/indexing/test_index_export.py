@@ -101,7 +101,7 @@ def test_a_chunk_and_its_document_are_as_worked_out_by_hand(tiny: Encoder, tmp_p
     index.export(tmp_path / "d.jsonl")
     document, chunk = records_of(tmp_path / "d.jsonl")
     assert document == {
-        "kind": "document", "id": "d", "title": "Danube", "text": text, "url": None, "metadata": {}, "pages": [],
+        "kind": "document", "id": "d", "title": "Danube", "text": text, "url": None, "metadata": {}, "pages": [], "language": None,
         "sections": [{"path": ["Danube"], "start": 13, "end": 54}],
     }  # fmt: skip
     assert chunk == {
@@ -197,8 +197,11 @@ def test_an_export_of_a_restricted_index_has_its_documents_alone(
     part.export(tmp_path / "part.jsonl", vectors=True)
     own = Index.build(documents[1::2], encoder=tiny)
     own.export(tmp_path / "own.jsonl", vectors=True)
-    records = records_of(tmp_path / "part.jsonl")
-    assert records == records_of(tmp_path / "own.jsonl")
+    records, expected = records_of(tmp_path / "part.jsonl"), records_of(tmp_path / "own.jsonl")
+    for record, other in zip(records, expected, strict=True):
+        # Six texts in a batch have other last digits than three, on some processors.
+        assert record.pop("vector", []) == pytest.approx(other.pop("vector", []), abs=1e-6)
+        assert record == other
     assert len(records) == 6
     assert "staff" not in (tmp_path / "part.jsonl").read_text(encoding="utf-8")
 
