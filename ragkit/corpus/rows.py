@@ -3,7 +3,7 @@
 ``- name: Rhine; length: 1233`` is found by the words of the column and of the cell, and is cited
 whole. The first row holds the names, below lines of one cell such as the table's title; the
 separator is the one of comma, semicolon, tab and bar that divides most of the first rows, and into
-the most columns. Cells without text are left out, and those beyond the last name have none.
+the most columns. Cells without text are left out; those beyond the last column have no name.
 """
 
 from __future__ import annotations

@@ -301,9 +301,9 @@ def encode_windows(
     """
     prompted = [prompt + text for text in texts]
     encodings = tokenizer.encode_batch(prompted)
+    longest = max(map(len, encodings), default=0)
     room = window + tokenizer.num_special_tokens_to_add(is_pair=False)
-    room += count_tokens(tokenizer, [prompt])[0] if prompt else 0
-    if all(len(encoding) <= room for encoding in encodings):
+    if longest <= room or longest <= room + count_tokens(tokenizer, [prompt])[0]:
         return [_without_prompt(one, prompt) for one in encode_batch(prompted, encodings)]
     windows_by_text = [_cut_into_windows(text, tokenizer, window) for text in texts]
     all_windows = [prompt + text for windows in windows_by_text for _, text in windows]

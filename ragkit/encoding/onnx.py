@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +83,7 @@ class OnnxEncoder:
         """The precision of its weights."""
         return self._export.precision
 
-    @property
+    @cached_property
     def window(self) -> int:
         """Most tokens of a text that the model takes at once, beside special tokens and prompt."""
         if self._fingerprint.prompts == Prompts():
@@ -156,9 +156,8 @@ class OnnxEncoder:
 
     def _tokenizer_for(self, role: Role) -> TextTokenizer:
         """Many and long passages pay for loading all of the vocabulary; a question does not."""
-        path = self._export.tokenizer
-        few = role == "question" and has_pieces(path.parent)
-        return _load_piece_tokenizer(path) if few else load_tokenizer_of(path)
+        load = _load_question_tokenizer if role == "question" else load_tokenizer_of
+        return load(self._export.tokenizer)
 
 
 def _batches(lengths: Sequence[int]) -> list[list[int]]:
@@ -185,7 +184,9 @@ def load_tokenizer_of(path: Path) -> Tokenizer:
 
 
 @lru_cache(maxsize=4)
-def _load_piece_tokenizer(path: Path) -> PieceTokenizer:
+def _load_question_tokenizer(path: Path) -> TextTokenizer:
+    if not has_pieces(path.parent):
+        return load_tokenizer_of(path)
     tokenizer = PieceTokenizer(path)
     LAP.get()("map the tokenizer's pieces")
     return tokenizer

@@ -32,6 +32,7 @@ __all__ = [
     "document_record",
     "is_same",
     "language_of_document",
+    "ranked_languages",
 ]
 
 _CACHED_DOCUMENTS = 256
@@ -58,19 +59,20 @@ class DocumentsBuilder:
         """Write the next document."""
         self._keys.append(_key(document.id))
         text = document.text.encode()
-        line = _line(document, self._end, self._end + len(text)).encode()
+        language = language_of_document(document)
+        line = _line(document, language, self._end, self._end + len(text)).encode()
         self._writer.append("documents.jsonl", np.frombuffer(line, dtype=np.uint8))
         self._writer.append("texts.bin", np.frombuffer(text, dtype=np.uint8))
         self._end += len(text)
         self._line_lengths.append(len(line))
         self.titles.add(document.title)
         self.properties.update(document.metadata)
-        self._languages[language_of_document(document)] += 1
+        self._languages[language] += 1
 
     @property
     def languages(self) -> dict[str, int]:
         """Number of documents in each language, most first; empty if all are English."""
-        return {} if set(self._languages) <= {DEFAULT} else dict(self._languages.most_common())
+        return ranked_languages(self._languages)
 
     def finish(self) -> None:
         """Write where each line begins, and which document has which id."""
@@ -212,6 +214,11 @@ def language_of_document(document: Document) -> str:
     return language_of(document.text[:_LANGUAGE_SAMPLE]) or UNDETERMINED
 
 
+def ranked_languages(numbers: Counter[str]) -> dict[str, int]:
+    """Return the number of documents in each language, most first; empty if all are English."""
+    return {} if set(numbers) <= {DEFAULT} else dict(numbers.most_common())
+
+
 def document_record(document: Document, **place: object) -> dict[str, Any]:
     """Return a document without its text as a JSON-ready dictionary.
 
@@ -270,9 +277,8 @@ def _key(document_id: str) -> int:
     return int.from_bytes(digest, "little", signed=True)
 
 
-def _line(document: Document, start: int, end: int) -> str:
+def _line(document: Document, language: str, start: int, end: int) -> str:
     # ASCII, so that no character of a title can be taken for a line end.
-    language = language_of_document(document)
     place: dict[str, object] = {"bytes": [start, end]}
     place |= {} if language == DEFAULT else {"detected_language": language}
     return json.dumps(document_record(document, **place)) + "\n"

@@ -6,6 +6,7 @@ frequencies of words, by which a question could otherwise test whether a word oc
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import compress
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from ragkit.encoding import Vectors
 from ragkit.errors import FilterError
 from ragkit.index.centroids import CentroidRows
-from ragkit.index.documents import LazyDocuments
+from ragkit.index.documents import LazyDocuments, ranked_languages
 from ragkit.index.filters import Conditions, check_properties
 from ragkit.index.protocol import AllowedChunks, IndexData
 from ragkit.index.token_vectors import TokenRows
@@ -57,9 +58,11 @@ class RestrictedData:
         every = self._data.properties
         return [name for name in every if any(v is not None for v in self._values_of(name))]
 
-    @property
+    @cached_property
     def languages(self) -> Mapping[str, int]:
-        return self._data.languages
+        if not self._data.languages:
+            return {}
+        return ranked_languages(Counter(map(str, self._values_of("language"))))
 
     def __len__(self) -> int:
         return self._length

@@ -93,7 +93,7 @@ class _Page:
     units: Sequence[Span]
 
     def in_document(self, words: Span) -> Span:
-        """Return where words of the window are; of words of several units, those of one.
+        """Return where words of the window stand; words that run over several units are cut to one.
 
         No model reads the end of a line, so that it takes the next one for the same sentence.
         """

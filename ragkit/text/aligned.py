@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from itertools import groupby
 
-from ragkit.text.spans import Span, trim
+from ragkit.text.spans import Span, split_at, trim
 
 __all__ = ["aligned_rows", "gap_cells"]
 
@@ -37,6 +37,7 @@ def aligned_rows(text: str, own: Sequence[Span]) -> list[Span] | None:
         own: lines in order, none of them blank.
 
     Example:
+        >>> from ragkit.text.spans import lines
         >>> text = "Route   Adult  Child\nLeith   4.10   2.00\nFife    6.40   3.20\n"
         >>> [text[slice(*row)] for row in aligned_rows(text, lines(text))][1:]
         ['Leith   4.10   2.00', 'Fife    6.40   3.20']
@@ -72,11 +73,9 @@ def gap_cells(text: str, line: Span) -> list[Span]:
     >>> gap_cells("a  b", Span(0, 4))
     [Span(start=0, end=1), Span(start=3, end=4)]
     """
-    gaps = [match.span() for match in _GAP.finditer(text, *line)]
-    starts, ends = [line.start, *[b for _, b in gaps]], [*[a for a, _ in gaps], line.end]
-    spans = [Span(*both) for both in zip(starts, ends, strict=True)]
-    first = text.rfind("\n", 0, line.start) + 1
-    return [Span(line.start, line.start), *spans] if line.start - first > 1 and gaps else spans
+    spans = split_at(text, line, _GAP)
+    is_far = line.start - (text.rfind("\n", 0, line.start) + 1) > 1
+    return [Span(line.start, line.start), *spans] if is_far and len(spans) > 1 else spans
 
 
 def _strips(rows: Sequence[str]) -> list[tuple[int, int]]:

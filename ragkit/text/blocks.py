@@ -20,10 +20,10 @@ from math import ceil, inf
 from typing import NamedTuple
 
 from ragkit.text.aligned import aligned_rows, gap_cells
-from ragkit.text.labels import is_label, is_prose, labels_rest
+from ragkit.text.labels import has_digit, is_label, is_prose, labels_rest
 from ragkit.text.line_units import is_conversation, is_item
 from ragkit.text.sentences import paragraphs, split_sentences
-from ragkit.text.spans import Span, lines, trim
+from ragkit.text.spans import Span, lines, split_at, trim
 
 __all__ = ["Block", "BlockKind", "blocks", "cells", "introduces", "pieces"]
 
@@ -205,7 +205,7 @@ def cells(text: str, line: Span) -> list[Span]:
     ['', 'a', 'b']
     """
     spans = _split(text, line)
-    is_framed = text[line.start] == "|" == text[line.end - 1]
+    is_framed = text[line.start] == "|" and not text[slice(*spans[-1])]
     return spans[1:-1] if is_framed and len(spans) > 2 else spans
 
 
@@ -214,12 +214,7 @@ def _split(text: str, line: Span) -> list[Span]:
     mark = next((mark for mark in (_BAR, _TAB) if mark.search(text, *line)), None)
     if mark is None:
         return gap_cells(text, line)
-    bars = [match.span() for match in mark.finditer(text, *line)]
-    starts, ends = [line.start, *[b for _, b in bars]], [*[a for a, _ in bars], line.end]
-    return [
-        trim(text, Span(start, end)) or Span(start, start)
-        for start, end in zip(starts, ends, strict=True)
-    ]
+    return split_at(text, line, mark)
 
 
 def _names_columns(first_rows: Sequence[Sequence[str]]) -> bool:
@@ -230,16 +225,12 @@ def _names_columns(first_rows: Sequence[Sequence[str]]) -> bool:
     names, *rows = first_rows
     if len(names) > 1 and not names[0] and all(row[0] for row in rows):
         return True
-    if len(names) < _FEWEST_COLUMNS or any(map(_has_digit, names)):
+    if len(names) < _FEWEST_COLUMNS or any(map(has_digit, names)):
         return False
     return any(
-        sum(_has_digit(row[column]) for row in rows if column < len(row)) >= _ALIKE * len(rows)
+        sum(has_digit(row[column]) for row in rows if column < len(row)) >= _ALIKE * len(rows)
         for column in range(len(names))
     )
-
-
-def _has_digit(cell: str) -> bool:
-    return any(map(str.isdigit, cell))
 
 
 def _paragraph(text: str, span: Span, language: str | None) -> Iterator[Block]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from ragkit.text.line_units import is_item
 from ragkit.text.spans import Span
 
-__all__ = ["is_label", "is_prose", "labels_rest"]
+__all__ = ["has_digit", "is_label", "is_prose", "labels_rest"]
 
 _MAX_LENGTH = 60
 _MAX_WORDS = 8
@@ -26,7 +26,7 @@ _MARKUP = re.compile(r"\s*(?:[`~<|+=]|[^\w\s]{3})")
 
 
 def is_label(words: str) -> bool:
-    """Return whether a line may name what follows: a few words, of which no sentence consists.
+    """Return whether a line may name what follows: a few words that form no sentence.
 
     >>> is_label("Opening hours"), is_label("It opens at nine."), is_label("which are:")
     (True, False, False)
@@ -69,15 +69,16 @@ def labels_rest(text: str, own: Sequence[Span]) -> bool:
     had_room = len(label) + 1 + len(rest[0].split(maxsplit=1)[0]) <= width
     if first.islower() or not had_room:
         return False
-    has_figures = 2 * sum(map(_has_digit, rest)) > len(rest) > 1 and not _has_digit(label)
+    has_figures = 2 * sum(map(has_digit, rest)) > len(rest) > 1 and not has_digit(label)
     has_prose = bool(_SENTENCE_END.search(rest[-1])) and (
         is_indented or width >= _LONGER * len(label)
     )
     return has_prose or (has_figures and not any(map(_is_field, rest)))
 
 
-def _has_digit(line: str) -> bool:
-    return any(map(str.isdigit, line))
+def has_digit(words: str) -> bool:
+    """Return whether there is a figure in some words."""
+    return any(map(str.isdigit, words))
 
 
 def _is_field(line: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-__all__ = ["Span", "filled_lines", "lines", "trim"]
+__all__ = ["Span", "filled_lines", "lines", "split_at", "trim"]
 
 _ZERO_WIDTH = "\ufeff\u200b"
 """Characters that count as white space here: byte order mark, zero width space."""
@@ -79,3 +79,19 @@ def filled_lines(text: str, span: Span) -> list[Span]:
     """
     trimmed = (trim(text, line) for line in lines(text, *span))
     return [line for line in trimmed if line and any(map(str.isalnum, text[slice(*line)]))]
+
+
+def split_at(text: str, span: Span, mark: re.Pattern[str]) -> list[Span]:
+    """Split ``span`` at each match of a pattern; the parts are trimmed, and some may be empty.
+
+    Example:
+        >>> split_at("a | b|", Span(0, 6), re.compile("[|]"))
+        [Span(start=0, end=1), Span(start=4, end=5), Span(start=6, end=6)]
+
+    """
+    marks = [match.span() for match in mark.finditer(text, *span)]
+    starts, ends = [span.start, *[end for _, end in marks]], [*[a for a, _ in marks], span.end]
+    return [
+        trim(text, Span(start, end)) or Span(start, start)
+        for start, end in zip(starts, ends, strict=True)
+    ]

@@ -160,3 +160,16 @@ def test_the_command_line_takes_a_language(tiny_model: Path, tmp_path: Path) -> 
     assert Index.info(out).languages == {"sv": 1}
     assert CliRunner().invoke(cli, ["index", "update", out, "--language", "da"]).exit_code == 0
     assert Index.info(out).languages == {"da": 1}
+
+
+def test_a_part_of_a_corpus_has_the_languages_of_its_own_documents(tiny: Encoder) -> None:
+    """Otherwise a caller could tell in which languages the documents are that are not theirs."""
+    documents = [
+        Document("a", "A", "The river is long.", metadata={"for": "all"}),
+        Document("b", "B", "Der Fluss ist lang.", metadata={"for": "all"}),
+        Document("c", "C", "Il fiume è lungo.", metadata={"for": "staff"}),
+    ]
+    whole = Index.build(documents, encoder=tiny)
+    part = whole.restricted({"for": "all"})
+    assert part._data.languages == {"en": 1, "de": 1}
+    assert whole.restricted({"id": "a"})._data.languages == {}

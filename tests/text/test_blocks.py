@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragkit.text.blocks import MAX_LEAD, blocks, introduces
+from ragkit.text.blocks import MAX_LEAD, blocks, cells, introduces
 from ragkit.text.spans import Span
 
 
@@ -274,3 +274,8 @@ def test_the_rows_of_a_table_in_html_are_sentences() -> None:
 def test_the_lines_of_a_wrapped_item_are_one_sentence() -> None:
     item = '* "git revert" can take more than one commit\n  on the command line, but it was not said\n  there.'
     assert structure(item) == [(None, [item])]
+
+
+def test_an_escaped_bar_at_the_end_of_a_row_is_no_frame() -> None:
+    row = "| x | a \\|"
+    assert [row[slice(*cell)] for cell in cells(row, Span(0, len(row)))] == ["", "x", "a \\|"]
