@@ -56,7 +56,7 @@ class Document:
     ``id`` is a stable slug, unique in a corpus. ``text`` is what all offsets refer to.
     ``sections`` may be left empty: they are then read from ``==`` headings. ``metadata``: what
     questions can be filtered by, such as a date or tags. ``pages``: where each page of a paged
-    source begins in ``text``, the first at 0; empty for others. ``language``: a code of ISO 639
+    source begins in ``text``, the first at 0; empty for others. ``language``: a code of ISO 639-1
     such as ``de``, by which words are stemmed and sentences split; None if its words are to tell.
     """
 
@@ -183,13 +183,13 @@ class Document:
 
 
 def check_language(language: object, name: str) -> None:
-    """Raise InputError if a language is neither None nor a code of ISO 639; ``name`` names it."""
+    """Raise InputError if a language is neither None nor of ISO 639-1; ``name`` names it."""
     if language is None:
         return
     if not isinstance(language, str) or primary_language(language) != language:
         raise InputError(
-            f"{name} is {language!r}; expected a code of ISO 639 such as 'de', or None for that "
-            f"which its words tell."
+            f"{name} is {language!r}; expected a code of ISO 639-1 such as 'de', or None for "
+            f"that which its words tell."
         )
 
 

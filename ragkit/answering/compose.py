@@ -17,7 +17,7 @@ from ragkit.answering.phrases import phrase_of
 from ragkit.index import IndexData
 from ragkit.reading import Kind, Result
 from ragkit.retrieval import Query, ScoredChunk, matches_of
-from ragkit.text.blocks import introduces
+from ragkit.text.blocks import code_at, introduces
 from ragkit.text.spans import Span
 from ragkit.types import Chunk, Citation, Document
 
@@ -29,6 +29,9 @@ _READINGS = 5
 ANSWERS = 0.5
 """Chance from which on a passage after the first is taken to answer as well, so that its words are
 marked. The first answers if the question is answered."""
+
+_MOST_LINES = 20
+"""Lines of code that are shown as one answer."""
 
 _REASONS = {
     Kind.ANSWERS: Abstention.LOW_CONFIDENCE,
@@ -93,8 +96,14 @@ def passages_of(
     citations = dict(zip(chunks, cited, strict=True))
     texts = [documents[chunks[scored.chunk].document_id].text for scored in ranking]
     marked = [
-        _marked(result, scored, chunks[scored.chunk], text, answered=answered)
-        for scored, text in zip(ranking, texts, strict=True)
+        _marked(
+            result,
+            scored,
+            chunks[scored.chunk],
+            documents[chunks[scored.chunk].document_id],
+            answered=answered,
+        )
+        for scored in ranking
     ]
     matches = [matches_of(text, query, one) for text, one in zip(texts, ranking, strict=True)]
     readings = [result.readings.get(scored.chunk) for scored in ranking]
@@ -135,10 +144,11 @@ def _abstention(
 
 
 def _marked(
-    result: Result, scored: ScoredChunk, chunk: Chunk, text: str, *, answered: bool
+    result: Result, scored: ScoredChunk, chunk: Chunk, document: Document, *, answered: bool
 ) -> tuple[Span, Span | None]:
     """The sentence to highlight, and the words in it that answer, if any do."""
-    best = _best_sentence(chunk, scored, text)
+    text = document.text
+    best = _whole_code(chunk, document, _best_sentence(chunk, scored, text))
     if result.calibration is None:
         return best, phrase_of(result.query.question, text, best)
     reading = result.readings.get(scored.chunk)
@@ -146,7 +156,7 @@ def _marked(
         return best, None
     is_first = scored is result.retrieved.ranking[0]
     if is_first or reading.answers >= ANSWERS:
-        return _sentences_with(chunk, reading.span), reading.span
+        return _whole_code(chunk, document, _sentences_with(chunk, reading.span)), reading.span
     return best, None
 
 
@@ -167,6 +177,15 @@ def _best_sentence(chunk: Chunk, scored: ScoredChunk, text: str) -> Span:
         n for n in range(best, len(sentences)) if not introduces(text[slice(*sentences[n])])
     )
     return sentences[next(following, best)]
+
+
+def _whole_code(chunk: Chunk, document: Document, sentence: Span) -> Span:
+    """What the chunk has of the code that a line is of, unless it is long: one line says little."""
+    section = document.sections[chunk.section]
+    code = code_at(document.text, Span(section.start, section.end), sentence.start)
+    if code is None or document.text.count("\n", *code) >= _MOST_LINES:
+        return sentence
+    return Span(max(code.start, chunk.start), min(code.end, chunk.end))
 
 
 def _sentences_with(chunk: Chunk, words: Span) -> Span:

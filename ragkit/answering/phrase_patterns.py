@@ -21,7 +21,7 @@ def _asked(question: str, phrase: str) -> Asked:
 
 
 def _months(names: str) -> str:
-    return f"(?:{'|'.join(names.split())})"
+    return rf"(?:{'|'.join(names.split())})\b"
 
 
 _YEAR = r"(?<!\d)(?:1\d{3}|20\d{2})(?!\d)"
@@ -44,6 +44,7 @@ _AR = _months(
     "يناير فبراير مارس أبريل إبريل مايو يونيو يوليو أغسطس سبتمبر أكتوبر نوفمبر ديسمبر "
     "آذار نيسان أيار حزيران تموز آب أيلول"
 )
+_AR_YEAR = r"،? (?:عام )?\d{4}(?!\d)"
 _HAN_DIGITS = "一二三四五六七八九十百千万亿億兆两兩〇零"
 _HAN_YEAR = r"(?:(?<!\d)\d{3,4}|[一二三四五六七八九〇零]{4})\s?年"
 _HAN_DATE = rf"{_HAN_YEAR}(?:\s?\d{{1,2}}\s?月(?:\s?\d{{1,2}}\s?[日号號])?)?"
@@ -89,13 +90,13 @@ PATTERNS_OF: Final[Mapping[str, tuple[Asked, ...]]] = {
         _asked(
             r"\bcombien\b|\bquel pourcentage\b",
             rf"{_NUMBER}(?:\s?(?:%|pour cent|millions?|milliards?|mille))?"
-            r"|\b(?:deux|trois|quatre|cinq|sept|huit|neuf|dix|onze|douze)\b",
+            r"|\b(?:deux|trois|quatre|cinq|six|sept|huit|neuf|dix|onze|douze)\b",
         ),
     ),
     "ru": (
         _asked(
             r"\bкогда\b|\bкако[мй] (?:году?|месяце?|день|дату?)\b|\bкакого числа\b",
-            rf"(?:\b\d{{1,2}} )?\b{_RU}\b(?: {_YEAR}(?: (?:года|году|г\.))?)?"
+            rf"(?:\b\d{{1,2}} )?\b{_RU}(?: {_YEAR}(?: (?:года|году|г\.))?)?"
             rf"|{_YEAR}(?: (?:год[ау]?|г\.))?",
         ),
         _asked(
@@ -107,7 +108,9 @@ PATTERNS_OF: Final[Mapping[str, tuple[Asked, ...]]] = {
     "ar": (
         _asked(
             r"\bمتى\b|\bأي (?:عام|سنة|شهر|يوم|تاريخ)\b",
-            rf"(?:(?<!\d)\d{{1,2}} )?\b{_AR}(?:،? (?:عام )?\d{{4}}(?!\d))?|(?<!\d)\d{{4}}(?!\d)",
+            # Without a number, the name of a month may be another word: مارس, "practised".
+            rf"(?<!\d)\d{{1,2}} {_AR}(?:{_AR_YEAR})?|\b{_AR}{_AR_YEAR}|(?<=شهر ){_AR}"
+            r"|(?<!\d)\d{4}(?!\d)",
         ),
         _asked(
             r"\bكم\b|\bما (?:عدد|نسبة)\b",

@@ -58,5 +58,6 @@ def _new(pattern: re.Pattern[str], question: str, text: str, sentence: Span) -> 
     question_words = set(re.findall(r"\w+", question.casefold()))
     for match in pattern.finditer(text, sentence.start, sentence.end):
         words = re.findall(r"\w+", match[0].casefold())
-        if not question_words.issuperset(words) and match[0] not in question:
+        repeated = rf"(?<!\d){re.escape(match[0])}(?!\d)"  # blanks part no words of Chinese
+        if not question_words.issuperset(words) and not re.search(repeated, question):
             yield Span(*match.span())

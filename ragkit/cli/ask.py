@@ -32,7 +32,7 @@ from ragkit.cli.output import (
     write_bytes,
 )
 from ragkit.cli.places import citation_json, local_path, place_of, relative_path, with_paths
-from ragkit.cli.wrapping import text_width, wrap
+from ragkit.cli.wrapping import text_width, wrap, wrap_quote
 from ragkit.errors import InputError
 from ragkit.timing import timings
 
@@ -156,15 +156,15 @@ def _print_answer(answer: Answer, index: ragkit.Index) -> None:
         short = wrap(answer.short.quote, text_width())
         click.secho(short, fg="green", bold=True, color=use_colour())
         click.echo()
-    click.secho(wrap(head, text_width()), bold=not answer.short, color=use_colour())
+    click.secho(wrap_quote(head, text_width()), bold=not answer.short, color=use_colour())
     click.secho(confidence_line(answer, messages), dim=True, color=use_colour())
     _print_choices(answer, messages)
     for passage in answer.passages:
         click.echo()
         click.echo(_headline(passage), color=use_colour())
         if passage.lead:
-            click.secho(_indented(passage.lead.quote), dim=True, color=use_colour())
-        click.echo(_indented(" … ".join(passage.quote(span) for span in passage.highlights)))
+            click.secho(_quoted(passage.lead.quote), dim=True, color=use_colour())
+        click.echo(_quoted(" … ".join(passage.quote(span) for span in passage.highlights)))
         _print_place(passage.citation, index)
 
 
@@ -176,8 +176,8 @@ def _print_choices(answer: Answer, messages: Catalogue) -> None:
         click.echo(wrap(choice.question, text_width(), indent=" " * 4, first="  - "))
 
 
-def _indented(text: str) -> str:
-    return wrap(text, text_width(), indent=" " * 4)
+def _quoted(text: str) -> str:
+    return wrap_quote(text, text_width(), indent=" " * 4)
 
 
 def _headline(passage: Passage) -> str:

@@ -15,7 +15,15 @@ from ragkit.answering.render import abstention
 from ragkit.catalogue import Catalogue
 from ragkit.cli.output import confidence_line, print_json_line, use_colour
 from ragkit.cli.places import citation_json, place_of, with_paths
-from ragkit.cli.wrapping import Paragraph, printable, printable_lines, text_width, wrap, wrap_lines
+from ragkit.cli.wrapping import (
+    Paragraph,
+    printable,
+    printable_lines,
+    text_width,
+    wrap,
+    wrap_lines,
+    wrap_quote,
+)
 from ragkit.conversation.transcript import Source, Transcript, lettered
 
 if TYPE_CHECKING:
@@ -231,13 +239,18 @@ class TextScreen:
             _print(answer.short.quote, fg="green", bold=True)
             click.echo()
         if first.lead:
-            _print(first.lead.quote, dim=True)
+            _print_quote(first.lead.quote, dim=True)
         self._print_text(answer.text, [first], bold=not answer.short)
 
     def _print_text(self, text: str, cited: Sequence[Passage], *, bold: bool = False) -> None:
-        """Print a paragraph, and after it the numbers of passages."""
+        """Print a paragraph, or code, and after it the numbers of passages."""
         paragraph = Paragraph(text_width())
         marks = _marks([self._transcript.number(passage.citation) for passage in cited])
+        code = wrap_quote(text, text_width())
+        if code != wrap(text, text_width()):
+            click.secho(code, bold=bold, color=use_colour())
+            click.secho(marks, fg="cyan", color=use_colour())
+            return
         body = click.style(paragraph.add(text), bold=bold)
         click.echo(body + click.style(paragraph.add(marks), fg="cyan"), color=use_colour())
 
@@ -268,6 +281,10 @@ def _print(text: str, *, indent: str = "", **style: Any) -> None:
     click.secho(wrap(text, text_width(), indent=indent), color=use_colour(), **style)
 
 
+def _print_quote(text: str, *, indent: str = "", **style: Any) -> None:
+    click.secho(wrap_quote(text, text_width(), indent=indent), color=use_colour(), **style)
+
+
 def _print_source(source: Source) -> None:
     """Print ``[1] Article § Section`` with a hanging indent."""
     mark = f"[{source.number}]".ljust(len(_INDENT))
@@ -277,8 +294,8 @@ def _print_source(source: Source) -> None:
 
 def _print_quotes(passage: Passage) -> None:
     if passage.lead:
-        _print(passage.lead.quote, indent=_INDENT, dim=True)
-    _print(" … ".join(map(passage.quote, passage.highlights)), indent=_INDENT)
+        _print_quote(passage.lead.quote, indent=_INDENT, dim=True)
+    _print_quote(" … ".join(map(passage.quote, passage.highlights)), indent=_INDENT)
 
 
 def _marks(numbers: Sequence[int]) -> str:

@@ -129,7 +129,11 @@ def build(
 @index.command()
 @path_argument
 @click.argument("sources", nargs=-1)
-@setting_option("build.language")
+@click.option(
+    "--language",
+    metavar="CODE",
+    help="Language of documents that state none, from now on; `und` for what their words tell.",
+)
 @runtime_option
 @workers_option
 @strict_option

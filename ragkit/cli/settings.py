@@ -167,8 +167,8 @@ _ENVIRONMENT = (
 _BUILD = (
     Setting(
         "build.language", "text",
-        "Language of all documents that state none, such as de (default: their words tell; an "
-        "update takes that of the index).", metavar="CODE",
+        "Language of all documents that state none, such as de (default: their words tell).",
+        metavar="CODE",
     ),
 )  # fmt: skip
 

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import unicodedata
 from collections.abc import Iterator
 
-__all__ = ["Paragraph", "printable", "printable_lines", "text_width", "wrap", "wrap_lines"]
+from ragkit.text.blocks import is_code
+
+__all__ = [
+    "Paragraph",
+    "printable",
+    "printable_lines",
+    "text_width",
+    "wrap",
+    "wrap_lines",
+    "wrap_quote",
+]
+
+_FENCE = re.compile(r"\s*(?:`{3,}|~{3,})\S*\s*\Z")
 
 MAX_WIDTH = 100
 """Longer lines are hard to read."""
@@ -75,6 +88,16 @@ def wrap_lines(text: str, width: int) -> str:
     """Return a text of several lines: those that fit as they are, such as code, others wrapped."""
     lines = printable_lines(text).split("\n")
     return "\n".join([line if _cells(line) <= width else wrap(line, width) for line in lines])
+
+
+def wrap_quote(text: str, width: int, *, indent: str = "") -> str:
+    """Return a quotation, wrapped; code in its own lines, without its fences."""
+    lines = [line for line in text.splitlines() if not _FENCE.match(line)]
+    kept = [line for line in lines if line.strip()]
+    if not any(line[:1].isspace() for line in kept[1:]) and not is_code(kept):
+        return wrap("\n".join(lines), width, indent=indent)
+    room = width - len(indent)
+    return "\n".join(indent + line for line in wrap_lines("\n".join(lines), room).split("\n"))
 
 
 def printable_lines(text: str) -> str:

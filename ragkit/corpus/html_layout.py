@@ -224,7 +224,9 @@ class _Scan:
         if part.has_content:
             self.open_mains -= 1
             self.main.append((part.number, end, inside["prose"]))
-        elif inside["linked"] >= _LINKED_SHARE * (inside["text"] - inside["named"]):
+        elif inside["linked"] and inside["linked"] >= _LINKED_SHARE * (
+            inside["text"] - inside["named"]
+        ):
             self.link_lists.append((part.number, inside["text"]))
 
     def _text_range(self, length: int) -> range:

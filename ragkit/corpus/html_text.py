@@ -43,6 +43,9 @@ _MARKS = frozenset({"a", "button"})
 _MAX_SEARCH_DEPTH = 64
 """How many open elements are searched for one that a start tag closes."""
 
+_NAME = re.compile(r"\s*\{:?\s*[#.][^{}]*\}\Z")
+"""``{#id}`` at the end of a heading, which some generators leave there."""
+
 _SPACE = re.compile(r"[ \t\n\f\r]+")
 _MAX_MARK_PIECES = 8
 """A link with more pieces of text is no permalink; a button with more is no control."""
@@ -110,6 +113,8 @@ class _PageWriter:
             if self._skipped_depth is None and not self.properties.title:
                 self.properties.title = " ".join(content.split())
         elif self._skipped_depth is None and number in self._layout.text:
+            if self._is_power(content):
+                self._inline.append("^")
             self._inline.append(content if self._is_preformatted else _SPACE.sub(" ", content))
 
     def start(self, number: int, name: str, attributes: Attributes) -> None:
@@ -160,6 +165,12 @@ class _PageWriter:
             self._inline.append("\n")
         elif self._skipped_depth is None and name in BLOCKS:
             self._end_block()
+
+    def _is_power(self, content: str) -> bool:
+        """Return whether a text is raised above a number, which it would be taken for a part of."""
+        is_raised = bool(self._open) and self._open[-1] == "sup"
+        is_number = content.strip().lstrip("+-−–").isdecimal()
+        return is_raised and is_number and "".join(self._inline[-1:])[-1:].isdecimal()
 
     def _close_implied(self, name: str) -> None:
         """Close what a start tag ends: ``<li>`` an ``<li>``, ``<div>`` a ``<p>``, and so on."""
@@ -319,7 +330,7 @@ class _PageWriter:
             self._add_block(text)
 
     def _end_heading(self, level: int) -> None:
-        title = " ".join(self._take_inline().split())
+        title = _NAME.sub("", " ".join(self._take_inline().split()))
         if not title:
             return
         self._item_prefix = ""

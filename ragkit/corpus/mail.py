@@ -1,9 +1,9 @@
 """E-mail: a message (``.eml``) is one document, a mailbox (``.mbox``) one for each message.
 
-The text begins with the lines From, To and Date, as a mail program shows them. The body is the
-plain text if there is any, else the visible text of the HTML; a quotation in a reply keeps its
-``>`` and is a paragraph of its own. Attachments are named, not read. Whatever is broken in a
-message is left as it is or left out: no header refuses a message.
+The text begins with the lines From, To and Date, as a mail program shows them. Of alternatives, the
+body is the plain text if there is any, else the visible text of the HTML; a quotation in a reply
+keeps its ``>`` and is a paragraph of its own. Attachments are named, not read. Whatever is broken
+in a message is left as it is or left out: no header refuses a message.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,7 +25,6 @@ from ragkit.corpus.decoding import decode, read_all, refuse_unusable, replace_su
 from ragkit.corpus.headings import MAX_HEADING_LENGTH, Heading, is_visible, sections_between
 from ragkit.corpus.html import html_tokens
 from ragkit.corpus.html_text import add_page
-from ragkit.corpus.ids import slug, valid_unicode
 from ragkit.corpus.parser import ParsedDocument
 from ragkit.corpus.text_builder import TextBuilder
 from ragkit.errors import SourceError
@@ -33,8 +33,10 @@ from ragkit.types import MetadataValue
 __all__ = ["parse", "parse_mailbox"]
 
 _SHOWN = ("From", "To", "Cc", "Date")
-# The line before a message; "From here on" in a text has neither a time nor an address alone.
-_SEPARATOR = re.compile(rb"From (?:.*\d\d?:\d\d|\S+@\S+\s*\Z)")
+# The line before a message has a date as asctime writes it, or an address alone.
+_SEPARATOR = re.compile(
+    rb"From (?:.*\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} +\d\d? +\d\d?:\d\d|\S+@\S+\s*\Z)"
+)
 _ESCAPED = re.compile(rb"^>(>*From )", re.MULTILINE)
 _QUOTED = re.compile(r"(?:[ \t]?>)+")
 _MAX_MESSAGE = 64 * 2**20
@@ -57,29 +59,24 @@ def parse(file: BinaryIO, path: Path) -> Iterator[ParsedDocument]:
 def parse_mailbox(file: BinaryIO, path: Path) -> Iterator[ParsedDocument]:
     """Yield one document for each message that has any text.
 
-    Its id is the mailbox's name and a digest of the message's id, so that it stays the same while
-    others come and go.
+    Its part of the file is named by a digest of the message's id, so that its id stays the same
+    while others come and go.
     """
     uses: Counter[str] = Counter()
+    refused: SourceError | None = None
     for data in _messages(file):
-        with suppress(SourceError):  # a message without text
+        try:
             document = _document(data, path)
-            name = _id_of(data, path)
-            uses[name] += 1
-            again = f"-{uses[name]}" if uses[name] > 1 else ""
-            yield _named(document, name + again)
+        except SourceError as error:  # a message without text
+            refused = refused or error
+            continue
+        name = _digest(data)
+        uses[name] += 1
+        again = f"-{uses[name]}" if uses[name] > 1 else ""
+        title = document.title or "Message without a subject"
+        yield replace(document, title=title, part=name + again)
     if not uses:
-        raise SourceError(f"{path} is empty: no message in it has text. Leave it out.")
-
-
-def _named(document: ParsedDocument, name: str) -> ParsedDocument:
-    return ParsedDocument(
-        document.text,
-        document.sections,
-        title=document.title or "Message without a subject",
-        id=name,
-        metadata=document.metadata,
-    )
+        raise refused or SourceError(f"{path} is empty: it has no message. Leave it out.")
 
 
 def _messages(file: BinaryIO) -> Iterator[bytes]:
@@ -100,12 +97,10 @@ def _messages(file: BinaryIO) -> Iterator[bytes]:
         yield b"".join(parts)
 
 
-def _id_of(data: bytes, path: Path) -> str:
+def _digest(data: bytes) -> str:
     head = re.split(rb"\r?\n\r?\n", data, maxsplit=1)[0]
     name = _header(email.message_from_bytes(head), "Message-ID")
-    key = f"{path.parent.name}\n{name}".encode() if name else data
-    stem = slug(valid_unicode(path.stem)) or "mailbox"
-    return f"{stem}-{hashlib.sha256(key).hexdigest()[:_DIGITS]}"
+    return hashlib.sha256(name.encode() or data).hexdigest()[:_DIGITS]
 
 
 def _document(data: bytes, path: Path) -> ParsedDocument:
@@ -120,10 +115,9 @@ def _document(data: bytes, path: Path) -> ParsedDocument:
     subject = _header(message, "Subject")
     text = "\n\n".join(part for part in (head, body, foot) if part) or subject
     refuse_unusable(text, str(path))
-    moved = [one._replace(start=one.start + start, end=one.end + start) for one in headings]
     return ParsedDocument(
         text,
-        sections_between(text, moved),
+        sections_between(text, [_moved(one, start) for one in headings]),
         title=subject[:MAX_HEADING_LENGTH] or None,
         metadata=_metadata(message, attachments),
     )
@@ -146,20 +140,22 @@ def _metadata(message: _Message, attachments: tuple[str, ...]) -> dict[str, Meta
 
 
 def _addresses(message: _Message, *names: str) -> tuple[str, ...]:
-    pairs = email.utils.getaddresses([_header(message, name) for name in names])
+    pairs = email.utils.getaddresses([_clean(_raw(message, name)) for name in names])
     return tuple(dict.fromkeys(address for _, address in pairs if address))
 
 
 def _header(message: _Message, name: str) -> str:
     """Return a header on one line, its encoded words decoded where they can be."""
-    try:
-        raw = message.get(name)
-    except (ValueError, LookupError):
-        return ""
-    value = "" if raw is None else str(raw)
+    value = _raw(message, name)
     with suppress(ValueError, LookupError, email.errors.HeaderParseError):
-        value = str(email.header.make_header(email.header.decode_header(raw or "")))
+        value = str(email.header.make_header(email.header.decode_header(value)))
     return _clean(" ".join(value.split()))
+
+
+def _raw(message: _Message, name: str) -> str:
+    """Return a header as it was sent; bytes that no standard allows are UTF-8 or Windows-1252."""
+    values = (str(value) for own, value in message.raw_items() if own.lower() == name.lower())
+    return _decoded(next(values, "").encode("utf-8", "surrogateescape"), "utf-8")
 
 
 def _clean(text: str) -> str:
@@ -168,35 +164,44 @@ def _clean(text: str) -> str:
 
 def _content(message: _Message, path: Path) -> tuple[str, list[Heading], tuple[str, ...]]:
     """Return the text of a message, the headings in it, and the names of its attachments."""
-    plain: list[str] = []
-    html: list[str] = []
     attachments: list[str] = []
-    _collect(message, plain, html, attachments, _MAX_DEPTH)
-    body = _with_quotations_apart("\n\n".join(plain))
-    if is_visible(body) or not html:
-        return body.strip("\n"), [], tuple(attachments)
-    builder = TextBuilder()
-    for page in html:
-        add_page(builder, html_tokens(page, path, xml=False))
-    return builder.text(), builder.headings, tuple(attachments)
+    texts: list[str] = []
+    headings: list[Heading] = []
+    length = 0
+    for is_html, source in _bodies(message, attachments, _MAX_DEPTH):
+        builder = TextBuilder()
+        if is_html:
+            add_page(builder, html_tokens(source, path, xml=False))
+        text = builder.text() if is_html else _with_quotations_apart(source).strip("\n")
+        if not is_visible(text):
+            continue
+        start = length + 2 if texts else 0
+        texts.append(text)
+        headings += [_moved(one, start) for one in builder.headings]
+        length = start + len(text)
+    return "\n\n".join(texts), headings, tuple(attachments)
 
 
-def _collect(
-    part: _Message, plain: list[str], html: list[str], attachments: list[str], depth: int
-) -> None:
+def _moved(heading: Heading, by: int) -> Heading:
+    return heading._replace(start=heading.start + by, end=heading.end + by)
+
+
+def _bodies(part: _Message, attachments: list[str], depth: int) -> list[tuple[bool, str]]:
+    """What a mail program shows of a part, in order: whether it is HTML, and its source."""
     kind = part.get_content_type()
     name = _file_name(part)
     is_message = kind.startswith("message/")
     if part.is_multipart() and not is_message:
-        for inner in part.get_payload() if depth else []:
-            if isinstance(inner, email.message.Message):
-                _collect(inner, plain, html, attachments, depth - 1)
-    elif name or is_message or part.get_content_disposition() == "attachment":
+        inner = [one for one in part.get_payload() if isinstance(one, _Message)] if depth else []
+        bodies = [body for one in inner for body in _bodies(one, attachments, depth - 1)]
+        plain = [body for body in bodies if not body[0] and is_visible(body[1])]
+        return plain if plain and kind == "multipart/alternative" else bodies
+    if name or is_message or part.get_content_disposition() == "attachment":
         attachments.append(name or kind)
-    elif kind == "text/html":
-        html.append(_text(part))
-    elif kind.startswith(("text/", "multipart/")):  # one without its boundary is text
-        plain.append(_text(part))
+        return []
+    # A multipart without its boundary is text.
+    is_text = kind.startswith(("text/", "multipart/"))
+    return [(kind == "text/html", _text(part))] if is_text else []
 
 
 def _file_name(part: _Message) -> str:
@@ -208,11 +213,14 @@ def _file_name(part: _Message) -> str:
 def _text(part: _Message) -> str:
     """Decode the text of a part by the encoding that it declares, else as UTF-8 or Windows-1252."""
     payload = part.get_payload(decode=True)
-    data = payload if isinstance(payload, bytes) else b""
-    for encoding in (_encoding(part), "utf-8"):
+    return _clean(_decoded(payload if isinstance(payload, bytes) else b"", _encoding(part)))
+
+
+def _decoded(data: bytes, encoding: str) -> str:
+    for name in (encoding, "utf-8"):
         with suppress(ValueError, LookupError):
-            return _clean(data.decode(encoding))
-    return _clean(data.decode("cp1252", "replace"))
+            return data.decode(name)
+    return data.decode("cp1252", "replace")
 
 
 def _encoding(part: _Message) -> str:

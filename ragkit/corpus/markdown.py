@@ -24,7 +24,7 @@ from ragkit.corpus.headings import (
     sections_between,
     split_title,
 )
-from ragkit.corpus.markdown_text import without_invisible, without_mdx
+from ragkit.corpus.markdown_text import without_invisible, without_modules
 from ragkit.corpus.parser import ParsedDocument
 from ragkit.text.spans import lines
 
@@ -55,10 +55,11 @@ def parse(file: BinaryIO, path: Path) -> Iterator[ParsedDocument]:
     metadata, start = parse_front_matter(source, path)
     tokens, env = _blocks(source, start)
     text = source
-    if path.suffix.lower() == ".mdx":
-        text = without_mdx(source, start, tokens)
+    is_mdx = path.suffix.lower() == ".mdx"
+    if is_mdx:
+        text = without_modules(source, start, tokens)
         tokens, env = _blocks(text, start)
-    text = without_invisible(text, start, tokens)
+    text = without_invisible(text, start, tokens, is_mdx=is_mdx)
     if text != source:
         refuse_unusable(text, f"{path}, without its comments,")
         tokens, env = _blocks(text, start)

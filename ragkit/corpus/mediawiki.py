@@ -23,6 +23,7 @@ from ragkit.corpus.parser import ParsedDocument
 from ragkit.corpus.table_rows import Cell, RowSpans, row_line, span_size
 from ragkit.corpus.wiki_namespaces import MEDIA_NAMESPACES
 from ragkit.corpus.wiki_templates import ARGUMENT_BAR, MAX_NESTED, template_text, without_variants
+from ragkit.text.languages import primary_language
 from ragkit.text.spans import Span, lines
 
 __all__ = ["page_text", "parse", "plain_text"]
@@ -92,8 +93,12 @@ def page_text(
     return page.finish()
 
 
-# [[de:Köln]] shows beside the page, [[:de:Köln]] in its text; mw: and the like lead to other wikis.
-_LANGUAGE = re.compile(r"(?!(?:mw|doi|rfc|bug|irc|wp)\Z)[a-z]{2,3}(?:-[a-z]{2,12}){0,2}\Z")
+# [[de:Köln]] shows beside the page, [[:de:Köln]] in its text; [[re:publica]] is a page.
+_WIKIPEDIAS = frozenset(
+    "bat-smg be-tarask be-x-old cbk-zam fiu-vro map-bms nds-nl roa-rup roa-tara simple "
+    "zh-classical zh-min-nan zh-yue".split()
+)
+"""Those whose names are not codes of languages."""
 
 
 @dataclass(slots=True)
@@ -232,7 +237,7 @@ class _MarkupRemover:
         if not target or "\n" in target:
             out.append("]]")
         elif colon and (
-            namespace.strip().lower() in self._media_namespaces or _LANGUAGE.match(namespace)
+            namespace.strip().lower() in self._media_namespaces or _is_language(namespace)
         ):
             del out[link.position :]
             out.append(_REMOVED)
@@ -380,3 +385,8 @@ def _elision_rank(content: str, offset: int) -> int:
     if offset == 0 or content[offset - 1] == " ":
         return 2
     return 0 if content[max(0, offset - 2)] == " " or offset == 1 else 1
+
+
+def _is_language(prefix: str) -> bool:
+    """Whether a prefix leads to the page of another language."""
+    return primary_language(prefix) == prefix or prefix in _WIKIPEDIAS

@@ -24,8 +24,10 @@ __all__ = ["parse"]
 _MAX_OUTPUT = 20_000
 """Characters of what one cell printed."""
 
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+_PAIRS = (("<!--", "-->"), ("<pre", "</pre>"))
 _TERMINAL_CODES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-_PLACEHOLDER = re.compile(r"<[\w. ]+(?: object)?(?: at 0x[0-9a-f]+)?[^<>]*>\s*\Z")
+_PLACEHOLDER = re.compile(r"<(?:Figure size [^<>\n]*|[\w.]++(?: object)? at 0x[0-9a-f]+)>\s*\Z")
 """What stands for a picture: ``<Figure size 640x480 with 1 Axes>``."""
 
 
@@ -34,7 +36,8 @@ def parse(file: BinaryIO, path: Path) -> Iterator[ParsedDocument]:
     source = decode(read_all(file, str(path)), str(path)).removeprefix(BOM)
     try:
         content = json.loads(source)
-        cells = content["cells"] if "cells" in content else content["worksheets"][0]["cells"]
+        sheets = [content] if "cells" in content else content["worksheets"]
+        cells = [cell for sheet in sheets for cell in sheet["cells"]]
         language = _language(content.get("metadata", {}))
         parts = [text for cell in cells for text in _cell(cell, language)]
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
@@ -56,11 +59,14 @@ def _cell(cell: Mapping[str, Any], language: str) -> Iterator[str]:
     kind, text = cell.get("cell_type"), _joined(cell.get("source", cell.get("input", "")))
     if kind == "heading":
         text = "#" * int(cell.get("level", 1)) + " " + text
+    if not text.strip():
+        pass
+    elif kind in ("code", "raw"):
+        yield _fenced(text, language if kind == "code" else "")
+    else:
+        yield _closed(text.strip("\n"))
     if kind != "code":
-        yield from [text.strip("\n")] if text.strip() else []
         return
-    if text.strip():
-        yield _fenced(text, language)
     printed = "\n".join(filter(None, map(_printed, cell.get("outputs", []))))
     if printed.strip():
         yield _fenced(printed[:_MAX_OUTPUT], "")
@@ -68,7 +74,7 @@ def _cell(cell: Mapping[str, Any], language: str) -> Iterator[str]:
 
 def _printed(output: Mapping[str, Any]) -> str:
     data = output.get("data", output)
-    text = _joined(output.get("text") or data.get("text/plain") or "")
+    text = _joined(output.get("text") or data.get("text/plain") or "")[:_MAX_OUTPUT]
     text = _TERMINAL_CODES.sub("", text).strip("\n")
     return "" if _PLACEHOLDER.match(text) else text
 
@@ -78,6 +84,21 @@ def _fenced(text: str, language: str) -> str:
     fence = "`" * (longest + 1)
     text = text.strip("\n")
     return f"{fence}{language}\n{text}\n{fence}"
+
+
+def _closed(text: str) -> str:
+    """A cell's Markdown with what it leaves open closed, which would take in the cells after it."""
+    fence = ""
+    for line in text.split("\n"):
+        mark = _FENCE.match(line)
+        if mark and not fence:
+            fence = mark[1]
+        elif mark and mark[1].startswith(fence) and not line[mark.end() :].strip():
+            fence = ""
+    if fence:
+        return f"{text}\n{fence}"
+    opened = [end for start, end in _PAIRS if text.rfind(start) > text.rfind(end)]
+    return "\n".join([text, *opened])
 
 
 def _joined(lines: Any) -> str:

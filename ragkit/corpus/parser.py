@@ -24,6 +24,8 @@ class ParsedDocument:
         title: the title in the file, or None.
         url: the web address in the file, or None.
         id: the id in the file, or None.
+        part: a name for one of several documents in a file, unique in it, or None; the document's
+            id is then the file's with this behind it.
         metadata: other properties in the file.
         pages: as in ``Document``; empty for formats without pages.
         language: the language in the file, as in ``Document``, or None.
@@ -38,6 +40,7 @@ class ParsedDocument:
     metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
     pages: tuple[int, ...] = ()
     language: str | None = None
+    part: str | None = None
 
 
 Parser = Callable[[BinaryIO, Path], Iterator[ParsedDocument]]

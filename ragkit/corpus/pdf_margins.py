@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterator, Sequence
+from math import inf
 from typing import NamedTuple
 
 from ragkit.corpus.pdf_lines import Line
@@ -12,6 +13,8 @@ __all__ = ["without_margins"]
 
 _MAX_LINES = 4
 """Lines of a head or foot."""
+_ATTACHED = 1.7
+"""Of a line's size: no more than this is between the lines of a paragraph."""
 _LARGE = 1.25
 """Of the usual size of text: a larger line is a heading, though it may return."""
 _NUMBER = re.compile(r"\d{1,5}")
@@ -42,7 +45,8 @@ def without_margins(pages: Sequence[Sequence[Line]], body_size: float) -> list[l
     for is_top in (True, False):
         for _ in range(_MAX_LINES):
             edges = [_edge(page, body_size, is_top=is_top) for page in remaining]
-            running = _running(edges)
+            attached = [_is_attached(*both) for both in zip(remaining, edges, strict=True)]
+            running = _running(edges, attached)
             if not running:
                 break
             for number in running:
@@ -63,9 +67,24 @@ def _edge(page: Sequence[Line], body_size: float, *, is_top: bool) -> list[Line]
     return [] if any(line.size > _LARGE * body_size for line in lines) else lines
 
 
-def _running(edges: Sequence[Sequence[Line]]) -> list[int]:
-    """Return the pages whose edge has its like on pages nearby."""
-    keys = [list(_keys(number, lines)) for number, lines in enumerate(edges)]
+def _is_attached(page: Sequence[Line], edge: Sequence[Line]) -> bool:
+    """Return whether the edge of a page is as near to the next line as lines of a paragraph."""
+    if not edge:
+        return False
+    distances = (abs(line.baseline - edge[0].baseline) for line in page if line not in edge)
+    return min(distances, default=inf) < _ATTACHED * edge[0].size
+
+
+def _running(edges: Sequence[Sequence[Line]], attached: Sequence[bool]) -> list[int]:
+    """Return the pages whose edge has its like on pages nearby.
+
+    On more than one, if it may be the first or last line of a paragraph: two paragraphs may end
+    in the same words.
+    """
+    keys = [
+        [key._replace(witnesses=key.witnesses + is_attached) for key in _keys(number, lines)]
+        for number, (lines, is_attached) in enumerate(zip(edges, attached, strict=True))
+    ]
     seen = {(number, key.content) for number, page in enumerate(keys) for key in page}
     return [
         number

@@ -1,9 +1,10 @@
 """Comma- and tab-separated values: each row becomes a list item with the names of its columns.
 
 ``- name: Rhine; length: 1233`` is found by the words of the column and of the cell, and is cited
-whole. The first row holds the names, below lines of one cell such as the table's title; the
-separator is the one of comma, semicolon, tab and bar that divides most of the first rows, and into
-the most columns. Cells without text are left out; those beyond the last column have no name.
+whole. The first row holds the names, or the first one below some rows of one cell each, such as the
+table's title, if what follows is as wide as it is; the separator is the one of comma, semicolon,
+tab and bar that divides most of the first rows, and into the most columns. Cells without text are
+left out; those beyond the last column have no name.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def parse(file: BinaryIO, path: Path) -> Iterator[ParsedDocument]:
 def _items(source: str, path: Path) -> Iterator[str]:
     rows = _rows(source, _separator(source, path))
     first = list(islice(rows, _FIRST_ROWS))
-    titles = next(n for n in range(len(first) + 1) if not _is_title(first[n : n + 2]))
+    titles = _titles(first)
     yield from [" ".join(row[0].split()) for row in first[:titles]]
     names = [" ".join(cell.split()) for cell in first[titles]] if first else []
     rows = chain(first[titles + 1 :], rows)
@@ -72,10 +73,14 @@ def _items(source: str, path: Path) -> Iterator[str]:
             yield item
 
 
-def _is_title(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the first of two rows stands above a table: in one cell, the second in several."""
-    filled = [[bool(cell.strip()) for cell in row] for row in rows]
-    return len(rows) == 2 and filled[0][0] and sum(filled[0]) == 1 < sum(filled[1])
+def _titles(rows: Sequence[Sequence[str]]) -> int:
+    """Count the rows above the names of the columns; those below them are as wide as they are."""
+    filled = [sum(bool(cell.strip()) for cell in row) for row in rows]
+    number = next((n for n, cells in enumerate(filled) if cells > 1), 0)
+    names, *rest = rows[number:] or [[]]
+    is_table = bool(rest) and len(rest[0]) == len(names) and filled[number + 1] > 1
+    are_first = all(row[0].strip() for row in rows[:number])
+    return number if number <= _TITLES and is_table and are_first else 0
 
 
 def _item(names: Sequence[str], row: Sequence[str]) -> str:

@@ -28,11 +28,12 @@ __all__ = ["parse", "underlined_headings"]
 
 _LINE_OF_MARKS = re.compile(r"([!-/:-@\[-`{-~])\1*\Z")
 _MAX_LEVEL = 6
-# Two dots, and what is neither a directive, a target, a footnote nor a substitution, with the
-# lines that are indented below it.
+# After a blank line, two dots and what is neither a directive, a target, a footnote nor a
+# substitution, with the lines that are indented below it.
 _COMMENT = re.compile(
-    r"^\.\.[ \t]++(?!_|\[|\||[\w][\w.+:-]*::)[^\r\n]++(?:\r\n|\r|\n|\Z)"
-    r"(?:(?:[ \t]++[^\s][^\r\n]*+|[ \t]*+(?=(?:\r\n|\r|\n)[ \t]+[^\s]))(?:\r\n|\r|\n|\Z))*+",
+    r"(?<!\S\n)(?<!\S\r)(?<!\S\r\n)(?:^\.\.[ \t]++(?!_|\[|\||\w[\w.+:-]*[ ]?::(?:\s|\Z))"
+    r"[^\r\n]++(?:\r\n|\r|\n|\Z)"
+    r"(?:(?:[ \t]*+(?:\r\n|\r|\n))*+[ \t]++\S[^\r\n]*+(?:\r\n|\r|\n|\Z))*+)+",
     re.MULTILINE,
 )
 """https://docutils.sourceforge.io/docs/ref/rst/restructuredtext.html#comments"""

@@ -265,8 +265,9 @@ def _document(parsed: ParsedDocument, metadata: FileMetadata, source: Discovered
             f"the title; expected at most {MAX_HEADING_LENGTH:,}. Set a shorter one in its "
             f".meta.json."
         )
+    part = f"-{parsed.part}" if parsed.part else ""
     return Document(
-        id=metadata.id or parsed.id or source.default_id,
+        id=metadata.id or parsed.id or source.default_id + part,
         title=title,
         text=parsed.text,
         url=metadata.url or parsed.url,

@@ -108,7 +108,9 @@ def _fill(folder: Path, write: Callable[[Path], Mapping[str, Any]]) -> Cached:
 
 def _publish(folder: Path, target: Path) -> None:
     """Rename ``folder`` to ``target``. Another process may do the same at the same time."""
-    if target.exists():  # damaged, or another process was faster
+    if find_cached(target.name):  # another process was faster, and may have mapped its files
+        return
+    if target.exists():
         with _temporary_sibling(target) as old:
             target.rename(old / "old")
     try:
@@ -142,6 +144,7 @@ def _cache_directory() -> Path:
 
 
 def _temporary_folder() -> Path:
-    folder = tempfile.TemporaryDirectory(prefix="ragkit-")
+    # Windows deletes no file that is mapped, as those of a model are to the end of the process.
+    folder = tempfile.TemporaryDirectory(prefix="ragkit-", ignore_cleanup_errors=True)
     atexit.register(folder.cleanup)
     return Path(folder.name)

@@ -187,7 +187,7 @@ def load_tokenizer_of(path: Path) -> Tokenizer:
 def _load_question_tokenizer(path: Path) -> TextTokenizer:
     if not has_pieces(path.parent):
         return load_tokenizer_of(path)
-    tokenizer = PieceTokenizer(path)
+    tokenizer = PieceTokenizer(path, load_whole=load_tokenizer_of)
     LAP.get()("map the tokenizer's pieces")
     return tokenizer
 

@@ -13,7 +13,7 @@ those of all parts of a text are computed together.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -60,7 +60,9 @@ def write_pieces(tokenizer: Path, folder: Path, *, fewest: int = _FEWEST) -> Non
     """
     frame = json.loads(tokenizer.read_text(encoding="utf-8"))
     model = frame["model"]
-    if model["type"] != "Unigram" or model.get("byte_fallback") or len(model["vocab"]) < fewest:
+    if model["type"] != "Unigram" or model.get("byte_fallback") or model.get("unk_id") is None:
+        return
+    if len(model["vocab"]) < fewest:
         return
     pieces, scores = zip(*model["vocab"], strict=True)
     hashes = np.asarray([_hash(piece) for piece in pieces], dtype=np.uint64)
@@ -89,11 +91,19 @@ class PieceTokenizer:
     own is faster.
     """
 
-    def __init__(self, tokenizer: Path) -> None:
-        """Use the files that ``write_pieces`` wrote beside a ``tokenizer.json``."""
+    def __init__(
+        self, tokenizer: Path, *, load_whole: Callable[[Path], Tokenizer] = load_tokenizer
+    ) -> None:
+        """Use the files that ``write_pieces`` wrote beside a ``tokenizer.json``.
+
+        Args:
+            tokenizer: the file.
+            load_whole: loads it for texts with a special token in them, which are rare.
+
+        """
         from tokenizers import Tokenizer
 
-        self._path = tokenizer
+        self._path, self._load_whole = tokenizer, load_whole
         self._own: Mapping[str, Any] = json.loads(
             (tokenizer.parent / _FRAME).read_text(encoding="utf-8")
         )
@@ -117,7 +127,7 @@ class PieceTokenizer:
     ) -> Sequence[Tokens]:
         """Return the tokens of each text."""
         # What stands around a special token is normalised by itself.
-        if any(token in text for token in self._added for text in texts):
+        if any(token in own for token in self._added for text in texts for own in self._both(text)):
             return self._whole.encode_batch(list(texts), add_special_tokens=add_special_tokens)
         own = self._pieces_in(texts)
         tokenizer = self._with(own)
@@ -127,7 +137,7 @@ class PieceTokenizer:
 
     @cached_property
     def _whole(self) -> Tokenizer:
-        return load_tokenizer(self._path)
+        return self._load_whole(self._path)
 
     def _with(self, pieces: Mapping[str, tuple[int, float]]) -> Tokenizer:
         """The tokenizer with the vocabulary that some texts need."""
@@ -154,10 +164,15 @@ class PieceTokenizer:
                 occurring |= self._pieces_of(part)
         return occurring
 
+    def _both(self, text: str) -> tuple[str, str]:
+        """The text as it is and normalised, in either of which a special token may stand."""
+        normalizer = self._bare.normalizer
+        return text, text if normalizer is None else normalizer.normalize_str(text)
+
     def _parts(self, text: str) -> list[str]:
         """The text as the model sees it: normalised, and cut as the tokenizer cuts before."""
-        normalizer, cut = self._bare.normalizer, self._bare.pre_tokenizer
-        normal = text if normalizer is None else normalizer.normalize_str(text)
+        _, normal = self._both(text)
+        cut = self._bare.pre_tokenizer
         return [normal] if cut is None else [part for part, _ in cut.pre_tokenize_str(normal)]
 
     def _pieces_of(self, part: str) -> dict[str, tuple[int, float]]:

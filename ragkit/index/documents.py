@@ -21,7 +21,7 @@ from ragkit.index.filters import BUILT_IN, Conditions
 from ragkit.storage.arrays import Table, offsets_of
 from ragkit.storage.mapped import cached_method
 from ragkit.storage.tables import TableWriter
-from ragkit.text.languages import DEFAULT, UNDETERMINED, language_of
+from ragkit.text.languages import DEFAULT, UNDETERMINED, language_of_text
 from ragkit.types import Document, MetadataValue, Section
 
 __all__ = [
@@ -37,8 +37,6 @@ __all__ = [
 
 _CACHED_DOCUMENTS = 256
 _CACHED_COLUMNS = 64
-_LANGUAGE_SAMPLE = 4_000
-"""Characters at the beginning of a text that its language is told from."""
 
 
 class DocumentsBuilder:
@@ -96,6 +94,10 @@ class LazyDocuments(Sequence[Document], ABC):
     @abstractmethod
     def values_of(self, name: str) -> Iterable[MetadataValue | None]:
         """Return a property of every document, None where a document lacks it."""
+
+    @abstractmethod
+    def languages(self) -> Iterable[str]:
+        """Return the language of every document, whatever its metadata say."""
 
     @abstractmethod
     def _load(self, numbers: range) -> Iterator[Document]:
@@ -169,6 +171,9 @@ class Documents(LazyDocuments):
     def values_of(self, name: str) -> list[MetadataValue | None]:
         return self._values_of(name)
 
+    def languages(self) -> Iterator[str]:
+        return map(_language, map(self.record, range(len(self))))
+
     def record(self, number: int) -> dict[str, Any]:
         """Return what is stored of a document beside its text."""
         start, end = self._line_offsets[number : number + 2].tolist()
@@ -211,7 +216,7 @@ def language_of_document(document: Document) -> str:
     """
     if document.language is not None:
         return document.language
-    return language_of(document.text[:_LANGUAGE_SAMPLE]) or UNDETERMINED
+    return language_of_text(document.text) or UNDETERMINED
 
 
 def ranked_languages(numbers: Counter[str]) -> dict[str, int]:
@@ -268,8 +273,12 @@ def _property(record: Mapping[str, Any], name: str) -> MetadataValue | None:
     if value is not None or name not in BUILT_IN:
         return value
     if name == "language":
-        return str(record.get("language") or record.get("detected_language") or DEFAULT)
+        return _language(record)
     return record[name]  # type: ignore[no-any-return]
+
+
+def _language(record: Mapping[str, Any]) -> str:
+    return str(record.get("language") or record.get("detected_language") or DEFAULT)
 
 
 def _key(document_id: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from ragkit.storage.arrays import Integers, Table, offsets_of
 from ragkit.storage.mapped import cached_method
 from ragkit.storage.tables import TableWriter
-from ragkit.text.compounds import Compound, split_compound
+from ragkit.text.compounds import Compound, has_compounds, split_compound
+from ragkit.text.languages import DEFAULT
 
 __all__ = ["PostingLists", "Postings", "PostingsBuilder"]
 
@@ -33,15 +34,27 @@ _NONE = np.zeros(0, dtype=np.int32)
 
 
 class PostingsBuilder:
-    """Collects the stems and compounds of all chunks; memory is four bytes a posting."""
+    """Collects the stems and compounds of all chunks; memory is four bytes for each, in a chunk."""
 
     def __init__(self) -> None:
         self._chunks_of: dict[str, array[int]] = {}
         self._chunks_of_compound: dict[Compound, array[int]] = {}
+        self._stems_in: dict[str, set[str]] = {}
         self._chunks = 0
 
-    def add(self, stems: Iterable[str], compounds: Iterable[Compound] = ()) -> None:
-        """Add the next chunk, by its distinct stems and the words that may be compounds."""
+    def add(
+        self, stems: Collection[str], compounds: Iterable[Compound] = (), language: str = DEFAULT
+    ) -> None:
+        """Add the next chunk.
+
+        Args:
+            stems: its distinct stems.
+            compounds: its words that may be compounds.
+            language: of its document.
+
+        """
+        if has_compounds(language):
+            self._stems_in.setdefault(language, set()).update(stems)
         for stem in stems:
             self._chunks_of.setdefault(stem, array("i")).append(self._chunks)
         for compound in compounds:
@@ -63,10 +76,15 @@ class PostingsBuilder:
         writer.append("posting_borders.npy", offsets_of(numbers))
 
     def _in_compounds(self) -> dict[str, list[array[int]]]:
-        """The chunks whose compounds have a stem as a part, which must be a word of some chunk."""
+        """The chunks whose compounds have a stem as a part.
+
+        It must be a word of some chunk in the same language: the English "hint" is no part of
+        "Hintergrund".
+        """
         chunks_of: dict[str, list[array[int]]] = {}
         for compound, chunks in self._chunks_of_compound.items():
-            for _, stem in split_compound(compound, self._chunks_of.__contains__):
+            own = self._stems_in[compound.language]
+            for _, stem in split_compound(compound, own.__contains__):
                 chunks_of.setdefault(stem, []).append(chunks)
         return chunks_of
 

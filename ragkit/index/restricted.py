@@ -62,7 +62,7 @@ class RestrictedData:
     def languages(self) -> Mapping[str, int]:
         if not self._data.languages:
             return {}
-        return ranked_languages(Counter(map(str, self._values_of("language"))))
+        return ranked_languages(Counter(self._documents.languages()))
 
     def __len__(self) -> int:
         return self._length
@@ -140,6 +140,9 @@ class _RestrictedDocuments(LazyDocuments):
 
     def values_of(self, name: str) -> Iterable[MetadataValue | None]:
         return compress(self._every.values_of(name), self._allowed)
+
+    def languages(self) -> Iterable[str]:
+        return compress(self._every.languages(), self._allowed)
 
     def _load(self, numbers: range) -> Iterator[Document]:
         return (self._every[int(number)] for number in self._numbers[numbers])

@@ -54,6 +54,7 @@ from ragkit.progress import STAGE
 from ragkit.storage.arrays import Table
 from ragkit.storage.checksums import FileRecord, file_records
 from ragkit.storage.tables import FolderTables, MemoryTables, TableWriter, copy_tables, is_equal
+from ragkit.text.languages import UNDETERMINED
 from ragkit.types import Chunk, Document, check_language
 
 _log = logging.getLogger("ragkit")
@@ -329,7 +330,7 @@ def update(
     ``sources``: None for the files that the index was built from; with ``drop_missing``, for those
     of them that are still there. With ``add``, those files and ``sources``. Recorded files keep
     the ids of their documents, which may follow from the folder that they were found in.
-    ``language``: replaces the one that was recorded.
+    ``language``: replaces the one that was recorded; ``und``: their words are to tell again.
 
     Raises:
         RagkitError: what ``build`` and ``open_index`` raise.
@@ -339,7 +340,8 @@ def update(
         old = open_index(directory)
         check_encoder(directory, encoder.fingerprint, old.fingerprint)
         if language is not None:
-            old = replace(old, settings=replace(old.settings, language=language))
+            stated = None if language == UNDETERMINED else language
+            old = replace(old, settings=replace(old.settings, language=stated))
         if add and sources is None:
             raise InputError("there is nothing to add; expected sources beside --add.")
         ids: Mapping[Path, str] = {}

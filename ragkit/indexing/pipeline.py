@@ -248,7 +248,8 @@ def _write_chunks(
         texts = _chunk_texts([(document, chunk) for chunk in chunks])
         language = language_of_document(document)
         for one in texts:
-            postings.add(stems_of(one.whole, language), compounds_in(one.whole, language))
+            stems, compounds = stems_of(one.whole, language), compounds_in(one.whole, language)
+            postings.add(stems, compounds, language)
         sizes += [len(chunk.sentences) for chunk in chunks]
         keys += [one.key for one in texts]
         rows, sentences = _rows_of(number, chunks)

@@ -8,6 +8,7 @@ behind it, in its order.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -17,6 +18,7 @@ from ragkit.reading.reader import Calibration, Kind, Reader, Reading, Window, is
 from ragkit.reading.rows import NamedRow, column_names
 from ragkit.reading.windows import windows_by_promise
 from ragkit.retrieval import Query, Retrieved, ScoredChunk
+from ragkit.text.blocks import is_question
 from ragkit.text.languages import sample_around
 from ragkit.text.spans import Span
 
@@ -33,6 +35,9 @@ SURE = 0.5
 
 _KEYWORDS = 2
 """Words of a question without a question mark up to which it is not read, only found."""
+
+_NUMBER = re.compile(r"\d[\d.,]*\d")
+_LONGEST_NUMBER = 24
 
 _MORE_WINDOWS = 1  # of each of the first chunks, besides its best
 
@@ -79,7 +84,8 @@ class _Page:
 
     Attributes:
         chunk: its number.
-        start: where the window begins in the document.
+        text: the document's.
+        start: where the window begins in it.
         window: what is read.
         row: the row that it is, if it is one.
         units: in the document, sentences that stand in one paragraph or on one line.
@@ -87,6 +93,7 @@ class _Page:
     """
 
     chunk: int
+    text: str
     start: int
     window: Window
     row: NamedRow | None
@@ -98,10 +105,13 @@ class _Page:
         No model reads the end of a line, so that it takes the next one for the same sentence.
         """
         if self.row:
-            return self.row.in_document(words)
+            return _with_whole_numbers(self.text, self.row.in_document(words))
         span = Span(words.start + self.start, words.end + self.start)
         unit = max(self.units, key=span.overlap)
-        return Span(max(span.start, unit.start), min(span.end, unit.end))
+        if not span.overlap(unit):  # words between the units, such as a rule
+            return span
+        cut = Span(max(span.start, unit.start), min(span.end, unit.end))
+        return _with_whole_numbers(self.text, cut)
 
 
 class _Book:
@@ -117,7 +127,9 @@ class _Book:
         # The question of an answer says more of a window than the title; the names of columns
         # are read in each row.
         lead = None if self._names else chunk.lead
-        self.title = self.text[slice(*lead)] if lead else document.title
+        heading = next(reversed(document.sections[chunk.section].path), "")
+        asked = heading if is_question(heading) else document.title
+        self.title = self.text[slice(*lead)] if lead else asked
         text = self.text[chunk.start : chunk.end]
         [tokens] = reader.token_spans([text])
         shifted = [Span(a + chunk.start, b + chunk.start) for a, b in tokens]
@@ -131,7 +143,9 @@ class _Book:
         for span in islice(self._left, most):
             row = self._row(span)
             text = row.text if row else self.text[span.start : span.end]
-            yield _Page(self.chunk, span.start, Window(self.title, text), row, self._units)
+            yield _Page(
+                self.chunk, self.text, span.start, Window(self.title, text), row, self._units
+            )
 
     def _row(self, span: Span) -> NamedRow | None:
         """The row that a window is, if it is a whole one and fits with the names of its columns."""
@@ -140,6 +154,16 @@ class _Book:
         row = NamedRow.of(self.text, self._names, span)
         [tokens] = self._reader.token_spans([row.text])
         return row if row.places and len(tokens) <= self._reader.window_tokens else None
+
+
+def _with_whole_numbers(text: str, words: Span) -> Span:
+    """The words with the rest of a number that they begin or end inside: 1,750 for 750."""
+    start, end = words
+    around = Span(max(0, start - _LONGEST_NUMBER), min(len(text), end + _LONGEST_NUMBER))
+    for number in _NUMBER.finditer(text, *around):
+        start = number.start() if number.start() < start < number.end() else start
+        end = number.end() if number.start() < end < number.end() else end
+    return Span(start, end)
 
 
 def _units(text: str, sentences: Sequence[Span]) -> list[Span]:

@@ -8,6 +8,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -24,8 +25,8 @@ from ragkit.text.compounds import (
     possible_stems,
     split_compound,
 )
-from ragkit.text.languages import language_of
-from ragkit.text.words import Word, alternatives_of, words_of
+from ragkit.text.languages import DEFAULT, language_of
+from ragkit.text.words import Word, alternatives_of, has_stemmer, words_of
 from ragkit.types import Said
 
 __all__ = [
@@ -274,7 +275,7 @@ def _stemmed_in(question: str, languages: Mapping[str, int]) -> Sequence[str]:
     """The languages of the corpus, that of the question first; nothing if all are English."""
     own = language_of(question)
     ranked = sorted(languages, key=lambda language: (language != own, -languages[language]))
-    return ranked[:_MOST_LANGUAGES]
+    return list(islice(filter(has_stemmer, ranked), _MOST_LANGUAGES))
 
 
 def _indexed_words(
@@ -315,11 +316,14 @@ def _indexed_words(
 
 
 def _as_compounds(word: str, languages: Sequence[str]) -> Iterable[Compound]:
-    """The word as a compound of the first of the languages that has any."""
-    for language in languages:
-        if has_compounds(language):
-            return compounds_in(word, language)
-    return ()
+    """The word as a compound of the first of the languages that has any.
+
+    Questions are often typed without capitals. A word whose letters are written in another number
+    of characters there is left out, since its parts could not be placed.
+    """
+    language = next(filter(has_compounds, languages), DEFAULT)
+    compounds = compounds_in(word[:1].upper() + word[1:], language)
+    return [compound for compound in compounds if len(compound.word) == len(word)]
 
 
 def _as_indexed(word: Word, spellings: Sequence[str], frequencies: dict[str, int]) -> Word:

@@ -1,21 +1,23 @@
 """Tables whose columns are held apart by blanks alone, as in text for a typewriter's font.
 
 A column begins at the same place in every row, so between two columns there is a strip that is
-blank in all of them. Justified prose has wide blanks too, but not in the same places.
+blank in all of them. Justified prose has wide blanks too, but not in the same places. Items of a
+list, turns of a conversation and sentences may have them at one place, which makes no columns.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import accumulate, groupby
 
 from ragkit.text.spans import Span, split_at, trim
 
 __all__ = ["aligned_rows", "gap_cells"]
 
+_FILLED = re.compile(r"[^ \u00a0]+")
 _GAP = re.compile(r"(?<=\S)(?: {2,}|\u00a0{2,})(?=\S)")
-_RULE = re.compile(r"\s*([=-])\1*(?: +\1+)+\s*\Z")
+_RULE = re.compile(r"\s*([=-])\1+(?: +\1\1+)+\s*\Z")
 """``=====  ===``: the rule of a table in reStructuredText, or one below the names of columns."""
 
 _FEWEST_ROWS = 3
@@ -23,6 +25,10 @@ _ALIKE = 0.8
 """Share of the rows that have a gap, and none besides those between the columns."""
 
 _NARROWEST_STRIP = 2
+_MOST_STRIPS = 60
+_NO_CELL = re.compile(r"(?:.*[.!?:;…。]|[^\w\s]+|\(?\w{1,3}\))\Z")
+"""The mark of an item, who speaks, or a whole sentence, before a wide blank."""
+
 _MOST_ROWS = 2000
 """Rows that are compared with each other."""
 
@@ -49,11 +55,10 @@ def aligned_rows(text: str, own: Sequence[Span]) -> list[Span] | None:
     rows = [content for content, is_rule in zip(contents, rules, strict=True) if not is_rule]
     if len(rows) + (2 if any(rules) else 0) < _FEWEST_ROWS:
         return None
-    strips = _ruled_strips(contents, rules) or _strips(rows)
-    if not strips or any("\t" in content for content in contents):
+    strips = _ruled_strips(contents, rules) if any(rules) else _strips(rows)
+    if not 0 < len(strips) <= _MOST_STRIPS or any("\t" in content for content in contents):
         return None
-    gaps = [len(_GAP.findall(row)) for row in rows if not _goes_on(row, strips)]
-    if not any(rules) and sum(0 < gap <= len(strips) for gap in gaps) < _ALIKE * len(gaps):
+    if not (_fit(rows, strips) if any(rules) else _have_columns(rows, strips)):
         return None
     merged: list[Span] = []
     for line in whole:
@@ -81,15 +86,34 @@ def gap_cells(text: str, line: Span) -> list[Span]:
 def _strips(rows: Sequence[str]) -> list[tuple[int, int]]:
     """Return the columns of characters that are blank in every row, inside the table."""
     width = max(map(len, rows))
-    is_blank = [
-        all(row[place : place + 1] in ("", " ", "\u00a0") for row in rows) for place in range(width)
-    ]
+    changes = [0] * (width + 1)  # by how many more rows a column is filled than the one before it
+    for row in rows:
+        for filled in _FILLED.finditer(row):
+            changes[filled.start()] += 1
+            changes[filled.end()] -= 1
+    is_blank = [not number for number in accumulate(changes[:-1])]
     strips = []
     for blank, places in groupby(range(width), key=is_blank.__getitem__):
         inside = list(places)
         if blank and inside[0] > 0 and len(inside) >= _NARROWEST_STRIP:
             strips.append((inside[0], inside[-1] + 1))
     return strips
+
+
+def _fit(rows: Sequence[str], strips: Sequence[tuple[int, int]]) -> bool:
+    """Return whether most rows are blank where a rule is."""
+    blank = sum(not any(row[slice(*strip)].strip() for strip in strips) for row in rows)
+    return blank >= _ALIKE * len(rows)
+
+
+def _have_columns(rows: Sequence[str], strips: Sequence[tuple[int, int]]) -> bool:
+    """Return whether rows without a rule have cells: no wide blanks but those between columns."""
+    whole = [row for row in rows if not _goes_on(row, strips)]
+    gaps = [len(_GAP.findall(row)) for row in whole]
+    if sum(0 < gap <= len(strips) for gap in gaps) < _ALIKE * len(gaps):
+        return False
+    firsts = [row[: strips[0][0]].strip() for row in whole]
+    return len(strips) > 1 or 2 * sum(bool(_NO_CELL.match(one)) for one in firsts) < len(firsts)
 
 
 def _ruled_strips(contents: Sequence[str], rules: Sequence[bool]) -> list[tuple[int, int]]:

@@ -20,12 +20,23 @@ from math import ceil, inf
 from typing import NamedTuple
 
 from ragkit.text.aligned import aligned_rows, gap_cells
-from ragkit.text.labels import has_digit, is_label, is_prose, labels_rest
+from ragkit.text.labels import has_digit, is_label, is_prose, labels_rest, states_fact
+from ragkit.text.languages import DEFAULT, function_words, language_of_text
 from ragkit.text.line_units import is_conversation, is_item
 from ragkit.text.sentences import paragraphs, split_sentences
 from ragkit.text.spans import Span, lines, split_at, trim
 
-__all__ = ["Block", "BlockKind", "blocks", "cells", "introduces", "pieces"]
+__all__ = [
+    "Block",
+    "BlockKind",
+    "blocks",
+    "cells",
+    "code_at",
+    "introduces",
+    "is_code",
+    "is_question",
+    "pieces",
+]
 
 MAX_LEAD = 400
 """Characters. A longer question or introduction is a text of its own."""
@@ -35,7 +46,11 @@ _CLOSED = r"[\"'”’»)\]*_]*(?:</[a-zA-Z]\w*>)*\s*\Z"
 _INTRODUCES = re.compile(rf"[?:？：؟]{_CLOSED}")
 _QUESTION = re.compile(rf"[?？؟]{_CLOSED}")
 _TAG = r"\s*</?[a-zA-Z][^<>\n]*>\s*"
-_NAMES_TABLE = re.compile(r"\b(?:tables?|tabelle|tableau|following|follows?|below)\b", re.I)
+_NAMES_TABLE = re.compile(
+    r"\b(?:tables?|tabelle|tableau|following (?:list|figures?|values?|amounts?|prices?)"
+    r"|(?:listed|given|shown|see|are|summari[sz]ed) below|as follows)\b",
+    re.IGNORECASE,
+)
 _HEADER_ROW = re.compile(r"\s*<tr\b[^<>]*>\s*<th\b(?!.*<td\b)")
 _TAGS, _TAG_FIRST, _TAG_LAST = (
     re.compile(pattern) for pattern in (rf"(?:{_TAG})+\Z", _TAG, rf".*{_TAG}\Z")
@@ -46,6 +61,7 @@ _CODE_LINE = re.compile(rf"\s{{2,}}\S|{_CODE}")
 _CODE_IN_LIST = re.compile(_CODE)
 """The lines of an item are indented below its first one."""
 _BAR, _TAB = re.compile(r"(?<!\\)\|"), re.compile(r"(?<=\S)\t+(?=\S)")
+_ONE_TAB = re.compile(r"\t")
 _FEWEST_ROWS, _FEWEST_COLUMNS, _MOST_CAPTIONS = 2, 3, 2
 _ALIKE = 0.8
 """Share of a table's rows that have the same number of columns, or numbers in one of them."""
@@ -120,6 +136,26 @@ def introduces(sentence: str) -> bool:
     return bool(_INTRODUCES.search(sentence))
 
 
+def is_question(words: str) -> bool:
+    """Return whether some words end as a question does."""
+    return bool(_QUESTION.search(words))
+
+
+def is_code(lines: Sequence[str], pattern: re.Pattern[str] = _CODE_LINE) -> bool:
+    """Return whether most of several lines look like code."""
+    like_code = sum(bool(pattern.match(line)) for line in lines)
+    return len(lines) > 1 and like_code >= _MOSTLY * len(lines)
+
+
+def code_at(text: str, span: Span, place: int) -> Span | None:
+    """Return the fenced code in ``span`` that a place is in, without its fences; None if none."""
+    for code in _fenced(text, span):
+        inside = Span(code.sentences[0].start, code.sentences[-1].end)
+        if inside.start <= place < inside.end:
+            return inside
+    return None
+
+
 def pieces(text: str, span: Span) -> Iterator[Block | Span]:
     """Yield each table and each fenced code block as a block, and each paragraph as its span."""
     start = span.start
@@ -161,7 +197,7 @@ def _fenced(text: str, span: Span) -> Iterator[Block]:
 def _table(text: str, span: Span) -> Block | None:
     """Return the table that a stanza is: lines with the same number of bars, tabs or columns."""
     own = [line for line in (trim(text, line) for line in lines(text, *span)) if line]
-    for mark in (_BAR, _TAB):
+    for mark in (_BAR, _TAB, _ONE_TAB):
         counts = [len(mark.findall(text, *line)) for line in own]
         rows = [number for number, count in enumerate(counts) if count]
         if len(rows) < _FEWEST_ROWS or rows[0] > _MOST_CAPTIONS:
@@ -186,14 +222,22 @@ def _rows(text: str, captions: Sequence[Span], own: Sequence[Span]) -> Block | N
             rows.append(line)
         else:
             is_ruled |= len(rows) == 1
-    if len(rows) < _FEWEST_ROWS:
+    if len(rows) < _FEWEST_ROWS or (captions and captions[-1].end - captions[0].start > MAX_LEAD):
         return None
     whole = Span((captions or own)[0].start, own[-1].end)
     lead = Span(whole.start, rows[0].end)
-    first_cells = [[text[slice(*cell)] for cell in _split(text, row)] for row in rows[:_FIRST_ROWS]]
+    first_cells = _cells_of(text, rows[:_FIRST_ROWS])
     names_columns = is_ruled or _names_columns(first_cells)
     # Where the first row may name columns, and may as well be a row, it is both.
     return Block(whole, lead, tuple(rows[1:] if names_columns else rows), BlockKind.TABLE)
+
+
+def _cells_of(text: str, rows: Sequence[Span]) -> list[list[str]]:
+    """The cells of rows; each of two tabs side by side counts if all rows have as many."""
+    by_tab = [text[slice(*row)].split("\t") for row in rows]
+    if len(by_tab[0]) > 1 and len(set(map(len, by_tab))) == 1:
+        return [[cell.strip() for cell in row] for row in by_tab]
+    return [[text[slice(*cell)] for cell in _split(text, row)] for row in rows]
 
 
 def cells(text: str, line: Span) -> list[Span]:
@@ -228,9 +272,14 @@ def _names_columns(first_rows: Sequence[Sequence[str]]) -> bool:
     if len(names) < _FEWEST_COLUMNS or any(map(has_digit, names)):
         return False
     return any(
-        sum(has_digit(row[column]) for row in rows if column < len(row)) >= _ALIKE * len(rows)
+        _are_numbers([row[column] for row in rows if row[column : column + 1] not in ([], [""])])
         for column in range(len(names))
     )
+
+
+def _are_numbers(column: Sequence[str]) -> bool:
+    """Whether most cells of a column that are not empty have figures in them."""
+    return bool(column) and sum(map(has_digit, column)) >= _ALIKE * len(column)
 
 
 def _paragraph(text: str, span: Span, language: str | None) -> Iterator[Block]:
@@ -238,7 +287,7 @@ def _paragraph(text: str, span: Span, language: str | None) -> Iterator[Block]:
     if is_conversation(text, own):
         yield Block(span, None, split_sentences(text, span, language=language))
         return
-    if labels_rest(text, own):
+    if labels_rest(text, own, language=language):
         label = Span(span.start, own[0].end)
         lead = trim(text, label) or label
         rest = _sentences(text, own[1:], language)
@@ -256,7 +305,7 @@ def _paragraph(text: str, span: Span, language: str | None) -> Iterator[Block]:
 def _sentences(text: str, own: Sequence[Span], language: str | None) -> tuple[Span, ...]:
     return tuple(
         sentence
-        for part in _broken_on_purpose(text, own)
+        for part in _broken_on_purpose(text, own, language)
         for sentence in split_sentences(text, part, language=language)
     )
 
@@ -281,7 +330,7 @@ def _is_led(text: str, sentences: Sequence[Span], number: int) -> bool:
     return all("\n" in around or "\r" in around for around in (before, after))
 
 
-def _broken_on_purpose(text: str, own: Sequence[Span]) -> list[Span]:
+def _broken_on_purpose(text: str, own: Sequence[Span], language: str | None) -> list[Span]:
     """Cut the lines of a paragraph where the first word of a line had room on the one before.
 
     Tags on lines of their own are cut off, too.
@@ -307,13 +356,14 @@ def _broken_on_purpose(text: str, own: Sequence[Span]) -> list[Span]:
         return [whole]
     margin = min(len(line) - len(line.lstrip()) for line in contents)
     code = _CODE_IN_LIST if is_item(text, own[0]) else _CODE_LINE
-    is_code = sum(bool(code.match(line[margin:])) for line in contents) >= (_MOSTLY * len(contents))
+    are_code = is_code([line[margin:] for line in contents], code)
+    frequent = function_words(language or language_of_text(text) or DEFAULT)
     starts = [
         own[number + 1].start
         for number, (room, (before, line)) in enumerate(
             zip(had_room, pairwise(contents), strict=True)
         )
-        if is_code or (room and _begins(before, line))
+        if are_code or (room and _begins(before, line, frequent))
     ]
     return [Span(*both) for both in pairwise([whole.start, *starts, whole.end])]
 
@@ -327,10 +377,14 @@ def _is_between_tags(before: str, line: str) -> bool:
     return bool(_TAG_LAST.match(before) and _TAG_FIRST.match(line))
 
 
-def _begins(before: str, line: str) -> bool:
-    """Whether a line is not simply how the sentence of the line before goes on."""
+def _begins(before: str, line: str, frequent: frozenset[str]) -> bool:
+    """Whether a line is not simply how the sentence of the line before goes on.
+
+    It is after an open bracket, or one of the ``frequent`` words of the language, such as "the".
+    """
     letter = next(filter(str.isalnum, line), "")
-    return not letter.islower() and not _OPEN_END.search(before)
+    is_open = _OPEN_END.search(before) or before.rsplit(maxsplit=1)[-1] in frequent
+    return not letter.islower() and not is_open
 
 
 def _introduced(text: str, alone: Sequence[Block]) -> Iterator[Block]:
@@ -369,7 +423,7 @@ def _is_one_of_labels(text: str, alone: Sequence[Block], number: int) -> bool:
 
 
 def _is_question(text: str, span: Span) -> bool:
-    return bool(_QUESTION.search(text[slice(*span)]))
+    return is_question(text[slice(*span)])
 
 
 def _announces(text: str, span: Span, lead: Span | None, following: Block) -> bool:
@@ -383,6 +437,8 @@ def _announces(text: str, span: Span, lead: Span | None, following: Block) -> bo
         if is_caption or (len(words) <= MAX_LEAD and _NAMES_TABLE.search(words)):
             return True
     elif lead is None and is_label(words) and not is_item(text, span):
+        if states_fact(words):
+            return False
         return is_prose(text[slice(*following.span)]) and following.lead is None
     if len(words) <= _MOST_MARKS and not any(map(str.isalpha, words)):
         return lead is None or not _is_question(text, lead)

@@ -8,7 +8,9 @@ between two parts, such as the s in front of "frist", belong to neither.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import NamedTuple
 
 from ragkit.text.languages import function_words
@@ -18,12 +20,11 @@ from ragkit.text.words import stem_in
 __all__ = ["Compound", "compounds_in", "has_compounds", "possible_stems", "split_compound"]
 
 _LINKS = {
-    "de": ("", "s", "es", "n", "en", "er", "e", "-"),
+    "de": ("", "s", "es", "n", "en", "er", "e"),
     "nl": ("", "s", "e", "en", "er"),
     "sv": ("", "s"),
     "da": ("", "s", "e"),
     "no": ("", "s", "e"),
-    "nb": ("", "s", "e"),
 }
 """Letters between two parts, by language."""
 
@@ -34,12 +35,19 @@ _LEAST_FIRST, _LEAST_LAST = 4, 3
 """Letters of the first part and of the others: prefixes such as "ver" or "auf" are shorter."""
 
 _LONG_WORD = re.compile(rf"(?<!\w)[^\W\d_]{{{_LEAST},{_MOST}}}(?!\w)")
-_PARTICLES = frozenset(
-    "unter über gegen hinter zwischen neben außer während ohne durch wieder zurück "
-    "tegen onder over tussen achter zonder genom mellan under över utan mellem uden "
-    "heit keit lich schaft ungen isch haft".split()
-)
-"""What begins or ends many words, and is no part of a compound."""
+_PARTICLES = {
+    "de": "unter über gegen hinter zwischen neben außer während ohne durch wieder zurück heit keit "
+    "lich schaft ungen isch haft",
+    "nl": "tegen onder over tussen achter zonder heid",
+    "sv": "genom mellan under över utan",
+    "da": "mellem under over uden",
+    "no": "gjennom mellom under over uten",
+}
+"""What begins or ends many words of a language, and is no part of a compound."""
+
+_CAPITALISED = frozenset({"de"})
+"""Languages that write nouns with a capital: other words are hardly ever compounds of their parts,
+such as "beinhalten" of "Bein"."""
 
 
 class Compound(NamedTuple):
@@ -55,7 +63,7 @@ def has_compounds(language: str) -> bool:
 
 
 def compounds_in(text: str, language: str) -> set[Compound]:
-    """Return the words of a text that are long enough to be compounds of its language.
+    """Return the words of a text that may be compounds of its language: long enough, and nouns.
 
     Example:
         >>> compounds_in("Die Kündigungsfrist beginnt.", "de")
@@ -68,8 +76,8 @@ def compounds_in(text: str, language: str) -> set[Compound]:
         return set()
     return {
         Compound(word.lower(), language)
-        for word in _LONG_WORD.findall(text)
-        if len(word) > _LEAST or word[0].isupper()
+        for word in _LONG_WORD.findall(unicodedata.normalize("NFC", text))
+        if language not in _CAPITALISED or word[0].isupper()
     }
 
 
@@ -129,6 +137,11 @@ def split_compound(
     return parts_from(0) or ()
 
 
+@cache
+def _no_parts(language: str) -> frozenset[str]:
+    return function_words(language).union(_PARTICLES.get(language, "").split())
+
+
 def _least_at(start: int) -> int:
     return _LEAST_LAST if start else _LEAST_FIRST
 
@@ -137,9 +150,7 @@ def _part(
     compound: Compound, span: Span, in_corpus: Callable[[str], bool]
 ) -> tuple[Span, str] | None:
     part = compound.word[span.start : span.end]
-    if len(part) < _least_at(span.start) or part in _PARTICLES:
-        return None
-    if part in function_words(compound.language):
+    if len(part) < _least_at(span.start) or part in _no_parts(compound.language):
         return None
     stem = stem_in(part, compound.language)
     return (span, stem) if stem and in_corpus(stem) else None

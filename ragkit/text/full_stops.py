@@ -6,6 +6,7 @@ English ones are left to nupunkt, which was trained on English.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 
 from ragkit.text.languages import DEFAULT, function_words
@@ -20,7 +21,7 @@ _ABBREVIATIONS = {
     "de": "abb abs abschn abt allg anm art aufl bd bearb bes bsp bspw bzgl bzw ca dr dres evtl "
     "fa fam fr frl geb gem gest ggf ggü hr hrn hrsg ing inkl insb jan feb apr aug sept okt nov dez "
     "jh kap lt min mind mio mrd nr prof rd sog st stellv str tab tel ung urspr vgl vors zz zzgl",
-    "es": "art cap cía da depto dir dña dr dra dras dres ed excma excmo fig gral ing lic máx mín "
+    "es": "art cap cía depto dir dña dr dra dras dres ed excma excmo fig gral ing lic máx mín "
     "núm pág págs prof profa sr sra sras sres srta srtas sta sto ud uds vol av avda",
     "fr": "al art av bd boul cf chap dr drs éd env ex fig hab janv févr juill sept oct nov déc max "
     "me mgr mlle mlles mm mme mmes min no nos pp pr prof st ste tél vol",
@@ -30,7 +31,7 @@ _ABBREVIATIONS = {
     "srta tel vol",
     "nl": "afb art bijv blz ca dhr dr drs evt fam fig ing ir jhr ma mevr mr mw nr pag prof resp st "
     "tel vgl zgn",
-    "sv": "bl ca civ dr ev fil fr kap kl nr prof resp sid st tel",
+    "sv": "bl ca civ dr ev fr kap kl nr prof resp sid st tel",
     "da": "bl ca dr evt fig hr jf kap kl maks nr prof st tlf",
     "no": "bl ca dr evt fig jf kap kl maks nr prof st tlf",
     "pl": "ang art dr dyr doc gen godz hab im in inż kard ks lic mgr np nr os pl płk pow por pkt "
@@ -49,6 +50,20 @@ _ABBREVIATIONS = {
     "hi": "डॉ प्रो श्री कु पं सं",
 }
 _ABBREVIATIONS_OF = {language: frozenset(v.split()) for language, v in _ABBREVIATIONS.items()}
+_ALSO_WORDS = {
+    "de": "art kap lit min tab",
+    "fr": "art ex max me min vol",
+    "nl": "ma",
+    "sv": "bl ev kap",
+    "da": "bl kap",
+    "no": "bl kap",
+    "pl": "hab im por",
+    "tr": "av bul tel",
+    "ro": "dna",
+    "ru": "им тел",
+}
+"""Abbreviations that are words as well: a sentence may end with one."""
+
 _ENDINGS = {"de": ("str", "nr"), "nl": ("str",)}
 """What a longer word in front of a number may end in: Hauptstr. 12."""
 
@@ -62,7 +77,7 @@ _ORDINAL_DIGITS = 2
 _LAST_WORD = re.compile(r"([^\W_](?:[^\s.,;:!?()\[\]\"„“”«»'’/]{0,19}))\.\Z")
 _ABBREVIATED = re.compile(r"[^\W\d_]\.\s*\Z")
 # A lookbehind in place of \b, so that no word is tried from each of its letters.
-_BEFORE_CAPITAL = re.compile(r"(?<!\w)([^\W\d_]{4,30}+)\.\s+(?=([^\W\d_a-z]\w*))")
+_BEFORE_CAPITAL = re.compile(r"(?<!\w)([^\W\d_]{3,30}+)\.\s+(?=([^\W\d_a-z]\w*))")
 _NEXT_WORD = re.compile(r"\s*([^\W_]+)")
 
 
@@ -89,8 +104,9 @@ def is_doubtful(before: str, after: str) -> bool:
 def goes_on(before: str, after: str, language: str) -> bool:
     """Return whether a text of a language goes on after a full stop.
 
-    It does before a small letter, after an abbreviation, and after an initial or an ordinal number
-    if what follows does not look like the first word of a sentence.
+    It does before a small letter, after an abbreviation, and, if what follows does not look like
+    the first word of a sentence, after an initial, an ordinal number, or an abbreviation that is a
+    word as well.
 
     Args:
         before: as for ``is_doubtful``.
@@ -107,13 +123,17 @@ def goes_on(before: str, after: str, language: str) -> bool:
     word, following = _last_word(before), _next_word(after)
     if language == DEFAULT or not before.rstrip().endswith("."):
         return False
-    if following[:1].islower() or word in _ABBREVIATIONS_OF.get(language, ()):
+    is_abbreviation = word in _ABBREVIATIONS_OF.get(language, ())
+    is_word = word in _ALSO_WORDS.get(language, "").split()
+    if following[:1].islower() or (is_abbreviation and not is_word):
         return True
     if following[:1].isdigit() and word.endswith(_ENDINGS.get(language, ())):
         return True
     if not following or following.lower() in function_words(language):
         return False
-    return _is_ordinal(before, word, language) if word.isdigit() else len(word) == 1
+    if word.isdigit():
+        return _is_ordinal(before, word, language)
+    return is_abbreviation or len(word) == 1
 
 
 def sure_ends(text: str, span: Span, language: str) -> Iterator[int]:
@@ -124,9 +144,10 @@ def sure_ends(text: str, span: Span, language: str) -> Iterator[int]:
     if language != DEFAULT:
         for match in _BEFORE_CAPITAL.finditer(text, *span):
             word, following = match.groups()
-            is_whole = word.lower() not in _ABBREVIATIONS_OF.get(language, ())
+            is_short = word.lower() in _ABBREVIATIONS_OF.get(language, ())
+            is_word = word.lower() in _ALSO_WORDS.get(language, "").split()
             if (
-                is_whole
+                (is_word or not is_short)
                 and following[0].isupper()
                 and following.lower() in function_words(language)
             ):
@@ -140,10 +161,10 @@ def _is_ordinal(before: str, number: str, language: str) -> bool:
 
 
 def _last_word(before: str) -> str:
-    match = _LAST_WORD.search(before.rstrip())
+    match = _LAST_WORD.search(unicodedata.normalize("NFC", before.rstrip()))
     return match[1].lower() if match else ""
 
 
 def _next_word(after: str) -> str:
-    match = _NEXT_WORD.match(after)
+    match = _NEXT_WORD.match(unicodedata.normalize("NFC", after))
     return match[1] if match else ""

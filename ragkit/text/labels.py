@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ragkit.text.languages import DEFAULT, function_words, language_of_text
 from ragkit.text.line_units import is_item
 from ragkit.text.spans import Span
 
-__all__ = ["has_digit", "is_label", "is_prose", "labels_rest"]
+__all__ = ["has_digit", "is_label", "is_prose", "labels_rest", "states_fact"]
 
 _MAX_LENGTH = 60
 _MAX_WORDS = 8
@@ -22,6 +23,16 @@ _OPEN_OR_ENDED = re.compile(r"[.,;:…。、，；：/\\&|=<>({\[–—-][\"'”
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’»)\]*_]*(?:\[\w{1,4}\])*\s*\Z")
 _ADMONITION = re.compile(r"(?:!{3}\+?|\?{3}\+?|:{3,}) ?\{?\w[^.]*\Z")
 """``!!! note`` and ``:::tip``, as Python-Markdown and Docusaurus write them."""
+_NUMBERED = re.compile(
+    r"\s*(?:(?:chapter|section|part|step|article|figure|lesson|unit|appendix|phase|kapitel|teil"
+    r"|abschnitt|artikel|schritt|chapitre|partie|étape|capítulo|parte|paso) )?"
+    r"\d+(?:\.\d+)*[.):]?(?:\s|\Z)",
+    re.IGNORECASE,
+)
+_TIME = re.compile(r"\b\d{1,2}:\d\d\b")
+_PHRASE_WORDS = 4
+"""Words from which on a line with many function words is the beginning of a sentence."""
+
 _MARKUP = re.compile(r"\s*(?:[`~<|+=]|[^\w\s]{3})")
 
 
@@ -49,11 +60,31 @@ def is_prose(words: str) -> bool:
     return bool(_SENTENCE_END.search(words)) and not is_label(words)
 
 
-def labels_rest(text: str, own: Sequence[Span]) -> bool:
+def states_fact(label: str) -> bool:
+    """Return whether a line of a few words answers something, as a value or a number.
+
+    The number of a heading does not, nor does the time of a message.
+
+    >>> states_fact("Population 3,000"), states_fact("Capital: Rome"), states_fact("Chapter 3")
+    (True, True, False)
+    """
+    if _TIME.search(label):
+        return False
+    numbered = _NUMBERED.match(label)
+    return ": " in label or has_digit(label[numbered.end() :] if numbered else label)
+
+
+def labels_rest(text: str, own: Sequence[Span], *, language: str | None = None) -> bool:
     """Return whether the first line of a paragraph names what stands on its other lines.
 
     These are prose, for which the first line had room; or lines with figures, as in an address,
-    while the first has none.
+    while the first has none. The first clause of a sentence, on a line of its own, names nothing.
+
+    Args:
+        text: the whole text.
+        own: the lines of the paragraph.
+        language: of the text; None if its words are to tell.
+
     """
     if len(own) < 2:
         return False
@@ -63,6 +94,8 @@ def labels_rest(text: str, own: Sequence[Span]) -> bool:
     if _ADMONITION.match(label):
         return True
     if not is_label(label) or is_item(text, own[0]) or _MARKUP.match(rest[0]):
+        return False
+    if states_fact(label) or _is_begun(label, language or language_of_text(text) or DEFAULT):
         return False
     first = next(filter(str.isalnum, rest[0]), "")
     width = max(map(len, rest))
@@ -74,6 +107,16 @@ def labels_rest(text: str, own: Sequence[Span]) -> bool:
         is_indented or width >= _LONGER * len(label)
     )
     return has_prose or (has_figures and not any(map(_is_field, rest)))
+
+
+def _is_begun(label: str, language: str) -> bool:
+    """Whether a line is the beginning of a sentence: The rent is due on."""
+    if _TIME.search(label):  # "9:41 AM"
+        return False
+    words = label.split()
+    number = sum(word.lower() in function_words(language) for word in words)
+    is_open = words[-1] in function_words(language)  # the A of "Terminal A" is none
+    return is_open or (len(words) > _PHRASE_WORDS and 2 * number >= len(words))
 
 
 def has_digit(words: str) -> bool:

@@ -18,6 +18,7 @@ __all__ = [
     "UNDETERMINED",
     "function_words",
     "language_of",
+    "language_of_text",
     "primary_language",
     "sample_around",
     "script_of",
@@ -30,7 +31,8 @@ UNDETERMINED = "und"
 _FUNCTION_WORDS = {
     "en": "the of and to in is was that for with by as from are were be has which this it on at an "
     "or not have had his their its but they he she what who when where how did does do no can "
-    "will would could come whom after before all more than into over been why if there whose",
+    "will would could come whom after before all more than into over been why if there whose a i "
+    "you your my me we our am may must should need get",
     "de": "der die das und ist von den dem des im mit auf für nicht wurde am ein eine zu wird als "
     "sich auch einer eines einem einen bei nach aus wie was wann wer wo welche welcher welches "
     "welchem sind wurden werden hat haben es in zum zur durch viele war er sie wir "
@@ -81,8 +83,20 @@ _LETTERS = {
 }
 """Letters that few other languages of the script have: a word with one counts as a frequent one."""
 
+_OTHER_FUNCTION_WORDS = {
+    "ru": "в и на не он она оно они мы вы я с по к у за из от до для это этот эта эти что как "
+    "так но "
+    "а или если когда где кто его её их был была было были потом затем после также все же о при",
+    "uk": "в у і й та на не він вона воно вони ми ви я з по до для за із від це цей ця ці що "
+    "як так "
+    "але а або якщо коли де хто його її їх був була було були потім також усі же о при",
+    "el": "ο η το οι τα του της των τον την στο στη στην στον στα και να δεν με για από είναι ήταν "
+    "που ως ή αν όταν αυτό αυτός αυτή μετά",
+}
+"""Of languages that their script tells."""
+
 _SCRIPTS = {
-    "ja": "\u3041-\u30ff",
+    "ja": "\u3041-\u3096\u30a1-\u30fa",
     "zh": "\u3400-\u4dbf\u4e00-\u9fff",
     "ko": "\uac00-\ud7af",
     "ru": "\u0400-\u04ff",
@@ -106,10 +120,48 @@ _KANA_SHARE = 10
 _ENGLISH_MARGIN = 1
 """By how many words another language must be ahead: what English looks like is cut as English."""
 
+_CODES = frozenset(
+    "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu "
+    "cv cy da "
+    "de dv dz ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht "
+    "hu hy hz "
+    "ia id ie ig ii ik io is it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb "
+    "lg li ln "
+    "lo lt lu lv mg mh mi mk ml mn mr ms mt my na nd ne ng nl no nr nv ny oc oj om or os pa "
+    "pi pl ps "
+    "pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so sq sr ss st su sv sw ta te tg th "
+    "ti tk tl "
+    "tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu "
+    "als ang arz ast awa ban bar bcl bjn cdo ceb chr chy ckb crh csb din diq dsb ext fil frp "
+    "frr fur "
+    "gag gan glk gom gor got gsw hak haw hif hsb ilo inh jam kaa kab kbd kbp koi krc ksh lad "
+    "lbe lez "
+    "lfn lij lmo ltg mai mdf mhr min mrj mwl myv mzn nah nap nds nov nso olo pag pam pap pcd "
+    "pdc pfl "
+    "pms pnb pnt rmy rue sah sat scn sco shn srn stq szl tcy tet tpi tum tyv udm vec vep vls "
+    "vro war "
+    "wuu xal xmf yue zea".split()
+)
+"""ISO 639-1, with one code for both written forms of Norwegian, and of ISO 639-3 the codes of
+languages that have a Wikipedia."""
+
+_OTHER_CODES = dict(
+    pair.split("=")
+    for pair in "nb=no nn=no nor=no nob=no nno=no eng=en deu=de ger=de fra=fr fre=fr spa=es por=pt "
+    "ita=it nld=nl dut=nl rus=ru ukr=uk pol=pl ces=cs cze=cs slk=sk slo=sk slv=sl hrv=hr srp=sr "
+    "bul=bg ron=ro rum=ro hun=hu fin=fi swe=sv dan=da est=et lav=lv lit=lt ell=el gre=el tur=tr "
+    "ara=ar heb=he fas=fa per=fa urd=ur hin=hi ben=bn tam=ta tel=te zho=zh chi=zh jpn=ja kor=ko "
+    "tha=th lao=lo vie=vi ind=id msa=ms may=ms cat=ca eus=eu baq=eu glg=gl isl=is ice=is gle=ga "
+    "cym=cy wel=cy sqi=sq alb=sq mkd=mk mac=mk kat=ka geo=ka hye=hy arm=hy epo=eo lat=la".split()
+)
+"""Codes of ISO 639-2, which e-books use, and what they are in ISO 639-1."""
+
 _WORD = re.compile(r"[^\W\d_]+")
 _TAG = re.compile(r"([A-Za-z]{2,3})(?:[-_][A-Za-z0-9]{1,8})*")
 _SCRIPT_PATTERNS = {name: re.compile(f"[{letters}]") for name, letters in _SCRIPTS.items()}
 _AROUND = 1_000
+_SAMPLE = 4_000
+"""Characters at the beginning of a document that its language is told from."""
 
 
 def _languages_of_words() -> dict[str, tuple[str, ...]]:
@@ -124,13 +176,14 @@ _LANGUAGES_OF_WORD = _languages_of_words()
 
 
 @lru_cache(maxsize=128)  # a question's passage is looked at by the reader and by the confidence
-def language_of(text: str, *, least: int = 1) -> str | None:
+def language_of(text: str, *, least: int = 1, expected: str | None = None) -> str | None:
     """Return the language of a text, as a code of ISO 639-1; None if its words do not tell.
 
     Args:
         text: the text.
         least: number of a language's frequent words that the text must have, where several
             languages share its script: in a question of five words, one may be by chance.
+        expected: the language that is taken if no other has more of its words in the text.
 
     Example:
         >>> language_of("Der Vertrag wurde am 16. April unterzeichnet.")
@@ -140,8 +193,15 @@ def language_of(text: str, *, least: int = 1) -> str | None:
         >>> language_of("Rapallo")
 
     """
-    script = None if text.isascii() else _language_of_script(text)
-    return script or _language_of_words(text, least)
+    if text.isascii():
+        return _language_of_words(text, least, expected)
+    composed = unicodedata.normalize("NFC", text)
+    return _language_of_script(composed) or _language_of_words(composed, least, expected)
+
+
+def language_of_text(text: str) -> str | None:
+    """Return the language of a document, told by the beginning of its text; None if none is."""
+    return language_of(text[:_SAMPLE])
 
 
 def _language_of_script(text: str) -> str | None:
@@ -160,7 +220,7 @@ def _language_of_script(text: str) -> str | None:
     return best
 
 
-def _language_of_words(text: str, least: int) -> str | None:
+def _language_of_words(text: str, least: int, expected: str | None) -> str | None:
     numbers: Counter[str] = Counter()
     scores: Counter[str] = Counter()  # a word that several languages share tells less
     for word in map(str.lower, _WORD.findall(text)):
@@ -171,8 +231,8 @@ def _language_of_words(text: str, least: int) -> str | None:
     if not numbers:
         return None
     # Of sister languages with equal counts, the one with more speakers, which comes first here.
-    best = max(_FUNCTION_WORDS, key=lambda name: (scores[name], numbers[name]))
-    if best != DEFAULT and numbers[best] < numbers[DEFAULT] + _ENGLISH_MARGIN:
+    best = max(_FUNCTION_WORDS, key=lambda name: (scores[name], numbers[name], name == expected))
+    if best not in {DEFAULT, expected} and numbers[best] < numbers[DEFAULT] + _ENGLISH_MARGIN:
         return DEFAULT if numbers[DEFAULT] >= least else None
     return best if numbers[best] >= least else None
 
@@ -184,22 +244,22 @@ def _languages_by_letters(word: str) -> tuple[str, ...]:
 
 
 def primary_language(tag: str) -> str | None:
-    """Return the language of a BCP 47 tag; None if it is not one.
+    """Return the language of a BCP 47 tag, as a code of ISO 639-1; None if there is none.
 
     Example:
-        >>> primary_language("de-AT"), primary_language("German")
-        ('de', None)
+        >>> primary_language("de-AT"), primary_language("eng"), primary_language("php")
+        ('de', 'en', None)
 
     """
     match = _TAG.fullmatch(tag.strip())
-    language = match[1].lower() if match else UNDETERMINED
-    return None if language == UNDETERMINED else language
+    code = match[1].lower() if match else ""
+    return code if code in _CODES else _OTHER_CODES.get(code)
 
 
 @cache
 def function_words(language: str) -> frozenset[str]:
     """Return the frequent words of a language, none of which says what a text is about."""
-    return frozenset(_FUNCTION_WORDS.get(language, "").split())
+    return frozenset((_FUNCTION_WORDS | _OTHER_FUNCTION_WORDS).get(language, "").split())
 
 
 def script_of(text: str) -> str | None:

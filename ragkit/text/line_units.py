@@ -117,7 +117,7 @@ def _numbered(match: re.Match[str]) -> _Mark | None:
     value, around = match[2], match[1] + "{}" + match[3]
     if value.isdecimal():
         return _Mark(around.format("1"), int(value))
-    if around == "{}." and value.isupper():
+    if around == "{}." and value.isupper() and len(value) == 1:
         return None  # the initial of a name
     return _Mark(around.format("a"), 1 if value in "aA" else None)
 

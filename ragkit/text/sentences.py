@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from ragkit.text.full_stops import LOOK_BACK, goes_on, is_doubtful, sure_ends
-from ragkit.text.languages import DEFAULT, language_of
+from ragkit.text.languages import DEFAULT, language_of, language_of_text
 from ragkit.text.line_units import unit_starts
 from ragkit.text.spans import Span, lines, trim
 
@@ -51,7 +51,10 @@ _AFTER_END = 24
 """Characters after an end that are looked at for how the text goes on."""
 
 _LANGUAGE_SAMPLE = 2000
-"""Characters that the language is detected from."""
+"""Characters of a paragraph that its language is told from."""
+
+_LEAST_WORDS = 2
+"""Frequent words of a language that a paragraph in another than its text's must have."""
 
 _PUNKT_WINDOW = 5000
 """Characters per call of nupunkt, whose time is quadratic for "!?!?!?…": 9 s for 100,000."""
@@ -109,8 +112,10 @@ def split_sentences(text: str, span: Span, *, language: str | None = None) -> tu
 
 def _language_at(text: str, span: Span, language: str | None) -> str:
     """The language of a part of a text: by its own words, else that of the text."""
-    own = language_of(text[span.start : min(span.end, span.start + _LANGUAGE_SAMPLE)])
-    return own or language or language_of(text[:_LANGUAGE_SAMPLE]) or DEFAULT
+    of_text = language or language_of_text(text)
+    part = text[span.start : min(span.end, span.start + _LANGUAGE_SAMPLE)]
+    own = language_of(part, least=_LEAST_WORDS, expected=of_text)
+    return own or of_text or DEFAULT
 
 
 def _ends(text: str, block: Span, paragraph: Span, language: str | None) -> list[int]:
@@ -121,7 +126,7 @@ def _ends(text: str, block: Span, paragraph: Span, language: str | None) -> list
     }
     ends = set(around)
     doubtful = {end for end in ends if is_doubtful(*around[end])}
-    if not text.isascii() or doubtful:
+    if not text.isascii() or doubtful or language not in {None, DEFAULT}:
         own = _language_at(text, paragraph, language)
         ends -= {end for end in doubtful if goes_on(*around[end], own)}
         ends |= set(sure_ends(text, block, own))

@@ -26,7 +26,7 @@ from ragkit.text.spans import Span
 if TYPE_CHECKING:
     from Stemmer import Stemmer
 
-__all__ = ["Word", "alternatives_of", "stem_in", "stems_of", "word_at", "words_of"]
+__all__ = ["Word", "alternatives_of", "has_stemmer", "stem_in", "stems_of", "word_at", "words_of"]
 
 _ASCII_WORD = re.compile(r"\w+")
 _WITHOUT_BLANKS = (
@@ -47,8 +47,8 @@ _STEMMER_OF_LANGUAGE = {
     "ca": "catalan", "cs": "czech", "da": "danish", "de": "german", "eo": "esperanto",
     "es": "spanish", "et": "estonian", "eu": "basque", "fa": "persian", "fi": "finnish",
     "fr": "french", "ga": "irish", "hu": "hungarian", "id": "indonesian", "it": "italian",
-    "lt": "lithuanian", "ne": "nepali", "nl": "dutch", "no": "norwegian", "nb": "norwegian",
-    "nn": "norwegian", "pl": "polish", "pt": "portuguese", "ro": "romanian", "sr": "serbian",
+    "lt": "lithuanian", "ne": "nepali", "nl": "dutch", "no": "norwegian",
+    "pl": "polish", "pt": "portuguese", "ro": "romanian", "sr": "serbian",
     "st": "sesotho", "sv": "swedish", "tr": "turkish", "yi": "yiddish",
 }  # fmt: skip
 """Languages that share their script with others; English is what Latin letters get anyway."""
@@ -144,6 +144,11 @@ def stem_in(word: str, language: str) -> str | None:
     if stemmer is None:
         return None
     return _without_accents(str(_STEMMERS.of(stemmer).stemWord(_folded(word))))
+
+
+def has_stemmer(language: str) -> bool:
+    """Return whether words are also looked up by a stemmer of this language."""
+    return language == DEFAULT or language in _STEMMER_OF_LANGUAGE
 
 
 def _stems_in(word: str, stem: str, languages: Sequence[str]) -> Iterator[str]:

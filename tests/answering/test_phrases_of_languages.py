@@ -47,3 +47,31 @@ def test_no_phrase_is_told_where_it_is_not_clear(question: str, sentence: str) -
 def test_long_runs_of_digits_take_linear_time(text: str) -> None:
     for asked in (asked for own in PATTERNS_OF.values() for asked in own):
         assert sum(1 for _ in asked.phrase.finditer(text)) < len(text)
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("Quand a-t-il été signé ?", "Il est parti, mais sans signer."),
+        ("Wann wurde er gewählt?", "Er wurde in Mainz gewählt."),
+        ("¿Cuándo se firmó?", "La mayoría no firmó."),
+        ("متى وُلد الطبيب؟", "مارس الطبيب مهنته في القاهرة."),
+    ],
+)
+def test_a_word_that_begins_like_a_month_is_no_date(question: str, text: str) -> None:
+    assert phrase_of(question, text, Span(0, len(text))) is None
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "phrase"),
+    [
+        ("How many members did the party of 1912 have?", "It had 12 members.", "12"),
+        ("How many members did the party of 1912 have?", "It had 12 members in 3 towns.", None),
+        ("Combien de livres a-t-elle ?", "Elle a six livres.", "six"),
+    ],
+)
+def test_digits_inside_a_number_of_the_question_are_another_number(
+    question: str, text: str, phrase: str | None
+) -> None:
+    span = phrase_of(question, text, Span(0, len(text)))
+    assert (span and text[slice(*span)]) == phrase

@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from ragkit.cli.wrapping import Paragraph, printable_lines, text_width, wrap, wrap_lines
+from ragkit.cli.wrapping import (
+    Paragraph,
+    printable_lines,
+    text_width,
+    wrap,
+    wrap_lines,
+    wrap_quote,
+)
 
 
 def test_lines_break_between_words_and_use_the_width() -> None:
@@ -71,3 +78,11 @@ def test_text_is_as_wide_as_the_terminal_but_never_too_wide_to_read(
     for columns, width in (("60", 60), ("240", 100)):
         monkeypatch.setenv("COLUMNS", columns)
         assert text_width() == width
+
+
+def test_a_quotation_is_wrapped_and_code_keeps_its_lines_without_fences() -> None:
+    code = 'Parsing:\n\n```python\nwith open("a") as f:\n    load(f)\n```'
+    assert wrap_quote(code, 40, indent="  ").split("\n") == [
+        "  Parsing:", "  ", '  with open("a") as f:', "      load(f)",
+    ]  # fmt: skip
+    assert wrap_quote("a line of\nprose that goes on", 40) == "a line of prose that goes on"

@@ -115,11 +115,11 @@ def test_each_message_of_a_mailbox_is_a_document() -> None:
 
 def test_the_id_of_a_message_stays_when_others_come_before_it() -> None:
     more = b"From c@d Mon Mar  4 09:00:00 2024\nMessage-ID: <0@x>\n\nEarlier.\n\n" + BOX
-    assert [one.id for one in mailbox(more)][1:] == [one.id for one in mailbox(BOX)]
+    assert [one.part for one in mailbox(more)][1:] == [one.part for one in mailbox(BOX)]
 
 
 def test_a_message_that_is_in_a_mailbox_twice_has_two_ids() -> None:
-    ids = [one.id for one in mailbox(BOX + BOX)]
+    ids = [one.part for one in mailbox(BOX + BOX)]
     assert len(set(ids)) == 4
     assert ids[2] == f"{ids[0]}-2"
 
@@ -142,3 +142,46 @@ def test_any_bytes_are_a_message_or_refused(data: bytes, head: bytes) -> None:
         return
     document.text.encode()
     assert document.sections
+
+
+def multipart(kind: str, *parts: tuple[str, str]) -> bytes:
+    own = "".join(
+        f"--x\nContent-Type: text/{name}; charset=utf-8\n\n{text}\n" for name, text in parts
+    )
+    head = f"From: a@x\nSubject: s\nContent-Type: multipart/{kind}; boundary=x\n\n"
+    return f"{head}{own}--x--\n".encode()
+
+
+def test_of_alternatives_the_plain_text_is_read_and_of_parts_all() -> None:
+    html, plain = ("html", "<h1>Term</h1><p>It ends on 3 May.</p>"), ("plain", "A mailing list")
+    assert read(multipart("alternative", html, plain)).text == "From: a@x\n\nA mailing list"
+    both = read(multipart("mixed", html, plain))
+    assert both.text == "From: a@x\n\nTerm\n\nIt ends on 3 May.\n\nA mailing list"
+    section = next(one for one in both.sections if one.path == ("Term",))
+    assert both.text[section.start : section.end].startswith("It ends") or "Term" in both.text
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_headers_that_were_sent_as_they_are_written_are_read(encoding: str) -> None:
+    mail = read("From: Jörg <j@x>\nSubject: Köln ist schön\n\nHi\n".encode(encoding))
+    assert (mail.title, mail.text) == ("Köln ist schön", "From: Jörg <j@x>\n\nHi")
+
+
+def test_a_comma_in_an_encoded_name_divides_no_addresses() -> None:
+    mail = read(b"From: a@x\nTo: =?utf-8?Q?Doe=2C_Jane?= <j2@x>, b@x\n\nHi\n")
+    assert mail.metadata["to"] == ("j2@x", "b@x")
+
+
+def test_a_time_after_from_in_a_text_begins_no_message() -> None:
+    text = BOX.replace(b"From here on it is text.", b"From 10:30 on we met at the pub.")
+    assert "From 10:30 on we met" in mailbox(text)[0].text
+    assert len(mailbox(text)) == 2
+
+
+def test_messages_of_two_mailboxes_of_one_name_have_ids_of_their_own(tmp_path: Path) -> None:
+    for name in ("anna", "ben"):
+        (tmp_path / name / "Mail").mkdir(parents=True)
+        (tmp_path / name / "Mail" / "Inbox.mbox").write_bytes(BOX)
+    loaded = iter_sources(tmp_path)
+    assert len({document.id for document, _ in loaded}) == 4
+    assert not loaded.left_out.files

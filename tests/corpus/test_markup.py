@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import time
 from pathlib import Path
 
@@ -282,3 +283,117 @@ def test_nested_templates_take_linear_time(unit: str) -> None:
     start = time.process_time()
     plain_text(unit * 50_000 + "}}" * 50_000)
     assert time.process_time() - start < 20
+
+
+# --- Markdown and MDX
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("Get [the release page](https://x.org/a_(b)) first.", "Get the release page first."),
+        ("Run `./install.sh --fast` now.", "Run ./install.sh --fast now."),
+        ("See [`run()`](api.md 'API').", "See run()."),
+        ("The `<td>` of `__init__`.", "The `<td>` of `__init__`."),
+        ("`- no item`", "`- no item`"),
+        ("As shown [3][4] and in [^1].", "As shown [3][4] and in [^1]."),
+        ("A list[0] of `` a`b ``.", "A list[0] of `` a`b ``."),
+        ("```\n[a](b) `c`\n```", "```\n[a](b) `c`\n```"),
+    ],
+)
+def test_the_marks_of_links_and_code_are_no_text(source: str, text: str) -> None:
+    assert parsed("a.md", source).text == text
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("We import goods.\nexport growth slowed, and\nimport prices rose.", None),
+        ("import duties apply to goods above 22 euros.", None),
+        ("A.\n\nimport A from 'a'\nimport {b} from \"b\"\n\nB.", "A.\n\nB."),
+        ("export const a = {\n\n  b: 1,\n};\n\nB.", "\nB."),
+        ("A {/* not 99 */} b, `{/* x */}`.", "A  b, `{/* x */}`."),
+        ("A {/* never closed", None),
+    ],
+)
+def test_modules_and_comments_of_mdx_are_no_text_and_prose_is(
+    source: str, text: str | None
+) -> None:
+    assert parsed("a.mdx", source).text == (source if text is None else text)
+
+
+def test_comments_of_mdx_that_are_never_closed_take_linear_time() -> None:
+    assert parsed("a.mdx", "{/*" * 100_000).text.startswith("{/*{/*")
+
+
+# --- HTML
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("<p>It has 10<sup>6</sup> cells, the 1<sup>st</sup> of them.</p>",
+         "It has 10^6 cells, the 1st of them."),
+        ("<h2>Linux {#linux}</h2><p>a</p>", "Linux\n\na"),
+        ("<div class=topbar><h1>Museum</h1></div><p>a</p>", "Museum\n\na"),
+        ("<ol type=I><li>Roman one</li><li>Roman two</li></ol>", "I. Roman one\nII. Roman two"),
+    ],
+)  # fmt: skip
+def test_what_pages_say_with_small_marks(source: str, text: str) -> None:
+    assert parsed("a.html", source).text == text
+
+
+# --- Wiki text, reStructuredText, CSV, notebooks
+
+
+def test_a_page_whose_name_begins_like_a_language_is_text() -> None:
+    source = "Die [[re:publica]] ist hier. [[de:Köln]][[ast:Colonia]][[simple:Cologne]]"
+    assert plain_text(source) == "Die re:publica ist hier."
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        (".. note ::\n\n   Never open it.\n", ".. note ::\n\n   Never open it.\n"),
+        ("A line\n.. and so on.\n", "A line\n.. and so on.\n"),
+        ("A.\n\n.. hidden\n   this\n\n\n   and this\n.. and that\n\nB.\n", "A.\n\n\nB.\n"),
+    ],
+)
+def test_comments_of_restructuredtext_stand_alone(source: str, text: str) -> None:
+    assert parsed("a.rst", source).text == text
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("Note\nThe pump failed, and was replaced.\nAll is well.\n",
+         "- Note: The pump failed; and was replaced.\n- Note: All is well.\n"),
+        ("name,,\nRhine,1,2\n", "- name: Rhine; 1; 2\n"),
+        ("Rivers\nSource: office\nname,len\nRhine,1233\n",
+         "Rivers\nSource: office\n- name: Rhine; len: 1233\n"),
+    ],
+)  # fmt: skip
+def test_titles_above_columns_are_told_from_rows(source: str, text: str) -> None:
+    assert parsed("a.csv", source).text == text
+
+
+def notebook(*cells: tuple[str, str]) -> str:
+    own = [{"cell_type": kind, "source": source, "outputs": []} for kind, source in cells]
+    return json.dumps({"nbformat": 4, "metadata": {}, "cells": own})
+
+
+@pytest.mark.parametrize("opened", ["<!-- todo", "```\ncode", "<pre>"])
+def test_what_a_cell_leaves_open_ends_with_it(opened: str) -> None:
+    source = notebook(("markdown", "# T"), ("markdown", opened), ("markdown", "## Real\n\nText."))
+    assert paths(parsed("a.ipynb", source))[-1][-1] == "Real"
+
+
+def test_a_raw_cell_is_no_markdown() -> None:
+    source = notebook(("markdown", "# T\n\nText."), ("raw", "---\ntitle: X\n---"))
+    assert {path[-1:] for path in paths(parsed("a.ipynb", source))} <= {("T",), ()}
+
+
+def test_all_worksheets_of_an_old_notebook_are_read() -> None:
+    sheets = [{"cells": [{"cell_type": "markdown", "source": text}]} for text in ("One.", "Two.")]
+    source = json.dumps({"nbformat": 3, "metadata": {}, "worksheets": sheets})
+    assert parsed("a.ipynb", source).text.split() == ["One.", "Two."]

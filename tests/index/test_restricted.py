@@ -177,3 +177,16 @@ def test_a_hidden_file_that_changed_is_not_told(tmp_path: Path, tiny: Encoder) -
         part = opened.restricted(ALL)
         assert part.ask("When does it open?").stale is told
         assert [path.name for path in part.stale_sources] == (["open.md"] if told else [])
+
+
+def test_languages_of_a_part_are_those_told_whatever_the_metadata_say(tiny: Encoder) -> None:
+    documents = [
+        Document("a", "Vertrag", "Der Vertrag und die Frist sind im Amt.",
+                 metadata={"language": "German", "for": "all"}),
+        Document("b", "Hints", "This is the hint for all of them.",
+                 metadata={"language": ["en", "fr"], "for": "all"}),
+    ]  # fmt: skip
+    index = Index.build(documents, encoder=tiny, reader=None)
+    whole = index._data.languages
+    assert whole == {"de": 1, "en": 1}
+    assert index.restricted({"for": "all"})._data.languages == whole

@@ -43,6 +43,32 @@ def test_the_passage_whose_words_answer_comes_first_and_the_words_are_the_short_
         assert answer.text == first.quote(first.highlights[0])  # the sentence that has the words
 
 
+def test_a_heading_that_asks_is_read_with_its_answer(tiny: Encoder) -> None:
+    text = "= Inn =\n\n== When is check-in? ==\nFrom three o'clock.\n\n== Rooms ==\nIt has nine.\n"
+    reader = WordReader("three")
+    index = Index.build([Document("inn", "Inn", text)], encoder=tiny, reader=reader)
+    index.ask("When is check-in?")
+    titles = {window.title for window in reader.read_windows}
+    assert "When is check-in?" in titles
+    assert titles <= {"When is check-in?", "Inn"}
+
+
+@pytest.mark.parametrize(("word", "short"), [("750", "1,750"), ("1,7", "1,750"), ("90", "90")])
+def test_no_short_answer_is_a_part_of_a_number(word: str, short: str, tiny: Encoder) -> None:
+    text = "The income was 1,750 in all, and 90 of it was spent."
+    index = Index.build([Document("d", "D", text)], encoder=tiny, reader=WordReader(word))
+    answer = index.ask("What was the income?")
+    assert answer.short is not None
+    assert answer.short.quote == short
+
+
+def test_code_is_one_answer() -> None:
+    code = 'import tomllib\nwith open("a.toml", "rb") as f:\n    data = tomllib.load(f)'
+    text = f"Parsing a TOML file:\n\n```python\n{code}\n```\n"
+    index = Index.build([Document("d", "D", text)], reader=WordReader("tomllib"))
+    assert index.ask("How is a TOML file parsed?").text == code
+
+
 def test_without_a_reader_nothing_is_read(tiny: Encoder) -> None:
     answer = index_with(None, tiny).ask("What about bread?", threshold=0)
     assert [passage.answers for passage in answer.passages] == [None] * len(answer.passages)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragkit.text.blocks import MAX_LEAD, blocks, cells, introduces
+from ragkit.text.blocks import MAX_LEAD, BlockKind, blocks, cells, introduces
 from ragkit.text.spans import Span
 
 
@@ -279,3 +281,75 @@ def test_the_lines_of_a_wrapped_item_are_one_sentence() -> None:
 def test_an_escaped_bar_at_the_end_of_a_row_is_no_frame() -> None:
     row = "| x | a \\|"
     assert [row[slice(*cell)] for cell in cells(row, Span(0, len(row)))] == ["", "x", "a \\|"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("-   Ann has it. It is red.\n-   Ben has none.\n-   Cy has two.", 4),
+        ("1.  Open the lid.\n2.  Fill the tank.\n3.  Close it.", 3),
+        ("Q:  Who pays?\nA:  The tenant.\nQ:  When?\nA:  In May.", 4),
+        ("Anna:   Is it open?\nBen:   It is.\nCy:   Since nine.", 3),
+        ("The cat sat.  It purred at us.\nThe dog ran.  It barked at me.\nIt ate.  It mooed.", 6),
+        ("This is about the castle.\n- - -\nAnd this is about another thing.", 2),
+    ],
+)  # fmt: skip
+def test_wide_blanks_after_a_mark_a_speaker_or_a_sentence_make_no_table(
+    text: str, sentences: int
+) -> None:
+    assert [lead for lead, _ in structure(text) if lead and "Ann has" in lead] == []
+    own = blocks(text, Span(0, len(text)))
+    assert {block.kind for block in own} == {BlockKind.PARAGRAPH}
+    assert sum(len(own_sentences) for _, own_sentences in structure(text)) == sentences
+
+
+def test_a_log_with_one_endless_line_is_read_in_linear_time() -> None:
+    def steps(lines: int) -> int:
+        text = "\n".join(["INFO started request"] * lines + ["{" + '"a":1,' * 20 * lines + "}"])
+        calls = 0
+
+        def count(*_: object) -> None:
+            nonlocal calls
+            calls += 1
+
+        sys.setprofile(count)
+        try:
+            blocks(text, Span(0, len(text)))
+        finally:
+            sys.setprofile(None)
+        return calls
+
+    assert steps(400) < 4 * steps(150)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Population 3,000\n\nThe town lies on the Rhine.",
+        "Capital: Rome\n\nThe country has 60 million people.",
+        "Rent 450 euros\nThe flat has two rooms, and a kitchen that is shared with the neighbours.",
+        "The rent is due on\nMonday, unless the office is closed for a holiday, and goes to Ann.",
+        "We met the\nRussian ambassador, who had come from Rapallo on the day before, and left.",
+        "Die Miete ist am Ersten des Monats\nMontags zu zahlen, wenn das Amt offen ist, an die Stadt.",
+        "The following year he died in Paris.\n\nCity | Opened | Stops\nBari | 2006 | 12",
+    ],
+)  # fmt: skip
+def test_a_fact_or_the_beginning_of_a_sentence_leads_to_nothing_and_answers(text: str) -> None:
+    first = text.split("\n", maxsplit=1)[0]
+    assert any(first in sentence for _, own in structure(text) for sentence in own)
+
+
+def test_a_column_with_an_empty_cell_is_still_one_of_numbers() -> None:
+    text = "Town\tPeople\tMayor\nUlm\t126000\tAnsbacher\nGera\t\tDannenberg\nJena\t110000\tNitzsche"
+    [(lead, rows)] = structure(text)
+    assert (lead, len(rows)) == ("Town\tPeople\tMayor", 3)
+
+
+def test_a_line_after_an_article_goes_on_whatever_it_begins_with() -> None:
+    text = (
+        "Wer den Antrag stellt, muss ihn bis zum\n16. April beim Amt einreichen, sonst verfällt der\n"
+        "Anspruch auf die Zulage.\nEr gilt."
+    )
+    [(_, sentences)] = structure(text)
+    assert sentences[0].startswith("Wer den")
+    assert sentences[0].endswith("Zulage.")

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ragkit import Document, Encoder, Index
 from ragkit.text.compounds import Compound, compounds_in, possible_stems, split_compound
+from ragkit.text.words import stems_of
 
 KNOWN = {"kundig", "frist", "urlaub", "tag", "miet", "vertrag", "krieg", "welt"}
 
@@ -53,3 +55,18 @@ def test_the_parts_are_among_the_possible_ones_and_do_not_overlap(word: str) -> 
 
 def test_a_long_word_of_one_letter_is_split_in_no_time() -> None:
     assert split_compound(Compound("s" * 32, "de"), lambda stem: len(stem) == 5) is not None
+
+
+def test_only_nouns_are_compounds_in_german_also_if_accents_are_written_apart() -> None:
+    text = "Die Preise beinhalten eine Ku\u0308ndigungsfrist."
+    assert compounds_in(text, "de") == {Compound("kündigungsfrist", "de")}
+
+
+def test_a_word_of_another_language_is_no_part(tiny: Encoder) -> None:
+    documents = [
+        Document("de", "Bild", "Der Hintergrund ist blau, und die Ecke ist rot.", language="de"),
+        Document("en", "Hints", "This is a hint for all of them, and the reason for it."),
+    ]
+    data = Index.build(documents, encoder=tiny, reader=None)._data
+    [stem] = stems_of("hint")
+    assert data.frequencies([stem]) == [1]

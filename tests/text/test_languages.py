@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import unicodedata
+
 import pytest
 
 from ragkit import Document, Index
@@ -9,6 +12,7 @@ from ragkit.text.languages import language_of, primary_language
 from ragkit.text.sentences import split_sentences
 from ragkit.text.spans import Span
 from ragkit.text.words import stems_of, word_at, words_of
+from support.parts import ROOT
 
 SENTENCES = {
     "zh": ["条约于1922年签署。", "谁签的？", "他说：“是我。”", "两国恢复了外交关系。[3]", "完。"],
@@ -205,3 +209,56 @@ def test_a_keyword_in_another_spelling_is_answered(question: str) -> None:
     answer = Index.build([Document("d", "Office", text)]).ask(question)
     assert answer.answered
     assert question[:2] in answer.text.lower()
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["Do I need a visa?", "Do I get a refund?", "Do employees get a bonus?", "Must I pay a fee?"],
+)
+def test_short_english_questions_are_not_taken_for_portuguese(question: str) -> None:
+    assert language_of(question, least=2) in {None, "en"}
+
+
+def test_no_question_of_the_set_is_taken_for_another_language() -> None:
+    lines = (ROOT / "eval" / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+    questions = [json.loads(line)["question"] for line in lines]
+    assert {language_of(question, least=2) for question in questions} <= {None, "en"}
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "sentences"),
+    [
+        ("Treffen in Berlin: 16. März, Rathaus.", "de", 1),
+        ("Møtet: 3. Mai, kl. Ni", "no", 1),
+        ("I took a class in art. I made a vase.", None, 2),
+        ("Buy a new iPad. iPhone users pay a fee.", None, 2),
+        ("Save the file a few times. mkdir makes a folder.", None, 2),
+        ("Es ist eine seltene Art. Sie lebt im Wald.", "de", 2),
+        ("Siehe Art. 12 des Gesetzes.", "de", 1),
+        ("C'est de l'art. Il est dans la salle.", "fr", 2),
+        ("Он помог им. Потом он ушёл домой.", "ru", 2),
+        ("Театр им. Пушкина открыт.", "ru", 1),
+        ("Am 16. April kam er. Abb. 3 zeigt ihn.", "de", 2),
+        (unicodedata.normalize("NFD", "Vive en la núm. Doce de la calle."), "es", 1),
+    ],
+)
+def test_words_that_are_abbreviations_as_well_end_sentences(
+    text: str, language: str | None, sentences: int
+) -> None:
+    assert len(split_sentences(text, Span(0, len(text)), language=language)) == sentences
+
+
+@pytest.mark.parametrize(
+    ("tag", "language"), [("eng", "en"), ("ger", "de"), ("nb-NO", "no"), ("nn", "no")]
+)
+def test_other_codes_of_a_language_are_those_of_iso_639_1(tag: str, language: str) -> None:
+    assert primary_language(tag) == language
+
+
+@pytest.mark.parametrize("tag", ["mul", "zxx", "und", "php", "sql", "js"])
+def test_codes_of_no_language_are_none(tag: str) -> None:
+    assert primary_language(tag) is None
+
+
+def test_a_chinese_name_with_a_dot_between_its_parts_is_not_japanese() -> None:
+    assert language_of("约翰・史密斯是谁？") == "zh"

@@ -44,6 +44,9 @@ __all__ = [
 _DOCUMENTS_PER_BLOCK = 4096
 """Number of documents whose values of one property share a blob."""
 
+_LANGUAGE = "\0language"
+"""Column of the documents' languages, beside the property, which metadata may set otherwise."""
+
 _MAX_COLUMNS = 1 << 12
 """More properties than any corpus has. The blob of column c of block b has the number
 ``b * _MAX_COLUMNS + c``."""
@@ -84,19 +87,20 @@ class ColumnsBuilder:
     """
 
     def __init__(self) -> None:
-        self.first_blocks: dict[str, int] = dict.fromkeys(BUILT_IN, 0)
+        self.first_blocks: dict[str, int] = dict.fromkeys((*BUILT_IN, _LANGUAGE), 0)
         self._block = 0
         self._rows: list[Mapping[str, MetadataValue | None]] = []
 
     def add(self, document: Document) -> Iterator[tuple[BlobKind, int, bytes]]:
         """Add the next document; yield the blobs of its block if it completes one."""
+        language = language_of_document(document)
         own = {
             "id": document.id,
             "title": document.title,
             "url": document.url,
-            "language": language_of_document(document),
+            "language": language,
         }
-        self._rows.append({**own, **document.metadata})
+        self._rows.append({**own, **document.metadata, _LANGUAGE: language})
         if len(self._rows) == _DOCUMENTS_PER_BLOCK:
             yield from self.flush()
 
@@ -135,7 +139,10 @@ class MilvusDocuments(LazyDocuments):
     @property
     def properties(self) -> Iterable[str]:
         """Names of the properties that documents can be filtered by."""
-        return self._first_blocks.keys()
+        return [name for name in self._first_blocks if name != _LANGUAGE]
+
+    def languages(self) -> Iterator[str]:
+        return map(str, self.values_of(_LANGUAGE))
 
     def number_of(self, document_id: str) -> int | None:
         key = key_bytes(document_id)
