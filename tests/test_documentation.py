@@ -12,6 +12,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,10 +59,11 @@ def with_blocks(*languages: str) -> list[Path]:
 
 
 @pytest.mark.parametrize("page", with_blocks("pycon", "console"), ids=name_of)
-def test_the_examples_of_a_page_give_what_they_show(page: Path, tmp_path: Path) -> None:
+def test_the_examples_of_a_page_give_what_they_show(page: Path) -> None:
     """In reading order, in one folder and one namespace; a block with a title is a file there."""
     names: dict[str, Any] = {}
-    with contextlib.chdir(tmp_path):
+    # Tables show paths in it, which have to fit.
+    with tempfile.TemporaryDirectory(prefix="page-") as folder, contextlib.chdir(folder):
         for block in blocks(page):
             if block.file:
                 Path(block.file).parent.mkdir(parents=True, exist_ok=True)
