@@ -165,11 +165,14 @@ class _ProseScanner:
         return closing[0] + len(ticks[0])
 
     def _is_plain(self, code: Span) -> bool:
-        """Return whether code between backticks reads the same without them."""
+        """Return whether code between backticks reads the same without them; not so in a table."""
         words = self._text[slice(*code)].strip("`")
-        before = self._text[self._text.rfind("\n", 0, code.start) + 1 : code.start]
-        begins_line = not before.strip() and not words[:1].isalnum()
-        return bool(_PLAIN.fullmatch(words)) and "__" not in words and not begins_line
+        line = self._text.rfind("\n", 0, code.start) + 1
+        begins_line = not self._text[line : code.start].strip() and not words[:1].isalnum()
+        is_cell = "|" in self._text[line : code.start] or self._text.startswith(
+            (" |", "|"), code.end
+        )
+        return bool(_PLAIN.fullmatch(words)) and "__" not in words and not (begins_line or is_cell)
 
     def _end_of_comment(self, opening: re.Match[str]) -> int:
         """Return where a comment ends, or only its mark if it is none."""

@@ -296,6 +296,7 @@ def test_nested_templates_take_linear_time(unit: str) -> None:
         ("See [`run()`](api.md 'API').", "See run()."),
         ("The `<td>` of `__init__`.", "The `<td>` of `__init__`."),
         ("`- no item`", "`- no item`"),
+        ("| `a` | b `c` |\n|---|---|\n| `d` | e |", "| `a` | b `c` |\n|---|---|\n| `d` | e |"),
         ("As shown [3][4] and in [^1].", "As shown [3][4] and in [^1]."),
         ("A list[0] of `` a`b ``.", "A list[0] of `` a`b ``."),
         ("```\n[a](b) `c`\n```", "```\n[a](b) `c`\n```"),
