@@ -79,7 +79,7 @@ def load_cranfield(folder: Path) -> Collection:
     documents, questions = load_dataset(f"beir:{folder}")
     return Collection(
         "Cranfield",
-        documents,
+        [one for one in documents if one.text.strip()],  # two have a title alone
         [
             (one.text, frozenset(part.document_id for part in one.evidence))
             for one in questions.questions

@@ -144,7 +144,7 @@ def chapter_headings(
     chapters: set[int] = set()
     taken: set[int] = set()
     for order, (chapter, start) in enumerate(starts):
-        end = start if start in taken else _title_end(text, start, chapter.title, by_start)
+        end = start if start in taken else _title_end(text, start, chapter, by_start)
         if end > start:
             taken.add(start)
         chapters.add(order)
@@ -157,14 +157,20 @@ def chapter_headings(
     return list(_nested(sorted(merged), chapters, by_start, pages))
 
 
-def _title_end(text: str, start: int, title: str, by_start: Mapping[int, Heading]) -> int:
-    """Return where the title of a chapter ends that begins at ``start``; there, if it has none."""
+def _title_end(text: str, start: int, chapter: Chapter, by_start: Mapping[int, Heading]) -> int:
+    """Return where the title of a chapter ends that begins at ``start``; there, if it has none.
+
+    A smaller heading at the top of a page that says something else is that of a part.
+    """
+    title = _key(chapter.title)
     if start in by_start:
-        return by_start[start].end
+        own = by_start[start]
+        is_named = _key(own.title) in title or title in _key(own.title)
+        return own.end if chapter.anchor or own.level == 1 or is_named else start
     end = text.find("\n", start)
     block = text[start : end if end >= 0 else len(text)]
-    is_title = len(block) <= len(title) + _MAX_LABEL and _key(block).endswith(_key(title))
-    return start + len(block) if is_title and _key(title) else start
+    is_title = len(block) <= len(chapter.title) + _MAX_LABEL and _key(block).endswith(title)
+    return start + len(block) if is_title and title else start
 
 
 def _nested(

@@ -89,6 +89,13 @@ def test_a_first_level_heading_of_a_page_that_the_contents_do_not_name_is_no_par
     assert outline(pages, nav=nav) == [("One", "a"), ("Afterword", "b")]
 
 
+def test_smaller_headings_are_in_the_chapter_that_the_contents_name() -> None:
+    page = "<h2>Rooms</h2><p>Nine.</p><h2>Kitchen</h2><p>Fish.</p>"
+    nav = '<nav epub:type="toc"><ol><li><a href="../one.xhtml">2: The inn</a></li></ol></nav>'
+    sections = [(path, text) for path, text in outline({"one": page}, nav=nav) if text]
+    assert sections == [("2: The inn › Rooms", "Nine."), ("2: The inn › Kitchen", "Fish.")]
+
+
 def test_a_note_stands_after_the_paragraph_that_refers_to_it() -> None:
     page = (
         '<h1>One</h1><p>It sailed at dawn.<a epub:type="noteref" href="#n1"><sup>1</sup></a></p>'
