@@ -186,10 +186,11 @@ def check_language(language: object, name: str) -> None:
     """Raise InputError if a language is neither None nor of ISO 639-1; ``name`` names it."""
     if language is None:
         return
-    if not isinstance(language, str) or primary_language(language) != language:
+    code = primary_language(language) if isinstance(language, str) else None
+    if code is None or code != language:
         raise InputError(
-            f"{name} is {language!r}; expected a code of ISO 639-1 such as 'de', or None for "
-            f"that which its words tell."
+            f"{name} is {language!r}; expected a code of ISO 639-1 such as {code or 'de'!r}, or "
+            f"None for that which its words tell."
         )
 
 

@@ -94,7 +94,7 @@ def wrap_quote(text: str, width: int, *, indent: str = "") -> str:
     """Return a quotation, wrapped; code in its own lines, without its fences."""
     lines = [line for line in text.splitlines() if not _FENCE.match(line)]
     kept = [line for line in lines if line.strip()]
-    if not any(line[:1].isspace() for line in kept[1:]) and not is_code(kept):
+    if len(lines) == text.count("\n") + 1 and not is_code(kept):
         return wrap("\n".join(lines), width, indent=indent)
     room = width - len(indent)
     return "\n".join(indent + line for line in wrap_lines("\n".join(lines), room).split("\n"))

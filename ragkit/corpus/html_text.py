@@ -43,7 +43,7 @@ _MARKS = frozenset({"a", "button"})
 _MAX_SEARCH_DEPTH = 64
 """How many open elements are searched for one that a start tag closes."""
 
-_NAME = re.compile(r"\s*\{:?\s*[#.][^{}]*\}\Z")
+_NAME = re.compile(r"(?<=\S)\s+\{:?\s*[#.][\w:.-]+(?:\s+[#.][\w:.-]+)*\s*\}\Z")
 """``{#id}`` at the end of a heading, which some generators leave there."""
 
 _SPACE = re.compile(r"[ \t\n\f\r]+")
@@ -168,7 +168,7 @@ class _PageWriter:
 
     def _is_power(self, content: str) -> bool:
         """Return whether a text is raised above a number, which it would be taken for a part of."""
-        is_raised = bool(self._open) and self._open[-1] == "sup"
+        is_raised = "sup" in self._open[-2:]
         is_number = content.strip().lstrip("+-−–").isdecimal()
         return is_raised and is_number and "".join(self._inline[-1:])[-1:].isdecimal()
 

@@ -8,11 +8,23 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
-__all__ = ["choose_distinct", "digest_id", "slug", "valid_unicode"]
+__all__ = [
+    "MESSAGE_DIGITS",
+    "choose_distinct",
+    "digest_id",
+    "is_mailbox",
+    "mailbox_id",
+    "slug",
+    "valid_unicode",
+]
 
 _DIGEST = 8
 """Hexadecimal digits: among 10,000 files that need one, two agree once in 86 corpora."""
+
+MESSAGE_DIGITS = 12
+"""Hexadecimal digits that tell the messages of a mailbox apart."""
 
 
 def slug(name: str) -> str:
@@ -83,3 +95,17 @@ def _distinct(names: dict[int, str], *, taken: set[str], only_spelled: bool) -> 
 
 def _spells(name: str, own_slug: str) -> bool:
     return re.sub("[ _]", "-", name.casefold()) == own_slug
+
+
+def is_mailbox(path: Path) -> bool:
+    """Return whether a file is a mailbox, by its name."""
+    return path.suffix.lower() == ".mbox"
+
+
+def mailbox_id(document_id: str) -> str:
+    """Return the id of the mailbox that a message is in, by the message's.
+
+    >>> mailbox_id("inbox-3c13d06da6c4-2")
+    'inbox'
+    """
+    return re.sub(rf"-[0-9a-f]{{{MESSAGE_DIGITS}}}(?:-\d+)?\Z", "", document_id)

@@ -25,6 +25,7 @@ from ragkit.corpus.decoding import decode, read_all, refuse_unusable, replace_su
 from ragkit.corpus.headings import MAX_HEADING_LENGTH, Heading, is_visible, sections_between
 from ragkit.corpus.html import html_tokens
 from ragkit.corpus.html_text import add_page
+from ragkit.corpus.ids import MESSAGE_DIGITS
 from ragkit.corpus.parser import ParsedDocument
 from ragkit.corpus.text_builder import TextBuilder
 from ragkit.errors import SourceError
@@ -44,8 +45,6 @@ _MAX_MESSAGE = 64 * 2**20
 
 _MAX_DEPTH = 32
 """Parts in parts that are looked into."""
-
-_DIGITS = 12
 
 _Message = email.message.Message
 
@@ -100,7 +99,7 @@ def _messages(file: BinaryIO) -> Iterator[bytes]:
 def _digest(data: bytes) -> str:
     head = re.split(rb"\r?\n\r?\n", data, maxsplit=1)[0]
     name = _header(email.message_from_bytes(head), "Message-ID")
-    return hashlib.sha256(name.encode() or data).hexdigest()[:_DIGITS]
+    return hashlib.sha256(name.encode() or data).hexdigest()[:MESSAGE_DIGITS]
 
 
 def _document(data: bytes, path: Path) -> ParsedDocument:
@@ -193,6 +192,8 @@ def _bodies(part: _Message, attachments: list[str], depth: int) -> list[tuple[bo
     is_message = kind.startswith("message/")
     if part.is_multipart() and not is_message:
         inner = [one for one in part.get_payload() if isinstance(one, _Message)] if depth else []
+        if kind == "multipart/alternative":
+            inner = [one for one in inner if _is_shown(one)] or inner
         bodies = [body for one in inner for body in _bodies(one, attachments, depth - 1)]
         plain = [body for body in bodies if not body[0] and is_visible(body[1])]
         return plain if plain and kind == "multipart/alternative" else bodies
@@ -202,6 +203,12 @@ def _bodies(part: _Message, attachments: list[str], depth: int) -> list[tuple[bo
     # A multipart without its boundary is text.
     is_text = kind.startswith(("text/", "multipart/"))
     return [(kind == "text/html", _text(part))] if is_text else []
+
+
+def _is_shown(alternative: _Message) -> bool:
+    """Whether it is text, HTML or several parts; a calendar's entry is not."""
+    kinds = ("text/plain", "text/html")
+    return alternative.is_multipart() or alternative.get_content_type() in kinds
 
 
 def _file_name(part: _Message) -> str:

@@ -28,7 +28,7 @@ _DATA = r"data:(?=[\w.+-]*+[/;])(?:[\w.+-]++/[\w.+*-]++)?+(?:;[\w.+-]++(?:=[\w.+
 _PAYLOAD = r"""[^\s"'<>()\[\]]++"""
 _LONG_PAYLOAD = r"""[^\s"'<>()\[\]]{16,}+"""
 _INVISIBLE = re.compile(
-    rf"""\\[\\`<!]
+    rf"""\\[\\`<!\[]
     |(?P<ticks>`++)
     |(?P<comment><!--|\{{/\*)
     |(?P<definition>^[ ]{{0,3}}\[[^\[\]\n]{{1,500}}+\]:[ \t]*+
@@ -37,7 +37,7 @@ _INVISIBLE = re.compile(
         (?:\r\n|\r|\n)?)
     |!\[(?P<alt>[^\[\]\n]{{0,500}}+)\]\([ \t]*+<?{_DATA}{_PAYLOAD}>?
         (?:[ \t]++(?:"[^"\n]*+"|'[^'\n]*+'))?[ \t]*+\)
-    |(?<!!)\[(?![¶\#§]\])(?P<label>[^\[\]\n]{{1,500}}+)\]\([ \t]*+
+    |(?<![!\w])\[(?P<label>(?=[\w`"'(*$@./~])[^\[\]\n]{{1,500}}+)(?<!\\)\]\([ \t]*+
         (?:<[^<>\n]*+>|[^\s()<>]*+(?:\([^\s()<>]*+\))?[^\s()<>]*+)
         (?:[ \t]++(?:"[^"\n]*+"|'[^'\n]*+'))?[ \t]*+\)
     |(?P<url>(?<=")\s*+{_DATA}[^"\n]*+|(?<=')\s*+{_DATA}[^'\n]*+|(?<![\w"']){_DATA}{_LONG_PAYLOAD})""",
@@ -46,12 +46,17 @@ _INVISIBLE = re.compile(
 # What begins a paragraph of JavaScript in MDX (https://mdxjs.com/docs/what-is-mdx/), as "import
 # duties" does not.
 _MODULE = re.compile(
-    r"import\s*[\"'({*]|import\s+[\w$]+\s*(?:,\s*[{*][^\n]*)?\s+from\s+[\"']"
-    r"|export\s+(?:default|const|let|var|function|async|class|type|interface)\b|export\s*[*{]"
+    r"import\s*[\"'][^\"'\n]*[\"'];?[ \t\r]*(?:\n|\Z)|import\("
+    r"|import\s+(?:type\s+)?(?:[\w$]+\s*,?\s*)?(?:[{*][^;\"']*?)?\s*from\s*[\"']"
+    r"|import\s*\{[^;\"']*\}\s*from|export\s*[*{]"
+    r"|export\s+(?:default|const|let|var|function|async|class|type|interface|enum|abstract)\b"
 )
+_QUOTED = re.compile(r"""'(?:[^'\\\n]|\\.)*+'|"(?:[^"\\\n]|\\.)*+"|`(?:[^`\\]|\\.)*+`|//[^\n]*+""")
 _BRACKETS = {**dict.fromkeys("({[", 1), **dict.fromkeys(")}]", -1)}
-_PLAIN = re.compile(r"[^<>*\[\]&\\`|]+")
-"""Code without what is markup outside of it."""
+_PLAIN = re.compile(r"(?=[^\W\d_]|[./~$@]\S|--?[^\W\d_])[^<>*\[\]&\\`|]+")
+"""Code without what is markup outside of it, at the beginning of a line above all."""
+
+_LOOK_BACK = 1_000
 _BLANK_LINE = re.compile(r"\n[ \t\r]*\n")
 
 
@@ -100,7 +105,9 @@ def _prose_of(text: str) -> str:
             prose.append(paragraph)
             continue
         module.append(paragraph)
-        depth = max(0, depth + sum(_BRACKETS.get(character, 0) for character in paragraph))
+        depth = max(
+            0, depth + sum(_BRACKETS.get(character, 0) for character in _QUOTED.sub("", paragraph))
+        )
         if not depth:
             module.clear()
     # A bracket that is never closed is left to its own paragraph.
@@ -136,6 +143,8 @@ class _ProseScanner:
                     yield Span(*match.span())
                     yield Span(offset - len(match["ticks"]), offset)
             elif match["label"]:
+                if match["label"].count("`") % 2 or self._html_block(match.start()):
+                    continue
                 yield Span(match.start(), match.start("label"))
                 yield from _ticks(self._text, Span(*match.span("label")))
                 yield Span(match.end("label"), match.end())
@@ -166,13 +175,10 @@ class _ProseScanner:
 
     def _is_plain(self, code: Span) -> bool:
         """Return whether code between backticks reads the same without them; not so in a table."""
+        before = self._text[max(0, code.start - _LOOK_BACK) : code.start].rpartition("\n")[2]
+        is_cell = "|" in before or self._text.startswith((" |", "|"), code.end)
         words = self._text[slice(*code)].strip("`")
-        line = self._text.rfind("\n", 0, code.start) + 1
-        begins_line = not self._text[line : code.start].strip() and not words[:1].isalnum()
-        is_cell = "|" in self._text[line : code.start] or self._text.startswith(
-            (" |", "|"), code.end
-        )
-        return bool(_PLAIN.fullmatch(words)) and "__" not in words and not (begins_line or is_cell)
+        return bool(_PLAIN.fullmatch(words)) and "__" not in words and not is_cell
 
     def _end_of_comment(self, opening: re.Match[str]) -> int:
         """Return where a comment ends, or only its mark if it is none."""

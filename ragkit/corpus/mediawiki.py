@@ -95,10 +95,11 @@ def page_text(
 
 # [[de:Köln]] shows beside the page, [[:de:Köln]] in its text; [[re:publica]] is a page.
 _WIKIPEDIAS = frozenset(
-    "bat-smg be-tarask be-x-old cbk-zam fiu-vro map-bms nds-nl roa-rup roa-tara simple "
-    "zh-classical zh-min-nan zh-yue".split()
+    "alt ary atj avk bat-smg be-tarask be-x-old bug cbk-zam eml fiu-vro gcr hyw lld map-bms mni nb "
+    "nds-nl nn nrm pih roa-rup roa-tara sh shi simple skr smn zh-classical zh-min-nan "
+    "zh-yue".split()
 )
-"""Those whose names are not codes of languages."""
+"""Those that are not named by one of the codes that ``primary_language`` gives."""
 
 
 @dataclass(slots=True)

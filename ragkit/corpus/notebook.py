@@ -24,8 +24,9 @@ __all__ = ["parse"]
 _MAX_OUTPUT = 20_000
 """Characters of what one cell printed."""
 
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
-_PAIRS = (("<!--", "-->"), ("<pre", "</pre>"))
+_FENCE = re.compile(r" {0,3}(`{3,}+(?!.*`)|~{3,})")
+_PAIRS = (("<!--", "-->"), ("<pre>", "</pre>"))
+_CODE = re.compile(r"`[^`\n]*`")
 _TERMINAL_CODES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _PLACEHOLDER = re.compile(r"<(?:Figure size [^<>\n]*|[\w.]++(?: object)? at 0x[0-9a-f]+)>\s*\Z")
 """What stands for a picture: ``<Figure size 640x480 with 1 Axes>``."""
@@ -59,12 +60,10 @@ def _cell(cell: Mapping[str, Any], language: str) -> Iterator[str]:
     kind, text = cell.get("cell_type"), _joined(cell.get("source", cell.get("input", "")))
     if kind == "heading":
         text = "#" * int(cell.get("level", 1)) + " " + text
-    if not text.strip():
-        pass
-    elif kind in ("code", "raw"):
-        yield _fenced(text, language if kind == "code" else "")
-    else:
-        yield _closed(text.strip("\n"))
+    if text.strip():
+        is_code = kind in ("code", "raw")
+        own = language if kind == "code" else ""
+        yield _fenced(text, own) if is_code else _closed(text.strip("\n"))
     if kind != "code":
         return
     printed = "\n".join(filter(None, map(_printed, cell.get("outputs", []))))
@@ -97,7 +96,8 @@ def _closed(text: str) -> str:
             fence = ""
     if fence:
         return f"{text}\n{fence}"
-    opened = [end for start, end in _PAIRS if text.rfind(start) > text.rfind(end)]
+    shown = _CODE.sub("", text)
+    opened = [end for start, end in _PAIRS if shown.rfind(start) > shown.rfind(end)]
     return "\n".join([text, *opened])
 
 

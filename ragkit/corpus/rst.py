@@ -28,10 +28,11 @@ __all__ = ["parse", "underlined_headings"]
 
 _LINE_OF_MARKS = re.compile(r"([!-/:-@\[-`{-~])\1*\Z")
 _MAX_LEVEL = 6
-# After a blank line, two dots and what is neither a directive, a target, a footnote nor a
-# substitution, with the lines that are indented below it.
+# After a blank line or an underline, two dots and what is neither a directive, a target, a footnote
+# nor a substitution, with the lines that are indented below it.
 _COMMENT = re.compile(
-    r"(?<!\S\n)(?<!\S\r)(?<!\S\r\n)(?:^\.\.[ \t]++(?!_|\[|\||\w[\w.+:-]*[ ]?::(?:\s|\Z))"
+    r"(?<![^\s=~^*+#`:_-]\n)(?<![^\s=~^*+#`:_-]\r)(?<![^\s=~^*+#`:_-]\r\n)"
+    r"(?:^\.\.[ \t]++(?!_|\[|\||\w[\w.+:-]*[ ]?::(?:\s|\Z))"
     r"[^\r\n]++(?:\r\n|\r|\n|\Z)"
     r"(?:(?:[ \t]*+(?:\r\n|\r|\n))*+[ \t]++\S[^\r\n]*+(?:\r\n|\r|\n|\Z))*+)+",
     re.MULTILINE,

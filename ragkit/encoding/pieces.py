@@ -127,7 +127,8 @@ class PieceTokenizer:
     ) -> Sequence[Tokens]:
         """Return the tokens of each text."""
         # What stands around a special token is normalised by itself.
-        if any(token in own for token in self._added for text in texts for own in self._both(text)):
+        both = [own for text in texts for own in self._both(text)]
+        if any(token in own for token in self._added for own in both):
             return self._whole.encode_batch(list(texts), add_special_tokens=add_special_tokens)
         own = self._pieces_in(texts)
         tokenizer = self._with(own)

@@ -21,7 +21,7 @@ from ragkit.index.filters import BUILT_IN, Conditions
 from ragkit.storage.arrays import Table, offsets_of
 from ragkit.storage.mapped import cached_method
 from ragkit.storage.tables import TableWriter
-from ragkit.text.languages import DEFAULT, UNDETERMINED, language_of_text
+from ragkit.text.languages import DEFAULT, UNDETERMINED, language_of_text, primary_language
 from ragkit.types import Document, MetadataValue, Section
 
 __all__ = [
@@ -264,7 +264,7 @@ def document_from_record(record: Mapping[str, Any], text: str) -> Document:
         tuple(Section(tuple(path), a, b) for path, a, b in record["sections"]),
         record.get("metadata", {}),
         tuple(record.get("pages", ())),
-        record.get("language"),
+        _code(record.get("language")),
     )
 
 
@@ -278,7 +278,12 @@ def _property(record: Mapping[str, Any], name: str) -> MetadataValue | None:
 
 
 def _language(record: Mapping[str, Any]) -> str:
-    return str(record.get("language") or record.get("detected_language") or DEFAULT)
+    return _code(record.get("language")) or str(record.get("detected_language") or DEFAULT)
+
+
+def _code(language: str | None) -> str | None:
+    """The code of a stored language; older versions stored any tag that a file stated."""
+    return language and primary_language(language)
 
 
 def _key(document_id: str) -> int:

@@ -28,6 +28,7 @@ from ragkit.errors import (
 from ragkit.index.config import RetrievalConfig
 from ragkit.index.vectors import SearchSettings
 from ragkit.storage.checksums import FileRecord, SealBrokenError, seal, unseal
+from ragkit.text.languages import primary_language
 
 __all__ = [
     "FORMAT",
@@ -190,7 +191,7 @@ class Manifest:
             ),
             counts=dict(content["counts"]),
             files={name: FileRecord(**record) for name, record in content["files"].items()},
-            language=content.get("language"),
+            language=primary_language(content.get("language") or ""),
             languages=content.get("languages", {}),
         )
 

@@ -34,7 +34,7 @@ _NONE = np.zeros(0, dtype=np.int32)
 
 
 class PostingsBuilder:
-    """Collects the stems and compounds of all chunks; memory is four bytes for each, in a chunk."""
+    """Collects the stems and compounds of all chunks; each takes four bytes a chunk."""
 
     def __init__(self) -> None:
         self._chunks_of: dict[str, array[int]] = {}
@@ -83,7 +83,7 @@ class PostingsBuilder:
         """
         chunks_of: dict[str, list[array[int]]] = {}
         for compound, chunks in self._chunks_of_compound.items():
-            own = self._stems_in[compound.language]
+            own = self._stems_in.get(compound.language, set())
             for _, stem in split_compound(compound, own.__contains__):
                 chunks_of.setdefault(stem, []).append(chunks)
         return chunks_of

@@ -23,6 +23,7 @@ from ragkit.corpus import (
     add_sources,
     iter_sources,
 )
+from ragkit.corpus.ids import is_mailbox, mailbox_id
 from ragkit.encoding import Encoder, Fingerprint
 from ragkit.errors import (
     IndexDamagedError,
@@ -404,12 +405,14 @@ def _recorded_files(
 
 
 def ids_of_files(sources: Sequence[SourceFile]) -> dict[Path, str]:
-    """Return the id of each file that is one document."""
+    """Return the id of each file that is one document, or a mailbox."""
     ids: dict[Path, list[str]] = {}
     for source in sources:
         if source.path:
             ids.setdefault(source.path, []).append(source.document_id)
-    return {path: names[0] for path, names in ids.items() if len(names) == 1}
+    own = {path: names[0] for path, names in ids.items() if len(names) == 1}
+    mailboxes = {path: names[0] for path, names in ids.items() if is_mailbox(path)}
+    return own | {path: mailbox_id(name) for path, name in mailboxes.items()}
 
 
 def save(index: LocalIndex, directory: Path) -> None:

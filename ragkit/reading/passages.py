@@ -36,7 +36,7 @@ SURE = 0.5
 _KEYWORDS = 2
 """Words of a question without a question mark up to which it is not read, only found."""
 
-_NUMBER = re.compile(r"\d[\d.,]*\d")
+_NUMBER = re.compile(r"\d{1,3}(?:[.,]\d{3})+(?!\d)|(?<![\d,])\d+,\d{1,2}(?![\d,])|\d+\.\d+|\d+")
 _LONGEST_NUMBER = 24
 
 _MORE_WINDOWS = 1  # of each of the first chunks, besides its best

@@ -141,8 +141,8 @@ def is_question(words: str) -> bool:
     return bool(_QUESTION.search(words))
 
 
-def is_code(lines: Sequence[str], pattern: re.Pattern[str] = _CODE_LINE) -> bool:
-    """Return whether most of several lines look like code."""
+def is_code(lines: Sequence[str], pattern: re.Pattern[str] = _CODE_IN_LIST) -> bool:
+    """Return whether most of several lines look like code, however far they are indented."""
     like_code = sum(bool(pattern.match(line)) for line in lines)
     return len(lines) > 1 and like_code >= _MOSTLY * len(lines)
 

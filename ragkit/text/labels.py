@@ -25,8 +25,8 @@ _ADMONITION = re.compile(r"(?:!{3}\+?|\?{3}\+?|:{3,}) ?\{?\w[^.]*\Z")
 """``!!! note`` and ``:::tip``, as Python-Markdown and Docusaurus write them."""
 _NUMBERED = re.compile(
     r"\s*(?:(?:chapter|section|part|step|article|figure|lesson|unit|appendix|phase|kapitel|teil"
-    r"|abschnitt|artikel|schritt|chapitre|partie|étape|capítulo|parte|paso) )?"
-    r"\d+(?:\.\d+)*[.):]?(?:\s|\Z)",
+    r"|abschnitt|artikel|schritt|chapitre|partie|étape|capítulo|parte|paso) "
+    r"(?:\d+(?:\.\d+)*|[ivxlc]+)|\d+(?:\.\d+)*)[.):]?(?:\s|\Z)",
     re.IGNORECASE,
 )
 _TIME = re.compile(r"\b\d{1,2}:\d\d\b")
@@ -71,7 +71,8 @@ def states_fact(label: str) -> bool:
     if _TIME.search(label):
         return False
     numbered = _NUMBERED.match(label)
-    return ": " in label or has_digit(label[numbered.end() :] if numbered else label)
+    rest = label[numbered.end() :] if numbered else label
+    return ": " in rest or has_digit(rest)
 
 
 def labels_rest(text: str, own: Sequence[Span], *, language: str | None = None) -> bool:
@@ -114,9 +115,11 @@ def _is_begun(label: str, language: str) -> bool:
     if _TIME.search(label):  # "9:41 AM"
         return False
     words = label.split()
-    number = sum(word.lower() in function_words(language) for word in words)
-    is_open = words[-1] in function_words(language)  # the A of "Terminal A" is none
-    return is_open or (len(words) > _PHRASE_WORDS and 2 * number >= len(words))
+    others = [word for word in words if word.lower() not in function_words(language)]
+    if words[-1] in function_words(language):  # the A of "Terminal A" is none
+        return True
+    is_title = all(word[0].isupper() for word in others)
+    return len(words) > _PHRASE_WORDS and 2 * len(others) <= len(words) and not is_title
 
 
 def has_digit(words: str) -> bool:

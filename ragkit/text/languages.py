@@ -223,8 +223,10 @@ def _language_of_script(text: str) -> str | None:
 def _language_of_words(text: str, least: int, expected: str | None) -> str | None:
     numbers: Counter[str] = Counter()
     scores: Counter[str] = Counter()  # a word that several languages share tells less
+    single = 0  # "a" and "i", which are words of many languages
     for word in map(str.lower, _WORD.findall(text)):
         languages = _LANGUAGES_OF_WORD.get(word) or _languages_by_letters(word)
+        single += len(word) == 1 and DEFAULT in languages
         for name in languages:
             numbers[name] += 1
             scores[name] += len(languages) ** -0.5
@@ -232,7 +234,8 @@ def _language_of_words(text: str, least: int, expected: str | None) -> str | Non
         return None
     # Of sister languages with equal counts, the one with more speakers, which comes first here.
     best = max(_FUNCTION_WORDS, key=lambda name: (scores[name], numbers[name], name == expected))
-    if best not in {DEFAULT, expected} and numbers[best] < numbers[DEFAULT] + _ENGLISH_MARGIN:
+    english = numbers[DEFAULT] - single
+    if best not in {DEFAULT, expected} and numbers[best] < english + _ENGLISH_MARGIN:
         return DEFAULT if numbers[DEFAULT] >= least else None
     return best if numbers[best] >= least else None
 

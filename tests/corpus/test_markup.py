@@ -298,6 +298,11 @@ def test_nested_templates_take_linear_time(unit: str) -> None:
         ("`- no item`", "`- no item`"),
         ("| `a` | b `c` |\n|---|---|\n| `d` | e |", "| `a` | b `c` |\n|---|---|\n| `d` | e |"),
         ("As shown [3][4] and in [^1].", "As shown [3][4] and in [^1]."),
+        ("See \\[a](b), f[x](y) and $E[X](t)$.", "See \\[a](b), f[x](y) and $E[X](t)$."),
+        (
+            "- `- item`\n- `1.` is first\n- the `#` sign",
+            "- `- item`\n- `1.` is first\n- the `#` sign",
+        ),
         ("A list[0] of `` a`b ``.", "A list[0] of `` a`b ``."),
         ("```\n[a](b) `c`\n```", "```\n[a](b) `c`\n```"),
     ],
@@ -315,6 +320,8 @@ def test_the_marks_of_links_and_code_are_no_text(source: str, text: str) -> None
         ("export const a = {\n\n  b: 1,\n};\n\nB.", "\nB."),
         ("A {/* not 99 */} b, `{/* x */}`.", "A  b, `{/* x */}`."),
         ("A {/* never closed", None),
+        ("export const smile = ':('\n\nOne.\n\nStep 1) now.", "\nOne.\n\nStep 1) now."),
+        ("import type { X } from 'y'\nimport R, {\n  a,\n} from 'r'\n\nB.", "\nB."),
     ],
 )
 def test_modules_and_comments_of_mdx_are_no_text_and_prose_is(
@@ -336,6 +343,8 @@ def test_comments_of_mdx_that_are_never_closed_take_linear_time() -> None:
         ("<p>It has 10<sup>6</sup> cells, the 1<sup>st</sup> of them.</p>",
          "It has 10^6 cells, the 1st of them."),
         ("<h2>Linux {#linux}</h2><p>a</p>", "Linux\n\na"),
+        ("<h2>{#if ...}</h2><p>a</p>", "{#if ...}\n\na"),
+        ("<p>In 1990<sup><a href=#2>2</a></sup>.</p>", "In 1990^2."),
         ("<div class=topbar><h1>Museum</h1></div><p>a</p>", "Museum\n\na"),
         ("<ol type=I><li>Roman one</li><li>Roman two</li></ol>", "I. Roman one\nII. Roman two"),
     ],
@@ -348,7 +357,7 @@ def test_what_pages_say_with_small_marks(source: str, text: str) -> None:
 
 
 def test_a_page_whose_name_begins_like_a_language_is_text() -> None:
-    source = "Die [[re:publica]] ist hier. [[de:Köln]][[ast:Colonia]][[simple:Cologne]]"
+    source = "Die [[re:publica]] ist hier. [[de:Köln]][[ast:Colonia]][[simple:Cologne]][[nn:Køln]]"
     assert plain_text(source) == "Die re:publica ist hier."
 
 
@@ -381,6 +390,13 @@ def test_titles_above_columns_are_told_from_rows(source: str, text: str) -> None
 def notebook(*cells: tuple[str, str]) -> str:
     own = [{"cell_type": kind, "source": source, "outputs": []} for kind, source in cells]
     return json.dumps({"nbformat": 4, "metadata": {}, "cells": own})
+
+
+def test_code_within_a_line_of_a_cell_opens_nothing() -> None:
+    source = notebook(("markdown", "```x = 1``` and `<!--`, <prefix>"), ("markdown", "# Two\n\nB."))
+    document = parsed("a.ipynb", source)
+    assert document.text == "x = 1 and `<!--`, <prefix>\n\n# Two\n\nB."
+    assert paths(document)[-1] == ("Two",)
 
 
 @pytest.mark.parametrize("opened", ["<!-- todo", "```\ncode", "<pre>"])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ragkit import Conversation, Document, FilterError, Index, InputError
 from ragkit.encoding import Encoder
 from ragkit.index import AllowedChunks, Conditions, LocalData, RestrictedData
+from ragkit.index.documents import document_from_record
 
 OPEN = [
     Document("fees", "Fees", "A library card costs ten euros a year. Children pay nothing.",
@@ -177,6 +179,18 @@ def test_a_hidden_file_that_changed_is_not_told(tmp_path: Path, tiny: Encoder) -
         part = opened.restricted(ALL)
         assert part.ask("When does it open?").stale is told
         assert [path.name for path in part.stale_sources] == (["open.md"] if told else [])
+
+
+def test_a_language_that_an_older_version_stored_is_read_as_its_code() -> None:
+    record: dict[str, Any] = {
+        "id": "a",
+        "title": "A",
+        "url": None,
+        "sections": [],
+        "language": "nb",
+    }
+    assert document_from_record(record, "Hei.").language == "no"
+    assert document_from_record({**record, "language": "php"}, "Hei.").language is None
 
 
 def test_languages_of_a_part_are_those_told_whatever_the_metadata_say(tiny: Encoder) -> None:

@@ -339,6 +339,14 @@ def test_a_fact_or_the_beginning_of_a_sentence_leads_to_nothing_and_answers(text
     assert any(first in sentence for _, own in structure(text) for sentence in own)
 
 
+@pytest.mark.parametrize(
+    "label", ["Step 2: Install", "Part II: The War", "Terms and Conditions of the Use"]
+)
+def test_numbered_and_long_titles_lead_to_what_follows(label: str) -> None:
+    [(lead, _)] = structure(f"{label}\n\nRun the installer as an administrator.")
+    assert lead == label
+
+
 def test_a_column_with_an_empty_cell_is_still_one_of_numbers() -> None:
     text = "Town\tPeople\tMayor\nUlm\t126000\tAnsbacher\nGera\t\tDannenberg\nJena\t110000\tNitzsche"
     [(lead, rows)] = structure(text)

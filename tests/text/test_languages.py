@@ -219,6 +219,19 @@ def test_short_english_questions_are_not_taken_for_portuguese(question: str) -> 
     assert language_of(question, least=2) in {None, "en"}
 
 
+@pytest.mark.parametrize(
+    ("question", "language"),
+    [
+        ("A che ora apre?", "it"),
+        ("A quelle heure ouvre?", "fr"),
+        ("Vad ingår i hyran?", "sv"),
+        ("A qué hora abre?", "es"),
+    ],
+)
+def test_words_of_one_letter_make_no_question_english(question: str, language: str) -> None:
+    assert language_of(question) == language
+
+
 def test_no_question_of_the_set_is_taken_for_another_language() -> None:
     lines = (ROOT / "eval" / "questions.jsonl").read_text(encoding="utf-8").splitlines()
     questions = [json.loads(line)["question"] for line in lines]

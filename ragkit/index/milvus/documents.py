@@ -142,7 +142,8 @@ class MilvusDocuments(LazyDocuments):
         return [name for name in self._first_blocks if name != _LANGUAGE]
 
     def languages(self) -> Iterator[str]:
-        return map(str, self.values_of(_LANGUAGE))
+        name = _LANGUAGE if _LANGUAGE in self._first_blocks else "language"  # of an older version
+        return map(str, self.values_of(name))
 
     def number_of(self, document_id: str) -> int | None:
         key = key_bytes(document_id)
