@@ -1,4 +1,4 @@
-"""Markdown: the document's text is the file without its comments and ``data:`` URLs.
+"""Markdown: the document's text is the file without what ``markdown_text`` removes.
 
 All other markup stays. Sections come from ATX and setext headings at the outermost level (not in
 code, HTML, mathematics, lists or quotations), as markdown-it-py finds them by CommonMark

@@ -262,6 +262,7 @@ def test_an_option_that_is_a_setting_in_one_command_is_the_same_in_all() -> None
         ("ragkit index reanchor", "--index"),
         ("ragkit index build", "--workers"),  # a cluster's address, not a number of processes
         ("ragkit index update", "--workers"),
+        ("ragkit index update", "--language"),  # by default that of the index, not of a file
         ("ragkit index update", "--drop-missing"),  # drops documents: never by a file
     }
 

@@ -53,6 +53,7 @@ def project(tmp_path: Path, tiny: Encoder) -> Path:
 def run_pytest(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run pytest as a project with the plugin does, whether or not this environment installed it."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    environment.pop("PYTEST_ADDOPTS", None)
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "ragkit.pytest_plugin", "-p", "no:cacheprovider", *arguments],
         capture_output=True, text=True, check=False, cwd=project, env=environment, timeout=120,
